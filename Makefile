@@ -1,0 +1,65 @@
+# Everything here sets up what it needs, in a virtual environment for each Python version under .venv/.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VENV := .venv/$(VERSION)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-floor lint types bench docs clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
+	@echo '  PYTHON=python3.12 chooses another Python'
+
+demo: $(VENV)/.package ## Serve a real classifier on this machine and send it 150 calls through the whole stack
+	@$(BIN)/python examples/iris_demo.py
+
+test: $(VENV)/.test ## Run the tests with their coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-floor: $(VENV)-floor/.test ## Run the tests on the oldest dependencies that pyproject.toml allows
+	$(VENV)-floor/bin/python -m pytest $(ARGS)
+
+lint: $(VENV)/.checks ## Check the style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.checks ## Check the types with mypy and pyright, both strict
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: $(VENV)/.package ## Compare the CPU time of a call with bare aiohttp's
+	@$(BIN)/python benchmarks/call_cost.py
+
+docs: ## Build the documentation
+	@echo 'There is no documentation to build yet: read README.md, and the docstrings under src/.'
+
+clean: ## Remove all that make has made
+	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; try make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.package: pyproject.toml | $(VENV)/.python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.package
+	$(PIP) --requirement requirements/test.txt
+	@touch $@
+
+$(VENV)/.checks: requirements/checks.txt $(VENV)/.test
+	$(PIP) --requirement requirements/checks.txt
+	@touch $@
+
+$(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-floor
+	$(VENV)-floor/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/floor.txt --requirement requirements/test.txt --editable .
+	@touch $@

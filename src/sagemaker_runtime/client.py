@@ -1,0 +1,270 @@
+"""`Client`: the door. It compiles a stack for each operation and sends each call through it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import frozen
+
+from sagemaker_runtime.clock import ClockSkew
+from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, Context
+from sagemaker_runtime.endpoints import BaseEndpointResolver
+from sagemaker_runtime.errors import (
+    ClientClosedError,
+    ConfigError,
+    SageMakerRuntimeError,
+    StackError,
+    TotalTimeoutError,
+)
+from sagemaker_runtime.middleware.deserialize import transport_handler
+from sagemaker_runtime.middleware.pipeline import default_stack
+from sagemaker_runtime.middleware.steps import InitializeInput, Output
+from sagemaker_runtime.operations import base
+from sagemaker_runtime.operations.base import OperationInput, OperationOutput
+from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
+from sagemaker_runtime.options import Options, Override
+from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.retry import StandardRetryer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from sagemaker_runtime.config import Config
+    from sagemaker_runtime.middleware.stack import Stack
+    from sagemaker_runtime.middleware.steps import InitializeHandler
+    from sagemaker_runtime.operations.base import Operation
+    from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
+    from sagemaker_runtime.options import OptFn
+    from sagemaker_runtime.transport import HTTPClient
+
+I = TypeVar("I", bound=OperationInput)  # noqa: E741 - what input and output are called everywhere
+O = TypeVar("O", bound=OperationOutput)  # noqa: E741
+
+OPERATIONS: tuple[Operation[OperationInput, OperationOutput], ...] = (INVOKE_ENDPOINT,)
+PLANS_KEPT = 64  # compiled stacks, for overrides seen before
+
+# What each of these options must be able to do: asked once, where a mistake is made, and not in the middle of a call.
+_METHODS = {
+    "credentials": "retrieve",
+    "endpoint_resolver": "resolve_endpoint",
+    "http_signer_v4": "sign_http",
+    "retryer": "delay",
+    "http_client": "send",
+    "clock": "monotonic",
+}
+
+
+@frozen
+class _Plan:
+    """One operation under one set of options: everything that a call needs and that does not change from call to call."""
+
+    stack: Stack
+    handler: InitializeHandler
+    context: Context
+    options: Options
+
+
+class Client:
+    """
+    An asyncio client for Amazon SageMaker Runtime.
+
+    One client serves any number of tasks of one thread, in one event loop after another. After a fork, make a new one.
+    Use it as an async context manager, or close it::
+
+        async with Client(Options(region="eu-west-1")) as client:
+            output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2"))
+
+    Making one does no I/O. It builds and checks the stack of each operation, so a bad ``api_options`` fails here.
+
+    Args:
+        options: None for the defaults. The client takes a copy.
+
+        opt_fns: Change the copy, in order.
+
+    Raises:
+        ConfigError: The options make no sense.
+        StackError: One of ``api_options`` failed on a stack.
+    """
+
+    def __init__(self, options: Options | None = None, *opt_fns: OptFn) -> None:
+        if options is not None and not isinstance(options, Options):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(
+                f"Client takes Options, not {type(options).__name__}; write Client(Options(...), *opt_fns)"
+            )
+        self._options = _apply(opt_fns, Options() if options is None else options)
+        self._closed = False
+        self._owns_http_client = self._options.http_client is None
+        self._http_client = self._options.http_client or _default_http_client()
+        self._skew = ClockSkew()
+        self._codecs = {operation.name: Codec(operation) for operation in OPERATIONS}
+        self._plans = {name: self._compile(name, self._options) for name in self._codecs}
+        self._override_plans: dict[tuple[str, tuple[OptFn, ...]], _Plan] = {}
+
+    @classmethod
+    def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
+        """A client of what `load_config` found. Does no I/O."""
+        return cls(config.options(), *opt_fns)
+
+    async def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
+        """
+        Send a body to an endpoint's model and get its answer.
+
+        Args:
+            params: What to ask of which endpoint.
+
+            opt_fns: Change the options for this call alone: ``override(timeout=Timeout(total=5))``.
+
+        Raises:
+            InvalidParamsError: The input breaks the model; nothing was sent.
+            ModelError: The model's container failed.
+            ModelNotReadyException: The model was still being loaded when the retryer's patience ended.
+            ServiceError: Any other error of the service.
+            TransportError: The exchange broke off.
+            TotalTimeoutError: ``Timeout.total`` is over.
+            SageMakerRuntimeError: The base of these and of all others.
+        """
+        return await self._call(INVOKE_ENDPOINT, params, opt_fns)
+
+    def stack(self, operation: str) -> Stack:
+        """
+        A copy of an operation's stack, to look at and to print: ``print(client.stack("InvokeEndpoint"))``.
+
+        Raises:
+            ConfigError: There is no such operation.
+        """
+        if operation not in self._plans:
+            raise ConfigError(f"there is no operation {operation!r}; there is {', '.join(self._plans)}")
+        return self._plans[operation].stack.copy()
+
+    @property
+    def options(self) -> Options:
+        """A copy of the client's options."""
+        return self._options.copy()
+
+    async def close(self) -> None:
+        """Close what the client opened; an ``http_client`` that it was given stays open. May be called again."""
+        self._closed = True
+        if self._owns_http_client:
+            await self._http_client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client for {base.SERVICE_ID} in {self._options.region}{', closed' if self._closed else ''}>"
+
+    async def _call(self, operation: Operation[I, O], params: I, opt_fns: tuple[OptFn, ...]) -> O:
+        if self._closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        plan = self._plan_for(operation.name, opt_fns) if opt_fns else self._plans[operation.name]
+        ctx = Context(plan.context)
+        try:
+            if plan.options.timeout.total is None:
+                output = await plan.handler(ctx, InitializeInput(params))
+            else:
+                output = await self._within(plan.options.timeout.total, plan, ctx, params)
+        except SageMakerRuntimeError as error:
+            error.operation = operation.name
+            attempts = ctx.get(ATTEMPTS)
+            error.attempts = () if attempts is None else tuple(attempts)
+            raise
+        result = output.result if isinstance(output, Output) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(result, operation.output_type):
+            got = type(result).__name__ if isinstance(output, Output) else type(output).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise StackError(
+                f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
+                "must return what next(ctx, step) gives, or an Output with a result of its own"
+            )
+        result.result_metadata = output.metadata
+        return result
+
+    @staticmethod
+    async def _within(total: float, plan: _Plan, ctx: Context, params: OperationInput) -> Output:
+        ctx[DEADLINE] = plan.options.clock.monotonic() + total
+        limit = asyncio.timeout(total)
+        try:
+            async with limit:
+                return await plan.handler(ctx, InitializeInput(params))
+        except TimeoutError as error:
+            if not limit.expired():
+                raise  # a middleware's own
+            tried = ctx.get(ATTEMPTS) or ()
+            last = f"; the last attempt before failed with {tried[-1].error}" if tried else ""
+            raise TotalTimeoutError(f"no answer within Timeout.total, {total:g} s{last}") from error
+
+    def _plan_for(self, operation: str, opt_fns: tuple[OptFn, ...]) -> _Plan:
+        """The plan for a call with options of its own: compiled now, or kept from an equal call before."""
+        if not all(type(opt_fn) is Override for opt_fn in opt_fns):
+            return self._compile(operation, _apply(opt_fns, self._options))
+        key = (operation, opt_fns)
+        try:
+            plan = self._override_plans.pop(key, None)
+        except TypeError:  # a value that cannot be hashed, such as a list
+            return self._compile(operation, _apply(opt_fns, self._options))
+        if plan is None:
+            plan = self._compile(operation, _apply(opt_fns, self._options))
+            if len(self._override_plans) >= PLANS_KEPT:
+                del self._override_plans[next(iter(self._override_plans))]
+        self._override_plans[key] = plan  # at the end: the first is the one longest unused
+        return plan
+
+    def _compile(self, operation: str, options: Options) -> _Plan:
+        stack = default_stack(self._codecs[operation], options, self._skew)
+        for api_option in options.api_options:
+            api_option(stack)
+        http_client: HTTPClient = options.http_client or self._http_client
+        context = Context()
+        context[SERVICE_ID] = base.SERVICE_ID
+        context[OPERATION] = operation
+        context[LOGGER] = options.logger
+        if options.region is not None:
+            context[REGION] = options.region
+        return _Plan(stack, stack.compile(transport_handler(http_client, options.timeout)), context, options)
+
+
+def _apply(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
+    """A checked copy of *options*, changed by *opt_fns*."""
+    options = options.copy()
+    for number, opt_fn in enumerate(opt_fns, start=1):
+        if not callable(opt_fn):
+            raise ConfigError(
+                f"option function {number} is of type {type(opt_fn).__name__} and cannot be called; pass override(...), "
+                "with_api_options(...) or a function that takes Options"
+            )
+        opt_fn(options)
+    _check(options)
+    if options.retry_max_attempts is not None:
+        if not isinstance(options.retryer, StandardRetryer):
+            raise ConfigError(
+                f"retry_max_attempts is for the standard retryer; give {options.retryer!r} its own number"
+            )
+        options.retryer = options.retryer.with_max_attempts(options.retry_max_attempts)
+        options.retry_max_attempts = None  # done, and a later override(retryer=...) is not to meet it again
+    return options
+
+
+def _check(options: Options) -> None:
+    for name, method in _METHODS.items():
+        value: object = getattr(options, name)
+        if not callable(getattr(value, method, None)) and not (name == "http_client" and value is None):
+            raise ConfigError(f"Options.{name} is {value!r}; it takes an object with {method}()")
+    for number, api_option in enumerate(options.api_options, start=1):
+        if not callable(api_option):
+            raise ConfigError(f"api_options[{number - 1}] is {api_option!r}; it takes functions of a Stack")
+    if options.region is not None and not isinstance(options.region, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigError(f"Options.region is {options.region!r}; it takes a name such as 'eu-west-1', or None")
+    if options.base_endpoint is not None:
+        BaseEndpointResolver(options.base_endpoint).resolve_endpoint("", options.endpoint_options)
+
+
+def _default_http_client() -> HTTPClient:
+    from sagemaker_runtime.transport.aiohttp import AioHTTPClient  # noqa: PLC0415 - 190 ms; not every client needs it
+
+    return AioHTTPClient()

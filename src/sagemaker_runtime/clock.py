@@ -1,0 +1,58 @@
+"""The clock: wall time, monotonic time and sleep in one place, so that a test can turn the hands."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the package asks of time."""
+
+    def now(self) -> float:
+        """Wall time: seconds since 1970, UTC. Signatures and expiry are reckoned by it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, never set back. Durations are reckoned by it."""
+        ...
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Wait; a cancelled wait raises ``CancelledError`` at once."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    sleep = staticmethod(asyncio.sleep)
+
+
+class ClockSkew:
+    """
+    How far the service's clock is ahead of ours, as its last answer said. One for each client.
+
+    Measured against the middle of the round trip, the best guess of when the service wrote the ``Date`` header.
+    """
+
+    __slots__ = ("seconds",)
+
+    def __init__(self) -> None:
+        self.seconds: float | None = None
+        """Seconds to add to our time to get the service's; None until an answer has told."""
+
+    def measure(self, date: float, *, sent: float, received: float) -> None:
+        """
+        Take note of an answer.
+
+        Args:
+            date: The answer's ``Date``, in seconds since 1970.
+
+            sent: `Clock.now` when the request was sent.
+
+            received: `Clock.now` when the answer came.
+        """
+        self.seconds = date - (sent + received) / 2

@@ -1,0 +1,252 @@
+"""
+Resolvers: from a region to the URL and the signing scope. botocore's data, our own few rules, no I/O but one file.
+
+Source: the service's endpoint rule set (botocore, ``sagemaker-runtime/2017-05-13/endpoint-rule-set-1.json``). botocore's
+own engine for it costs 48 ms of start-up; the tests compare with it for every region and switch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from attrs import Factory, field, frozen
+
+from sagemaker_runtime.context import Key
+from sagemaker_runtime.errors import ConfigError, EndpointError, EndpointNotFoundError
+from sagemaker_runtime.operations.base import SERVICE_ID
+from sagemaker_runtime.wire import BaseURL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)  # RFC 1123, section 2.1
+
+
+def _parse(endpoint: Endpoint) -> BaseURL:
+    base = BaseURL.parse(endpoint.url)
+    if base.query or "?" in endpoint.url:
+        raise ConfigError(f"the endpoint {endpoint.url!r} has a query, which would be lost; remove all from the '?'")
+    return base
+
+
+@frozen
+class Endpoint:
+    """
+    Where to send a request, and for which scope to sign it.
+
+    Raises:
+        ConfigError: The URL is not one a request can be sent to, or has a query.
+    """
+
+    url: str
+    """Scheme, host and, if any, a path that is put before the operation's own."""
+
+    signing_name: str | None = None
+    """None for the service's own, ``"sagemaker"``."""
+
+    signing_region: str | None = None
+    """None for the region of the client."""
+
+    source: Literal["service metadata", "custom"] = "custom"
+    """Whether the URL is AWS's or somebody's own."""
+
+    base: BaseURL = field(init=False, repr=False, eq=False, default=Factory(_parse, takes_self=True))
+    """The URL in parts."""
+
+
+ENDPOINT = Key[Endpoint]("endpoint")
+"""Where the request goes. Context, set by ResolveEndpoint."""
+
+
+@frozen
+class EndpointResolverOptions:
+    """Switches of the client that a resolver should heed."""
+
+    disable_https: bool = False
+    """Use http, for tests only: the body is then readable on the way."""
+
+    use_fips_endpoint: bool = False
+    """Use an endpoint with FIPS 140 validated cryptography."""
+
+    use_dual_stack_endpoint: bool = False
+    """Use an endpoint with IPv6 beside IPv4."""
+
+
+class EndpointResolver(Protocol):
+    """Finds the endpoint of SageMaker Runtime. Called once per call, so it should be quick, and must not block."""
+
+    def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
+        """
+        The endpoint for *region*; empty if the client has none.
+
+        Raises:
+            EndpointNotFoundError: This resolver knows none; another might.
+            EndpointError: There is none.
+        """
+        ...
+
+
+class AWSEndpointResolver(Protocol):
+    """Finds the endpoints of any service: what a company's library has, for all its clients."""
+
+    def resolve_endpoint(self, service_id: str, region: str) -> Endpoint:
+        """
+        The endpoint of a service, here always ``"SageMaker Runtime"``.
+
+        Raises:
+            EndpointNotFoundError: This resolver knows none for the service, and the fallback is asked.
+        """
+        ...
+
+
+@frozen
+class EndpointResolverFunc:
+    """A function as a resolver: ``EndpointResolverFunc(lambda region, options: Endpoint("https://..."))``."""
+
+    fn: Callable[[str, EndpointResolverOptions], Endpoint]
+
+    def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
+        """What the function returns."""
+        return self.fn(region, options)
+
+
+@frozen
+class _AWSResolverWithFallback:
+    aws_resolver: AWSEndpointResolver
+    fallback: EndpointResolver
+
+    def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
+        try:
+            return self.aws_resolver.resolve_endpoint(SERVICE_ID, region)
+        except EndpointNotFoundError:
+            return self.fallback.resolve_endpoint(region, options)
+
+
+def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver: EndpointResolver) -> EndpointResolver:
+    """
+    A resolver that asks *aws_resolver*, and *fallback_resolver* where that raises `EndpointNotFoundError`.
+
+    Any other error is the answer.
+
+    Raises:
+        ConfigError: Either is None.
+    """
+    for name, resolver in (("aws_resolver", aws_resolver), ("fallback_resolver", fallback_resolver)):
+        if resolver is None:  # pyright: ignore[reportUnnecessaryComparison] - callers are not always type-checked
+            raise ConfigError(
+                f"with_endpoint_resolver: {name} is None; pass a resolver, such as DefaultEndpointResolver()"
+            )
+    return _AWSResolverWithFallback(aws_resolver, fallback_resolver)
+
+
+@frozen
+class BaseEndpointResolver:
+    """``Options.base_endpoint`` as a resolver: one URL for every region."""
+
+    url: str
+
+    def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:  # noqa: ARG002 - see below
+        """
+        The URL, wherever the region.
+
+        Raises:
+            EndpointError: FIPS or dual stack is asked for too: whether the URL has them cannot be known.
+        """
+        for asked, name in ((options.use_fips_endpoint, "FIPS"), (options.use_dual_stack_endpoint, "dual stack")):
+            if asked:
+                raise EndpointError(
+                    f"base_endpoint and {name} exclude each other; give a URL that has it, and turn {name} off"
+                )
+        return Endpoint(self.url)
+
+
+@frozen
+class _Partition:
+    """A part of AWS with names of its own."""
+
+    id: str
+    regions: frozenset[str]
+    region_pattern: re.Pattern[str]
+    dns_suffix: str
+    dual_stack_dns_suffix: str
+    supports_fips: bool
+    supports_dual_stack: bool
+
+
+@lru_cache(maxsize=1)
+def _partitions() -> tuple[_Partition, ...]:
+    spec = find_spec("botocore")  # finds it without importing it
+    if spec is None or spec.origin is None:
+        raise EndpointError("botocore is not installed, so no endpoint is known; install it or set base_endpoint")
+    document = json.loads((Path(spec.origin).parent / "data" / "partitions.json").read_bytes())
+    return tuple(
+        _Partition(
+            id=partition["id"],
+            regions=frozenset(partition["regions"]),
+            region_pattern=re.compile(partition["regionRegex"], re.ASCII),
+            dns_suffix=partition["outputs"]["dnsSuffix"],
+            dual_stack_dns_suffix=partition["outputs"]["dualStackDnsSuffix"],
+            supports_fips=partition["outputs"]["supportsFIPS"],
+            supports_dual_stack=partition["outputs"]["supportsDualStack"],
+        )
+        for partition in document["partitions"]
+    )
+
+
+def _partition(region: str) -> _Partition:
+    partitions = _partitions()
+    for partition in partitions:
+        if region in partition.regions:
+            return partition
+    for partition in partitions:
+        if partition.region_pattern.match(region):
+            return partition
+    raise EndpointNotFoundError(
+        f"no SageMaker Runtime endpoint is known for region {region!r}. Check the spelling, upgrade botocore if the "
+        "region is new, or set base_endpoint to skip the lookup."
+    )
+
+
+@lru_cache(maxsize=256)
+def _default_endpoint(region: str, options: EndpointResolverOptions) -> Endpoint:
+    if not region:
+        raise EndpointError("no region: set Options.region, or AWS_REGION and use load_config()")
+    if _HOST_LABEL.fullmatch(region) is None:
+        raise EndpointError(f"region {region!r} cannot be part of a host name; a region looks like 'eu-west-1'")
+    partition = _partition(region)
+    fips, dual = options.use_fips_endpoint, options.use_dual_stack_endpoint
+    if fips and not partition.supports_fips:
+        raise EndpointError(f"partition {partition.id} has no FIPS endpoints; turn use_fips_endpoint off")
+    if dual and not partition.supports_dual_stack:
+        raise EndpointError(f"partition {partition.id} has no dual-stack endpoints; turn use_dual_stack_endpoint off")
+    suffix = partition.dual_stack_dns_suffix if dual else partition.dns_suffix
+    if fips and not dual and partition.id == "aws":
+        host = f"runtime-fips.sagemaker.{region}.{suffix}"
+    elif fips and not dual and partition.id == "aws-us-gov":
+        host = f"runtime.sagemaker.{region}.{suffix}"  # every endpoint there is FIPS
+    elif fips:
+        host = f"runtime.sagemaker-fips.{region}.{suffix}"
+    else:
+        host = f"runtime.sagemaker.{region}.{suffix}"
+    scheme = "http" if options.disable_https else "https"
+    return Endpoint(f"{scheme}://{host}", signing_region=region, source="service metadata")
+
+
+@frozen
+class DefaultEndpointResolver:
+    """The endpoints AWS documents, in every partition, with FIPS and dual stack."""
+
+    def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
+        """
+        The endpoint for *region*.
+
+        Raises:
+            EndpointNotFoundError: The region belongs to no partition that the installed botocore knows.
+            EndpointError: No region, not a region's name, or a partition without what *options* ask for.
+        """
+        return _default_endpoint(region, options)

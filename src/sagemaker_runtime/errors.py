@@ -1,0 +1,288 @@
+"""
+Every exception this package raises, in one tree.
+
+::
+
+    SageMakerRuntimeError                what every other one is
+    ├── ConfigError                      options, or an argument of the client, make no sense
+    ├── StackError                       a list operation on a stack, or what a middleware returned
+    ├── ClientClosedError                a call after ``close()``
+    ├── InvalidParamsError               the input breaks the API model; all problems at once; nothing was sent
+    ├── InvalidHeaderError               a header name or value HTTP cannot carry; nothing was sent
+    ├── EndpointError                    no URL to send to
+    │   └── EndpointNotFoundError        this resolver knows none; ``with_endpoint_resolver`` asks the next one
+    ├── CredentialsError                 no credentials were found, or they could not be refreshed
+    ├── TransportError                   the HTTP exchange broke off
+    │   ├── ConnectError                 never connected: nothing was sent
+    │   │   ├── ConnectTimeoutError
+    │   │   └── CertificateError         the peer's certificate was refused; not retried
+    │   ├── ConnectionLostError          lost before the first byte of the response: perhaps sent
+    │   ├── WriteTimeoutError            the peer stopped reading the request: not executed
+    │   ├── ReadTimeoutError             sent, and no answer in time: perhaps executed
+    │   └── InvalidResponseError         the answer is not HTTP
+    │       └── TruncatedResponseError   the answer stopped before its end
+    ├── TotalTimeoutError                ``Timeout.total`` is over
+    └── ServiceError                     the service answered with an error
+        ├── ValidationError              400
+        ├── ModelError                   424: the model's container failed
+        ├── ModelNotReadyException       429: the model is still being loaded
+        ├── InternalFailure              500
+        ├── ServiceUnavailable           503
+        └── InternalDependencyException  530
+
+No time-out here is a builtin ``TimeoutError``, so that ``asyncio.timeout`` around a call can be told from ours.
+
+Every one of them pickles. ``metadata`` stays behind: it may hold the live response.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sagemaker_runtime.context import AttemptRecord, Metadata
+
+
+_BODY_SHOWN = 200  # bytes of an unreadable body in the text of an error
+
+
+class SageMakerRuntimeError(Exception):
+    """
+    The base of every exception of this package.
+
+    The facts below are attached on the way up and are None (or empty) where they are not known, for instance for
+    an error raised while a client is constructed.
+    """
+
+    operation: str | None = None
+    """The operation called, such as ``"InvokeEndpoint"``."""
+
+    attempts: Sequence[AttemptRecord] = ()
+    """One record for each attempt made, oldest first; empty when nothing was sent."""
+
+    request_id: str | None = None
+    """What the service calls this request; quote it to AWS Support."""
+
+    metadata: Metadata | None = None
+    """What the middleware of the last attempt learnt; None after unpickling."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+
+    @property
+    def message(self) -> str:
+        """What went wrong, without the facts that ``str()`` adds."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        facts = ", ".join(self._facts())
+        return f"{self._headline()} ({facts})" if facts else self._headline()
+
+    def _headline(self) -> str:
+        return self.message
+
+    def _facts(self) -> list[str]:
+        facts = [] if self.operation is None else [self.operation]
+        if self.request_id is not None:
+            facts.append(f"request id {self.request_id}")
+        if len(self.attempts) > 1:
+            facts.append(f"{len(self.attempts)} attempts")
+        return facts
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "metadata"}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # BaseException's own would send __dict__ as it is, with the live response in the metadata.
+        return (type(self), self.args, self.__getstate__())
+
+
+class ConfigError(SageMakerRuntimeError):
+    """Options, or an argument of the client, make no sense."""
+
+
+class StackError(SageMakerRuntimeError):
+    """A list operation on a stack failed, or a middleware broke the contract."""
+
+
+class ClientClosedError(SageMakerRuntimeError):
+    """The client was used after ``close()``."""
+
+
+class InvalidParamsError(SageMakerRuntimeError):
+    """The input breaks the API model. Nothing was sent."""
+
+    def __init__(self, message: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.args = (message, problems)
+        self.problems = problems
+        """One line for each problem, ``"member: what is wrong"``; sensitive values are never in it."""
+
+    def _headline(self) -> str:
+        return "".join([self.message, *(f"\n- {problem}" for problem in self.problems)])
+
+    def __str__(self) -> str:
+        return self._headline()
+
+
+class InvalidHeaderError(SageMakerRuntimeError):
+    """A header name or value HTTP cannot carry. Nothing was sent."""
+
+
+class EndpointError(SageMakerRuntimeError):
+    """No URL to send the request to."""
+
+
+class EndpointNotFoundError(EndpointError):
+    """A resolver knows no endpoint for the region; ``with_endpoint_resolver`` then asks the fallback."""
+
+
+class CredentialsError(SageMakerRuntimeError):
+    """No credentials were found, or they could not be refreshed."""
+
+
+class TransportError(SageMakerRuntimeError):
+    """The HTTP exchange broke off. The library's error is the ``__cause__``."""
+
+
+class ConnectError(TransportError):
+    """Never connected: DNS, refused, TLS. Nothing was sent."""
+
+
+class ConnectTimeoutError(ConnectError):
+    """``Timeout.connect`` is over. Nothing was sent."""
+
+
+class CertificateError(ConnectError):
+    """The peer's certificate was refused. Nothing was sent; trying again would not help."""
+
+
+class ConnectionLostError(TransportError):
+    """The connection was lost before the first byte of the response. The request was perhaps sent."""
+
+
+class WriteTimeoutError(TransportError):
+    """``Timeout.write`` is over: the peer stopped reading the request, so it was not executed."""
+
+
+class ReadTimeoutError(TransportError):
+    """``Timeout.read`` is over. The request was sent, and the model is perhaps still computing."""
+
+
+class InvalidResponseError(TransportError):
+    """The answer is not HTTP, or broke off after its first byte."""
+
+
+class TruncatedResponseError(InvalidResponseError):
+    """The answer stopped before its end, or has an end that cannot be told from a cut."""
+
+
+class TotalTimeoutError(SageMakerRuntimeError):
+    """``Timeout.total`` is over. ``attempts`` says what was tried until then."""
+
+
+class ServiceError(SageMakerRuntimeError):
+    """
+    The service, or something on the way to it, answered with an error.
+
+    This very class stands for what the API model does not list: ``ThrottlingException``, ``AccessDeniedException``,
+    a proxy's page.
+    """
+
+    code: str = "UnknownError"
+    """The error's name, such as ``"ThrottlingException"``; the HTTP status in digits when the answer names none."""
+
+    fault: ClassVar[Literal["client", "server"] | None] = None
+    """Whom the API model blames; None where the model does not list the error."""
+
+    members: ClassVar[Mapping[str, tuple[str, type[str | int]]]] = {}
+    """Members beside the message: JSON name to (attribute, type)."""
+
+    status: int | None = None
+    """HTTP status of the answer."""
+
+    body: bytes = b""
+    """The start of the answer's body, at most 4,096 bytes. The text of the error shows it where it is no JSON."""
+
+    retry_after: float | None = None
+    """Seconds the service asked to wait (``x-amz-retry-after``), or None."""
+
+    def _headline(self) -> str:
+        return f"{self.code}: {self.message}" if self.message else self.code
+
+    def _facts(self) -> list[str]:
+        facts = super()._facts()
+        if self.status is not None:
+            facts.insert(1 if self.operation else 0, f"HTTP {self.status}")
+        start = self.body[:_BODY_SHOWN].decode(errors="replace").strip()
+        if start and not start.startswith(("{", self.message or "{")):
+            facts.append(f"the body starts {start!r}")
+        return facts
+
+
+class ValidationError(ServiceError):
+    """The service refused the request (400)."""
+
+    code = "ValidationError"
+    fault = "client"
+
+
+class ModelError(ServiceError):
+    """The model's container answered with an error, or not in time (424). Never retried: the model would fail again."""
+
+    code = "ModelError"
+    fault = "client"
+    members: ClassVar[Mapping[str, tuple[str, type[str | int]]]] = {
+        "OriginalStatusCode": ("original_status_code", int),
+        "OriginalMessage": ("original_message", str),
+        "LogStreamArn": ("log_stream_arn", str),
+    }
+
+    original_status_code: int | None = None
+    """HTTP status the container answered with."""
+
+    original_message: str | None = None
+    """What the container answered."""
+
+    log_stream_arn: str | None = None
+    """ARN of the CloudWatch Logs stream of the container."""
+
+    def _facts(self) -> list[str]:
+        facts = super()._facts()
+        if self.original_status_code is not None:
+            facts.append(f"original status {self.original_status_code}")
+        if self.original_message and self.original_message not in self.message:
+            facts.append(f"original message {self.original_message!r}")
+        if self.log_stream_arn:
+            facts.append(f"log stream {self.log_stream_arn}")
+        return facts
+
+
+class ModelNotReadyException(ServiceError):  # noqa: N818 - the name in the API model
+    """The model is still being loaded: a serverless cold start, a multi-model endpoint (429). Retried by time."""
+
+    code = "ModelNotReadyException"
+    fault = "client"
+
+
+class InternalFailure(ServiceError):  # noqa: N818 - the name in the API model
+    """The service failed (500). Retried."""
+
+    code = "InternalFailure"
+    fault = "server"
+
+
+class ServiceUnavailable(ServiceError):  # noqa: N818 - the name in the API model
+    """The service is unavailable (503). Retried."""
+
+    code = "ServiceUnavailable"
+    fault = "server"
+
+
+class InternalDependencyException(ServiceError):  # noqa: N818 - the name in the API model
+    """Something the service needs failed (530). Retried."""
+
+    code = "InternalDependencyException"
+    fault = "server"

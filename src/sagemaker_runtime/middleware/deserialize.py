@@ -1,0 +1,183 @@
+"""Deserialize: once per attempt, from the response to a result or an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from sagemaker_runtime.context import LOGGER, OPERATION, RAW_RESPONSE, REQUEST_ID, TIMING, Key, Metadata, ResponseTiming
+from sagemaker_runtime.errors import SageMakerRuntimeError, TransportError, TruncatedResponseError
+from sagemaker_runtime.headers import http_date
+from sagemaker_runtime.log_mode import ClientLogMode
+from sagemaker_runtime.middleware.steps import Output
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.clock import Clock, ClockSkew
+    from sagemaker_runtime.context import Context
+    from sagemaker_runtime.middleware.steps import DeserializeHandler, DeserializeInput
+    from sagemaker_runtime.protocol import Codec
+    from sagemaker_runtime.transport import HTTPClient
+    from sagemaker_runtime.wire import Response, Timeout
+
+RECEIVED = Key[Output]("received")
+"""What the transport brought, for those who must clean up after a failure: an exception carries no Output."""
+
+REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-requestid")
+SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header says nothing of the skew
+
+
+def transport_handler(http_client: HTTPClient, timeout: Timeout) -> DeserializeHandler:
+    """The end of the stack: hand the request to *http_client*."""
+
+    async def send(ctx: Context, step: DeserializeInput) -> Output:
+        response = await http_client.send(step.request, timeout=timeout)
+        metadata = Metadata()
+        metadata[RAW_RESPONSE] = response
+        ctx[RECEIVED] = output = Output(None, metadata, response)
+        return output
+
+    return send
+
+
+@frozen
+class CloseResponseBody:
+    """Let go of the connection, whoever fails and however; of a stream that succeeds, the stream's owner does."""
+
+    id: str = "CloseResponseBody"
+
+    async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        try:
+            output = await next(ctx, step)
+        except BaseException:
+            received = ctx.get(RECEIVED)
+            if received is not None and received.raw_response is not None:
+                received.raw_response.close()
+            raise
+        if output.raw_response is not None:
+            output.raw_response.close()
+        return output
+
+
+@frozen
+class ResponseErrorWrapper:
+    """Attach to an error what the response told: the request id and the other metadata."""
+
+    id: str = "ResponseErrorWrapper"
+
+    async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        try:
+            return await next(ctx, step)
+        except Exception as error:
+            received = ctx.get(RECEIVED)
+            if received is not None:
+                _attach(error, received)
+            raise
+
+
+def _attach(error: Exception, received: Output) -> None:
+    request_id = received.metadata.get(REQUEST_ID)
+    if isinstance(error, SageMakerRuntimeError):
+        error.metadata = received.metadata
+        error.request_id = request_id
+    elif request_id is not None:
+        error.add_note(f"while reading the answer to request id {request_id}")
+
+
+@frozen
+class OperationDeserializer:
+    """Read the body; give the output, or raise the error the service answered with."""
+
+    codec: Codec
+    id: str = "OperationDeserializer"
+
+    async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        output = await next(ctx, step)
+        response = output.raw_response
+        if response is None or output.result is not None:
+            return output  # a middleware below has answered in the service's stead
+        try:
+            if not 200 <= response.status < 300:  # noqa: PLR2004 - the model's status is one of the successful ones
+                raise self.codec.error(response.status, response.headers, await _error_body(response))
+            body = await response.body.read()
+            if not response.body.delimited:
+                raise TruncatedResponseError(
+                    "the answer has neither a Content-Length nor chunked coding, so a cut could not be told from its end"
+                )
+            output.result = self.codec.deserialize(response.headers, body, output.metadata)
+        except BaseException:
+            response.close()
+            raise
+        return output
+
+
+async def _error_body(response: Response) -> bytes:
+    """The body of an error; nothing if it breaks off, because the status and the headers say enough."""
+    try:
+        return await response.body.read()
+    except TransportError:
+        return b""
+
+
+@frozen
+class RequestIDRetriever:
+    """Note what the service calls the request."""
+
+    id: str = "RequestIDRetriever"
+
+    async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        output = await next(ctx, step)
+        if output.raw_response is not None:
+            headers = output.raw_response.headers
+            for name in REQUEST_ID_HEADERS:
+                request_id = headers.get(name)
+                if request_id is not None:
+                    output.metadata[REQUEST_ID] = request_id
+                    break
+        return output
+
+
+@frozen
+class RecordResponseTiming:
+    """Note when the answer came, and how far the service's clock is from ours."""
+
+    clock: Clock
+    skew: ClockSkew
+    id: str = "RecordResponseTiming"
+
+    async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        sent = self.clock.now()
+        output = await next(ctx, step)
+        received = self.clock.now()
+        date = None
+        if output.raw_response is not None:
+            headers = output.raw_response.headers
+            date = http_date(headers.get("date", ""))
+            if date is not None and "age" not in headers and received - sent <= SKEW_ROUND_TRIP:
+                self.skew.measure(date.timestamp(), sent=sent, received=received)
+        output.metadata[TIMING] = ResponseTiming(sent, received, date)
+        return output
+
+
+@frozen
+class RequestResponseLogger:
+    """Log the request as it is sent and the response as it comes, as far as the log mode says."""
+
+    log_mode: ClientLogMode
+    id: str = "RequestResponseLogger"
+
+    async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        if not self.log_mode:
+            return await next(ctx, step)
+        mode, logger, operation = self.log_mode, ctx[LOGGER], ctx[OPERATION]
+        if ClientLogMode.REQUEST_WITH_BODY in mode:
+            logger.debug("%s request: %r, body %r", operation, step.request, step.request.body)
+        elif ClientLogMode.REQUEST in mode:
+            logger.debug("%s request: %r", operation, step.request)
+        output = await next(ctx, step)
+        response = output.raw_response
+        if response is not None and ClientLogMode.RESPONSE_WITH_BODY in mode:
+            logger.debug("%s response: %r, body %r", operation, response, await response.body.read())
+        elif response is not None and ClientLogMode.RESPONSE in mode:
+            logger.debug("%s response: %r", operation, response)
+        return output

@@ -1,0 +1,164 @@
+"""Finalize: Retry, and below it, once per attempt, what makes the request ready for the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from sagemaker_runtime.context import (
+    ATTEMPT,
+    ATTEMPTS,
+    DEADLINE,
+    LOGGER,
+    OPERATION,
+    PAYLOAD_HASH,
+    SIGNING_NAME,
+    SIGNING_REGION,
+    AttemptRecord,
+)
+from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, ServiceError
+from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date
+from sagemaker_runtime.log_mode import ClientLogMode
+from sagemaker_runtime.middleware.steps import FinalizeInput
+from sagemaker_runtime.signing import SigV4Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from sagemaker_runtime.clock import Clock, ClockSkew
+    from sagemaker_runtime.context import Context
+    from sagemaker_runtime.credentials import CredentialsProvider
+    from sagemaker_runtime.middleware.steps import FinalizeHandler, Output
+    from sagemaker_runtime.retry import Retryer
+    from sagemaker_runtime.signing import HTTPSignerV4
+    from sagemaker_runtime.wire import Request
+
+
+@frozen
+class Retry:
+    """Run everything below again, with a fresh copy of the request, until it succeeds or the policy gives up."""
+
+    retryer: Retryer
+    clock: Clock
+    log_mode: ClientLogMode = field(default=ClientLogMode(0))
+    id: str = "Retry"
+
+    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        monotonic = self.clock.monotonic
+        started = monotonic()
+        failures: list[Exception] = []
+        records: list[AttemptRecord] = []
+        ctx[ATTEMPTS] = records
+        while True:
+            attempt_started = monotonic()
+            attempt_ctx = ctx.for_attempt()
+            attempt_ctx[ATTEMPT] = len(records) + 1
+            try:
+                output = await next(attempt_ctx, FinalizeInput(step.request.copy()))
+            except Exception as error:
+                failures.append(error)
+                now = monotonic()
+                delay = self._delay(ctx, failures, started=started, now=now)
+                records.append(_record(error, number=len(records) + 1, seconds=now - attempt_started, delay=delay))
+                self._log(ctx, records[-1])
+                if delay is None:
+                    failures.clear()  # or the error, its traceback and this list would keep one another alive
+                    raise
+            else:
+                records.append(AttemptRecord(len(records) + 1, monotonic() - attempt_started))
+                self.retryer.succeeded(failures)
+                output.metadata[ATTEMPTS] = tuple(records)
+                return output
+            await self.clock.sleep(delay)
+
+    def _delay(self, ctx: Context, failures: list[Exception], *, started: float, now: float) -> float | None:
+        delay = self.retryer.delay(failures, elapsed=now - started)
+        deadline = ctx.get(DEADLINE)
+        if delay is not None and deadline is not None and now + delay >= deadline:
+            failures[-1].add_note(f"not retried: the wait of {delay:.3f} s would end after Timeout.total")
+            return None
+        return delay
+
+    def _log(self, ctx: Context, record: AttemptRecord) -> None:
+        if ClientLogMode.RETRIES in self.log_mode:
+            what = f"retrying in {record.delay:.3f} s" if record.delay is not None else "not retrying"
+            ctx[LOGGER].debug("%s attempt %d failed, %s: %s", ctx[OPERATION], record.number, what, record.error)
+
+
+def _record(error: Exception, *, number: int, seconds: float, delay: float | None) -> AttemptRecord:
+    answer = error if isinstance(error, ServiceError) else None
+    return AttemptRecord(
+        number=number,
+        seconds=seconds,
+        error=str(error) if isinstance(error, SageMakerRuntimeError) else repr(error),
+        error_type=type(error).__name__ if answer is None else answer.code,
+        status=None if answer is None else answer.status,
+        delay=delay,
+    )
+
+
+@frozen
+class RetryMetricsHeader:
+    """
+    Tell the service which attempt this is and until when its answer is awaited: ``attempt=2; max=3; ttl=…``.
+
+    The ttl is on the service's clock, so it is sent only once an answer has told what that is.
+    """
+
+    max_attempts: int
+    read_timeout: float
+    clock: Clock
+    skew: ClockSkew
+    id: str = "RetryMetricsHeader"
+
+    def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
+        value = f"attempt={ctx.get(ATTEMPT, 1)}; max={self.max_attempts}"
+        if self.skew.seconds is not None:
+            value = f"ttl={self._ttl(ctx, self.skew.seconds)}; {value}"
+        step.request.headers["amz-sdk-request"] = value
+        return next(ctx, step)
+
+    def _ttl(self, ctx: Context, skew: float) -> str:
+        seconds = self.read_timeout
+        deadline = ctx.get(DEADLINE)
+        if deadline is not None:
+            seconds = min(seconds, deadline - self.clock.monotonic())
+        return amz_date(int(self.clock.now() + skew + seconds))
+
+
+@frozen
+class Signing:
+    """Sign the request, with credentials and a time that are fresh for each attempt."""
+
+    signer: HTTPSignerV4
+    credentials: CredentialsProvider
+    clock: Clock
+    log_mode: ClientLogMode = field(default=ClientLogMode(0))
+    id: str = "Signing"
+
+    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        region = ctx[SIGNING_REGION]
+        if not region:
+            raise ConfigError("no region to sign for: set Options.region, or signing_region on the endpoint")
+        credentials = await self.credentials.retrieve()
+        self.signer.sign_http(
+            step.request,
+            credentials=credentials,
+            payload_hash=ctx[PAYLOAD_HASH],
+            service=ctx[SIGNING_NAME],
+            region=region,
+            signing_time=datetime.fromtimestamp(self.clock.now(), UTC),
+        )
+        if self.log_mode:
+            self._log(ctx, step.request)
+        return await next(ctx, step)
+
+    def _log(self, ctx: Context, request: Request) -> None:
+        if ClientLogMode.SIGNING in self.log_mode and isinstance(self.signer, SigV4Signer):
+            shown = request.copy()
+            for name in SENSITIVE_HEADERS.intersection(shown.headers):
+                shown.headers[name] = REDACTED
+            canonical = self.signer.canonical_request(shown, ctx[PAYLOAD_HASH])
+            ctx[LOGGER].debug("%s canonical request:\n%s", ctx[OPERATION], canonical)

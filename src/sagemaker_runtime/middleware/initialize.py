@@ -1,0 +1,31 @@
+"""Initialize: once per call, the input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from sagemaker_runtime.errors import InvalidParamsError
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.context import Context
+    from sagemaker_runtime.middleware.steps import InitializeHandler, InitializeInput, Output
+    from sagemaker_runtime.protocol import Codec
+
+
+@frozen
+class OperationInputValidation:
+    """Check the input against every constraint of the model, before anything is sent."""
+
+    codec: Codec
+    id: str = "OperationInputValidation"
+
+    async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
+        parameters = step.parameters
+        input_type = self.codec.operation.input_type
+        if not isinstance(parameters, input_type):
+            problem = f"the input is of type {type(parameters).__name__}; pass {input_type.__name__}(...)"
+            raise InvalidParamsError(problem, (problem,))
+        self.codec.validate(parameters)
+        return await next(ctx, step)

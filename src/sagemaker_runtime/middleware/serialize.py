@@ -1,0 +1,58 @@
+"""Serialize: once per call, from the input to a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from sagemaker_runtime.context import REGION, SIGNING_NAME, SIGNING_REGION
+from sagemaker_runtime.endpoints import ENDPOINT, EndpointResolver, EndpointResolverOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from sagemaker_runtime.context import Context
+    from sagemaker_runtime.middleware.steps import Output, SerializeHandler, SerializeInput
+    from sagemaker_runtime.protocol import Codec
+
+DEFAULT_SIGNING_NAME = "sagemaker"  # service-2.json, metadata.signingName
+
+
+@frozen
+class ResolveEndpoint:
+    """
+    Ask the resolver where to send the request, and for which scope to sign it.
+
+    A signing name or region that an outer middleware has set is kept.
+    """
+
+    resolver: EndpointResolver
+    options: EndpointResolverOptions
+    id: str = "ResolveEndpoint"
+
+    async def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Output:
+        region = ctx.get(REGION, "")
+        endpoint = self.resolver.resolve_endpoint(region, self.options)
+        request, base = step.request, endpoint.base
+        request.scheme, request.host, request.path = base.scheme, base.host, base.path
+        request.headers["host"] = base.host
+        ctx[ENDPOINT] = endpoint
+        if SIGNING_NAME not in ctx:
+            ctx[SIGNING_NAME] = endpoint.signing_name or DEFAULT_SIGNING_NAME
+        if SIGNING_REGION not in ctx:
+            ctx[SIGNING_REGION] = endpoint.signing_region or region
+        return await next(ctx, step)
+
+
+@frozen
+class OperationSerializer:
+    """Write the input's members into the request: path, headers, body."""
+
+    codec: Codec
+    id: str = "OperationSerializer"
+
+    def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Awaitable[Output]:
+        # The type was checked by OperationInputValidation; where a user removed that, the members are simply read.
+        self.codec.serialize(step.parameters, step.request)
+        return next(ctx, step)

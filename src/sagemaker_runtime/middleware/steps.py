@@ -1,0 +1,200 @@
+"""
+The five steps: what a middleware of each gets, what it calls, and what all of them give back.
+
+A middleware is an object with an ``id`` and the method of its step; one object may have several::
+
+    class TagTenant:
+        id = "TagTenant"
+
+        async def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
+            step.request.headers["X-Amzn-SageMaker-Custom-Attributes"] = "tenant=acme"
+            return await next(ctx, step)
+
+A function becomes one by the decorator of its step: ``@build_middleware("TagTenant")``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias, TypeVar
+
+from attrs import define, field, frozen
+
+from sagemaker_runtime.context import Context, Metadata
+from sagemaker_runtime.operations.base import OperationInput, OperationOutput
+from sagemaker_runtime.wire import Request, Response
+
+
+@define
+class InitializeInput:
+    """Once per call: the operation's input."""
+
+    parameters: OperationInput
+
+
+@define
+class SerializeInput:
+    """Once per call: the input, and the request that it is written into."""
+
+    parameters: OperationInput
+    request: Request
+
+
+@define
+class BuildInput:
+    """Once per call: the request, complete but for what each attempt adds."""
+
+    request: Request
+
+
+@define
+class FinalizeInput:
+    """The request. Once per attempt below Retry: an attempt has a request of its own."""
+
+    request: Request
+
+
+@define
+class DeserializeInput:
+    """Once per attempt: the request as it is sent."""
+
+    request: Request
+
+
+@define
+class Output:
+    """What comes back through every step."""
+
+    result: OperationOutput | None = None
+    """The operation's output; None below OperationDeserializer, and wherever else nobody has made it yet."""
+
+    metadata: Metadata = field(factory=Metadata)
+    """The facts learnt on the way up; they become ``result_metadata``."""
+
+    raw_response: Response | None = None
+    """The HTTP response; None if a middleware answered without one."""
+
+
+S = TypeVar("S")
+
+Handler: TypeAlias = Callable[[Context, S], Awaitable[Output]]
+InitializeHandler: TypeAlias = Handler[InitializeInput]
+SerializeHandler: TypeAlias = Handler[SerializeInput]
+BuildHandler: TypeAlias = Handler[BuildInput]
+FinalizeHandler: TypeAlias = Handler[FinalizeInput]
+DeserializeHandler: TypeAlias = Handler[DeserializeInput]
+
+
+class Middleware(Protocol):
+    """What the middleware of every step have in common."""
+
+    @property
+    def id(self) -> str:
+        """The name in the printed stack: verbs and nouns in CapWords."""
+        ...
+
+
+class InitializeMiddleware(Middleware, Protocol):
+    """Sees the input first and the result last. Once per call."""
+
+    def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler, /) -> Awaitable[Output]:
+        """Do something before, ``await next(ctx, step)``, do something after."""
+        ...
+
+
+class SerializeMiddleware(Middleware, Protocol):
+    """Turns the input into a request. Once per call."""
+
+    def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler, /) -> Awaitable[Output]:
+        """Do something before, ``await next(ctx, step)``, do something after."""
+        ...
+
+
+class BuildMiddleware(Middleware, Protocol):
+    """Adds to the request what all attempts share. Once per call."""
+
+    def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler, /) -> Awaitable[Output]:
+        """Do something before, ``await next(ctx, step)``, do something after."""
+        ...
+
+
+class FinalizeMiddleware(Middleware, Protocol):
+    """Makes the request ready for the wire. Once per attempt below Retry, once per call above it."""
+
+    def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler, /) -> Awaitable[Output]:
+        """Do something before, ``await next(ctx, step)``, do something after."""
+        ...
+
+
+class DeserializeMiddleware(Middleware, Protocol):
+    """Turns the response into a result. Once per attempt."""
+
+    def handle_deserialize(
+        self, ctx: Context, step: DeserializeInput, next: DeserializeHandler, /
+    ) -> Awaitable[Output]:
+        """Do something before, ``await next(ctx, step)``, do something after."""
+        ...
+
+
+# A function as a middleware: the function is the method itself, so that no call is added to the path.
+
+InitializeFunction: TypeAlias = Callable[[Context, InitializeInput, InitializeHandler], Awaitable[Output]]
+SerializeFunction: TypeAlias = Callable[[Context, SerializeInput, SerializeHandler], Awaitable[Output]]
+BuildFunction: TypeAlias = Callable[[Context, BuildInput, BuildHandler], Awaitable[Output]]
+FinalizeFunction: TypeAlias = Callable[[Context, FinalizeInput, FinalizeHandler], Awaitable[Output]]
+DeserializeFunction: TypeAlias = Callable[[Context, DeserializeInput, DeserializeHandler], Awaitable[Output]]
+
+
+@frozen
+class _InitializeFunction:
+    id: str
+    handle_initialize: InitializeFunction
+
+
+@frozen
+class _SerializeFunction:
+    id: str
+    handle_serialize: SerializeFunction
+
+
+@frozen
+class _BuildFunction:
+    id: str
+    handle_build: BuildFunction
+
+
+@frozen
+class _FinalizeFunction:
+    id: str
+    handle_finalize: FinalizeFunction
+
+
+@frozen
+class _DeserializeFunction:
+    id: str
+    handle_deserialize: DeserializeFunction
+
+
+def initialize_middleware(id: str) -> Callable[[InitializeFunction], InitializeMiddleware]:
+    """Make a function of ``(ctx, step, next)`` a middleware of the initialize step, under the name *id*."""
+    return lambda function: _InitializeFunction(id, function)
+
+
+def serialize_middleware(id: str) -> Callable[[SerializeFunction], SerializeMiddleware]:
+    """Make a function of ``(ctx, step, next)`` a middleware of the serialize step, under the name *id*."""
+    return lambda function: _SerializeFunction(id, function)
+
+
+def build_middleware(id: str) -> Callable[[BuildFunction], BuildMiddleware]:
+    """Make a function of ``(ctx, step, next)`` a middleware of the build step, under the name *id*."""
+    return lambda function: _BuildFunction(id, function)
+
+
+def finalize_middleware(id: str) -> Callable[[FinalizeFunction], FinalizeMiddleware]:
+    """Make a function of ``(ctx, step, next)`` a middleware of the finalize step, under the name *id*."""
+    return lambda function: _FinalizeFunction(id, function)
+
+
+def deserialize_middleware(id: str) -> Callable[[DeserializeFunction], DeserializeMiddleware]:
+    """Make a function of ``(ctx, step, next)`` a middleware of the deserialize step, under the name *id*."""
+    return lambda function: _DeserializeFunction(id, function)

@@ -1,0 +1,176 @@
+"""
+The binding language: what stands behind each member of an input or output, and what an operation is.
+
+A member and its binding stand on one line::
+
+    target_model: str | None = field(
+        default=None, metadata=header("X-Amzn-SageMaker-Target-Model", TARGET_MODEL_HEADER)
+    )
+
+`attrs.field` itself is used, never a function of ours around it: checkers would then no longer see that a member
+without a default is required.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Generic, Literal, TypeVar
+
+import attrs
+from attrs import define, field, frozen
+
+from sagemaker_runtime.context import Metadata
+from sagemaker_runtime.errors import ServiceError
+from sagemaker_runtime.headers import REDACTED
+
+Location = Literal["label", "header", "payload"]
+
+SERVICE_ID = "SageMaker Runtime"
+"""What AWS calls the service in configuration and telemetry."""
+
+SERVICE_API_VERSION = "2017-05-13"
+"""The version of the API model that the operations here follow."""
+
+# The model's patterns are Java's. Each pair is tested against what Java means by it; ``re.ASCII`` does the rest
+# (\s and \S are ASCII's), and matches are full, so that ^ and $ need no care.
+_FROM_JAVA = (
+    (r"\p{ASCII}", r"[\x00-\x7f]"),
+    (r"[\p{Print}]", r"[\x20-\x7e]"),
+    (r"\A", ""),
+    (r"\z", ""),
+)
+
+
+def from_java(pattern: str) -> re.Pattern[str]:
+    """
+    The Python counterpart of a pattern in the API model, to be used with ``fullmatch``.
+
+    Raises:
+        ValueError: The pattern has a Java construct this translation does not know.
+    """
+    translated = pattern
+    for java, python in _FROM_JAVA:
+        translated = translated.replace(java, python)
+    if re.search(r"\\[pPzZAGQE]", translated):
+        raise ValueError(f"pattern {pattern!r} has a Java construct with no translation in _FROM_JAVA")
+    return re.compile(translated, re.ASCII)
+
+
+@frozen
+class Shape:
+    """
+    A shape of the API model: what its values must be. The names below are the model's.
+
+    ``min`` and ``max`` are characters of a string or bytes of a blob.
+    """
+
+    name: str
+    type: Literal["string", "blob"] = "string"
+    min: int | None = None
+    max: int | None = None
+    pattern: str | None = None
+    """As the model has it, in Java's dialect; full match."""
+
+    sensitive: bool = False
+    """Whether its values may be shown anywhere."""
+
+
+@frozen
+class Binding:
+    """Where a member travels, under which name, and what its values must be."""
+
+    location: Location
+    name: str
+    """The label in the path, or the header; empty for the payload."""
+
+    shape: Shape
+
+
+_METADATA_KEY = "sagemaker_runtime.binding"
+
+
+def label(name: str, shape: Shape) -> dict[str, Binding]:
+    """The member replaces ``{name}`` in the path, percent-encoded."""
+    return {_METADATA_KEY: Binding("label", name, shape)}
+
+
+def header(name: str, shape: Shape) -> dict[str, Binding]:
+    """The member is the value of the header *name*; absent when None."""
+    return {_METADATA_KEY: Binding("header", name, shape)}
+
+
+def payload(shape: Shape) -> dict[str, Binding]:
+    """The member is the body."""
+    return {_METADATA_KEY: Binding("payload", "", shape)}
+
+
+def bindings(members: type[OperationInput | OperationOutput]) -> dict[str, Binding]:
+    """The binding of each member of an input or output class, by the name of its attribute, in order."""
+    return {
+        attribute.name: attribute.metadata[_METADATA_KEY]
+        for attribute in attrs.fields(members)
+        if _METADATA_KEY in attribute.metadata
+    }
+
+
+def required(members: type[OperationInput | OperationOutput]) -> frozenset[str]:
+    """The attributes without a default."""
+    return frozenset(attribute.name for attribute in attrs.fields(members) if attribute.default is attrs.NOTHING)
+
+
+def show(value: object, shape: Shape) -> str:
+    """*value* as a repr may show it: never if its shape is sensitive; a body only by its length."""
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    if shape.sensitive:
+        return REDACTED
+    return repr(value)
+
+
+def _describe(members: OperationInput | OperationOutput) -> str:
+    """A repr made from the bindings, so that a sensitive member cannot be forgotten."""
+    shown = (
+        f"{name}={show(value, binding.shape)}"
+        for name, binding in bindings(type(members)).items()
+        if (value := getattr(members, name)) is not None
+    )
+    return f"{type(members).__name__}({', '.join(shown)})"
+
+
+@define
+class OperationInput:
+    """The base of every operation's input."""
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+@define(kw_only=True)
+class OperationOutput:
+    """The base of every operation's output."""
+
+    result_metadata: Metadata = field(factory=Metadata, eq=False)
+    """The facts of the call, by key: ``REQUEST_ID``, ``ATTEMPTS``, ``TIMING``, ``RAW_RESPONSE``."""
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+InputT_co = TypeVar("InputT_co", bound=OperationInput, covariant=True)
+OutputT_co = TypeVar("OutputT_co", bound=OperationOutput, covariant=True)
+
+
+@frozen
+class Operation(Generic[InputT_co, OutputT_co]):
+    """One operation of the API, as modelled."""
+
+    name: str
+    input_type: type[InputT_co]
+    output_type: type[OutputT_co]
+    path: str
+    """The path with its labels, such as ``/endpoints/{EndpointName}/invocations``."""
+
+    errors: tuple[type[ServiceError], ...]
+    """The errors the model lists for it."""
+
+    method: str = "POST"

@@ -1,0 +1,28 @@
+"""The shapes of the API model that members here have, one line each. Source: service-2.json, 2017-05-13."""
+
+from __future__ import annotations
+
+from sagemaker_runtime.operations.base import Shape
+
+_NAME = "^[a-zA-Z0-9](-*[a-zA-Z0-9])*"
+_PRINT = r"\A\S[\p{Print}]*\z"
+_EXPIRES = r";\sExpires=[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+
+BODY_BLOB = Shape("BodyBlob", "blob", max=6_291_456, sensitive=True)
+CUSTOM_ATTRIBUTES_HEADER = Shape("CustomAttributesHeader", max=1024, pattern=r"\p{ASCII}*", sensitive=True)
+ENABLE_EXPLANATIONS_HEADER = Shape("EnableExplanationsHeader", min=1, max=64, pattern=".*")
+ENDPOINT_NAME = Shape("EndpointName", max=63, pattern=_NAME)
+HEADER = Shape("Header", max=1024, pattern=r"\p{ASCII}*")
+INFERENCE_COMPONENT_HEADER = Shape(
+    "InferenceComponentHeader", max=63, pattern=r"^[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?$"
+)
+INFERENCE_ID = Shape("InferenceId", min=1, max=64, pattern=_PRINT)
+NEW_SESSION_RESPONSE_HEADER = Shape("NewSessionResponseHeader", max=256, pattern=_NAME + _EXPIRES)
+PREFIX_AWARE_ID_HEADER = Shape("PrefixAwareIdHeader", min=1, max=64, pattern=_PRINT)
+SESSION_ID_HEADER = Shape("SessionIdHeader", max=256, pattern=_NAME + "$")
+SESSION_ID_OR_NEW_HEADER = Shape(
+    "SessionIdOrNewSessionConstantHeader", max=256, pattern="^(NEW_SESSION)$|" + _NAME + "$"
+)
+TARGET_CONTAINER_HOSTNAME_HEADER = Shape("TargetContainerHostnameHeader", max=63, pattern=_NAME)
+TARGET_MODEL_HEADER = Shape("TargetModelHeader", min=1, max=1024, pattern=_PRINT)
+TARGET_VARIANT_HEADER = Shape("TargetVariantHeader", max=63, pattern=_NAME)

@@ -1,0 +1,212 @@
+"""
+restJson1, as far as this service uses it: input to request, response to output or error. No I/O.
+
+Source: the Smithy specification, "AWS restJson1 protocol". What an operation binds is looked up once, in `Codec`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from http import HTTPStatus
+from operator import attrgetter
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from sagemaker_runtime.errors import InvalidParamsError, ServiceError
+from sagemaker_runtime.headers import header_problem
+from sagemaker_runtime.operations.base import Binding, Shape, bindings, from_java, required
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagemaker_runtime.context import Metadata
+    from sagemaker_runtime.headers import Headers
+    from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
+    from sagemaker_runtime.wire import Request
+
+ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
+_VALUE_SHOWN = 64  # characters of a refused value that its message repeats
+_MESSAGE_SHOWN = 1024  # characters of a body that is not JSON and serves as the message
+
+_HINTS: dict[type, str] = {
+    str: "; encode it first, as in text.encode()",
+    bytearray: "; pass bytes(...), because it must not change while it is sent",
+    memoryview: "; pass bytes(...), because it must not change while it is sent",
+}
+_OCTETS = "application/octet-stream"  # what a body is when nobody says (RFC 9110, section 8.3)
+
+
+def _check(shape: Shape, *, is_header: bool) -> Callable[[object], list[str]]:
+    """A function from a value to what is wrong with it, each as the end of a sentence that starts with the member."""
+    python_type: type[bytes | str] = bytes if shape.type == "blob" else str
+    unit = "bytes" if shape.type == "blob" else "characters"
+    low, high = shape.min or 0, shape.max
+    matches = None if shape.pattern is None else from_java(shape.pattern).fullmatch
+
+    def check(value: object) -> list[str]:
+        if not isinstance(value, python_type):
+            hint = _HINTS.get(type(value), "") if python_type is bytes else ""
+            return [f"is of type {type(value).__name__}, and takes {python_type.__name__}{hint}"]
+        problems: list[str] = []
+        size = len(value)
+        if size < low or (high is not None and size > high):
+            limit = f"at least {low:,}" if size < low else f"at most {high:,}"
+            problems.append(f"has {size:,} {unit}, and takes {limit}")
+        elif isinstance(value, str):
+            if is_header and (unsafe := header_problem(value)) is not None:
+                problems.append(unsafe if not shape.sensitive else "has a character that an HTTP header cannot carry")
+            if matches is not None and matches(value) is None:
+                shown = "" if shape.sensitive else f": {_shorten(value)}"
+                problems.append(f"does not match the pattern {shape.pattern}{shown}")
+        return problems
+
+    return check
+
+
+def _shorten(value: str) -> str:
+    return repr(value if len(value) <= _VALUE_SHOWN else value[:_VALUE_SHOWN] + "…")
+
+
+class Codec:
+    """How one operation's input, output and errors travel. Made once for each operation; holds nothing of a call."""
+
+    def __init__(self, operation: Operation[OperationInput, OperationOutput]) -> None:
+        self.operation = operation
+        members = bindings(operation.input_type)
+        self._input_values = attrgetter(*members)
+        self._required = [name in required(operation.input_type) for name in members]
+        self._checks = [_check(binding.shape, is_header=binding.location == "header") for binding in members.values()]
+        self._names = list(members)
+        self._headers_in = self._select(members, "header")
+        (self._label,) = [(name, binding.name) for name, binding in members.items() if binding.location == "label"]
+        (self._payload_in,) = [name for name, binding in members.items() if binding.location == "payload"]
+        before, after = operation.path.split("{" + self._label[1] + "}")
+        self._path_before, self._path_after = before, after
+
+        output = bindings(operation.output_type)
+        self._headers_out = self._select(output, "header")
+        (self._payload_out,) = [name for name, binding in output.items() if binding.location == "payload"]
+        self._new_output: Callable[..., OperationOutput] = operation.output_type
+        self._errors = {error.code.lower(): error for error in operation.errors}
+
+    @staticmethod
+    def _select(members: dict[str, Binding], location: str) -> list[tuple[str, str]]:
+        return [(name, binding.name.lower()) for name, binding in members.items() if binding.location == location]
+
+    def validate(self, parameters: OperationInput) -> None:
+        """
+        Check every constraint of the model.
+
+        Raises:
+            InvalidParamsError: With all problems at once; no value the model calls sensitive is repeated.
+        """
+        problems: list[str] = []
+        for value, check, needed, name in zip(
+            self._input_values(parameters), self._checks, self._required, self._names, strict=True
+        ):
+            if value is not None:
+                found = check(value)
+                if found:
+                    problems.extend(f"{name} {problem}" for problem in found)
+            elif needed:
+                problems.append(f"{name} is required, and is None")
+        if problems:
+            count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+            raise InvalidParamsError(f"{count} with {self.operation.input_type.__name__}:", tuple(problems))
+
+    def serialize(self, parameters: OperationInput, request: Request) -> None:
+        """
+        Write the input into *request*, whose path so far becomes the prefix.
+
+        Raises:
+            InvalidParamsError: The label is empty, so that the path would name another resource.
+            InvalidHeaderError: A value cannot be sent. Both are found earlier by `validate`, where it stands.
+        """
+        label: str = getattr(parameters, self._label[0])
+        if not label:
+            raise InvalidParamsError(f"{self._label[0]} is empty", (f"{self._label[0]} is empty",))
+        request.method = self.operation.method
+        request.path = f"{request.path.rstrip('/')}{self._path_before}{_encode_label(label)}{self._path_after}"
+        headers = request.headers
+        headers["accept-encoding"] = "identity"  # the body is given as it came, so it must not come compressed
+        headers["content-type"] = _OCTETS
+        for name, header in self._headers_in:
+            value = getattr(parameters, name)
+            if value is not None:
+                headers[header] = value
+        request.body = getattr(parameters, self._payload_in)
+
+    def deserialize(self, headers: Headers, body: bytes, metadata: Metadata) -> OperationOutput:
+        """The output in a successful answer."""
+        members: dict[str, object] = {"result_metadata": metadata, self._payload_out: body}
+        for name, header in self._headers_out:
+            value = headers.get(header)
+            if value is not None:
+                members[name] = value
+        return self._new_output(**members)
+
+    def error(self, status: int, headers: Headers, body: bytes) -> ServiceError:
+        """
+        The error in a failed answer. Any answer gives one, a proxy's page too.
+
+        The name stands in ``X-Amzn-ErrorType``, else in the body's ``code`` or ``__type``; the message in the body's
+        ``message``. A name that the model lists for the operation selects the class.
+        """
+        document = _json_object(body)
+        code = _error_code(headers.get("x-amzn-errortype")) or next(
+            (code for key in ("code", "Code", "__type") if (code := _error_code(document.get(key)))), None
+        )
+        message = next((value for key, value in document.items() if key.lower() == "message"), None)
+        if not isinstance(message, str):
+            message = "" if document else _text_message(status, body)
+        error = self._errors.get((code or "").lower(), ServiceError)(message)
+        if type(error) is ServiceError:
+            error.code = code or str(status)
+        for key, (attribute, kind) in error.members.items():
+            value = document.get(key)
+            if isinstance(value, kind) and not isinstance(value, bool):
+                setattr(error, attribute, value)
+        error.status = status
+        error.body = body[:ERROR_BODY_KEPT]
+        error.retry_after = _retry_after(headers.get("x-amz-retry-after"))
+        return error
+
+
+@lru_cache(maxsize=1024)  # a client calls few endpoints, many times
+def _encode_label(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _json_object(body: bytes) -> dict[str, object]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError; a hostile body can nest too deep
+        return {}
+    return cast("dict[str, object]", document) if isinstance(document, dict) else {}
+
+
+def _error_code(text: object) -> str | None:
+    """The bare name in ``namespace#Name:http://uri/``, or None."""
+    if not isinstance(text, str):
+        return None
+    return text.partition(":")[0].rpartition("#")[2].strip() or None
+
+
+def _text_message(status: int, body: bytes) -> str:
+    """The body itself where it is words; for a page of HTML or nothing at all, what the status means."""
+    text = body[:_MESSAGE_SHOWN].decode(errors="replace").strip()
+    if text and not text.lower().startswith(("<!doctype html", "<html")):
+        return text
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds in ``x-amz-retry-after``, which is a whole number of milliseconds; None for anything else."""
+    if text is None or re.fullmatch("[0-9]{1,9}", text) is None:
+        return None
+    return int(text) / 1000

@@ -1,0 +1,56 @@
+"""
+The User-Agent, as AWS SDKs write it: ``sdk/version ua/2.1 os/… lang/… api/… m/… app/…``.
+
+Source: the Go SDK's ``aws/middleware/user_agent.go``; the feature ids are those the AWS SDKs share.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from functools import lru_cache
+
+UA_VERSION = "2.1"  # of the format
+APP_ID_ADVISED = 50  # characters; a longer one is sent all the same
+RETRY_MODE_FEATURES = {"standard": "E", "adaptive": "F"}  # ids in the m/ part
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9!$%&'*+\-.^_`|~]")
+_OS_NAMES = {"linux": "linux", "darwin": "macos", "windows": "windows"}
+
+
+def component(prefix: str, name: str, value: str = "") -> str:
+    """``prefix/name#value``; characters that may not stand there become hyphens."""
+    text = f"{_UNSAFE.sub('-', prefix)}/{_UNSAFE.sub('-', name)}"
+    return f"{text}#{_UNSAFE.sub('-', value)}" if value else text
+
+
+@lru_cache(maxsize=64)  # once for each client; the parts are the process's
+def user_agent(version: str, *, app_id: str | None, features: tuple[str, ...]) -> str:
+    """
+    The header's value.
+
+    Args:
+        version: Ours.
+
+        app_id: The user's name for the application; None for none.
+
+        features: Feature ids for the ``m/`` part, in order.
+    """
+    system = platform.system().lower()
+    parts = [
+        component("sagemaker-runtime-python", version),
+        f"ua/{UA_VERSION}",
+        component("os", _OS_NAMES[system], platform.release()) if system in _OS_NAMES else "os/other",
+        component("lang", "python", ".".join(map(str, sys.version_info[:3]))),
+        component("md", "pyimpl", platform.python_implementation()),
+        component("api", "sagemaker-runtime", version),
+    ]
+    if environment := os.environ.get("AWS_EXECUTION_ENV"):
+        parts.append(component("exec-env", environment))
+    if features:
+        parts.append(f"m/{','.join(features)}")
+    if app_id:
+        parts.append(component("app", app_id))
+    return " ".join(parts)

@@ -1,0 +1,175 @@
+"""HTTP in our own words: `Request`, `Response`, `Timeout`. Every transport speaks them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from attrs import Attribute, define, field, frozen
+from attrs.validators import optional
+
+from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.headers import Headers
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@define(repr=False)
+class Request:
+    """
+    One HTTP request. A middleware may change any part of it; what it sets below Retry ends with the attempt.
+
+    ``path`` and ``query`` are percent-encoded already and are sent, and signed, byte for byte.
+    """
+
+    method: str = "POST"
+    scheme: str = "https"
+    host: str = ""
+    """Host, in lower case, with the port unless it is the scheme's own."""
+
+    path: str = "/"
+    query: str = ""
+    """Without the question mark; empty where there is none."""
+
+    headers: Headers = field(factory=Headers)
+    body: bytes = b""
+
+    @property
+    def url(self) -> str:
+        """The whole URL. Setting it sets the scheme, the host with its header, the path and the query."""
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.scheme}://{self.host}{self.path}{query}"
+
+    @url.setter
+    def url(self, url: str) -> None:
+        base = BaseURL.parse(url)
+        self.scheme, self.host, self.path, self.query = base.scheme, base.host, base.path or "/", base.query
+        self.headers["host"] = base.host
+
+    def copy(self) -> Request:
+        """A second request with headers of its own; the body is shared, being immutable."""
+        return Request(self.method, self.scheme, self.host, self.path, self.query, self.headers.copy(), self.body)
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.url}, {self.headers!r}, body of {len(self.body)} bytes>"
+
+
+@frozen
+class BaseURL:
+    """An absolute http(s) URL in the parts a request needs."""
+
+    scheme: str
+    host: str
+    path: str
+    """Empty, or starting with a slash and not ending with one."""
+
+    query: str
+
+    @classmethod
+    @lru_cache(maxsize=256)
+    def parse(cls, url: str) -> BaseURL:
+        """
+        Split *url*, after checking that it can be sent as it stands.
+
+        Raises:
+            ConfigError: It is not an absolute http or https URL in ASCII; or it has a blank, a user name, a
+                fragment or a port out of range.
+        """
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise ConfigError(
+                f"the URL {url!r} has a blank, a control character or one beyond ASCII; percent-encode it"
+            )
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise ConfigError(f"the URL {url!r} cannot be read: {error}") from None
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise ConfigError(f"the URL {url!r} is not absolute; write it like https://host:port/path")
+        if "@" in parts.netloc:
+            raise ConfigError(
+                "the URL holds a user name, which would clash with the signature; remove all before the '@'"
+            )
+        if "#" in url:
+            raise ConfigError(f"the URL {url!r} has a fragment, which is never sent; remove all from the '#'")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+            host = f"{host}:{port}"
+        return cls(parts.scheme, host, parts.path.rstrip("/"), parts.query)
+
+
+class ResponseBody(Protocol):
+    """The body of a response, as a transport gives it: read it whole, or piece by piece."""
+
+    @property
+    def delimited(self) -> bool:
+        """Whether the head says where the body ends. If not, only the closing of the connection does, as a cut would."""
+        ...
+
+    async def read(self) -> bytes:
+        """
+        The whole body; asked again, the same bytes.
+
+        Raises:
+            TruncatedResponseError: It stopped before its end.
+            ReadTimeoutError: Nothing came for ``Timeout.read``.
+            TransportError: The connection broke otherwise.
+        """
+        ...
+
+    async def chunk(self) -> bytes:
+        """The next piece, of any size, as soon as it is there; empty at the end. Raises as `read` does."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection: back to the pool if all was read, else closed. May be called again."""
+        ...
+
+
+@define(repr=False)
+class Response:
+    """One HTTP response: the head, and a body still to be read. Who holds it when a call fails closes it."""
+
+    status: int
+    headers: Headers
+    body: ResponseBody
+
+    def close(self) -> None:
+        """Let go of the connection. May be called again."""
+        self.body.close()
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {self.headers!r}>"
+
+
+def is_number(value: object) -> bool:
+    """Whether *value* is a number: what a checker cannot promise of a caller who uses none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _seconds(_: object, attribute: Attribute[float], value: float) -> None:
+    if not is_number(value) or not value > 0:
+        raise ConfigError(f"Timeout.{attribute.name} is {value!r}; it takes a number of seconds above 0")
+
+
+@frozen
+class Timeout:
+    """
+    Time limits, in seconds. Connect, write and read are for each attempt; total is for the whole call.
+
+    Raises:
+        ConfigError: A limit that is not a number above 0.
+    """
+
+    connect: float = field(default=10.0, validator=_seconds)
+    """For the connection to stand. The wait for a free place in the connection pool does not count."""
+
+    write: float = field(default=30.0, validator=_seconds)
+    """Without progress while the request is being sent, so that a peer that stops reading cannot hold the call."""
+
+    read: float = field(default=70.0, validator=_seconds)
+    """Without a byte of the answer. 70 s is the service's advice: a model may take 60 s."""
+
+    total: float | None = field(default=None, validator=optional(_seconds))
+    """For attempts, waits and the body together (for a stream: until its head); None for no such limit."""
