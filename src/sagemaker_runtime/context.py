@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from attrs import frozen
+from attrs import define  # not frozen: these are made for every call, at half the cost
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from sagemaker_runtime.wire import Response
 
@@ -102,7 +101,7 @@ class Metadata(_Facts):
         return Metadata(self)
 
 
-@frozen
+@define
 class AttemptRecord:
     """What became of one attempt."""
 
@@ -125,7 +124,7 @@ class AttemptRecord:
     """Seconds waited before the next attempt; None where there was none."""
 
 
-@frozen
+@define
 class ResponseTiming:
     """When one attempt's answer came."""
 
@@ -135,8 +134,8 @@ class ResponseTiming:
     received: float
     """`Clock.now` when the head of the response was there."""
 
-    server_time: datetime | None
-    """The response's ``Date``, in UTC; None where it has none, or one that cannot be read."""
+    date: str | None = None
+    """The response's ``Date``, as it was written; None where it has none."""
 
 
 SERVICE_ID = Key[str]("service id")

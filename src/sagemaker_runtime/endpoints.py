@@ -144,11 +144,16 @@ def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver:
     return _AWSResolverWithFallback(aws_resolver, fallback_resolver)
 
 
+def _endpoint(resolver: BaseEndpointResolver) -> Endpoint:
+    return Endpoint(resolver.url)
+
+
 @frozen
 class BaseEndpointResolver:
     """``Options.base_endpoint`` as a resolver: one URL for every region."""
 
     url: str
+    _endpoint: Endpoint = field(init=False, repr=False, eq=False, default=Factory(_endpoint, takes_self=True))
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:  # noqa: ARG002 - see below
         """
@@ -157,12 +162,12 @@ class BaseEndpointResolver:
         Raises:
             EndpointError: FIPS or dual stack is asked for too: whether the URL has them cannot be known.
         """
-        for asked, name in ((options.use_fips_endpoint, "FIPS"), (options.use_dual_stack_endpoint, "dual stack")):
-            if asked:
-                raise EndpointError(
-                    f"base_endpoint and {name} exclude each other; give a URL that has it, and turn {name} off"
-                )
-        return Endpoint(self.url)
+        if options.use_fips_endpoint or options.use_dual_stack_endpoint:
+            name = "FIPS" if options.use_fips_endpoint else "dual stack"
+            raise EndpointError(
+                f"base_endpoint and {name} exclude each other; give a URL that has it, and turn {name} off"
+            )
+        return self._endpoint
 
 
 @frozen

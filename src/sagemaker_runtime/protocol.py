@@ -35,7 +35,10 @@ _HINTS: dict[type, str] = {
     bytearray: "; pass bytes(...), because it must not change while it is sent",
     memoryview: "; pass bytes(...), because it must not change while it is sent",
 }
-_OCTETS = "application/octet-stream"  # what a body is when nobody says (RFC 9110, section 8.3)
+_DEFAULT_HEADERS = {
+    "accept-encoding": "identity",  # the answer's body is given as it comes, so it must not come compressed
+    "content-type": "application/octet-stream",  # what a body is when nobody says (RFC 9110, section 8.3)
+}
 
 
 def _check(shape: Shape, *, is_header: bool) -> Callable[[object], list[str]]:
@@ -43,7 +46,11 @@ def _check(shape: Shape, *, is_header: bool) -> Callable[[object], list[str]]:
     python_type: type[bytes | str] = bytes if shape.type == "blob" else str
     unit = "bytes" if shape.type == "blob" else "characters"
     low, high = shape.min or 0, shape.max
-    matches = None if shape.pattern is None else from_java(shape.pattern).fullmatch
+    matches: Callable[[str], object] | None = None
+    if shape.pattern == r"\p{ASCII}*":
+        matches = _is_ascii  # what most headers have; 0.03 µs against 0.3
+    elif shape.pattern is not None:
+        matches = from_java(shape.pattern).fullmatch
 
     def check(value: object) -> list[str]:
         if not isinstance(value, python_type):
@@ -57,12 +64,16 @@ def _check(shape: Shape, *, is_header: bool) -> Callable[[object], list[str]]:
         elif isinstance(value, str):
             if is_header and (unsafe := header_problem(value)) is not None:
                 problems.append(unsafe if not shape.sensitive else "has a character that an HTTP header cannot carry")
-            if matches is not None and matches(value) is None:
+            if matches is not None and not matches(value):
                 shown = "" if shape.sensitive else f": {_shorten(value)}"
                 problems.append(f"does not match the pattern {shape.pattern}{shown}")
         return problems
 
     return check
+
+
+def _is_ascii(value: str) -> bool:
+    return value.isascii()
 
 
 def _shorten(value: str) -> str:
@@ -80,6 +91,7 @@ class Codec:
         self._checks = [_check(binding.shape, is_header=binding.location == "header") for binding in members.values()]
         self._names = list(members)
         self._headers_in = self._select(members, "header")
+        self._header_values = attrgetter(*(name for name, _ in self._headers_in))
         (self._label,) = [(name, binding.name) for name, binding in members.items() if binding.location == "label"]
         (self._payload_in,) = [name for name, binding in members.items() if binding.location == "payload"]
         before, after = operation.path.split("{" + self._label[1] + "}")
@@ -130,10 +142,8 @@ class Codec:
         request.method = self.operation.method
         request.path = f"{request.path.rstrip('/')}{self._path_before}{_encode_label(label)}{self._path_after}"
         headers = request.headers
-        headers["accept-encoding"] = "identity"  # the body is given as it came, so it must not come compressed
-        headers["content-type"] = _OCTETS
-        for name, header in self._headers_in:
-            value = getattr(parameters, name)
+        headers.as_dict().update(_DEFAULT_HEADERS)
+        for value, (_, header) in zip(self._header_values(parameters), self._headers_in, strict=True):
             if value is not None:
                 headers[header] = value
         request.body = getattr(parameters, self._payload_in)
@@ -141,10 +151,10 @@ class Codec:
     def deserialize(self, headers: Headers, body: bytes, metadata: Metadata) -> OperationOutput:
         """The output in a successful answer."""
         members: dict[str, object] = {"result_metadata": metadata, self._payload_out: body}
+        values = headers.as_dict()
         for name, header in self._headers_out:
-            value = headers.get(header)
-            if value is not None:
-                members[name] = value
+            if header in values:
+                members[name] = values[header]
         return self._new_output(**members)
 
     def error(self, status: int, headers: Headers, body: bytes) -> ServiceError:

@@ -118,18 +118,21 @@ class SigV4Signer:
         signing_time: datetime,
     ) -> None:
         """Set ``X-Amz-Date``, ``X-Amz-Security-Token`` and ``Authorization``, and ``Host`` if there is none."""
-        timestamp = amz_date(int(signing_time.timestamp()))
-        headers = request.headers
+        timestamp = amz_date(signing_time)
+        headers = request.headers.as_dict()
         headers["x-amz-date"] = timestamp
         if credentials.session_token is not None:
             headers["x-amz-security-token"] = credentials.session_token
+        else:
+            headers.pop("x-amz-security-token", None)  # of an earlier signature
         if self.content_sha256_header:
             headers["x-amz-content-sha256"] = payload_hash
-        headers.setdefault("host", request.host)
+        if "host" not in headers:
+            headers["host"] = request.host
         headers.pop("authorization", None)
 
         plan = _header_plan(tuple(headers))
-        canonical = self.canonical_request(request, payload_hash)
+        canonical = self._canonical(plan, request, payload_hash)
         scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
         text = string_to_sign(canonical, timestamp=timestamp, scope=scope)
         signature = self._key(credentials, timestamp[:8], region, service).sign(text)
@@ -140,7 +143,9 @@ class SigV4Signer:
 
     def canonical_request(self, request: Request, payload_hash: str) -> str:
         """The first stage: the request in the one form that both sides can reproduce."""
-        plan = _header_plan(tuple(request.headers))
+        return self._canonical(_header_plan(tuple(request.headers)), request, payload_hash)
+
+    def _canonical(self, plan: _HeaderPlan, request: Request, payload_hash: str) -> str:
         path = _canonical_path(request.path, self.normalize_path, self.double_encode_path)
         query = _canonical_query(request.query) if request.query else ""
         headers = plan.canonical(request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
 HASHED_AT_ONCE = 262_144  # bytes; 0.2 to 0.5 ms of the event loop, and a thread would stall it for longer
 
 
+_UUID4_KEPT = ~((0xF << 76) | (0x3 << 62))  # the bits that are random
+_UUID4_SET = (0x4 << 76) | (0x2 << 62)  # version and variant, RFC 9562, section 5.4
+
+
 def random_uuid() -> str:
-    """A version 4 UUID as text, without the object that `uuid.uuid4` makes on the way (0.7 µs against 2.1)."""
-    text = os.urandom(16).hex()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+    """
+    A version 4 UUID as text: a name for a call, not a secret.
+
+    `uuid.uuid4` takes 2.1 µs, most of it a system call and an object; this 0.5. `random` seeds itself anew after a fork.
+    """
+    text = f"{random.getrandbits(128) & _UUID4_KEPT | _UUID4_SET:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 @frozen
@@ -35,7 +43,7 @@ class ClientRequestID:
     new_id: Callable[[], str] = random_uuid
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        step.request.headers["amz-sdk-invocation-id"] = self.new_id()
+        step.request.headers.as_dict()["amz-sdk-invocation-id"] = self.new_id()
         return next(ctx, step)
 
 
@@ -46,7 +54,7 @@ class ComputeContentLength:
     id: str = "ComputeContentLength"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        step.request.headers["content-length"] = str(len(step.request.body))
+        step.request.headers.as_dict()["content-length"] = str(len(step.request.body))
         return next(ctx, step)
 
 
@@ -56,15 +64,20 @@ class ComputePayloadHash:
 
     id: str = "ComputePayloadHash"
 
-    async def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
+    def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         if PAYLOAD_HASH not in ctx:
-            ctx[PAYLOAD_HASH] = await _hash(step.request.body)
+            if len(step.request.body) > HASHED_AT_ONCE:
+                return self._hash_in_slices(ctx, step, next)
+            ctx[PAYLOAD_HASH] = sha256(step.request.body).hexdigest()
+        return next(ctx, step)
+
+    @staticmethod
+    async def _hash_in_slices(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
+        ctx[PAYLOAD_HASH] = await _hash(step.request.body)
         return await next(ctx, step)
 
 
 async def _hash(body: bytes) -> str:
-    if len(body) <= HASHED_AT_ONCE:
-        return sha256(body).hexdigest()
     state, view = sha256(), memoryview(body)
     for start in range(0, len(body), HASHED_AT_ONCE):
         state.update(view[start : start + HASHED_AT_ONCE])
@@ -80,7 +93,7 @@ class UserAgent:
     id: str = "UserAgent"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        headers = step.request.headers
+        headers = step.request.headers.as_dict()
         before = headers.get("user-agent")
         headers["user-agent"] = self.value if before is None else f"{self.value} {before}"
         return next(ctx, step)

@@ -13,6 +13,8 @@ from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from sagemaker_runtime.clock import Clock, ClockSkew
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.steps import DeserializeHandler, DeserializeInput
@@ -128,7 +130,7 @@ class RequestIDRetriever:
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         output = await next(ctx, step)
         if output.raw_response is not None:
-            headers = output.raw_response.headers
+            headers = output.raw_response.headers.as_dict()
             for name in REQUEST_ID_HEADERS:
                 request_id = headers.get(name)
                 if request_id is not None:
@@ -151,10 +153,11 @@ class RecordResponseTiming:
         received = self.clock.now()
         date = None
         if output.raw_response is not None:
-            headers = output.raw_response.headers
-            date = http_date(headers.get("date", ""))
-            if date is not None and "age" not in headers and received - sent <= SKEW_ROUND_TRIP:
-                self.skew.measure(date.timestamp(), sent=sent, received=received)
+            headers = output.raw_response.headers.as_dict()
+            date = headers.get("date")
+            seconds = None if date is None else http_date(date)
+            if seconds is not None and "age" not in headers and received - sent <= SKEW_ROUND_TRIP:
+                self.skew.measure(seconds, sent=sent, received=received)
         output.metadata[TIMING] = ResponseTiming(sent, received, date)
         return output
 
@@ -166,9 +169,10 @@ class RequestResponseLogger:
     log_mode: ClientLogMode
     id: str = "RequestResponseLogger"
 
-    async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
-        if not self.log_mode:
-            return await next(ctx, step)
+    def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:
+        return self._log(ctx, step, next) if self.log_mode else next(ctx, step)
+
+    async def _log(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         mode, logger, operation = self.log_mode, ctx[LOGGER], ctx[OPERATION]
         if ClientLogMode.REQUEST_WITH_BODY in mode:
             logger.debug("%s request: %r, body %r", operation, step.request, step.request.body)

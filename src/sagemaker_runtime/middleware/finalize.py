@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -19,7 +18,7 @@ from sagemaker_runtime.context import (
     AttemptRecord,
 )
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, ServiceError
-from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date
+from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date, utc
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import FinalizeInput
 from sagemaker_runtime.signing import SigV4Signer
@@ -117,7 +116,7 @@ class RetryMetricsHeader:
         value = f"attempt={ctx.get(ATTEMPT, 1)}; max={self.max_attempts}"
         if self.skew.seconds is not None:
             value = f"ttl={self._ttl(ctx, self.skew.seconds)}; {value}"
-        step.request.headers["amz-sdk-request"] = value
+        step.request.headers.as_dict()["amz-sdk-request"] = value
         return next(ctx, step)
 
     def _ttl(self, ctx: Context, skew: float) -> str:
@@ -125,7 +124,7 @@ class RetryMetricsHeader:
         deadline = ctx.get(DEADLINE)
         if deadline is not None:
             seconds = min(seconds, deadline - self.clock.monotonic())
-        return amz_date(int(self.clock.now() + skew + seconds))
+        return amz_date(utc(int(self.clock.now() + skew + seconds)))
 
 
 @frozen
@@ -149,7 +148,7 @@ class Signing:
             payload_hash=ctx[PAYLOAD_HASH],
             service=ctx[SIGNING_NAME],
             region=region,
-            signing_time=datetime.fromtimestamp(self.clock.now(), UTC),
+            signing_time=utc(int(self.clock.now())),
         )
         if self.log_mode:
             self._log(ctx, step.request)

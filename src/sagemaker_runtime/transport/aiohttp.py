@@ -62,7 +62,7 @@ class AioHTTPClient:
         """Send *request*; see `HTTPClient.send`."""
         if self._closed:
             raise ClientClosedError("the HTTP client is closed; make a new one")
-        headers, body = request.headers, request.body
+        headers, body = request.headers.as_dict(), request.body
         if headers.get("content-length") != str(len(body)):
             raise ConfigError(
                 f"Content-Length is {headers.get('content-length')} and the body has {len(body)} bytes; a middleware that "
@@ -76,7 +76,7 @@ class AioHTTPClient:
                 request.method,
                 URL(request.url, encoded=True),
                 data=sliced or body,
-                headers=headers.as_dict(),
+                headers=headers,
                 allow_redirects=False,
                 timeout=self._client_timeout(timeout),
                 middlewares=None if "accept" in headers else _WITHOUT_ACCEPT,
@@ -87,7 +87,8 @@ class AioHTTPClient:
             if self._closed:
                 raise ClientClosedError("the HTTP client was closed during the call") from error
             raise _translate(error, request, timeout) from error
-        return Response(response.status, Headers.received(response.headers.items()), _Body(response, timeout))
+        received = Headers.received(response.headers.items())
+        return Response(response.status, received, _Body(response, received, timeout))
 
     async def close(self) -> None:
         """Close the connections of the running loop. Those of another loop are closed when it ends."""
@@ -171,13 +172,13 @@ class _Body:
 
     __slots__ = ("_data", "_response", "_timeout", "delimited")
 
-    def __init__(self, response: aiohttp.ClientResponse, timeout: Timeout) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, headers: Headers, timeout: Timeout) -> None:
         self._response = response
         self._timeout = timeout
         self._data: bytes | None = None
-        headers = response.headers
+        names = headers.as_dict()
         self.delimited = (
-            "Content-Length" in headers or "Transfer-Encoding" in headers or response.status in _NO_BODY_STATUSES
+            "content-length" in names or "transfer-encoding" in names or response.status in _NO_BODY_STATUSES
         )
 
     async def read(self) -> bytes:
@@ -195,7 +196,8 @@ class _Body:
             raise self._broken(error) from error
 
     def close(self) -> None:
-        self._response.close()
+        if self._data is None:  # a body read whole has given its connection back already
+            self._response.close()
 
     def _broken(self, error: Exception) -> TransportError:
         if isinstance(error, TimeoutError):

@@ -1,0 +1,60 @@
+"""A server that answers every POST with the same bytes, on a plain asyncio protocol, so that it is never the brake."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\n"
+    b"Content-Type: application/json\r\n"
+    b"Content-Length: 16\r\n"
+    b"x-amzn-RequestId: 01234567-89ab-cdef-0123-456789abcdef\r\n"
+    b"x-Amzn-Invoked-Production-Variant: AllTraffic\r\n"
+    b"Date: Sun, 22 Nov 2026 17:30:00 GMT\r\n"
+    b"\r\n"
+    b'{"label":"iris"}'
+)
+
+
+class Canned(asyncio.Protocol):
+    """Counts the bytes of a request's body, and answers."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._missing = 0  # bytes of the body still to come; 0 before a head
+        self._head = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        while data:
+            if not self._missing:
+                self._head += data
+                head, found, data = self._head.partition(b"\r\n\r\n")
+                if not found:
+                    return
+                self._head = b""
+                lower = head.lower()
+                start = lower.index(b"content-length:") + len(b"content-length:")
+                self._missing = int(lower[start:].partition(b"\r\n")[0])
+            taken = min(self._missing, len(data))
+            self._missing -= taken
+            data = data[taken:]
+            if not self._missing and self._transport is not None:
+                self._transport.write(ANSWER)
+
+
+async def main() -> None:
+    """Serve on a free port, which is printed, until standard input ends."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Canned, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,89 @@
+"""What the service demands of a request's members. Source: service-2.json, 2017-05-13."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from sagemaker_runtime.local.failures import failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sagemaker_runtime.local.failures import FailureError
+
+MAX_BODY = 6_291_456  # bytes; shape BodyBlob
+
+
+@frozen
+class Constraint:
+    """What a member's text must be."""
+
+    member: str
+    """The name in the API model, as the service's message has it."""
+
+    header: str
+    """The header that carries it; empty for the endpoint's name, which is in the path."""
+
+    pattern: str
+    """Of the whole text; Python's dialect."""
+
+    max: int
+    """Characters."""
+
+    min: int = 0
+    sensitive: bool = False
+    """Whether the message may repeat the text."""
+
+    def problem(self, value: str) -> str | None:
+        """What is wrong with *value*, in the service's words, or None."""
+        if len(value) > self.max:
+            broken = f"Member must have length less than or equal to {self.max}"
+        elif len(value) < self.min:
+            broken = f"Member must have length greater than or equal to {self.min}"
+        elif re.fullmatch(self.pattern, value, re.ASCII) is None:
+            broken = f"Member must satisfy regular expression pattern: {self.pattern}"
+        else:
+            return None
+        shown = "" if self.sensitive else f" '{value}'"
+        return f"Value{shown} at '{self.member}' failed to satisfy constraint: {broken}"
+
+
+_ASCII = r"[\x00-\x7f]*"
+_PRINT = r"\S[\x20-\x7e]*"
+_NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"
+
+ENDPOINT_NAME = Constraint("endpointName", "", _NAME, 63)
+
+# fmt: off - one member a line, by the name of its attribute in `Invocation`
+HEADERS = {
+    "content_type": Constraint("contentType", "content-type", _ASCII, 1024),
+    "accept": Constraint("accept", "accept", _ASCII, 1024),
+    "custom_attributes": Constraint(
+        "customAttributes", "x-amzn-sagemaker-custom-attributes", _ASCII, 1024, sensitive=True
+    ),
+    "target_model": Constraint("targetModel", "x-amzn-sagemaker-target-model", _PRINT, 1024, min=1),
+    "target_variant": Constraint("targetVariant", "x-amzn-sagemaker-target-variant", _NAME, 63),
+    "target_container_hostname": Constraint(
+        "targetContainerHostname", "x-amzn-sagemaker-target-container-hostname", _NAME, 63
+    ),
+    "inference_id": Constraint("inferenceId", "x-amzn-sagemaker-inference-id", _PRINT, 64, min=1),
+    "enable_explanations": Constraint("enableExplanations", "x-amzn-sagemaker-enable-explanations", ".*", 64, min=1),
+    "inference_component_name": Constraint(
+        "inferenceComponentName", "x-amzn-sagemaker-inference-component", "[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", 63
+    ),
+    "session_id": Constraint("sessionId", "x-amzn-sagemaker-session-id", f"NEW_SESSION|{_NAME}", 256),
+    "prefix_aware_id": Constraint("prefixAwareId", "x-amzn-sagemaker-prefix-aware-id", _PRINT, 64, min=1),
+}
+# fmt: on
+
+
+def violations(members: Iterable[tuple[Constraint, str]]) -> FailureError | None:
+    """The service's answer to members that break their constraints, all of them at once; None if none does."""
+    problems = [problem for constraint, value in members if (problem := constraint.problem(value)) is not None]
+    if not problems:
+        return None
+    count = "1 validation error" if len(problems) == 1 else f"{len(problems)} validation errors"
+    return failure("ValidationError", f"{count} detected: {'; '.join(problems)}")

@@ -1,0 +1,105 @@
+"""The errors of the service, as its front writes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ACCOUNT = "000000000000"
+
+# Name to status and message. Source: service-2.json for the names and statuses of all but the last; that one is in
+# no model, and it is the service that says it with a null.
+KNOWN: Mapping[str, tuple[int, str | None]] = {
+    "InternalFailure": (500, "An internal failure occurred."),
+    "ServiceUnavailable": (503, "The service is currently unavailable."),
+    "ValidationError": (400, "The request is not valid."),
+    "ModelError": (424, "The model failed."),
+    "InternalDependencyException": (530, "A dependency of the service failed."),
+    "ModelNotReadyException": (429, "The model is not ready yet."),
+    "ThrottlingException": (400, None),
+}
+
+
+class FailureError(Exception):
+    """
+    An answer that is an error.
+
+    Attributes:
+        code: Its name in ``X-Amzn-ErrorType``; None sends no such header.
+
+        status: HTTP status.
+
+        document: The body, to be written as JSON.
+    """
+
+    def __init__(self, code: str | None, status: int, document: Mapping[str, str | int | None]) -> None:
+        super().__init__(code, status, document)
+        self.code = code
+        self.status = status
+        self.document = document
+
+
+def failure(code: str, message: str | None = None, status: int | None = None) -> FailureError:
+    """
+    An error by its name.
+
+    Args:
+        code: Such as ``"ServiceUnavailable"``.
+
+        message: None for the one in `KNOWN`.
+
+        status: None for the one in `KNOWN`.
+
+    Raises:
+        ConfigError: No status is given, and none is known for the name.
+    """
+    known_status, known_message = KNOWN.get(code, (None, ""))
+    if status is None:
+        status = known_status
+    if status is None:
+        raise ConfigError(f"no status is known for the error {code!r}: give one, or use one of {', '.join(KNOWN)}")
+    if message is None:
+        message = known_message
+    return FailureError(code, status, {"message" if message is None else "Message": message})
+
+
+def refusal(code: str, message: str) -> FailureError:
+    """The 403 for a request that is not signed as it should be."""
+    return FailureError(code, 403, {"Message": message})
+
+
+def model_error(
+    endpoint_name: str, original: str, *, region: str, message: str | None = None, status: int = 424
+) -> FailureError:
+    """
+    The error for a model that failed.
+
+    Args:
+        endpoint_name: The endpoint called.
+
+        original: What the model said.
+
+        region: The region that the logs are said to be in.
+
+        message: None for the service's usual words.
+
+        status: HTTP status of the answer; the model's own is 500.
+    """
+    group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
+    if message is None:
+        message = (
+            f'Received server error (500) from primary with message "{original}". See https://{region}.console.aws.'
+            f"amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group} in account {ACCOUNT} for more "
+            "information."
+        )
+    document: dict[str, str | int | None] = {
+        "Message": message,
+        "OriginalStatusCode": 500,
+        "OriginalMessage": original,
+        "LogStreamArn": f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{group}:log-stream:AllTraffic/local",
+    }
+    return FailureError("ModelError", status, document)

@@ -1,0 +1,90 @@
+"""`HostedModel`: one endpoint behind the front, its model, its count of requests and the faults it was told to show."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.local.failures import FailureError, failure, model_error
+from sagemaker_runtime.local.invocation import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from sagemaker_runtime.local.invocation import Invocation, Model
+
+logger = logging.getLogger("sagemaker_runtime.local")
+
+
+class HostedModel:
+    """
+    One endpoint: each request that reaches it is counted, and answered by the model or by a fault.
+
+    Attributes:
+        calls: Requests that have reached it, those that met a fault included.
+    """
+
+    def __init__(self, name: str, model: Model, *, region: str) -> None:
+        self.name = name
+        self.calls = 0
+        self._model = model
+        self._region = region
+        self._faults: dict[int, FailureError] = {}
+
+    def fail(self, call: int, *, error: str, status: int | None, message: str | None) -> None:
+        """See `LocalEndpoint.fail`."""
+        if call <= self.calls:
+            raise ConfigError(f"call {call} of endpoint {self.name!r} cannot fail: it has had {self.calls} already")
+        fault = failure(error, message, status)
+        if error == "ModelError":
+            fault = model_error(
+                self.name, message or "a fault", region=self._region, message=message, status=fault.status
+            )
+        self._faults[call] = fault
+
+    async def invoke(self, invocation: Invocation) -> Answer:
+        """
+        The model's answer.
+
+        Raises:
+            FailureError: A fault is due, or the model failed.
+        """
+        self.calls += 1
+        fault = self._faults.pop(self.calls, None)
+        if fault is not None:
+            raise fault
+        answer = await self._ask(invocation)
+        if isinstance(answer, Exception):
+            raise model_error(self.name, str(answer), region=self._region) from answer
+        return answer
+
+    async def _ask(self, invocation: Invocation) -> Answer | Exception:
+        """What the model gives, or what it raises: given back, since a StopIteration out of a thread is lost."""
+        model = self._model
+        try:
+            if inspect.iscoroutinefunction(model):
+                given: object = await model(invocation)
+            else:
+                given = await asyncio.to_thread(_call, model, invocation)
+                if isinstance(given, Exception):
+                    raise given
+                if inspect.isawaitable(given):
+                    given = await given
+            if isinstance(given, Answer):
+                return given
+            if isinstance(given, bytes):
+                return Answer(body=given)
+            raise TypeError(f"the model gave {type(given).__name__}; it must give bytes or an Answer")
+        except Exception as error:
+            logger.exception("the model of endpoint %r failed", self.name)
+            return error
+
+
+def _call(model: Model, invocation: Invocation) -> bytes | Answer | Awaitable[bytes | Answer] | Exception:
+    try:
+        return model(invocation)
+    except Exception as error:  # noqa: BLE001 - raised again in the event loop
+        return error

@@ -1,0 +1,108 @@
+"""What a model gets and gives: `Invocation`, `Answer`, and the `Model` between them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from attrs import Attribute, field, frozen
+from attrs.validators import instance_of
+
+from sagemaker_runtime import Headers
+
+
+def _length(body: bytes) -> str:
+    return f"<{len(body)} bytes>"
+
+
+def _sendable(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+    if value is not None:
+        Headers({attribute.name: value})  # raises InvalidHeaderError
+
+
+@frozen(kw_only=True)
+class Invocation:
+    """
+    One request, as the front passes it on. Members that are None were not sent.
+
+    Attributes:
+        endpoint_name: The endpoint called.
+
+        body: The bytes to judge. Shown in no log.
+
+        content_type: MIME type of the body.
+
+        accept: MIME type wanted for the answer.
+
+        custom_attributes: Text of the caller. Shown in no log.
+
+        target_model: File name of the model wanted.
+
+        target_variant: Name of the production variant wanted.
+
+        target_container_hostname: Host name of the container wanted.
+
+        inference_id: The caller's id for this inference.
+
+        enable_explanations: JMESPath expression of the records to explain.
+
+        inference_component_name: Name of the inference component wanted.
+
+        session_id: ``"NEW_SESSION"``, or the id of the session to go on with.
+
+        prefix_aware_id: What requests with the same prefix share.
+
+        headers: All headers as they came, for tests of what a client sends. A container sees few of them.
+    """
+
+    endpoint_name: str
+    body: bytes = field(repr=_length)
+    content_type: str | None = None
+    accept: str | None = None
+    custom_attributes: str | None = field(default=None, repr=False)
+    target_model: str | None = None
+    target_variant: str | None = None
+    target_container_hostname: str | None = None
+    inference_id: str | None = None
+    enable_explanations: str | None = None
+    inference_component_name: str | None = None
+    session_id: str | None = None
+    prefix_aware_id: str | None = None
+    headers: Headers = field(factory=Headers)
+
+
+@frozen(kw_only=True)
+class Answer:
+    """
+    What a model answers, where more than the bytes is to be said.
+
+    Raises:
+        TypeError: The body is not bytes.
+        InvalidHeaderError: A text cannot be sent in a header.
+    """
+
+    body: bytes = field(repr=_length, validator=instance_of(bytes))
+    """Shown in no log."""
+
+    content_type: str = field(default="application/octet-stream", validator=_sendable)
+    """MIME type of the body."""
+
+    custom_attributes: str | None = field(default=None, repr=False, validator=_sendable)
+    """Text for the caller. Shown in no log."""
+
+    invoked_production_variant: str = field(default="AllTraffic", validator=_sendable)
+    """Name of the production variant that answered; a console-made endpoint's only one is called ``AllTraffic``."""
+
+    new_session_id: str | None = field(default=None, validator=_sendable)
+    """The session just opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``."""
+
+    closed_session_id: str | None = field(default=None, validator=_sendable)
+    """The session just closed."""
+
+
+Model: TypeAlias = Callable[[Invocation], bytes | Answer | Awaitable[bytes | Answer]]
+"""
+Answers for an endpoint: a function, or any object that can be called.
+
+A plain function runs in a thread, several at once; a coroutine function runs in the event loop.
+"""
