@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from http import HTTPStatus
 from operator import attrgetter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from sagemaker_runtime.errors import InvalidParamsError, ServiceError
@@ -72,6 +72,13 @@ def _check(shape: Shape, *, is_header: bool) -> Callable[[object], list[str]]:
     return check
 
 
+def _getter(names: list[str]) -> Callable[[object], tuple[Any, ...]]:
+    """From an object to the values of its attributes; attrgetter itself gives no tuple for one name, and takes not none."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda members: tuple(getattr(members, name) for name in names)
+
+
 def _is_ascii(value: str) -> bool:
     return value.isascii()
 
@@ -86,12 +93,14 @@ class Codec:
     def __init__(self, operation: Operation[OperationInput, OperationOutput]) -> None:
         self.operation = operation
         members = bindings(operation.input_type)
-        self._input_values = attrgetter(*members)
-        self._required = [name in required(operation.input_type) for name in members]
-        self._checks = [_check(binding.shape, is_header=binding.location == "header") for binding in members.values()]
-        self._names = list(members)
+        self._input_values = _getter(list(members))
+        needed = required(operation.input_type)
+        self._rules = [
+            (name, name in needed, _check(binding.shape, is_header=binding.location == "header"))
+            for name, binding in members.items()
+        ]
         self._headers_in = self._select(members, "header")
-        self._header_values = attrgetter(*(name for name, _ in self._headers_in))
+        self._header_values = _getter([name for name, _ in self._headers_in])
         (self._label,) = [(name, binding.name) for name, binding in members.items() if binding.location == "label"]
         (self._payload_in,) = [name for name, binding in members.items() if binding.location == "payload"]
         before, after = operation.path.split("{" + self._label[1] + "}")
@@ -115,15 +124,12 @@ class Codec:
             InvalidParamsError: With all problems at once; no value the model calls sensitive is repeated.
         """
         problems: list[str] = []
-        for value, check, needed, name in zip(
-            self._input_values(parameters), self._checks, self._required, self._names, strict=True
-        ):
-            if value is not None:
-                found = check(value)
-                if found:
-                    problems.extend(f"{name} {problem}" for problem in found)
-            elif needed:
-                problems.append(f"{name} is required, and is None")
+        for value, (name, needed, check) in zip(self._input_values(parameters), self._rules, strict=True):
+            if value is None:
+                if needed:
+                    problems.append(f"{name} is required, and is None")
+            elif found := check(value):
+                problems.extend(f"{name} {problem}" for problem in found)
         if problems:
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             raise InvalidParamsError(f"{count} with {self.operation.input_type.__name__}:", tuple(problems))
@@ -164,13 +170,14 @@ class Codec:
         The name stands in ``X-Amzn-ErrorType``, else in the body's ``code`` or ``__type``; the message in the body's
         ``message``. A name that the model lists for the operation selects the class.
         """
-        document = _json_object(body)
+        found = _json_object(body)
+        document = found or {}
         code = _error_code(headers.get("x-amzn-errortype")) or next(
             (code for key in ("code", "Code", "__type") if (code := _error_code(document.get(key)))), None
         )
         message = next((value for key, value in document.items() if key.lower() == "message"), None)
         if not isinstance(message, str):
-            message = "" if document else _text_message(status, body)
+            message = "" if found is not None else _text_message(status, body)
         error = self._errors.get((code or "").lower(), ServiceError)(message)
         if type(error) is ServiceError:
             error.code = code or str(status)
@@ -189,12 +196,12 @@ def _encode_label(value: str) -> str:
     return quote(value, safe="")
 
 
-def _json_object(body: bytes) -> dict[str, object]:
+def _json_object(body: bytes) -> dict[str, object] | None:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError; a hostile body can nest too deep
-        return {}
-    return cast("dict[str, object]", document) if isinstance(document, dict) else {}
+        return None
+    return cast("dict[str, object]", document) if isinstance(document, dict) else None
 
 
 def _error_code(text: object) -> str | None:

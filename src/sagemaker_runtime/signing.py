@@ -223,12 +223,12 @@ def _header_plan(names: tuple[str, ...]) -> _HeaderPlan:
 def _canonical_path(path: str, normalize: bool, encode: bool) -> str:  # noqa: FBT001 - positional for the cache
     if normalize:
         # normpath keeps two leading slashes, as POSIX has it, and drops the last one.
-        trailing = "/" if path.endswith(("/", "/.", "/..")) else ""
+        trailing = "/" if path.endswith("/") else ""
         path = "/" + normpath("/" + path.lstrip("/")).strip("/")
         path = path if path == "/" else path + trailing
     return quote(path, safe="/~%" if not encode else "/~") or "/"
 
 
 def _canonical_query(query: str) -> str:
-    pairs = sorted(pair.partition("=")[::2] for pair in query.split("&") if pair)
+    pairs = sorted(pair.partition("=")[::2] for pair in query.split("&"))
     return "&".join(f"{name}={value}" for name, value in pairs)

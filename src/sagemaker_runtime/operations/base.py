@@ -31,7 +31,7 @@ SERVICE_ID = "SageMaker Runtime"
 SERVICE_API_VERSION = "2017-05-13"
 """The version of the API model that the operations here follow."""
 
-# The model's patterns are Java's. Each pair is tested against what Java means by it; ``re.ASCII`` does the rest
+# The model's patterns are Java's. Each pair is tested against what Java means by it; ``re.ASCII`` does more of it
 # (\s and \S are ASCII's), and matches are full, so that ^ and $ need no care.
 _FROM_JAVA = (
     (r"\p{ASCII}", r"[\x00-\x7f]"),
@@ -51,9 +51,17 @@ def from_java(pattern: str) -> re.Pattern[str]:
     translated = pattern
     for java, python in _FROM_JAVA:
         translated = translated.replace(java, python)
-    if re.search(r"\\[pPzZAGQE]", translated):
+    if re.search(r"\\[pPzZAGQE]|&&", translated):
         raise ValueError(f"pattern {pattern!r} has a Java construct with no translation in _FROM_JAVA")
-    return re.compile(translated, re.ASCII)
+    return re.compile(_TOKEN.sub(_dot_from_java, translated), re.ASCII)
+
+
+_TOKEN = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\.")  # an escape, a class, or a dot that is neither
+
+
+def _dot_from_java(token: re.Match[str]) -> str:
+    """Java's dot matches none of five line ends, Python's only one of them."""
+    return r"[^\n\r\x85\u2028\u2029]" if token[0] == "." else token[0]
 
 
 @frozen

@@ -69,7 +69,7 @@ class AioHTTPClient:
                 "changes the body belongs before ComputeContentLength"
             )
         found = self._sessions.get(asyncio.get_running_loop())
-        session = found[0] if found is not None else await self._open_session()
+        session = found[0] if found is not None and not found[0].closed else await self._open_session()
         sliced = _SlicedBody(body, stall=timeout.write) if len(body) > WRITTEN_AT_ONCE else None
         try:
             response = await session.request(

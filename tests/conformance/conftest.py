@@ -1,0 +1,62 @@
+"""Where the conformance vectors are, and how a set of them becomes parametrized tests."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+VECTORS = Path(__file__).resolve().parents[2] / ".." / "shared" / "vectors"
+ABSENT = "the conformance vectors, ../shared/vectors beside the checkout, are not there"
+
+
+def load(name: str) -> Any:
+    """The set *name*, such as ``retry/quota.json``; without vectors, the test that asks is skipped."""
+    if not VECTORS.is_dir():
+        pytest.skip(ABSENT)
+    return json.loads((VECTORS / name).read_text(encoding="utf-8"))
+
+
+def cases(
+    name: str,
+    select: Callable[[Any], Iterable[Any]] = lambda document: document,
+    *,
+    id: Callable[[Any], str],
+    skip: Callable[[Any], str | None] = lambda _: None,
+) -> list[Any]:
+    """
+    The cases of a set, to be given to ``parametrize``.
+
+    Args:
+        name: The set's file.
+
+        select: The cases in the file; by default, the file is a list of them.
+
+        id: A case's name in the report.
+
+        skip: Why a case does not apply here; None if it does.
+    """
+    if not VECTORS.is_dir():
+        return [pytest.param(None, id="absent", marks=pytest.mark.skip(reason=ABSENT))]
+    return [
+        pytest.param(case, id=id(case), marks=[] if (reason := skip(case)) is None else pytest.mark.skip(reason=reason))
+        for case in select(load(name))
+    ]
+
+
+def tally(*sets: Sequence[Any]) -> dict[str, int]:
+    """How many cases run, under ``"run"``, and how many are skipped, by reason."""
+    if not VECTORS.is_dir():
+        pytest.skip(ABSENT)
+    params = [param for params in sets for param in params]
+    return dict(Counter(param.marks[0].kwargs["reason"] if param.marks else "run" for param in params))
+
+
+def snake_case(name: str) -> str:
+    """The attribute of a member of the service model: ``InferenceId`` is ``inference_id``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

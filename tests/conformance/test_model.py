@@ -1,0 +1,156 @@
+"""Our operations against the service model: both ways against the published one, one way against botocore's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import botocore
+import pytest
+from botocore.loaders import Loader
+from conformance.conftest import load, snake_case
+
+from sagemaker_runtime import SERVICE_API_VERSION, SERVICE_ID, Headers
+from sagemaker_runtime.client import OPERATIONS
+from sagemaker_runtime.middleware.serialize import DEFAULT_SIGNING_NAME
+from sagemaker_runtime.operations.base import Operation, bindings, required
+from sagemaker_runtime.protocol import Codec
+
+LOCATIONS = {"uri": "label", "header": "header", None: "payload"}
+TYPES = {"string": str, "integer": int}
+CONSTRAINTS = ("type", "min", "max", "pattern", "sensitive")
+
+ADDED = {("InvokeEndpoint", "input", "PrefixAwareId"): (1, 43, 68)}
+"""Members that botocore has only from this version on, of those added since the oldest botocore we take."""
+
+
+def modelled(model: dict[str, Any], structure: str) -> dict[str, tuple[Any, ...]]:
+    """By member: attribute, where it travels, under which name, whether it is required, shape, constraints."""
+    shape = model["shapes"][structure]
+    members = {}
+    for name, member in shape["members"].items():
+        location = member.get("location")
+        assert location is not None or shape["payload"] == name
+        constraints = {key: model["shapes"][member["shape"]].get(key) for key in CONSTRAINTS}
+        members[name] = (
+            snake_case(name),
+            LOCATIONS[location],
+            member.get("locationName", ""),
+            name in shape.get("required", []),
+            member["shape"],
+            constraints | {"sensitive": bool(constraints["sensitive"])},
+        )
+    return members
+
+
+def ours(members: type) -> dict[str, tuple[Any, ...]]:
+    """The same of one of our classes, by attribute."""
+    return {
+        name: (
+            name,
+            binding.location,
+            binding.name,
+            name in required(members),
+            binding.shape.name,
+            {key: getattr(binding.shape, key) for key in CONSTRAINTS},
+        )
+        for name, binding in bindings(members).items()
+    }
+
+
+def errors_of(model: dict[str, Any], operation: str) -> dict[str, dict[str, Any]]:
+    return {error["shape"]: model["shapes"][error["shape"]] for error in model["operations"][operation]["errors"]}
+
+
+def check_error(operation: Operation, name: str, shape: dict[str, Any], model: dict[str, Any]) -> None:
+    status = shape["error"]["httpStatusCode"]
+
+    error = Codec(operation).error(status, Headers({"X-Amzn-ErrorType": name}), b'{"Message": "refused"}')
+
+    expected = {
+        member: (snake_case(member), TYPES[model["shapes"][reference["shape"]]["type"]])
+        for member, reference in shape["members"].items()
+        if member != "Message"
+    }
+    assert (name, name) == (type(error).__name__, type(error).code)
+    assert (status, "refused") == (error.status, error.message)
+    assert f"({status})" in type(error).__doc__, "the status is told to who reads of the class"
+    assert ("server" if shape.get("fault") else "client") == error.fault
+    assert expected == dict(error.members)
+
+
+@pytest.fixture(params=OPERATIONS, ids=lambda operation: operation.name)
+def operation(request: pytest.FixtureRequest) -> Operation:
+    return request.param
+
+
+def test_every_member_of_an_operation_is_the_model_s_and_the_other_way_round(operation):
+    """A constraint missed lets through what the service refuses; one invented refuses what it takes."""
+    model = load("protocol/sagemaker-runtime-service-2.json")
+    modelled_operation = model["operations"][operation.name]
+
+    for role, members in (("input", operation.input_type), ("output", operation.output_type)):
+        expected = modelled(model, modelled_operation[role]["shape"])
+        assert {description[0]: description for description in expected.values()} == ours(members)
+        assert modelled_operation[role]["shape"] == members.__name__
+    assert modelled_operation["http"] == {"method": operation.method, "requestUri": operation.path}
+
+
+def test_every_error_of_an_operation_is_the_model_s_and_the_other_way_round(operation):
+    """The class, its code, whom the model blames, and the members beside the message."""
+    model = load("protocol/sagemaker-runtime-service-2.json")
+    expected = errors_of(model, operation.name)
+
+    assert list(expected) == [error.code for error in operation.errors]
+    for name, shape in expected.items():
+        check_error(operation, name, shape, model)
+
+
+def test_the_members_of_an_operation_are_counted():
+    """The model's own counts, so that an empty comparison cannot pass for a complete one."""
+    (invoke_endpoint,) = OPERATIONS
+
+    assert len(ours(invoke_endpoint.input_type)) == 13
+    assert len(ours(invoke_endpoint.output_type)) == 6
+    assert len(invoke_endpoint.errors) == 6
+
+
+def test_the_service_goes_by_the_model_s_names():
+    """They stand in the configuration, in telemetry and in every signature."""
+    metadata = load("protocol/sagemaker-runtime-service-2.json")["metadata"]
+
+    assert metadata["serviceId"] == SERVICE_ID
+    assert metadata["apiVersion"] == SERVICE_API_VERSION
+    assert metadata["signingName"] == DEFAULT_SIGNING_NAME
+
+
+INSTALLED = tuple(int(part) for part in botocore.__version__.split("."))
+INSTALLED_MODEL = Loader().load_service_model("sagemaker-runtime", "service-2", SERVICE_API_VERSION)
+
+
+def test_nothing_in_the_model_of_the_installed_botocore_is_missing(operation):
+    """A newer botocore tells of new members first; an older one may lack what came after it, and nothing else."""
+    installed = INSTALLED_MODEL["operations"][operation.name]
+
+    for role, members in (("input", operation.input_type), ("output", operation.output_type)):
+        expected = modelled(INSTALLED_MODEL, installed[role]["shape"])
+        here = ours(members)
+        assert list(expected.values()) == [here.get(description[0]) for description in expected.values()]
+        lacking = set(here) - {description[0] for description in expected.values()}
+        later = {key[2] for key, version in ADDED.items() if key[:2] == (operation.name, role) and version > INSTALLED}
+        assert lacking == {snake_case(name) for name in later}
+    assert installed["http"] == {"method": operation.method, "requestUri": operation.path}
+    for name, shape in errors_of(INSTALLED_MODEL, operation.name).items():
+        check_error(operation, name, shape, INSTALLED_MODEL)
+
+
+def test_the_members_added_later_are_members():
+    """A name misspelt in the table would excuse nothing and go unnoticed."""
+    known = {
+        (operation.name, role, snake_case(attribute.name))
+        for operation in OPERATIONS
+        for role, members in (("input", operation.input_type), ("output", operation.output_type))
+        for attribute in attrs.fields(members)
+    }
+
+    assert {(name, role, snake_case(member)) for name, role, member in ADDED} <= known
