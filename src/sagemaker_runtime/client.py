@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from types import UnionType
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sagemaker_runtime.clock import ClockSkew
 from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, Context
-from sagemaker_runtime.endpoints import BaseEndpointResolver
+from sagemaker_runtime.endpoints import BaseEndpointResolver, EndpointResolverOptions
 from sagemaker_runtime.errors import (
     ClientClosedError,
     ConfigError,
@@ -17,6 +19,7 @@ from sagemaker_runtime.errors import (
     StackError,
     TotalTimeoutError,
 )
+from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.deserialize import transport_handler
 from sagemaker_runtime.middleware.pipeline import default_stack
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
@@ -26,6 +29,7 @@ from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.options import Options, Override
 from sagemaker_runtime.protocol import Codec
 from sagemaker_runtime.retry import StandardRetryer
+from sagemaker_runtime.wire import Timeout
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,6 +57,18 @@ _METHODS = {
     "retryer": "delay",
     "http_client": "send",
     "clock": "monotonic",
+}
+
+_TYPES: dict[str, tuple[type | UnionType, str]] = {
+    "region": (str | None, "a name such as 'eu-west-1', or None"),
+    "base_endpoint": (str | None, "a URL such as 'https://host/path', or None"),
+    "app_id": (str | None, "a name, or None"),
+    "timeout": (Timeout, "a Timeout, such as Timeout(read=5)"),
+    "client_log_mode": (ClientLogMode, "flags such as ClientLogMode.RETRIES | ClientLogMode.REQUEST"),
+    "logger": (logging.Logger, "a logging.Logger"),
+    "endpoint_options": (EndpointResolverOptions, "EndpointResolverOptions"),
+    "api_options": (list, "a list of functions of a Stack"),
+    "retry_max_attempts": (int | None, "a whole number, or None"),
 }
 
 
@@ -96,7 +112,7 @@ class Client:
         self._options = _apply(opt_fns, Options() if options is None else options)
         self._closed = False
         self._owns_http_client = self._options.http_client is None
-        self._http_client = self._options.http_client or _default_http_client()
+        self._http_client = _default_http_client() if self._options.http_client is None else self._options.http_client
         self._skew = ClockSkew()
         self._codecs = {operation.name: Codec(operation) for operation in OPERATIONS}
         self._plans = {name: self._compile(name, self._options) for name in self._codecs}
@@ -182,7 +198,9 @@ class Client:
                 f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
                 "must return what next(ctx, step) gives, or an Output with a result of its own"
             )
-        result.result_metadata = output.metadata
+        if result.result_metadata is not output.metadata:
+            # Made by a middleware, which may give the same object to others (a cache): so not changed in place.
+            return evolve(result, result_metadata=output.metadata)
         return result
 
     @staticmethod
@@ -205,6 +223,7 @@ class Client:
             return self._compile(operation, _apply(opt_fns, self._options))
         key = (operation, opt_fns)
         try:
+            hash(key)  # asked by itself, because an empty dict's pop does not ask
             plan = self._override_plans.pop(key, None)
         except TypeError:  # a value that cannot be hashed, such as a list
             return self._compile(operation, _apply(opt_fns, self._options))
@@ -218,8 +237,13 @@ class Client:
     def _compile(self, operation: str, options: Options) -> _Plan:
         stack = default_stack(self._codecs[operation], options, self._skew)
         for api_option in options.api_options:
-            api_option(stack)
-        http_client: HTTPClient = options.http_client or self._http_client
+            returned = api_option(stack)
+            if asyncio.iscoroutine(returned):
+                returned.close()
+                raise ConfigError(
+                    f"{api_option!r} in api_options is async, and would never run; make it a plain function"
+                )
+        http_client = self._http_client if options.http_client is None else options.http_client
         context = Context()
         context[SERVICE_ID] = base.SERVICE_ID
         context[OPERATION] = operation
@@ -251,15 +275,18 @@ def _apply(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
 
 
 def _check(options: Options) -> None:
-    for name, method in _METHODS.items():
+    # Types, not values: what was mistaken for credentials may hold a secret.
+    for name, (kind, advice) in _TYPES.items():
         value: object = getattr(options, name)
+        if not isinstance(value, kind):
+            raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes {advice}")
+    for name, method in _METHODS.items():
+        value = getattr(options, name)
         if not callable(getattr(value, method, None)) and not (name == "http_client" and value is None):
-            raise ConfigError(f"Options.{name} is {value!r}; it takes an object with {method}()")
-    for number, api_option in enumerate(options.api_options, start=1):
+            raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes an object with {method}()")
+    for index, api_option in enumerate(options.api_options):
         if not callable(api_option):
-            raise ConfigError(f"api_options[{number - 1}] is {api_option!r}; it takes functions of a Stack")
-    if options.region is not None and not isinstance(options.region, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ConfigError(f"Options.region is {options.region!r}; it takes a name such as 'eu-west-1', or None")
+            raise ConfigError(f"Options.api_options[{index}] is {api_option!r}; it takes functions of a Stack")
     if options.base_endpoint is not None:
         BaseEndpointResolver(options.base_endpoint).resolve_endpoint("", options.endpoint_options)
 

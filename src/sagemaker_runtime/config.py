@@ -59,6 +59,7 @@ def _load(region: str | None, profile: str | None) -> Config:
 
     try:
         session = Session(profile=profile)
+        session.get_scoped_config()  # for its own sake: it fails if there is no such profile
         found = region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
         endpoint_options = EndpointResolverOptions(
             use_fips_endpoint=bool(session.get_config_variable("use_fips_endpoint")),

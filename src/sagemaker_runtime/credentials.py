@@ -100,7 +100,8 @@ class BotocoreCredentialsProvider:
         return refresh_needed is not None and refresh_needed()
 
     def _load(self) -> Credentials:
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - 180 ms of import that many calls do without
+        # 180 ms of import that many calls do without.
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
         from botocore.session import Session  # noqa: PLC0415
 
         try:
@@ -112,9 +113,9 @@ class BotocoreCredentialsProvider:
                     "role; configure one of them, or pass credentials=StaticCredentialsProvider(...)"
                 )
             found = self._source.get_frozen_credentials()
-        except BotoCoreError as error:
+            self._credentials = Credentials(found.access_key or "", found.secret_key or "", found.token)
+        except (BotoCoreError, ClientError, ConfigError) as error:
             raise CredentialsError(f"botocore's credential chain failed: {error}") from error
-        self._credentials = Credentials(found.access_key or "", found.secret_key or "", found.token)
         return self._credentials
 
     def __repr__(self) -> str:

@@ -217,7 +217,10 @@ class ServiceError(SageMakerRuntimeError):
         if self.status is not None:
             facts.insert(1 if self.operation else 0, f"HTTP {self.status}")
         start = self.body[:_BODY_SHOWN].decode(errors="replace").strip()
-        if start and not start.startswith(("{", self.message or "{")):
+        told = self.message and (
+            start.startswith(self.message) or self.message.startswith(start.rstrip("\N{REPLACEMENT CHARACTER}"))
+        )
+        if start and not start.startswith("{") and not told:
             facts.append(f"the body starts {start!r}")
         return facts
 

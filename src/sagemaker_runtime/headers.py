@@ -33,7 +33,7 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")  # RFC
 @lru_cache(maxsize=1024)
 def _lower(name: str) -> str:
     lower = name.lower()
-    if not lower or not _TOKEN.issuperset(lower):
+    if not lower or not name.isascii() or not _TOKEN.issuperset(lower):
         raise InvalidHeaderError(f"{name!r} cannot be the name of an HTTP header; use letters, digits and hyphens")
     return lower
 
@@ -64,34 +64,43 @@ class Headers(MutableMapping[str, str]):
         InvalidHeaderError: The name or the value cannot be sent.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("raw",)
+
+    raw: dict[str, str]
+    """
+    The values by their lower-case names: the quick way in for code on the path of every call.
+
+    Nothing is checked here. Who writes to it writes lower-case names, and values that it has made itself.
+    """
 
     def __init__(self, headers: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        self._values: dict[str, str] = {}
+        self.raw = {}
         if headers:
             self.update(headers)
 
     def __setitem__(self, name: str, value: str) -> None:
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not always checked
+            raise InvalidHeaderError(f"the value of header {name!r} is of type {type(value).__name__}, and takes str")
         if not (value.isascii() and value.isprintable()):
             problem = header_problem(value)
             if problem is not None:
                 raise InvalidHeaderError(f"the value of header {name!r} {problem}")
-        self._values[_lower(name)] = value
+        self.raw[_lower(name)] = value
 
     def __getitem__(self, name: str) -> str:
-        return self._values[name.lower()]
+        return self.raw[name.lower()]
 
     def __delitem__(self, name: str) -> None:
-        del self._values[name.lower()]
+        del self.raw[name.lower()]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._values
+        return isinstance(name, str) and name.lower() in self.raw
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self.raw)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self.raw)
 
     @overload
     def get(self, name: str, default: None = None, /) -> str | None: ...
@@ -101,47 +110,38 @@ class Headers(MutableMapping[str, str]):
     def get(self, name: str, default: D, /) -> str | D: ...
     def get(self, name: str, default: object = None, /) -> object:
         """The value of *name*, or *default*."""
-        return self._values.get(name.lower(), default)
+        return self.raw.get(name.lower(), default)
 
     # The views of the dict itself: the mapping's own would look each value up again, in Python.
 
     def keys(self) -> KeysView[str]:
         """The names, in lower case."""
-        return self._values.keys()
+        return self.raw.keys()
 
     def items(self) -> ItemsView[str, str]:
         """The names, in lower case, with their values."""
-        return self._values.items()
+        return self.raw.items()
 
     def values(self) -> ValuesView[str]:
         """The values."""
-        return self._values.values()
+        return self.raw.values()
 
     def add(self, name: str, value: str) -> None:
         """Set *name*, or append to the value it has, after a comma (RFC 9110, section 5.3)."""
         before = self.get(name)
         self[name] = value if before is None else f"{before},{value}"
 
-    def as_dict(self) -> dict[str, str]:
-        """
-        The values by their lower-case names, without a copy.
-
-        The quick way in for code on the path of every call. It checks nothing: who writes here writes lower-case names,
-        and values that it has made itself.
-        """
-        return self._values
-
     def copy(self) -> Headers:
         """A second Headers with the same values."""
         copy = Headers.__new__(Headers)
-        copy._values = self._values.copy()  # noqa: SLF001 - its own class; not one by one, since each was checked
+        copy.raw = self.raw.copy()
         return copy
 
     @classmethod
     def received(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
         """What a peer sent: unchecked, and a name that comes twice has its values joined by a comma."""
         headers = cls()
-        values = headers._values
+        values = headers.raw
         for name, value in pairs:
             lower = name.lower()
             values[lower] = value if lower not in values else f"{values[lower]}, {value}"

@@ -111,7 +111,11 @@ class Override:
             setattr(options, name, value)
 
     def __repr__(self) -> str:
-        return f"override({', '.join(f'{name}={value!r}' for name, value in self.changes)})"
+        # Credentials by their type, because what was mistaken for a provider may hold a secret.
+        shown = (
+            f"{name}={type(value).__name__ if name == 'credentials' else repr(value)}" for name, value in self.changes
+        )
+        return f"override({', '.join(shown)})"
 
 
 def _arguments_of(_: Callable[P, Options]) -> Callable[[Callable[..., Override]], Callable[P, Override]]:

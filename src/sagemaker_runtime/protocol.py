@@ -148,7 +148,7 @@ class Codec:
         request.method = self.operation.method
         request.path = f"{request.path.rstrip('/')}{self._path_before}{_encode_label(label)}{self._path_after}"
         headers = request.headers
-        headers.as_dict().update(_DEFAULT_HEADERS)
+        headers.raw.update(_DEFAULT_HEADERS)
         for value, (_, header) in zip(self._header_values(parameters), self._headers_in, strict=True):
             if value is not None:
                 headers[header] = value
@@ -157,7 +157,7 @@ class Codec:
     def deserialize(self, headers: Headers, body: bytes, metadata: Metadata) -> OperationOutput:
         """The output in a successful answer."""
         members: dict[str, object] = {"result_metadata": metadata, self._payload_out: body}
-        values = headers.as_dict()
+        values = headers.raw
         for name, header in self._headers_out:
             if header in values:
                 members[name] = values[header]

@@ -215,8 +215,10 @@ class NopRetryer:
 
 def _at_least(least: N) -> Callable[[object, Attribute[N], N], None]:
     def check(_: object, attribute: Attribute[N], value: N) -> None:
-        if not is_number(value) or not value >= least:
-            raise ConfigError(f"StandardRetryer({attribute.name}={value!r}): it takes a number, {least:g} or more")
+        whole = isinstance(least, int)
+        if not is_number(value) or not value >= least or (whole and not isinstance(value, int)):
+            kind = "whole number" if whole else "number"
+            raise ConfigError(f"StandardRetryer({attribute.name}={value!r}): it takes a {kind}, {least:g} or more")
 
     return check
 

@@ -119,7 +119,7 @@ class SigV4Signer:
     ) -> None:
         """Set ``X-Amz-Date``, ``X-Amz-Security-Token`` and ``Authorization``, and ``Host`` if there is none."""
         timestamp = amz_date(signing_time)
-        headers = request.headers.as_dict()
+        headers = request.headers.raw
         headers["x-amz-date"] = timestamp
         if credentials.session_token is not None:
             headers["x-amz-security-token"] = credentials.session_token
@@ -136,7 +136,8 @@ class SigV4Signer:
         scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
         text = string_to_sign(canonical, timestamp=timestamp, scope=scope)
         signature = self._key(credentials, timestamp[:8], region, service).sign(text)
-        headers["authorization"] = (
+        # Through the check: region and service are somebody's text.
+        request.headers["authorization"] = (
             f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
             f"SignedHeaders={plan.signed}, Signature={signature}"
         )
@@ -202,7 +203,7 @@ class _HeaderPlan:
     values: Callable[[dict[str, str]], tuple[str, ...]]
 
     def canonical(self, request: Request) -> str:
-        headers = request.headers.as_dict()
+        headers = request.headers.raw
         text = self.template % self.values(headers)
         # Values are trimmed and inner blanks collapsed; nearly no header needs it, so it is looked for once in all.
         # Beyond ASCII there are blanks too.

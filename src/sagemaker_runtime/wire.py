@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -144,8 +145,8 @@ class Response:
 
 
 def is_number(value: object) -> bool:
-    """Whether *value* is a number: what a checker cannot promise of a caller who uses none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether *value* is a finite number: what a checker cannot promise of a caller who uses none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _seconds(_: object, attribute: Attribute[float], value: float) -> None:

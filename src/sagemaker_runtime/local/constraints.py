@@ -57,7 +57,7 @@ _NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 
 ENDPOINT_NAME = Constraint("endpointName", "", _NAME, 63)
 
-# fmt: off - one member a line, by the name of its attribute in `Invocation`
+# By the name of the member's attribute in `Invocation`.
 HEADERS = {
     "content_type": Constraint("contentType", "content-type", _ASCII, 1024),
     "accept": Constraint("accept", "accept", _ASCII, 1024),
@@ -77,7 +77,6 @@ HEADERS = {
     "session_id": Constraint("sessionId", "x-amzn-sagemaker-session-id", f"NEW_SESSION|{_NAME}", 256),
     "prefix_aware_id": Constraint("prefixAwareId", "x-amzn-sagemaker-prefix-aware-id", _PRINT, 64, min=1),
 }
-# fmt: on
 
 
 def violations(members: Iterable[tuple[Constraint, str]]) -> FailureError | None:

@@ -72,9 +72,7 @@ def refusal(code: str, message: str) -> FailureError:
     return FailureError(code, 403, {"Message": message})
 
 
-def model_error(
-    endpoint_name: str, original: str, *, region: str, message: str | None = None, status: int = 424
-) -> FailureError:
+def model_error(endpoint_name: str, original: str, *, region: str, status: int = 424) -> FailureError:
     """
     The error for a model that failed.
 
@@ -85,19 +83,15 @@ def model_error(
 
         region: The region that the logs are said to be in.
 
-        message: None for the service's usual words.
-
         status: HTTP status of the answer; the model's own is 500.
     """
     group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
-    if message is None:
-        message = (
+    document: dict[str, str | int | None] = {
+        "Message": (
             f'Received server error (500) from primary with message "{original}". See https://{region}.console.aws.'
             f"amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group} in account {ACCOUNT} for more "
             "information."
-        )
-    document: dict[str, str | int | None] = {
-        "Message": message,
+        ),
         "OriginalStatusCode": 500,
         "OriginalMessage": original,
         "LogStreamArn": f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{group}:log-stream:AllTraffic/local",

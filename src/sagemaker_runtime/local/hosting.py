@@ -12,8 +12,6 @@ from sagemaker_runtime.local.failures import FailureError, failure, model_error
 from sagemaker_runtime.local.invocation import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from sagemaker_runtime.local.invocation import Invocation, Model
 
 logger = logging.getLogger("sagemaker_runtime.local")
@@ -40,9 +38,7 @@ class HostedModel:
             raise ConfigError(f"call {call} of endpoint {self.name!r} cannot fail: it has had {self.calls} already")
         fault = failure(error, message, status)
         if error == "ModelError":
-            fault = model_error(
-                self.name, message or "a fault", region=self._region, message=message, status=fault.status
-            )
+            fault = model_error(self.name, str(fault.document["Message"]), region=self._region, status=fault.status)
         self._faults[call] = fault
 
     async def invoke(self, invocation: Invocation) -> Answer:
@@ -56,35 +52,30 @@ class HostedModel:
         fault = self._faults.pop(self.calls, None)
         if fault is not None:
             raise fault
-        answer = await self._ask(invocation)
-        if isinstance(answer, Exception):
-            raise model_error(self.name, str(answer), region=self._region) from answer
-        return answer
-
-    async def _ask(self, invocation: Invocation) -> Answer | Exception:
-        """What the model gives, or what it raises: given back, since a StopIteration out of a thread is lost."""
-        model = self._model
         try:
-            if inspect.iscoroutinefunction(model):
-                given: object = await model(invocation)
-            else:
-                given = await asyncio.to_thread(_call, model, invocation)
-                if isinstance(given, Exception):
-                    raise given
-                if inspect.isawaitable(given):
-                    given = await given
-            if isinstance(given, Answer):
-                return given
-            if isinstance(given, bytes):
-                return Answer(body=given)
-            raise TypeError(f"the model gave {type(given).__name__}; it must give bytes or an Answer")
+            return _as_answer(await self._ask(invocation))
         except Exception as error:
             logger.exception("the model of endpoint %r failed", self.name)
-            return error
+            raise model_error(self.name, str(error), region=self._region) from error
+
+    async def _ask(self, invocation: Invocation) -> object:
+        model = self._model
+        if inspect.iscoroutinefunction(model):
+            return await model(invocation)
+        given = await asyncio.to_thread(_call, model, invocation)
+        return await given if inspect.isawaitable(given) else given
 
 
-def _call(model: Model, invocation: Invocation) -> bytes | Answer | Awaitable[bytes | Answer] | Exception:
+def _call(model: Model, invocation: Invocation) -> object:
     try:
         return model(invocation)
-    except Exception as error:  # noqa: BLE001 - raised again in the event loop
-        return error
+    except StopIteration as error:  # a future takes no StopIteration, and would be waited for without end
+        raise RuntimeError("the model raised StopIteration") from error
+
+
+def _as_answer(given: object) -> Answer:
+    if isinstance(given, Answer):
+        return given
+    if isinstance(given, bytes):
+        return Answer(body=given)
+    raise TypeError(f"the model gave {type(given).__name__}; it must give bytes or an Answer")

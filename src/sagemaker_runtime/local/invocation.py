@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from attrs import Attribute, field, frozen
 from attrs.validators import instance_of
 
 from sagemaker_runtime import Headers
 
+T = TypeVar("T", str, str | None)
+
 
 def _length(body: bytes) -> str:
     return f"<{len(body)} bytes>"
 
 
-def _sendable(_: object, attribute: Attribute[str | None], value: str | None) -> None:
+def _sendable(_: object, attribute: Attribute[T], value: T) -> None:
     if value is not None:
         Headers({attribute.name: value})  # raises InvalidHeaderError
 

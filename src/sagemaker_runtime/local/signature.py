@@ -34,7 +34,7 @@ _MISMATCH = (
 )
 
 
-@frozen
+@frozen(repr=False)
 class Authorization:
     """The ``Authorization`` header, in its parts."""
 
@@ -56,7 +56,10 @@ class Authorization:
         algorithm, _, rest = header.partition(" ")
         if algorithm != ALGORITHM:
             raise _incomplete(f"Authorization header must start with '{ALGORITHM}'.")
-        parts = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+        parts: dict[str, str] = {}
+        for part in rest.split(","):
+            name, _, value = part.strip().partition("=")
+            parts[name] = value
         for name in ("Credential", "Signature", "SignedHeaders"):
             if not parts.get(name):
                 raise _incomplete(f"Authorization header requires '{name}' parameter.")
@@ -64,7 +67,7 @@ class Authorization:
         return cls(access_key_id, scope, frozenset(parts["SignedHeaders"].split(";")), parts["Signature"])
 
 
-@frozen
+@frozen(repr=False)
 class ReceivedRequest:
     """A request as it came over the wire."""
 
@@ -100,8 +103,11 @@ def check_signature(request: ReceivedRequest, *, credentials: Credentials, regio
     for name in _ALWAYS_SIGNED:
         if name not in authorization.signed_headers:
             raise _invalid(f"'{name}' must be a 'SignedHeader' in the AWS Authorization header.")
-    if headers.get("x-amz-content-sha256", digest := sha256(request.body).hexdigest()) != digest:
+    claimed = headers.get("x-amz-content-sha256")
+    if claimed is not None and claimed != sha256(request.body).hexdigest():
         raise _invalid("The value of 'x-amz-content-sha256' does not match the hash of the body that was received.")
+    if not authorization.signed_headers.issubset(headers):
+        raise _invalid(_MISMATCH)  # a header that was signed has been lost on the way
     expected = _signature(request, authorization.signed_headers, timestamp, credentials, region)
     if not hmac.compare_digest(expected.encode(), authorization.signature.encode(errors="replace")):
         raise _invalid(_MISMATCH)

@@ -43,7 +43,7 @@ class ClientRequestID:
     new_id: Callable[[], str] = random_uuid
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        step.request.headers.as_dict()["amz-sdk-invocation-id"] = self.new_id()
+        step.request.headers.raw["amz-sdk-invocation-id"] = self.new_id()
         return next(ctx, step)
 
 
@@ -54,7 +54,7 @@ class ComputeContentLength:
     id: str = "ComputeContentLength"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        step.request.headers.as_dict()["content-length"] = str(len(step.request.body))
+        step.request.headers.raw["content-length"] = str(len(step.request.body))
         return next(ctx, step)
 
 
@@ -93,7 +93,7 @@ class UserAgent:
     id: str = "UserAgent"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        headers = step.request.headers.as_dict()
+        headers = step.request.headers.raw
         before = headers.get("user-agent")
         headers["user-agent"] = self.value if before is None else f"{self.value} {before}"
         return next(ctx, step)

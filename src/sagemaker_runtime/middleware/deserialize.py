@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 from sagemaker_runtime.context import LOGGER, OPERATION, RAW_RESPONSE, REQUEST_ID, TIMING, Key, Metadata, ResponseTiming
 from sagemaker_runtime.errors import SageMakerRuntimeError, TransportError, TruncatedResponseError
@@ -130,7 +130,7 @@ class RequestIDRetriever:
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         output = await next(ctx, step)
         if output.raw_response is not None:
-            headers = output.raw_response.headers.as_dict()
+            headers = output.raw_response.headers.raw
             for name in REQUEST_ID_HEADERS:
                 request_id = headers.get(name)
                 if request_id is not None:
@@ -153,7 +153,7 @@ class RecordResponseTiming:
         received = self.clock.now()
         date = None
         if output.raw_response is not None:
-            headers = output.raw_response.headers.as_dict()
+            headers = output.raw_response.headers.raw
             date = headers.get("date")
             seconds = None if date is None else http_date(date)
             if seconds is not None and "age" not in headers and received - sent <= SKEW_ROUND_TRIP:
@@ -168,9 +168,10 @@ class RequestResponseLogger:
 
     log_mode: ClientLogMode
     id: str = "RequestResponseLogger"
+    _off: bool = field(init=False, repr=False, default=Factory(lambda self: not self.log_mode, takes_self=True))
 
     def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:
-        return self._log(ctx, step, next) if self.log_mode else next(ctx, step)
+        return next(ctx, step) if self._off else self._log(ctx, step, next)
 
     async def _log(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         mode, logger, operation = self.log_mode, ctx[LOGGER], ctx[OPERATION]
@@ -181,7 +182,10 @@ class RequestResponseLogger:
         output = await next(ctx, step)
         response = output.raw_response
         if response is not None and ClientLogMode.RESPONSE_WITH_BODY in mode:
-            logger.debug("%s response: %r, body %r", operation, response, await response.body.read())
+            try:
+                logger.debug("%s response: %r, body %r", operation, response, await response.body.read())
+            except TransportError as error:  # which OperationDeserializer's own read meets again
+                logger.debug("%s response: %r, and its body broke off: %s", operation, response, error)
         elif response is not None and ClientLogMode.RESPONSE in mode:
             logger.debug("%s response: %r", operation, response)
         return output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from sagemaker_runtime.context import (
     ATTEMPT,
@@ -116,7 +116,7 @@ class RetryMetricsHeader:
         value = f"attempt={ctx.get(ATTEMPT, 1)}; max={self.max_attempts}"
         if self.skew.seconds is not None:
             value = f"ttl={self._ttl(ctx, self.skew.seconds)}; {value}"
-        step.request.headers.as_dict()["amz-sdk-request"] = value
+        step.request.headers.raw["amz-sdk-request"] = value
         return next(ctx, step)
 
     def _ttl(self, ctx: Context, skew: float) -> str:
@@ -136,6 +136,7 @@ class Signing:
     clock: Clock
     log_mode: ClientLogMode = field(default=ClientLogMode(0))
     id: str = "Signing"
+    _logs: bool = field(init=False, repr=False, default=Factory(lambda self: bool(self.log_mode), takes_self=True))
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         region = ctx[SIGNING_REGION]
@@ -150,7 +151,7 @@ class Signing:
             region=region,
             signing_time=utc(int(self.clock.now())),
         )
-        if self.log_mode:
+        if self._logs:
             self._log(ctx, step.request)
         return await next(ctx, step)
 

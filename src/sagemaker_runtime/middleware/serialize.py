@@ -36,7 +36,7 @@ class ResolveEndpoint:
         endpoint = self.resolver.resolve_endpoint(region, self.options)
         request, base = step.request, endpoint.base
         request.scheme, request.host, request.path = base.scheme, base.host, base.path
-        request.headers.as_dict()["host"] = base.host
+        request.headers.raw["host"] = base.host
         ctx[ENDPOINT] = endpoint
         if SIGNING_NAME not in ctx:
             ctx[SIGNING_NAME] = endpoint.signing_name or DEFAULT_SIGNING_NAME

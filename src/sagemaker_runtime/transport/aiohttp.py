@@ -62,7 +62,7 @@ class AioHTTPClient:
         """Send *request*; see `HTTPClient.send`."""
         if self._closed:
             raise ClientClosedError("the HTTP client is closed; make a new one")
-        headers, body = request.headers.as_dict(), request.body
+        headers, body = request.headers.raw, request.body
         if headers.get("content-length") != str(len(body)):
             raise ConfigError(
                 f"Content-Length is {headers.get('content-length')} and the body has {len(body)} bytes; a middleware that "
@@ -176,7 +176,7 @@ class _Body:
         self._response = response
         self._timeout = timeout
         self._data: bytes | None = None
-        names = headers.as_dict()
+        names = headers.raw
         self.delimited = (
             "content-length" in names or "transfer-encoding" in names or response.status in _NO_BODY_STATUSES
         )

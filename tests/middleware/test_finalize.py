@@ -1,0 +1,260 @@
+"""Finalize: retries, and what each attempt gets anew."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+from attrs import define
+from support import NOON, ManualClock, ScriptedHTTPClient, answer, client
+
+from sagemaker_runtime import (
+    ATTEMPTS,
+    ConfigError,
+    ConnectError,
+    Context,
+    Credentials,
+    Endpoint,
+    EndpointResolverFunc,
+    FinalizeHandler,
+    FinalizeInput,
+    InvokeEndpointInput,
+    ModelNotReadyException,
+    Output,
+    RetryQuota,
+    ServiceError,
+    StandardRetryer,
+    Timeout,
+    finalize_middleware,
+)
+from sagemaker_runtime.context import ATTEMPT
+
+PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
+SURE = StandardRetryer(draw=lambda: 1.0)
+
+
+def throttled() -> ServiceError:
+    error = ServiceError("slow down")
+    error.code, error.status = "ThrottlingException", 400
+    return error
+
+
+def not_ready() -> object:
+    return answer(429, b'{"message": "loading"}', x_amzn_errortype="ModelNotReadyException")
+
+
+async def test_each_attempt_is_signed_anew_with_a_date_of_its_own() -> None:
+    """After a wait the old signature may have expired."""
+    http = ScriptedHTTPClient([throttled(), throttled(), answer()])
+    clock = ManualClock()
+
+    await client(http, clock=clock, retryer=SURE).invoke_endpoint(PARAMS)
+
+    dates = [request.headers["x-amz-date"] for request in http.requests]
+    assert clock.slept == [1.0, 2.0]
+    assert dates == ["20250615T150640Z", "20250615T150641Z", "20250615T150643Z"]
+    assert len({request.headers["authorization"] for request in http.requests}) == 3
+
+
+@define
+class RotatingProvider:
+    """Other credentials each time; the second have a token and the third have none."""
+
+    asked: int = 0
+
+    async def retrieve(self) -> Credentials:
+        self.asked += 1
+        return Credentials(f"AKID{self.asked}", "hush", "token" if self.asked == 2 else None)
+
+
+async def test_each_attempt_asks_for_credentials_again_and_forgets_the_earlier_ones() -> None:
+    """They may have expired meanwhile; a token of the attempt before would make the service refuse the next."""
+    http = ScriptedHTTPClient([ConnectError("a"), ConnectError("b"), answer()])
+
+    await client(http, credentials=RotatingProvider()).invoke_endpoint(PARAMS)
+
+    ids = [request.headers["authorization"].partition("Credential=")[2][:5] for request in http.requests]
+    assert ids == ["AKID1", "AKID2", "AKID3"]
+    assert [request.headers.get("x-amz-security-token") for request in http.requests] == [None, "token", None]
+
+
+async def test_what_one_attempt_sets_on_its_request_ends_with_it() -> None:
+    """Each attempt has a copy, so nothing of the failed one is sent again."""
+
+    async def mark(ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        if ctx[ATTEMPT] == 1:
+            step.request.headers["x-first"] = "1"
+            step.request.path = "/elsewhere"
+        return await next(ctx, step)
+
+    http = ScriptedHTTPClient([ConnectError("a"), answer()])
+    marking = finalize_middleware("Mark")(mark)
+
+    await client(http, api_options=[lambda s: s.finalize.insert(marking, after="Retry")]).invoke_endpoint(PARAMS)
+
+    first, second = http.requests
+    assert (first.path, first.headers["x-first"]) == ("/elsewhere", "1")
+    assert (second.path, second.headers.get("x-first")) == ("/endpoints/iris/invocations", None)
+
+
+async def test_a_result_tells_of_every_attempt_that_led_to_it() -> None:
+    """A dashboard shows how often, for how long and why a call was repeated."""
+    clock = ManualClock()
+
+    def fail(_: object) -> object:
+        clock.advance(0.5)
+        return answer(503, b'{"message": "busy"}', x_amzn_errortype="ServiceUnavailable")
+
+    output = await client(
+        ScriptedHTTPClient([fail, ConnectError("refused"), answer()]),
+        clock=clock,
+        retryer=SURE,
+    ).invoke_endpoint(PARAMS)
+
+    first, second, third = output.result_metadata[ATTEMPTS]
+    assert (first.number, first.seconds, first.status, first.error_type) == (1, 0.5, 503, "ServiceUnavailable")
+    assert first.error == "ServiceUnavailable: busy (HTTP 503)"
+    assert (first.delay, second.delay, third.delay) == (0.05, 0.1, None)
+    assert (second.status, second.error_type, second.error) == (None, "ConnectError", "refused")
+    assert (third.number, third.error, third.error_type) == (3, None, None)
+
+
+async def test_an_error_tells_of_every_attempt_too() -> None:
+    """What finally failed may hide why it was tried three times."""
+    with pytest.raises(ConnectError) as caught:
+        await client(ScriptedHTTPClient([ConnectError("refused")]), retryer=SURE).invoke_endpoint(PARAMS)
+
+    attempts = caught.value.attempts
+    assert [(each.number, each.delay) for each in attempts] == [(1, 0.05), (2, 0.1), (3, None)]
+    assert str(caught.value) == "refused (InvokeEndpoint, 3 attempts)"
+
+
+async def test_a_wait_that_would_end_after_the_total_limit_is_not_begun() -> None:
+    """The caller gets the error of the attempt at once, and not a time-out later."""
+    http = ScriptedHTTPClient([throttled()])
+    clock = ManualClock()
+
+    with pytest.raises(ServiceError, match="slow down") as caught:
+        await client(http, clock=clock, retryer=SURE, timeout=Timeout(total=2.5)).invoke_endpoint(PARAMS)
+
+    assert clock.slept == [1.0]
+    assert caught.value.__notes__ == ["not retried: the wait of 2.000 s would end after Timeout.total"]
+
+
+async def test_a_cold_start_is_waited_for_until_its_time_is_over_and_no_longer() -> None:
+    """Minutes of ModelNotReadyException are normal; more than the limit is a failure."""
+    http = ScriptedHTTPClient([not_ready()])
+    clock = ManualClock()
+    policy = StandardRetryer(draw=lambda: 1.0, model_not_ready_timeout=30.0, quota=RetryQuota(10_000))
+
+    with pytest.raises(ModelNotReadyException):
+        await client(http, clock=clock, retryer=policy).invoke_endpoint(PARAMS)
+
+    assert sum(clock.slept) == 30.0
+    assert len(http.requests) == 6
+
+
+async def test_a_wait_can_be_cancelled() -> None:
+    """Cancellation is asyncio's own and is never swallowed."""
+    asleep = asyncio.Event()
+
+    class Sleepless(ManualClock):
+        async def sleep(self, seconds: float, /) -> None:
+            asleep.set()
+            await asyncio.Event().wait()
+
+    http = ScriptedHTTPClient([ConnectError("refused")])
+    call = asyncio.ensure_future(client(http, clock=Sleepless()).invoke_endpoint(PARAMS))
+    await asleep.wait()
+
+    call.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert len(http.requests) == 1
+
+
+async def test_a_failure_does_not_show_the_one_before_it_as_its_context() -> None:
+    """The attempts are told in their records; a chain of tracebacks would hide the one that counts."""
+    with pytest.raises(ConnectError) as caught:
+        await client(ScriptedHTTPClient([ConnectError("a"), ConnectError("b"), ConnectError("c")])).invoke_endpoint(
+            PARAMS
+        )
+
+    assert caught.value.message == "c"
+    assert caught.value.__context__ is None
+
+
+def date_of(seconds: float) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
+
+
+async def test_each_attempt_says_its_number_and_once_the_clocks_are_known_its_end() -> None:
+    """The ttl is on the service's clock: here an hour ahead of ours."""
+    http = ScriptedHTTPClient([answer(503, date=date_of(NOON + 3600)), answer(date=date_of(NOON + 3600))])
+    caller = client(http, retryer=StandardRetryer(max_attempts=5, draw=lambda: 0.0))
+
+    await caller.invoke_endpoint(PARAMS)
+
+    first, second = (request.headers["amz-sdk-request"] for request in http.requests)
+    assert first == "attempt=1; max=5"
+    assert second == "ttl=20250615T160750Z; attempt=2; max=5"  # NOON + 3600 + 70
+
+
+@pytest.mark.parametrize(("total", "end"), [(30.0, "20250615T150710Z"), (100.0, "20250615T150750Z")])
+async def test_the_end_is_the_nearer_of_the_total_and_the_read_limit(total: float, end: str) -> None:
+    """The service may stop working on what nobody waits for any more."""
+    http = ScriptedHTTPClient([answer(date=date_of(NOON))])
+    caller = client(http, timeout=Timeout(total=total, read=70))
+
+    await caller.invoke_endpoint(PARAMS)
+    await caller.invoke_endpoint(PARAMS)
+
+    assert http.requests[1].headers["amz-sdk-request"] == f"ttl={end}; attempt=1; max=3"
+
+
+async def test_without_retry_the_call_is_the_first_attempt() -> None:
+    """A user may remove Retry; what stands below it must still work."""
+    http = ScriptedHTTPClient()
+
+    output = await client(http, api_options=[lambda s: s.finalize.remove("Retry")]).invoke_endpoint(PARAMS)
+
+    assert http.requests[0].headers["amz-sdk-request"] == "attempt=1; max=3"
+    assert ATTEMPTS not in output.result_metadata
+
+
+async def test_no_region_to_sign_for_is_an_error_that_says_where_to_set_one() -> None:
+    """An endpoint without a signing region and a client without a region: there is nothing to sign with."""
+    http = ScriptedHTTPClient()
+
+    with pytest.raises(ConfigError, match=r"no region to sign for: set Options\.region, or signing_region"):
+        await client(http, region=None, base_endpoint="https://host").invoke_endpoint(PARAMS)
+
+    assert http.requests == []
+
+
+async def test_an_endpoint_says_for_which_scope_to_sign() -> None:
+    """A proxy of one region may stand before the service of another, under a name of its own."""
+    http = ScriptedHTTPClient()
+    resolver = EndpointResolverFunc(lambda *_: Endpoint("https://host", "other-name", "eu-west-1"))
+
+    await client(http, region=None, endpoint_resolver=resolver).invoke_endpoint(PARAMS)
+
+    assert "/20250615/eu-west-1/other-name/aws4_request" in http.requests[0].headers["authorization"]
+
+
+async def test_a_users_own_exception_is_not_retried_and_not_wrapped() -> None:
+    """What a middleware raises reaches the caller as it is."""
+
+    async def burst(ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        raise ZeroDivisionError("mine")
+
+    bursting = finalize_middleware("Burst")(burst)
+    http = ScriptedHTTPClient()
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        await client(http, api_options=[lambda s: s.finalize.add(bursting)]).invoke_endpoint(PARAMS)
+
+    assert http.requests == []

@@ -1,0 +1,143 @@
+"""What `client_log_mode` logs, and what no mode ever shows."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+import pytest
+from support import ScriptedHTTPClient, answer, client
+
+from sagemaker_runtime import (
+    ClientLogMode,
+    Context,
+    FinalizeInput,
+    InvokeEndpointInput,
+    Request,
+    StandardRetryer,
+    StaticCredentialsProvider,
+    finalize_middleware,
+)
+
+MODES = list(ClientLogMode)
+PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"in-body", custom_attributes="hush-in", accept="text/csv")
+FIRST_LINE = {
+    ClientLogMode.SIGNING: "InvokeEndpoint canonical request:",
+    ClientLogMode.RETRIES: "InvokeEndpoint attempt 1 failed, retrying in 0.000 s: ServiceUnavailable: busy (HTTP 503)",
+    ClientLogMode.REQUEST: "InvokeEndpoint request: <Request POST https://runtime.sagemaker.us-east-1",
+    ClientLogMode.REQUEST_WITH_BODY: "InvokeEndpoint request: <Request POST https://runtime.sagemaker.us-east-1",
+    ClientLogMode.RESPONSE: "InvokeEndpoint response: <Response 503, Headers({",
+    ClientLogMode.RESPONSE_WITH_BODY: "InvokeEndpoint response: <Response 503, Headers({",
+}
+
+
+async def call(caplog: pytest.LogCaptureFixture, mode: ClientLogMode, **changes: object) -> str:
+    """The log of a call that is tried twice."""
+    attributes = {"X-Amzn-SageMaker-Custom-Attributes": "hush-out", "set-cookie": "hush-cookie"}
+    http = ScriptedHTTPClient(
+        [
+            answer(503, b'{"message": "busy"}', x_amzn_errortype="ServiceUnavailable", **attributes),
+            answer(200, b"out-body", **attributes),
+        ]
+    )
+    credentials = StaticCredentialsProvider("AKID", "hush-secret", "hush-token")
+    values = {"client_log_mode": mode, "credentials": credentials, "retryer": StandardRetryer(draw=lambda: 0.0)}
+    with caplog.at_level(logging.DEBUG):
+        await client(http, **{**values, **changes}).invoke_endpoint(PARAMS)
+    signatures = {request.headers["authorization"].rpartition("=")[2] for request in http.requests}
+    assert not any(signature in caplog.text for signature in signatures)
+    return "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("sagemaker_runtime"))
+
+
+async def test_nothing_is_logged_unless_asked(caplog: pytest.LogCaptureFixture) -> None:
+    """A service's body may be anybody's data, and a call may be made a thousand times a second."""
+    assert await call(caplog, ClientLogMode(0)) == ""
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+async def test_each_mode_logs_what_it_is_named_after(mode: ClientLogMode, caplog: pytest.LogCaptureFixture) -> None:
+    """One flag, one kind of line."""
+    text = await call(caplog, mode)
+
+    assert text.startswith(FIRST_LINE[mode])
+    assert [name for name in ("request:", "response:", "attempt 1") if name in text] == [
+        name for name in ("request:", "response:", "attempt 1") if name in FIRST_LINE[mode]
+    ]
+
+
+@pytest.mark.parametrize(
+    "modes", [pair for size in (1, 2, len(MODES)) for pair in itertools.combinations(MODES, size)], ids=str
+)
+async def test_no_mode_shows_a_credential_a_signature_or_a_sensitive_member(
+    modes: tuple[ClientLogMode, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Logs are read by more people than the data is meant for; bodies have flags of their own."""
+    mode = ClientLogMode(0)
+    for each in modes:
+        mode |= each
+
+    text = await call(caplog, mode)
+
+    assert "hush" not in text
+    assert "AWS4-HMAC-SHA256 Credential" not in text
+    assert (ClientLogMode.REQUEST_WITH_BODY in mode) == ("in-body" in text)
+    assert (ClientLogMode.RESPONSE_WITH_BODY in mode) == ("out-body" in text)
+
+
+async def test_the_logged_canonical_request_is_the_signed_one_but_for_what_is_redacted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is what one compares with when the service answers that the signature does not match."""
+    text = await call(caplog, ClientLogMode.SIGNING)
+
+    lines = text.splitlines()
+    assert lines[1:3] == ["POST", "/endpoints/iris/invocations"]
+    assert "x-amz-security-token:<redacted>" in lines
+    assert "x-amzn-sagemaker-custom-attributes:<redacted>" in lines
+    assert "accept:text/csv" in lines
+
+
+async def test_what_is_logged_goes_to_the_logger_of_the_options(caplog: pytest.LogCaptureFixture) -> None:
+    """A service has its own hierarchy of loggers."""
+    ours = await call(caplog, ~ClientLogMode(0), logger=logging.getLogger("shop.calls"))
+
+    assert ours == ""
+    assert {record.name for record in caplog.records} == {"shop.calls"}
+    assert {record.levelno for record in caplog.records} == {logging.DEBUG}
+
+
+async def test_a_failure_that_is_not_retried_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """The last line of a failed call tells that no more was tried."""
+
+    async def burst(ctx: Context, step: FinalizeInput, next: object) -> None:
+        raise ZeroDivisionError("mine")
+
+    bursting = finalize_middleware("Burst")(burst)
+    caller = client(client_log_mode=ClientLogMode.RETRIES, api_options=[lambda s: s.finalize.add(bursting)])
+
+    with caplog.at_level(logging.DEBUG), pytest.raises(ZeroDivisionError):
+        await caller.invoke_endpoint(PARAMS)
+
+    assert caplog.messages == ["InvokeEndpoint attempt 1 failed, not retrying: ZeroDivisionError('mine')"]
+
+
+class OtherSigner:
+    """Signs in some way of its own."""
+
+    def sign_http(self, request: Request, **_: object) -> None:
+        request.headers["authorization"] = "Other hush=x"
+
+
+async def test_a_signer_of_the_users_own_has_no_canonical_request_to_log(caplog: pytest.LogCaptureFixture) -> None:
+    """To log ours would show a text that was not signed."""
+    assert await call(caplog, ClientLogMode.SIGNING, http_signer_v4=OtherSigner()) == ""
+
+
+async def test_a_transport_that_fails_leaves_only_the_request_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """There is no response to show."""
+    with caplog.at_level(logging.DEBUG), pytest.raises(ZeroDivisionError):
+        await client(
+            ScriptedHTTPClient([ZeroDivisionError()]), client_log_mode=ClientLogMode.REQUEST | ClientLogMode.RESPONSE
+        ).invoke_endpoint(PARAMS)
+
+    assert [message.partition(" <")[0] for message in caplog.messages] == ["InvokeEndpoint request:"]

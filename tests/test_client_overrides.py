@@ -1,0 +1,177 @@
+"""The door: options for one call, and the compiled stacks that are kept for them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from support import ManualClock, ScriptedHTTPClient, client
+
+import sagemaker_runtime.client
+from sagemaker_runtime import (
+    ClientLogMode,
+    EndpointResolverOptions,
+    InvokeEndpointInput,
+    NopRetryer,
+    Options,
+    Request,
+    SigV4Signer,
+    Stack,
+    StackError,
+    StaticCredentialsProvider,
+    Timeout,
+    override,
+    with_api_options,
+)
+
+PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
+
+
+class MarkingSigner(SigV4Signer):
+    """Signs by a mark."""
+
+    def sign_http(self, request: Request, **_: object) -> None:
+        request.headers["authorization"] = "marked"
+
+
+def sent(check: Callable[[Request], object]) -> Callable[[ScriptedHTTPClient], object]:
+    return lambda http: check(http.requests[-1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "effect", "value"),
+    [
+        ({"region": "eu-west-1"}, sent(lambda r: r.host), "runtime.sagemaker.eu-west-1.amazonaws.com"),
+        ({"region": "eu-west-1"}, sent(lambda r: "/eu-west-1/sagemaker/" in r.headers["authorization"]), True),
+        ({"http_signer_v4": MarkingSigner()}, sent(lambda r: r.headers["authorization"]), "marked"),
+        (
+            {"credentials": StaticCredentialsProvider("OTHER", "x")},
+            sent(lambda r: "OTHER" in str(r.headers.raw)),
+            True,
+        ),
+        ({"timeout": Timeout(read=5)}, lambda http: http.timeouts[-1], Timeout(read=5)),
+        ({"retryer": NopRetryer()}, sent(lambda r: r.headers["amz-sdk-request"]), "attempt=1; max=1"),
+        ({"retry_max_attempts": 9}, sent(lambda r: r.headers["amz-sdk-request"]), "attempt=1; max=9"),
+        (
+            {"base_endpoint": "http://localhost:1/v1"},
+            sent(lambda r: r.url),
+            "http://localhost:1/v1/endpoints/iris/invocations",
+        ),
+        ({"endpoint_options": EndpointResolverOptions(disable_https=True)}, sent(lambda r: r.scheme), "http"),
+        ({"app_id": "shop"}, sent(lambda r: r.headers["user-agent"].endswith(" app/shop")), True),
+        ({"clock": ManualClock(0.0)}, sent(lambda r: r.headers["x-amz-date"]), "19700101T000000Z"),
+        (
+            {"api_options": [lambda s: s.finalize.remove("Signing")]},
+            sent(lambda r: "authorization" in r.headers),
+            False,
+        ),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
+)
+async def test_an_override_counts_for_its_call_and_for_no_other(
+    changes: dict[str, object], effect: Callable[[ScriptedHTTPClient], object], value: object
+) -> None:
+    """The Go SDK ignores some of these for a call, in silence."""
+    http = ScriptedHTTPClient()
+    made = client(http)
+
+    await made.invoke_endpoint(PARAMS, override(**changes))
+    during = effect(http)
+    await made.invoke_endpoint(PARAMS)
+
+    assert value == during
+    assert value != effect(http)
+
+
+async def test_the_transport_the_logger_and_the_log_mode_can_be_overridden(caplog: pytest.LogCaptureFixture) -> None:
+    """One call can go elsewhere, and one call can be looked at."""
+    http, other = ScriptedHTTPClient(), ScriptedHTTPClient()
+    made = client(http)
+
+    with caplog.at_level(logging.DEBUG):
+        await made.invoke_endpoint(
+            PARAMS,
+            override(http_client=other, logger=logging.getLogger("mine"), client_log_mode=ClientLogMode.REQUEST),
+        )
+        await made.invoke_endpoint(PARAMS)
+
+    assert (len(http.requests), len(other.requests)) == (1, 1)
+    assert [record.name for record in caplog.records] == ["mine"]
+    assert other.closed == 0
+
+
+async def test_a_function_of_the_users_own_changes_the_options_of_one_call() -> None:
+    """An option function is any function of Options."""
+    http = ScriptedHTTPClient()
+    made = client(http)
+
+    def elsewhere(options: Options) -> None:
+        options.region = "eu-west-1"
+
+    await made.invoke_endpoint(PARAMS, elsewhere)
+
+    assert "eu-west-1" in http.requests[0].host
+    assert made.options.region == "us-east-1"
+
+
+async def test_an_api_option_runs_once_for_each_operation_and_again_for_a_call_with_functions() -> None:
+    """So a middleware with state is made outside it; the documentation promises these numbers."""
+    runs: list[Stack] = []
+    made = client(api_options=[runs.append])
+    extra: list[Stack] = []
+
+    assert len(runs) == len(sagemaker_runtime.client.OPERATIONS)
+    await made.invoke_endpoint(PARAMS)
+    assert len(runs) == 1
+    await made.invoke_endpoint(PARAMS, with_api_options(extra.append))
+
+    assert (len(runs), len(extra)) == (2, 1)
+    assert made.options.api_options == [runs.append]
+
+
+async def test_the_stack_of_an_override_is_compiled_once_and_kept() -> None:
+    """A stack costs 40 µs to build; an override at module level should cost nothing per call."""
+    runs: list[Stack] = []
+    made = client(api_options=[runs.append])
+
+    for _ in range(3):
+        await made.invoke_endpoint(PARAMS, override(region="eu-west-1"))
+    assert len(runs) == 2
+    await made.invoke_endpoint(PARAMS, override(region="eu-west-2"))
+    assert len(runs) == 3
+    for _ in range(2):
+        await made.invoke_endpoint(PARAMS, override(api_options=[runs.append]))  # a list cannot be hashed
+
+    assert len(runs) == 5
+
+
+async def test_only_so_many_compiled_stacks_are_kept_and_the_longest_unused_goes_first() -> None:
+    """An override that is new for each call must not fill the memory."""
+    runs: list[Stack] = []
+    made = client(api_options=[runs.append])
+    kept = sagemaker_runtime.client.PLANS_KEPT
+    often = override(app_id="often")
+
+    for number in range(3 * kept):
+        await made.invoke_endpoint(PARAMS, override(app_id=f"app-{number}"))
+        await made.invoke_endpoint(PARAMS, often)
+
+    assert len(made._override_plans) == kept
+    assert len(runs) == 1 + 3 * kept + 1
+
+
+async def test_a_bad_anchor_fails_where_the_stack_is_built() -> None:
+    """When the client is made, or else at the call: with the stack's own text, and before anything is sent."""
+    http = ScriptedHTTPClient()
+    made = client(http)
+    complaint = r"finalize has no 'Sining'; it has Retry, .* Did you mean 'Signing'"
+
+    def bad(stack: Stack) -> None:
+        stack.finalize.remove("Sining")
+
+    with pytest.raises(StackError, match=complaint):
+        client(http, api_options=[bad])
+    with pytest.raises(StackError, match=complaint):
+        await made.invoke_endpoint(PARAMS, with_api_options(bad))
+    assert http.requests == []

@@ -1,0 +1,96 @@
+"""The examples run, and do what they say: they are what newcomers copy."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from sagemaker_runtime import ATTEMPTS
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def classifier(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module("iris_classifier")
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module("iris_demo")
+
+
+async def test_the_demo_gets_150_answers_with_one_call_retried(
+    demo: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It shows the stack at work, so the stack must have been at work: 150 calls, one 503, 151 attempts."""
+    report = await demo.main()
+
+    assert 150 == len(report.calls)
+    assert {200: 150, 503: 1} == report.statuses
+    (retried,) = report.retried
+    assert [503, None] == [attempt.status for attempt in retried.output.result_metadata[ATTEMPTS]]
+    assert {"tenant=acme"} == {call.output.custom_attributes for call in report.calls}
+    assert "UserAgent RecursionDetection TagTenant" in " ".join(str(report.stack).split())
+    assert "Retry CountAttempts RetryMetricsHeader" in " ".join(str(report.stack).split())
+
+    demo.show(report)
+
+    printed = capsys.readouterr().out
+    assert "calls      150 at once; TagTenant told the container: tenant=acme" in printed
+    assert "attempts   151; CountAttempts saw 150 x 200, 1 x 503" in printed
+    assert "retried    attempt 1: ServiceUnavailable, status 503" in printed
+    assert "retried    attempt 2: success" in printed
+
+
+async def test_the_demo_runs_with_the_interpreter_alone(tmp_path: Path) -> None:
+    """As `make demo` does, from any directory, with no AWS configuration and nothing on the standard error."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", EXAMPLES / "iris_demo.py"),
+        cwd=tmp_path,
+        env={**environment, "HOME": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    printed, complaints = await process.communicate()
+
+    assert (0, b"") == (process.returncode, complaints)
+    assert b"TagTenant" in printed
+    assert b"p99" in printed
+    for secret in (b"AKIA", b"AWS4-HMAC", b"Credentials("):
+        assert secret not in printed
+
+
+def test_the_classifier_is_right_about_flowers_it_has_not_seen(classifier: ModuleType) -> None:
+    """A model that knows something makes the demo's answers worth checking; guessing would reach a third."""
+    irises = classifier.load()
+
+    right = [0, 0]
+    for fitted, tested in ((0, 1), (1, 0)):
+        model = classifier.IrisClassifier(irises[fitted::2])
+        right[tested] = sum(model.classify(iris.measurements) == iris.species for iris in irises[tested::2])
+
+    assert 150 == len(irises)
+    assert {"setosa", "versicolor", "virginica"} == {iris.species for iris in irises}
+    assert min(right) >= 70, "of 75"
+
+
+def test_the_data_are_fishers(classifier: ModuleType) -> None:
+    """Copies with typing errors go round; rows 35 and 38 are where they differ from the paper of 1936."""
+    irises = classifier.load()
+
+    assert ((4.9, 3.1, 1.5, 0.2), "setosa") == irises[34]
+    assert ((4.9, 3.6, 1.4, 0.1), "setosa") == irises[37]
+    assert [876.5, 458.6, 563.7, 179.9] == [
+        round(sum(column), 1) for column in zip(*(iris.measurements for iris in irises), strict=True)
+    ]

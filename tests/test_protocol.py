@@ -1,0 +1,261 @@
+"""restJson1: what an input must be, how it travels, and what an answer means."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from attrs import define, evolve, field
+
+from sagemaker_runtime import (
+    Headers,
+    InvalidParamsError,
+    InvokeEndpointInput,
+    InvokeEndpointOutput,
+    Metadata,
+    ModelError,
+    ModelNotReadyException,
+    Request,
+    ServiceError,
+    ValidationError,
+)
+from sagemaker_runtime.operations import shapes
+from sagemaker_runtime.operations.base import Operation, OperationInput, header, label, payload
+from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
+from sagemaker_runtime.protocol import Codec
+
+CODEC = Codec(INVOKE_ENDPOINT)
+GOOD = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
+
+
+def problems_of(**changes: object) -> tuple[str, ...]:
+    with pytest.raises(InvalidParamsError) as caught:
+        CODEC.validate(evolve(GOOD, **changes))
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("endpoint_name", "a"),
+        ("endpoint_name", "A-b--9" + "x" * 57),
+        ("body", b""),
+        ("body", b"x" * 6_291_456),
+        ("content_type", ""),
+        ("content_type", "x" * 1024),
+        ("accept", "text/csv;\tq=1"),
+        ("custom_attributes", "x" * 1024),
+        ("target_model", "m.tar.gz"),
+        ("inference_id", "a b ~"),
+        ("enable_explanations", "`true`"),
+        ("session_id", "NEW_SESSION"),
+        ("session_id", "abc-1"),
+        ("prefix_aware_id", "x" * 64),
+    ],
+)
+def test_a_value_within_the_model_is_accepted(name: str, value: object) -> None:
+    """The limits themselves belong to what is allowed."""
+    CODEC.validate(evolve(GOOD, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("endpoint_name", None, "is required, and is None"),
+        ("endpoint_name", "", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: ''"),
+        ("endpoint_name", "x" * 64, "has 64 characters, and takes at most 63"),
+        ("endpoint_name", "iris-", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: 'iris-'"),
+        ("endpoint_name", "../admin", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: '../admin'"),
+        ("endpoint_name", "iris\n", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: 'iris\\n'"),
+        ("endpoint_name", 5, "is of type int, and takes str"),
+        ("body", None, "is required, and is None"),
+        ("body", "text", "is of type str, and takes bytes; encode it first, as in text.encode()"),
+        ("body", bytearray(b"x"), "is of type bytearray, and takes bytes; pass bytes(...), because it must not change"),
+        ("body", memoryview(b"x"), "is of type memoryview, and takes bytes; pass bytes(...), because it must not"),
+        ("body", 5, "is of type int, and takes bytes"),
+        ("body", b"x" * 6_291_457, "has 6,291,457 bytes, and takes at most 6,291,456"),
+        ("content_type", b"text/csv", "is of type bytes, and takes str"),
+        ("content_type", "a\nb", "has the character '\\n' at position 1, which an HTTP header cannot carry"),
+        ("accept", "x" * 1025, "has 1,025 characters, and takes at most 1,024"),
+        ("accept", "\u00e9" * 100, "does not match the pattern \\p{ASCII}*: '" + "\u00e9" * 64 + "\u2026'"),
+        ("target_model", "", "has 0 characters, and takes at least 1"),
+        ("target_model", " leading", "does not match the pattern \\A\\S[\\p{Print}]*\\z: ' leading'"),
+        ("target_model", "tab\there", "does not match the pattern \\A\\S[\\p{Print}]*\\z: 'tab\\there'"),
+        (
+            "inference_component_name",
+            "a-",
+            "does not match the pattern ^[a-zA-Z0-9]([\\-a-zA-Z0-9]*[a-zA-Z0-9])?$: 'a-'",
+        ),
+        ("session_id", "NEW_SESSION2", "does not match the pattern ^(NEW_SESSION)$|"),
+    ],
+)
+def test_a_value_outside_the_model_is_refused_with_the_reason(name: str, value: object, problem: str) -> None:
+    """Nothing is sent that the service would refuse, and the text says what to mend."""
+    (found,) = problems_of(**{name: value})
+
+    assert found.startswith(f"{name} {problem}")
+
+
+def test_all_problems_are_told_at_once() -> None:
+    """One round of mending, not one for each."""
+    with pytest.raises(InvalidParamsError) as caught:
+        CODEC.validate(evolve(GOOD, endpoint_name=None, body="x", accept="a\nb\u00e9", session_id="?"))
+
+    problems = caught.value.problems
+    assert [problem.split(" ")[0] for problem in problems] == [
+        "endpoint_name",
+        "body",
+        "accept",
+        "accept",
+        "session_id",
+    ]
+    assert str(caught.value).startswith("5 problems with InvokeEndpointInput:\n- endpoint_name is required")
+
+
+@pytest.mark.parametrize("value", ["hush\r\nX-Injected: 1", "hush\u00e9", "hush" * 300, "hush\ud800"])
+def test_a_sensitive_value_is_refused_without_being_repeated(value: str) -> None:
+    """The model calls custom attributes sensitive: they may hold a patient's name."""
+    problems = problems_of(custom_attributes=value)
+
+    assert problems
+    assert "hush" not in str(problems)
+
+
+def test_an_input_travels_as_path_headers_and_body() -> None:
+    """Each member in the place the model binds it to; what is None is not sent."""
+    request = Request(path="/prefix/")
+    given = evolve(GOOD, endpoint_name="a b/\u00e9", accept="text/csv", session_id="NEW_SESSION")
+
+    CODEC.serialize(given, request)
+
+    assert (request.method, request.path) == ("POST", "/prefix/endpoints/a%20b%2F%C3%A9/invocations")
+    assert request.body == b"1,2"
+    assert request.headers.raw == {
+        "accept-encoding": "identity",
+        "content-type": "application/octet-stream",
+        "accept": "text/csv",
+        "x-amzn-sagemaker-session-id": "NEW_SESSION",
+    }
+
+
+def test_an_empty_label_would_name_another_resource_and_is_refused() -> None:
+    """Where somebody removed the validation, ``/endpoints//invocations`` must still not be sent."""
+    with pytest.raises(InvalidParamsError, match="endpoint_name is empty"):
+        CODEC.serialize(evolve(GOOD, endpoint_name=""), Request())
+
+
+def test_an_answer_becomes_the_output() -> None:
+    """Headers in any case; what is not in the answer is None."""
+    headers = Headers({"Content-Type": "text/csv", "X-AMZN-INVOKED-PRODUCTION-VARIANT": "blue"})
+
+    output = CODEC.deserialize(headers, b"0.5", Metadata())
+
+    assert output == InvokeEndpointOutput(body=b"0.5", content_type="text/csv", invoked_production_variant="blue")
+
+
+@pytest.mark.parametrize(
+    ("headers", "document", "kind", "code", "message"),
+    [
+        ({"x-amzn-errortype": "ValidationError"}, {"message": "no"}, ValidationError, "ValidationError", "no"),
+        (
+            {"x-amzn-errortype": "ValidationError:http://x/"},
+            {"Message": "no"},
+            ValidationError,
+            "ValidationError",
+            "no",
+        ),
+        ({"x-amzn-errortype": "aws#ValidationError"}, {"MESSAGE": "no"}, ValidationError, "ValidationError", "no"),
+        ({}, {"__type": "com.amazon#validationerror:x"}, ValidationError, "ValidationError", ""),
+        ({}, {"code": "ModelNotReadyException"}, ModelNotReadyException, "ModelNotReadyException", ""),
+        ({}, {"Code": "ThrottlingException", "message": 5}, ServiceError, "ThrottlingException", ""),
+        ({"x-amzn-errortype": "  "}, {"__type": 5, "code": "Odd"}, ServiceError, "Odd", ""),
+        ({}, {"message": "nameless"}, ServiceError, "418", "nameless"),
+    ],
+)
+def test_an_error_is_named_by_its_header_or_else_by_its_body(
+    headers: dict[str, str], document: object, kind: type[ServiceError], code: str, message: str
+) -> None:
+    """The name selects the class; what the model does not list keeps its name on the base class."""
+    error = CODEC.error(418, Headers(headers), json.dumps(document).encode())
+
+    assert kind is type(error)
+    assert (error.code, error.message, error.status) == (code, message, 418)
+
+
+def test_a_model_error_has_its_members_where_they_have_the_right_type() -> None:
+    """They are what a user acts on; a member of another type is left out rather than passed on."""
+    document = {"OriginalStatusCode": 500, "OriginalMessage": "boom", "LogStreamArn": "arn", "Message": "m"}
+    odd = {"OriginalStatusCode": True, "OriginalMessage": 5, "LogStreamArn": None}
+    headers = Headers({"x-amzn-errortype": "ModelError"})
+
+    error = CODEC.error(424, headers, json.dumps(document).encode())
+    strange = CODEC.error(424, headers, json.dumps(odd).encode())
+
+    assert isinstance(error, ModelError)
+    assert (error.original_status_code, error.original_message, error.log_stream_arn) == (500, "boom", "arn")
+    assert isinstance(strange, ModelError)
+    assert (strange.original_status_code, strange.original_message, strange.log_stream_arn) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (502, b"<html><body>nginx</body></html>", "Bad Gateway"),
+        (502, b"  <!DOCTYPE HTML><p>x", "Bad Gateway"),
+        (503, b"", "Service Unavailable"),
+        (599, b"", ""),
+        (500, b"upstream timed out\n", "upstream timed out"),
+        (500, b'["not", "an object"]', '["not", "an object"]'),
+        (500, b"{}", ""),
+        (500, b"\xff\xfe\xfa", "\ufffd\ufffd\ufffd"),
+        (500, b"[" * 200_000, "[" * 1024),
+        (500, b'{"a": ' * 100_000, ('{"a": ' * 1024)[:1024].strip()),
+    ],
+    ids=["html", "doctype", "empty", "no phrase", "text", "a list", "empty object", "no utf-8", "deep", "deep object"],
+)
+def test_any_body_makes_an_error_with_the_status_and_its_start(status: int, body: bytes, message: str) -> None:
+    """What answers may be a proxy, a load balancer or a broken container, and the caller must learn what it said."""
+    error = CODEC.error(status, Headers(), body)
+
+    assert ServiceError is type(error)
+    assert (error.status, error.code, error.message) == (status, str(status), message)
+    assert body[:4096] == error.body
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("1500", 1.5),
+        ("0", 0.0),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("\u0661", None),
+        ("9" * 10, None),
+    ],
+)
+def test_the_wait_the_service_asks_for_is_in_milliseconds(text: str | None, seconds: float | None) -> None:
+    """A value that is no whole number of them is as good as none."""
+    headers = Headers.received([("x-amz-retry-after", text)] if text is not None else [])
+
+    assert seconds == CODEC.error(503, headers, b"").retry_after
+
+
+@define(repr=False, kw_only=True)
+class SmallInput(OperationInput):
+    """A label, a body, one header."""
+
+    name: str = field(metadata=label("Name", shapes.ENDPOINT_NAME))
+    body: bytes = field(metadata=payload(shapes.BODY_BLOB))
+    accept: str | None = field(default=None, metadata=header("Accept", shapes.HEADER))
+
+
+def test_an_operation_with_a_single_header_travels_like_any_other() -> None:
+    """The next operation's file needs no change here."""
+    operation = Operation("Small", SmallInput, InvokeEndpointOutput, "/small/{Name}", ())
+    request = Request()
+
+    Codec(operation).serialize(SmallInput(name="a", body=b"1", accept="text/csv"), request)
+
+    assert (request.path, request.body, request.headers["accept"]) == ("/small/a", b"1", "text/csv")
