@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.client import Client
+from sagemaker_runtime.clock import Clock, SystemClock
 from sagemaker_runtime.config import Config, load_config
-from sagemaker_runtime.context import ATTEMPTS, RAW_RESPONSE, REQUEST_ID, TIMING, Context, Key, Metadata
+from sagemaker_runtime.context import (
+    ATTEMPTS,
+    RAW_RESPONSE,
+    REQUEST_ID,
+    TIMING,
+    AttemptRecord,
+    Context,
+    Key,
+    Metadata,
+    ResponseTiming,
+)
 from sagemaker_runtime.credentials import (
     BotocoreCredentialsProvider,
     Credentials,
@@ -104,6 +115,7 @@ __all__ = [
     "APIOption",
     "AWSEndpointResolver",
     "AioHTTPClient",
+    "AttemptRecord",
     "BotocoreCredentialsProvider",
     "BuildHandler",
     "BuildInput",
@@ -112,6 +124,7 @@ __all__ = [
     "Client",
     "ClientClosedError",
     "ClientLogMode",
+    "Clock",
     "Config",
     "ConfigError",
     "ConnectError",
@@ -159,6 +172,7 @@ __all__ = [
     "Request",
     "ResolveEndpoint",
     "Response",
+    "ResponseTiming",
     "RetryQuota",
     "Retryer",
     "SageMakerRuntimeError",
@@ -173,6 +187,7 @@ __all__ = [
     "StandardRetryer",
     "StaticCredentialsProvider",
     "Step",
+    "SystemClock",
     "Timeout",
     "TotalTimeoutError",
     "TransportError",

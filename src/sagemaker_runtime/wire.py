@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from attrs.validators import optional
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.headers import Headers
 
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")  # a name, or IPv6
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -94,6 +96,8 @@ class BaseURL:
             )
         if "#" in url:
             raise ConfigError(f"the URL {url!r} has a fragment, which is never sent; remove all from the '#'")
+        if not _HOST.fullmatch(parts.hostname):
+            raise ConfigError(f"the URL {url!r} has the host {parts.hostname!r}, which is none")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
             host = f"{host}:{port}"

@@ -1,8 +1,4 @@
-"""
-The default transport: aiohttp's client, through its public API only. No other file imports it.
-
-What was found out about aiohttp, and why things are as they are here, stands in docs/design.md.
-"""
+"""The default transport: aiohttp's client, through its public API only. No other file imports it."""
 
 from __future__ import annotations
 
@@ -23,7 +19,6 @@ from sagemaker_runtime.errors import (
     InvalidResponseError,
     ReadTimeoutError,
     SageMakerRuntimeError,
-    TransportError,
     TruncatedResponseError,
     WriteTimeoutError,
 )
@@ -52,9 +47,7 @@ class AioHTTPClient:
     """
 
     def __init__(self) -> None:
-        self._sessions: dict[
-            asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[aiohttp.ClientSession]]
-        ] = {}
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._limits: tuple[Timeout, aiohttp.ClientTimeout] | None = None
         self._closed = False
 
@@ -68,43 +61,62 @@ class AioHTTPClient:
                 f"Content-Length is {headers.get('content-length')} and the body has {len(body)} bytes; a middleware that "
                 "changes the body belongs before ComputeContentLength"
             )
-        found = self._sessions.get(asyncio.get_running_loop())
-        session = found[0] if found is not None and not found[0].closed else await self._open_session()
-        sliced = _SlicedBody(body, stall=timeout.write) if len(body) > WRITTEN_AT_ONCE else None
+        url = request.url
+        if not url.isascii() or not url.isprintable() or " " in url or "#" in url:
+            raise ConfigError(f"{url!r} is no URL that can be sent to; percent-encode it")
+        pool = self._pools.get(asyncio.get_running_loop())
+        if pool is None or pool.session.closed:
+            pool = await self._open_pool()
+        sliced = None
+        if len(body) > WRITTEN_AT_ONCE:
+            sliced = _SlicedBody(body, stall=timeout.write)
+            pool.writing.add(sliced)
         try:
-            response = await session.request(
+            response = await pool.session.request(
                 request.method,
-                URL(request.url, encoded=True),
+                URL(url, encoded=True),
                 data=sliced or body,
                 headers=headers,
                 allow_redirects=False,
                 timeout=self._client_timeout(timeout),
                 middlewares=None if "accept" in headers else _WITHOUT_ACCEPT,
             )
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except asyncio.CancelledError:
+            if sliced is not None:
+                sliced.abort()
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                # Closing its connector, aiohttp cancels the future of who waits for a free connection.
+                raise ClientClosedError("the HTTP client was closed during the call") from None
+            raise
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            if sliced is not None:
+                sliced.abort()
             if sliced is not None and sliced.stalled:
                 raise WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s") from error
             if self._closed:
                 raise ClientClosedError("the HTTP client was closed during the call") from error
             raise _translate(error, request, timeout) from error
+        finally:
+            if sliced is not None:
+                pool.writing.discard(sliced)
         received = Headers.received(response.headers.items())
-        return Response(response.status, received, _Body(response, received, timeout))
+        return Response(response.status, received, _Body(response, received, timeout, pool))
 
     async def close(self) -> None:
         """Close the connections of the running loop. Those of another loop are closed when it ends."""
         self._closed = True
-        found = self._sessions.pop(asyncio.get_running_loop(), None)
-        if found is not None:
-            await found[1].aclose()
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.close()
 
-    async def _open_session(self) -> aiohttp.ClientSession:
-        for loop in [loop for loop in self._sessions if loop.is_closed()]:
-            del self._sessions[loop]
+    async def _open_pool(self) -> _Pool:
+        for loop in [loop for loop in self._pools if loop.is_closed()]:
+            del self._pools[loop]
         # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
         owner = _session()
-        session = await anext(owner)
-        self._sessions[asyncio.get_running_loop()] = session, owner
-        return session
+        pool = self._pools[asyncio.get_running_loop()] = _Pool(await anext(owner), owner)
+        return pool
 
     def _client_timeout(self, timeout: Timeout) -> aiohttp.ClientTimeout:
         if self._limits is None or self._limits[0] is not timeout:
@@ -112,6 +124,28 @@ class AioHTTPClient:
             limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect, sock_read=timeout.read)
             self._limits = timeout, limits
         return self._limits[1]
+
+
+class _Pool:
+    """What is open in one event loop, and who waits there where aiohttp would not tell that it is closed."""
+
+    __slots__ = ("closed", "owner", "reading", "session", "writing")
+
+    def __init__(self, session: aiohttp.ClientSession, owner: AsyncGenerator[aiohttp.ClientSession]) -> None:
+        self.session = session
+        self.owner = owner
+        self.reading: set[asyncio.Timeout] = set()
+        self.writing: set[_SlicedBody] = set()
+        self.closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+        now = asyncio.get_running_loop().time()
+        for limit in [limit for limit in self.reading if not limit.expired()]:
+            limit.reschedule(now)
+        for body in self.writing:
+            body.abort()
+        await self.owner.aclose()
 
 
 async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
@@ -146,34 +180,42 @@ class _SlicedBody(aiohttp.Payload):
         super().__init__(body, content_type="application/octet-stream")
         self._body = body
         self._stall = stall
+        self._transport: asyncio.WriteTransport | None = None
         self.stalled = False
 
-    @property
-    def size(self) -> int:
-        return len(self._body)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._body.decode(encoding, errors)
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # pragma: no cover - abstract in aiohttp
+        return self._body.decode(encoding, errors)  # and called by its own forms only
 
     async def write(self, writer: AbstractStreamWriter) -> None:
+        self._transport = getattr(writer, "transport", None)
         view = memoryview(self._body)
-        for start in range(0, len(view), SLICE):
-            try:
-                async with asyncio.timeout(self._stall):
-                    await writer.write(view[start : start + SLICE])
-            except TimeoutError:
-                self.stalled = True
-                raise
-            await asyncio.sleep(0)
+        try:
+            for start in range(0, len(view), SLICE):
+                try:
+                    async with asyncio.timeout(self._stall):
+                        await writer.write(view[start : start + SLICE])
+                except TimeoutError:
+                    self.stalled = True
+                    raise
+                await asyncio.sleep(0)
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Drop the connection with all that is still to be written: to close it would wait for the peer to read that."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class _Body:
     """A response's body; see `ResponseBody`."""
 
-    __slots__ = ("_data", "_response", "_timeout", "delimited")
+    __slots__ = ("_data", "_pool", "_response", "_timeout", "delimited")
 
-    def __init__(self, response: aiohttp.ClientResponse, headers: Headers, timeout: Timeout) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, headers: Headers, timeout: Timeout, pool: _Pool) -> None:
         self._response = response
+        self._pool = pool
         self._timeout = timeout
         self._data: bytes | None = None
         names = headers.raw
@@ -183,15 +225,25 @@ class _Body:
 
     async def read(self) -> bytes:
         if self._data is None:
-            try:
-                self._data = await self._response.read()
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise self._broken(error) from error
+            pieces: list[bytes] = []
+            while piece := await self.chunk():
+                pieces.append(piece)
+            self._data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         return self._data
 
     async def chunk(self) -> bytes:
+        content = self._response.content
         try:
-            return await self._response.content.readany()
+            piece = content.read_nowait()
+            if piece or content.at_eof():
+                return piece
+            # Not aiohttp's limit alone: it is taken down when a broken chunk comes, and the reader is told nothing.
+            async with asyncio.timeout(self._timeout.read) as limit:
+                self._pool.reading.add(limit)
+                try:
+                    return await content.readany()
+                finally:
+                    self._pool.reading.discard(limit)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._broken(error) from error
 
@@ -199,13 +251,17 @@ class _Body:
         if self._data is None:  # a body read whole has given its connection back already
             self._response.close()
 
-    def _broken(self, error: Exception) -> TransportError:
+    def _broken(self, error: Exception) -> SageMakerRuntimeError:
+        if self._pool.closed:
+            return ClientClosedError("the HTTP client was closed during the call")
         if isinstance(error, TimeoutError):
             return ReadTimeoutError(f"no more of the answer's body for {self._timeout.read:g} s")
         return TruncatedResponseError(f"the answer's body stopped before its end: {error}")
 
 
-def _translate(error: aiohttp.ClientError | TimeoutError, request: Request, timeout: Timeout) -> SageMakerRuntimeError:
+def _translate(
+    error: aiohttp.ClientError | TimeoutError | ValueError, request: Request, timeout: Timeout
+) -> SageMakerRuntimeError:
     """Our exception for one of aiohttp's; the table in ``retry`` says what each of them means for another attempt."""
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
@@ -216,11 +272,11 @@ def _translate(error: aiohttp.ClientError | TimeoutError, request: Request, time
             return ConnectError(f"no connection to {request.host}: {error}")
         case TimeoutError():  # aiohttp's SocketTimeoutError among them
             return ReadTimeoutError(f"no answer from {request.host} for {timeout.read:g} s")
-        case aiohttp.InvalidURL():
+        case ValueError() | aiohttp.NonHttpUrlClientError():  # aiohttp's InvalidURL among them
             return ConfigError(f"{request.url!r} is no URL that can be sent to")
-        case aiohttp.ClientPayloadError():
-            return TruncatedResponseError(f"the answer of {request.host} stopped before its end: {error}")
         case aiohttp.ClientResponseError():
             return InvalidResponseError(f"the answer of {request.host} is not HTTP: {error.message}")
+        case aiohttp.ServerDisconnectedError(message=message) if not isinstance(message, str):
+            return InvalidResponseError(f"the answer of {request.host} broke off within its head")
         case _:
             return ConnectionLostError(f"the connection to {request.host} was lost before an answer: {error}")

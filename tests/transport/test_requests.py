@@ -1,0 +1,273 @@
+"""What arrives at the server is what was signed, and what it answers is handed on as it came."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pytest
+import support
+from transport.servers import OK, client_for, params, request_to, serving
+
+from sagemaker_runtime import ConfigError, ServiceError, StaticCredentialsProvider, Timeout
+from sagemaker_runtime.signing import SigV4Signer
+from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+
+GIVEN = Timeout()
+
+
+async def send(server, **changes):
+    """Send one request through a transport, read the answer, and give both as they came."""
+    http_client = AioHTTPClient()
+    response = await http_client.send(request_to(server, **changes), timeout=GIVEN)
+    body = await response.body.read()
+    response.close()
+    await http_client.close()
+    return server.requests[-1], response, body
+
+
+async def test_a_request_arrives_with_our_headers_and_no_others():
+    """A header that aiohttp adds is unsigned, and a proxy or a container may act on it."""
+    async with serving() as server:
+        request = request_to(server)
+
+        received, _, _ = await send(server)
+
+        assert b"POST / HTTP/1.1" == received.line
+        assert sorted(request.headers.items()) == sorted(received.headers)
+        assert b"body" == received.body
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/endpoints/a%20b/invocations",
+        "/endpoints/a%2Fb/invocations",
+        "/endpoints/..%2f..%2F/invocations",
+        "/endpoints/%2e%2e/invocations",
+        "/endpoints/../invocations",
+        "/endpoints/%C3%A9/invocations",
+        "/endpoints/a%30;b%3Bc/invocations",
+        "/endpoints/(x)*!'~+$,:@=/invocations",
+        "//double/",
+        "/path?query=a%2Bb+c&empty=&%7E~",
+    ],
+)
+async def test_a_path_arrives_byte_for_byte(target):
+    """A path that aiohttp decodes, encodes or resolves is another one than was signed."""
+    path, _, query = target.partition("?")
+    async with serving() as server:
+        received, _, _ = await send(server, path=path, query=query)
+
+        assert f"POST {target} HTTP/1.1".encode() == received.line
+
+
+async def test_the_method_is_sent_as_given():
+    """A middleware may turn the call into another one, and the method is part of what is signed."""
+    async with serving() as server:
+        received, _, _ = await send(server, method="PUT")
+
+        assert b"PUT / HTTP/1.1" == received.line
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json;q=0.5, text/csv"])
+@pytest.mark.parametrize("size", [0, 7, 65_536, 65_537, 300_000])
+async def test_the_signature_fits_what_arrived(accept, size):
+    """The service computes the signature from what it received; here that is done in its stead."""
+    async with serving() as server, client_for(server) as client:
+        await client.invoke_endpoint(params(b"x" * size, accept=accept, custom_attributes="tenant=acme;  tier=1"))
+
+        (received,) = server.requests
+        again = received.request
+        credentials = await StaticCredentialsProvider(
+            "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+        ).retrieve()
+        SigV4Signer().sign_http(
+            again,
+            credentials=credentials,
+            payload_hash=sha256(received.body).hexdigest(),
+            service="sagemaker",
+            region="us-east-1",
+            signing_time=datetime.fromtimestamp(support.NOON, UTC),
+        )
+
+        assert again.headers["authorization"] == dict(received.headers)["authorization"]
+        assert accept == dict(received.headers).get("accept")
+        assert "identity" == dict(received.headers)["accept-encoding"]
+        assert str(size) == dict(received.headers)["content-length"]
+        assert f"127.0.0.1:{server.port}" == dict(received.headers)["host"]
+        assert len(received.headers) == len(dict(received.headers)), "a header came twice"
+
+
+async def test_two_calls_in_a_row_use_one_connection():
+    """A new connection for each call would cost a TLS handshake, which takes longer than the call."""
+    async with serving() as server, client_for(server) as client:
+        await client.invoke_endpoint(params())
+        await client.invoke_endpoint(params())
+
+        assert (1, 2) == (server.accepted, len(server.requests))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_an_error_and_is_not_followed(status):
+    """The signature holds for one host and path; and a body must not go where some answer says."""
+    elsewhere = f"HTTP/1.1 {status} Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n".encode()
+    async with serving(elsewhere, OK) as server, client_for(server) as client:
+        with pytest.raises(ServiceError) as caught:
+            await client.invoke_endpoint(params())
+
+        assert status == caught.value.status
+        assert 1 == len(server.requests)
+
+
+async def test_a_cookie_never_comes_back():
+    """A load balancer's cookie would be an unsigned header, and would tie all calls to one instance."""
+    # By name, because aiohttp's own cookie jar takes none from a bare address.
+    baking = OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: AWSALB=1; Path=/\r\n\r\n")
+    async with serving(baking) as server, client_for(server, base_endpoint=f"http://localhost:{server.port}") as client:
+        await client.invoke_endpoint(params())
+        await client.invoke_endpoint(params())
+
+        assert [False, False] == ["cookie" in dict(request.headers) for request in server.requests]
+
+
+async def test_a_compressed_body_is_given_as_it_came():
+    """The caller gets the container's bytes; with its Content-Encoding they could not be told from unpacked ones."""
+    packed = gzip.compress(b"0.1,0.9")
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    async with serving(head + packed) as server:
+        _, response, body = await send(server)
+
+        assert packed == body
+        assert "gzip" == response.headers["content-encoding"]
+
+
+async def test_an_answer_is_handed_on_with_its_status_and_headers():
+    """A header that comes twice is one value with a comma; names are found in any case."""
+    async with serving(b"HTTP/1.1 207 X\r\nA-B: 1\r\na-b: 2\r\nContent-Length: 0\r\n\r\n") as server:
+        _, response, body = await send(server)
+
+        assert (207, b"") == (response.status, body)
+        assert {"a-b": "1, 2", "content-length": "0"} == {**response.headers}
+
+
+@pytest.mark.parametrize(
+    ("head", "delimited"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", True),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", True),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", False),
+        (b"HTTP/1.0 200 OK\r\n\r\n", False),
+    ],
+)
+async def test_a_body_tells_whether_its_end_can_be_known(head, delimited):
+    """Where neither length nor chunked coding says where a body ends, a cut looks like its end."""
+
+    async def answer_and_close(exchange):
+        await exchange.read_body()
+        await exchange.send(head)
+        exchange.close()
+
+    async with serving(answer_and_close) as server:
+        _, response, body = await send(server)
+
+        assert (delimited, b"") == (response.body.delimited, body)
+
+
+async def test_a_body_is_read_in_pieces_as_they_come():
+    """A stream's first part must not wait for its last."""
+    first_is_read = asyncio.Event()
+
+    async def answer_in_two(exchange):
+        await exchange.read_body()
+        await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        await first_is_read.wait()
+        await exchange.send(b"3\r\ntwo\r\n0\r\n\r\n")
+
+    async with serving(answer_in_two) as server:
+        http_client = AioHTTPClient()
+        response = await http_client.send(request_to(server), timeout=GIVEN)
+
+        first = await response.body.chunk()
+        first_is_read.set()
+        rest = [await response.body.chunk(), await response.body.chunk()]
+
+        assert (b"one", [b"two", b""]) == (first, rest)
+        await http_client.close()
+
+
+async def test_a_body_read_twice_is_the_same():
+    """A log and the deserializer both read it."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+        response = await http_client.send(request_to(server), timeout=GIVEN)
+
+        bodies = [await response.body.read(), await response.body.read()]
+
+        assert [b"ok", b"ok"] == bodies
+        await http_client.close()
+
+
+async def test_a_body_changed_after_its_length_was_computed_is_refused():
+    """Its length and hash would be another's; said by name, it is found in a minute."""
+
+    class Append:
+        id = "Append"
+
+        async def handle_finalize(self, ctx, step, next):
+            step.request.body += b"more"
+            return await next(ctx, step)
+
+    async with (
+        serving() as server,
+        client_for(server, api_options=[lambda stack: stack.finalize.add(Append())]) as client,
+    ):
+        with pytest.raises(ConfigError, match=r"Content-Length is 7 and the body has 11 bytes.*ComputeContentLength"):
+            await client.invoke_endpoint(params())
+
+        assert 0 == server.accepted
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1:70000", "127.0.0.1:http", "[::1", "exa mple", "a..b"])
+async def test_a_host_that_no_request_can_be_sent_to_is_a_config_error(host):
+    """A middleware may set the host; what it gets wrong is one of our exceptions, like all else."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+        request = request_to(server)
+        request.host = host
+
+        with pytest.raises(ConfigError, match="is no URL that can be sent to"):
+            await http_client.send(request, timeout=GIVEN)
+
+        assert 0 == server.accepted
+        await http_client.close()
+
+
+async def test_a_scheme_other_than_http_is_a_config_error():
+    """It is no lost connection, which would be tried again."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+        request = request_to(server)
+        request.scheme = "ftp"
+
+        with pytest.raises(ConfigError, match="is no URL that can be sent to"):
+            await http_client.send(request, timeout=GIVEN)
+
+        await http_client.close()
+
+
+@pytest.mark.parametrize("path", ["/a b", "/a\r\nx-injected: 1", "/a\nb", "/é", "/a\x00b", "/a#b", "no-slash"])
+async def test_a_path_that_cannot_stand_in_a_request_line_is_a_config_error(path):
+    """A blank or a newline in a path that a middleware set would let it write a header, or a second request."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+
+        with pytest.raises(ConfigError, match="is no URL that can be sent to"):
+            await http_client.send(request_to(server, path=path), timeout=GIVEN)
+
+        assert 0 == server.accepted
+        await http_client.close()
