@@ -56,7 +56,9 @@ class ScriptedBody:
 
 def answer(status: int = 200, body: bytes = b"ok", **headers: str) -> Response:
     """A response; header names are written with underscores."""
-    given = Headers({"content-length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}})
+    given = Headers(
+        {"content-length": str(len(body)), **{name.replace("_", "-"): value for name, value in headers.items()}}
+    )
     return Response(status, given, ScriptedBody(body))
 
 

@@ -23,7 +23,17 @@ MODULES = {
 # From the ground up; a name stands for the module and all below it. The longest name that fits decides.
 ROWS = (
     {"errors", "clock", "context", "headers", "log_mode", "wire", "version"},
-    {"operations", "protocol", "eventstream", "retry", "credentials", "endpoints", "signing", "user_agent"},
+    {
+        "operations",
+        "protocol",
+        "validation",
+        "eventstream",
+        "retry",
+        "credentials",
+        "endpoints",
+        "signing",
+        "user_agent",
+    },
     {"middleware", "middleware.steps", "middleware.stack"},
     {
         "middleware.initialize",

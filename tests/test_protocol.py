@@ -30,7 +30,7 @@ GOOD = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
 
 def problems_of(**changes: object) -> tuple[str, ...]:
     with pytest.raises(InvalidParamsError) as caught:
-        CODEC.validate(evolve(GOOD, **changes))
+        CODEC.validator.validate(evolve(GOOD, **changes))
     return caught.value.problems
 
 
@@ -55,7 +55,7 @@ def problems_of(**changes: object) -> tuple[str, ...]:
 )
 def test_a_value_within_the_model_is_accepted(name: str, value: object) -> None:
     """The limits themselves belong to what is allowed."""
-    CODEC.validate(evolve(GOOD, **{name: value}))
+    CODEC.validator.validate(evolve(GOOD, **{name: value}))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_value_outside_the_model_is_refused_with_the_reason(name: str, value: 
 def test_all_problems_are_told_at_once() -> None:
     """One round of mending, not one for each."""
     with pytest.raises(InvalidParamsError) as caught:
-        CODEC.validate(evolve(GOOD, endpoint_name=None, body="x", accept="a\nb\u00e9", session_id="?"))
+        CODEC.validator.validate(evolve(GOOD, endpoint_name=None, body="x", accept="a\nb\u00e9", session_id="?"))
 
     problems = caught.value.problems
     assert [problem.split(" ")[0] for problem in problems] == [

@@ -38,9 +38,12 @@ class ClockSkew:
     Measured against the middle of the round trip, the best guess of when the service wrote the ``Date`` header.
     """
 
-    __slots__ = ("seconds",)
+    __slots__ = ("date", "seconds")
 
     def __init__(self) -> None:
+        self.date: str | None = None
+        """The ``Date`` header last measured. It changes once a second, and so often is worth a look."""
+
         self.seconds: float | None = None
         """Seconds to add to our time to get the service's; None until an answer has told."""
 

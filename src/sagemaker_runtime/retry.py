@@ -163,7 +163,8 @@ class RetryQuota:
 
     def release(self, tokens: int) -> None:
         """Give tokens back; the quota never exceeds its capacity."""
-        self._available = min(self._available + tokens, self.capacity)
+        available = self._available + tokens
+        self._available = min(self.capacity, available)
 
 
 class Retryer(Protocol):

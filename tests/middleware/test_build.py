@@ -22,7 +22,7 @@ from sagemaker_runtime import (
     serialize_middleware,
 )
 from sagemaker_runtime.context import PAYLOAD_HASH
-from sagemaker_runtime.middleware.build import HASHED_AT_ONCE, printable, random_uuid
+from sagemaker_runtime.middleware.build import HASHED_AT_ONCE, ClientRequestID, printable
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
 
@@ -56,7 +56,8 @@ async def test_a_call_has_one_name_for_all_its_attempts_and_another_call_another
 
 def test_a_name_is_a_version_4_uuid() -> None:
     """It is put together without the standard library's class, so it must still be one in every bit."""
-    names = [random_uuid() for _ in range(200)]
+    sources = [ClientRequestID(), ClientRequestID()]
+    names = [source.new_id() for source in sources for _ in range(100)]
 
     parsed = [uuid.UUID(name) for name in names]
 

@@ -155,11 +155,16 @@ class RecordResponseTiming:
         if output.raw_response is not None:
             headers = output.raw_response.headers.raw
             date = headers.get("date")
-            seconds = None if date is None else http_date(date)
-            if seconds is not None and "age" not in headers and received - sent <= SKEW_ROUND_TRIP:
-                self.skew.measure(seconds, sent=sent, received=received)
+            if date is not None and date != self.skew.date:
+                self._measure(date, headers, sent, received)
         output.metadata[TIMING] = ResponseTiming(sent, received, date)
         return output
+
+    def _measure(self, date: str, headers: dict[str, str], sent: float, received: float) -> None:
+        seconds = http_date(date)
+        if seconds is not None and "age" not in headers and received - sent <= SKEW_ROUND_TRIP:
+            self.skew.date = date
+            self.skew.measure(seconds, sent=sent, received=received)
 
 
 @frozen

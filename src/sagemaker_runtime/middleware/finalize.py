@@ -18,7 +18,7 @@ from sagemaker_runtime.context import (
     AttemptRecord,
 )
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, ServiceError
-from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date, utc
+from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date_of, utc
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import FinalizeInput
 from sagemaker_runtime.signing import SigV4Signer
@@ -46,12 +46,11 @@ class Retry:
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         monotonic = self.clock.monotonic
-        started = monotonic()
+        started = attempt_started = monotonic()
         failures: list[Exception] = []
         records: list[AttemptRecord] = []
         ctx[ATTEMPTS] = records
         while True:
-            attempt_started = monotonic()
             attempt_ctx = ctx.for_attempt()
             attempt_ctx[ATTEMPT] = len(records) + 1
             try:
@@ -71,6 +70,7 @@ class Retry:
                 output.metadata[ATTEMPTS] = tuple(records)
                 return output
             await self.clock.sleep(delay)
+            attempt_started = monotonic()
 
     def _delay(self, ctx: Context, failures: list[Exception], *, started: float, now: float) -> float | None:
         delay = self.retryer.delay(failures, elapsed=now - started)
@@ -124,7 +124,7 @@ class RetryMetricsHeader:
         deadline = ctx.get(DEADLINE)
         if deadline is not None:
             seconds = min(seconds, deadline - self.clock.monotonic())
-        return amz_date(utc(int(self.clock.now() + skew + seconds)))
+        return amz_date_of(int(self.clock.now() + skew + seconds))
 
 
 @frozen

@@ -27,5 +27,5 @@ class OperationInputValidation:
         if not isinstance(parameters, input_type):
             problem = f"the input is of type {type(parameters).__name__}; pass {input_type.__name__}(...)"
             raise InvalidParamsError(problem, (problem,))
-        self.codec.validate(parameters)
+        self.codec.validator.validate(parameters)
         return await next(ctx, step)
