@@ -209,3 +209,13 @@ async def test_calls_at_the_same_time_keep_their_facts_apart() -> None:
 
     assert bodies == [output.body for output in outputs]
     assert {len(output.result_metadata[ATTEMPTS]) for output in outputs} == {1}
+
+
+def test_an_api_option_that_is_async_is_refused():
+    """It would be called, never awaited, and change nothing."""
+
+    async def add_nothing(stack):
+        pass
+
+    with pytest.raises(ConfigError, match="is async, and would never run"):
+        client(api_options=[add_nothing])

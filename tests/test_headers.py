@@ -152,3 +152,12 @@ def test_every_header_that_the_model_calls_sensitive_is_redacted(operation: obje
 
     assert sensitive
     assert sensitive <= SENSITIVE_HEADERS
+
+
+@pytest.mark.parametrize("value", [5, None, b"x"])
+def test_a_value_that_is_no_text_is_refused_by_its_type(value):
+    """The value itself is not repeated: it may be a secret."""
+    headers = Headers()
+
+    with pytest.raises(InvalidHeaderError, match=rf"'X-Tenant' is of type {type(value).__name__}, and takes str"):
+        headers["X-Tenant"] = value

@@ -259,3 +259,12 @@ def test_an_operation_with_a_single_header_travels_like_any_other() -> None:
     Codec(operation).serialize(SmallInput(name="a", body=b"1", accept="text/csv"), request)
 
     assert (request.path, request.body, request.headers["accept"]) == ("/small/a", b"1", "text/csv")
+
+
+def test_more_values_than_are_kept_are_still_judged_right():
+    """Valid values are known by their hash, up to a number; those beyond it are looked at anew."""
+    for number in range(1000):
+        CODEC.validator.validate(evolve(GOOD, endpoint_name=f"name-{number % 300}", inference_id=f"{number}"))
+
+        with pytest.raises(InvalidParamsError):
+            CODEC.validator.validate(evolve(GOOD, endpoint_name=f"name_{number}"))

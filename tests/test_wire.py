@@ -177,3 +177,14 @@ async def test_the_machines_clock_gives_time_and_a_wait_that_can_be_skipped() ->
 
     assert clock.monotonic() >= before
     assert datetime.fromtimestamp(clock.now(), UTC).year >= 2025
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "a b", "-", "[::1", "[zz]", "a,b"])
+def test_a_host_that_is_none_is_refused_when_it_is_given(host):
+    """Else it is found only by the transport, in the middle of a call."""
+    if host == "-":
+        assert "-" == BaseURL.parse(f"https://{host}").host  # odd, and a name all the same
+        return
+
+    with pytest.raises(ConfigError):
+        BaseURL.parse(f"https://{host}/path")

@@ -26,7 +26,7 @@ def _new_ids() -> Callable[[], str]:
     """
     A source of version 4 UUIDs: names for calls, not secrets.
 
-    The first 74 random bits are drawn once and the last 48 count up from a random start, so that no two of a source are
+    Of each, 74 random bits are drawn once and 48 count up from a random start, so that no two of a source are
     equal and those of two sources are not either; `uuid.uuid4` takes 2.1 µs, most of it a system call and an object.
     """
     draw = random.SystemRandom().getrandbits

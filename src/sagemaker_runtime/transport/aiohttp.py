@@ -345,6 +345,7 @@ class _Body:
             self._response.close()
 
     def _broken(self, error: Exception) -> SageMakerRuntimeError:
+        self._response.close()
         if self._pool.closed:
             return ClientClosedError("the HTTP client was closed during the call")
         if isinstance(error, TimeoutError):
@@ -363,8 +364,6 @@ def _translate(
             return ConnectTimeoutError(f"no connection to {request.host} in {timeout.connect:g} s")
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
             return ConnectError(f"no connection to {request.host}: {error}")
-        case TimeoutError():  # aiohttp's SocketTimeoutError among them
-            return ReadTimeoutError(f"no answer from {request.host} for {timeout.read:g} s")
         case ValueError() | aiohttp.NonHttpUrlClientError():  # aiohttp's InvalidURL among them
             return ConfigError(f"{request.url!r} is no URL that can be sent to")
         case aiohttp.ClientResponseError():

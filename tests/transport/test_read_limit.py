@@ -1,0 +1,117 @@
+"""The read limit: one timer for all calls that have the same, each of which still gets its own time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from transport.servers import OK, client_for, params, request_to, serving
+
+from sagemaker_runtime import NopRetryer, ReadTimeoutError, Timeout, TruncatedResponseError, override
+from sagemaker_runtime.transport.aiohttp import AioHTTPClient, _Exchange, _Pool
+
+
+async def hold(exchange):
+    """Never answer."""
+    await exchange.until_peer_closes()
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"x" * 100_000], ids=len)
+async def test_a_body_of_any_size_is_followed_by_the_read_limit(body):
+    """The limit starts when the body has gone out; where there is none to write, it must start all the same."""
+    async with serving(hold) as server, client_for(server, timeout=Timeout(read=0.05), retryer=NopRetryer()) as client:
+        with pytest.raises(ReadTimeoutError):
+            await client.invoke_endpoint(params(body))
+
+
+async def test_each_of_many_calls_has_its_own_time():
+    """The one timer goes from the first deadline to the next; none is skipped and none is early."""
+    loop = asyncio.get_running_loop()
+    ended: list[tuple[int, float]] = []
+
+    async def call(client, number):
+        started = loop.time()
+        with pytest.raises(ReadTimeoutError):
+            await client.invoke_endpoint(params())
+        ended.append((number, loop.time() - started))
+
+    async with (
+        serving(hold) as server,
+        client_for(server, timeout=Timeout(read=0.08), retryer=NopRetryer()) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        for number in range(3):
+            group.create_task(call(client, number))
+            while len(server.requests) <= number:
+                await asyncio.sleep(0)
+
+    assert [0, 1, 2] == [number for number, _ in ended]
+    assert all(seconds >= 0.079 for _, seconds in ended)
+
+
+async def test_a_longer_limit_of_one_call_does_not_hold_up_a_shorter_one():
+    """Limits of different lengths have timers of their own."""
+    async with serving(hold) as server, client_for(server, timeout=Timeout(read=30), retryer=NopRetryer()) as client:
+        slow = asyncio.create_task(client.invoke_endpoint(params()))
+        while not server.requests:
+            await asyncio.sleep(0)
+
+        with pytest.raises(ReadTimeoutError):
+            await client.invoke_endpoint(params(), override(timeout=Timeout(read=0.05)))
+
+        assert not slow.done()
+        slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+
+
+async def test_a_time_out_leaves_the_task_uncancelled():
+    """The limit ends the wait by cancelling the task; an ``asyncio.timeout`` further out must not take that for its own."""
+    async with (
+        serving(hold, OK) as server,
+        client_for(server, timeout=Timeout(read=0.05), retryer=NopRetryer()) as client,
+    ):
+        async with asyncio.timeout(20):
+            with pytest.raises(ReadTimeoutError):
+                await client.invoke_endpoint(params())
+            output = await client.invoke_endpoint(params())
+
+        task = asyncio.current_task()
+        assert b"ok" == output.body
+        assert task is not None
+        assert 0 == task.cancelling()
+
+
+async def test_a_request_that_goes_on_after_its_answer_is_not_limited_any_more():
+    """An answer may come while the body is still going out: a limit set then would cancel whatever the task does next."""
+
+    class Writer:
+        async def write(self, data):
+            pass
+
+    pool = _Pool(None, None)  # type: ignore[arg-type] - neither is reached
+    exchange = _Exchange(b"body", Timeout(read=0.01), pool)
+
+    exchange.end()
+    await exchange.write(Writer())
+
+    assert not pool.read_limit(0.01)._deadlines
+
+
+async def test_a_body_found_broken_before_it_is_read_is_truncated():
+    """The connection can end between the head's arrival and the read."""
+
+    async def half(exchange):
+        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        exchange.close()
+
+    async with serving(half) as server:
+        http = AioHTTPClient()
+        response = await http.send(request_to(server), timeout=Timeout())
+        while response.body._response.content.exception() is None:
+            await asyncio.sleep(0)
+
+        with pytest.raises(TruncatedResponseError):
+            await response.body.read()
+
+        await http.close()
