@@ -178,9 +178,7 @@ async def serving(
 async def until_client_lets_go(server: Server) -> None:
     """Wait until the client's ends have given their sockets back: one that is closing may keep its own for ever."""
     async with asyncio.timeout(2):
-        while any(
-            _is_open(item, server) for item in gc.get_objects() if issubclass(type(item), asyncio.Transport)
-        ):
+        while any(_is_open(item, server) for item in gc.get_objects() if issubclass(type(item), asyncio.Transport)):
             await asyncio.sleep(0.01)
 
 

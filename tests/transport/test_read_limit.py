@@ -8,7 +8,7 @@ import pytest
 from transport.servers import OK, client_for, params, request_to, serving
 
 from sagemaker_runtime import NopRetryer, ReadTimeoutError, Timeout, TruncatedResponseError, override
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient, _Exchange, _Pool
+from sagemaker_runtime.transport.aiohttp import READ_LIMITS_KEPT, AioHTTPClient, _Exchange, _Pool
 
 
 async def hold(exchange):
@@ -114,4 +114,18 @@ async def test_a_body_found_broken_before_it_is_read_is_truncated():
         with pytest.raises(TruncatedResponseError):
             await response.body.read()
 
+        await http.close()
+
+
+async def test_limits_that_nobody_waits_under_are_not_kept():
+    """A caller who gives each call what is left of a budget has another limit each time."""
+    async with serving(*[OK] * 100) as server:
+        http = AioHTTPClient()
+        for number in range(100):
+            response = await http.send(request_to(server), timeout=Timeout(read=30 + number / 7))
+            assert b"ok" == await response.body.read()
+
+        (pool,) = http._pools.values()
+
+        assert len(pool.read_limits) <= READ_LIMITS_KEPT
         await http.close()

@@ -1,0 +1,64 @@
+"""One timer for the read limits of all calls in a loop that have the same limit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+
+class Waiting(Protocol):
+    """Who waits for an answer."""
+
+    def expire(self) -> None:
+        """End the wait: the limit is over. Called once at most, and never after `ReadLimit.discard`."""
+        ...
+
+
+class ReadLimit:
+    """
+    The waits of one length in one event loop, under one timer.
+
+    Their deadlines come in the order in which they began, so only the first needs a timer. One for each call, as
+    aiohttp has it, costs 7 µs of a call's 90.
+
+    Args:
+        seconds: The length.
+    """
+
+    __slots__ = ("_deadlines", "_loop", "_seconds", "_timer")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._deadlines: dict[Waiting, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits."""
+        return not self._deadlines
+
+    def add(self, waiting: Waiting) -> None:
+        """Begin a wait."""
+        self._deadlines[waiting] = deadline = self._loop.time() + self._seconds
+        if self._timer is None:
+            self._timer = self._loop.call_at(deadline, self._look)
+
+    def discard(self, waiting: Waiting) -> None:
+        """End a wait, if it has begun and not ended."""
+        self._deadlines.pop(waiting, None)
+
+    def stop(self) -> None:
+        """Take the timer down; nobody is told anything any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for waiting, deadline in list(self._deadlines.items()):
+            if deadline > now:
+                self._timer = self._loop.call_at(deadline, self._look)
+                break
+            del self._deadlines[waiting]
+            waiting.expire()
