@@ -35,7 +35,9 @@ BODY = b'{"instances": [' + b"0.5, " * 200 + b"0.5]}"  # 1 KB
 def canned_server() -> Iterator[str]:
     """The URL of a canned server in a process of its own."""
     script = Path(__file__).with_name("canned_server.py")
-    with subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
@@ -76,7 +78,9 @@ async def cpu_per_call(call: Call, calls: int, in_flight: int) -> float:
 
 async def compare(url: str, *, in_flight: int, calls: int, pairs: int) -> tuple[float, float, float]:
     """Median CPU seconds of a bare call and of one of ours, and the median of their ratios."""
-    options = Options(region="us-east-1", credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret"), base_endpoint=url)
+    options = Options(
+        region="us-east-1", credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret"), base_endpoint=url
+    )
     params = InvokeEndpointInput(endpoint_name="iris", body=BODY, content_type="application/json")
     target = URL(f"{url}/endpoints/iris/invocations", encoded=True)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=70)
@@ -85,7 +89,9 @@ async def compare(url: str, *, in_flight: int, calls: int, pairs: int) -> tuple[
         headers = await signed_headers(client, params)
 
         async def bare() -> bytes:
-            async with session.post(target, data=BODY, headers=headers, timeout=timeout, allow_redirects=False) as response:
+            async with session.post(
+                target, data=BODY, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
                 return await response.read()
 
         async def ours() -> bytes:
@@ -94,7 +100,8 @@ async def compare(url: str, *, in_flight: int, calls: int, pairs: int) -> tuple[
         for warm in (bare, ours):
             await cpu_per_call(warm, calls, in_flight)
         times = [
-            (await cpu_per_call(bare, calls, in_flight), await cpu_per_call(ours, calls, in_flight)) for _ in range(pairs)
+            (await cpu_per_call(bare, calls, in_flight), await cpu_per_call(ours, calls, in_flight))
+            for _ in range(pairs)
         ]
     return (
         statistics.median(bare for bare, _ in times),
@@ -106,7 +113,12 @@ async def compare(url: str, *, in_flight: int, calls: int, pairs: int) -> tuple[
 def main() -> None:
     """Print a line for each number of calls in flight."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=500, help="calls in each half of a pair; few, so that both halves meet the same noise")
+    parser.add_argument(
+        "--calls",
+        type=int,
+        default=500,
+        help="calls in each half of a pair; few, so that both halves meet the same noise",
+    )
     parser.add_argument("--pairs", type=int, default=41)
     parser.add_argument("--in-flight", type=int, nargs="+", default=[32, 1])
     arguments = parser.parse_args()

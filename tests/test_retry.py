@@ -177,6 +177,8 @@ def test_a_success_gives_back_what_its_last_retry_cost() -> None:
     policy.succeeded([])
     assert quota.available == 51
     policy.succeeded([service_error(500), model_not_ready()])
+    assert quota.available == 51, "a wait for the model took nothing"
+    policy.succeeded([service_error(500), service_error(429)])
     assert quota.available == 56
     policy.succeeded([model_not_ready(), service_error(500)])
     assert quota.available == 70
@@ -236,3 +238,27 @@ def test_the_policy_without_retries_never_asks_for_one() -> None:
 
     assert policy.max_attempts == 1
     assert policy.delay([errors.ConnectError()], elapsed=0.0) is None
+
+
+def test_many_calls_that_meet_one_cold_start_all_wait_for_it() -> None:
+    """A hundred callers of a serverless endpoint would otherwise use up the quota in the first seconds, and fail."""
+    policy = retryer(quota=RetryQuota(10))
+
+    waits = [
+        policy.delay([model_not_ready()] * tries, elapsed=float(tries)) for tries in range(1, 8) for _ in range(100)
+    ]
+
+    assert None not in waits
+    assert policy.quota.available == 10
+
+
+def test_a_wait_beyond_the_total_limit_is_not_begun_and_costs_nothing() -> None:
+    """Else calls with a short limit would empty the quota without one retry."""
+    policy = retryer(quota=RetryQuota(20))
+    error = service_error(429)
+
+    assert policy.delay([error], elapsed=0.0, remaining=0.9) is None
+
+    assert policy.quota.available == 20
+    assert "would end after Timeout.total" in error.__notes__[0]
+    assert policy.delay([error], elapsed=0.0, remaining=1.1) == 1.0

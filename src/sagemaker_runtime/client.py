@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from types import UnionType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from attrs import evolve, frozen
 
@@ -32,6 +32,7 @@ from sagemaker_runtime.retry import StandardRetryer
 from sagemaker_runtime.wire import Timeout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -262,8 +263,13 @@ def _apply(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
                 f"option function {number} is of type {type(opt_fn).__name__} and cannot be called; pass override(...), "
                 "with_api_options(...) or a function that takes Options"
             )
-        opt_fn(options)
+        returned: object = cast("Callable[[Options], object]", opt_fn)(options)
+        if asyncio.iscoroutine(returned):
+            returned.close()
+            raise ConfigError(f"option function {number} is async, and would never run; make it a plain function")
     _check(options)
+    if options.region is not None:
+        options.region = str.__str__(options.region)  # of an enum's member, the value
     if options.retry_max_attempts is not None:
         if not isinstance(options.retryer, StandardRetryer):
             raise ConfigError(
@@ -282,8 +288,12 @@ def _check(options: Options) -> None:
             raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes {advice}")
     for name, method in _METHODS.items():
         value = getattr(options, name)
+        if isinstance(value, type):
+            raise ConfigError(f"Options.{name} is the class {value.__name__}; pass an object: {value.__name__}(...)")
         if not callable(getattr(value, method, None)) and not (name == "http_client" and value is None):
             raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes an object with {method}()")
+    if not hasattr(options.retryer, "max_attempts"):
+        raise ConfigError(f"Options.retryer is of type {type(options.retryer).__name__}, and has no max_attempts")
     for index, api_option in enumerate(options.api_options):
         if not callable(api_option):
             raise ConfigError(f"Options.api_options[{index}] is {api_option!r}; it takes functions of a Stack")

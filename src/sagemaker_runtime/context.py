@@ -96,6 +96,10 @@ class Metadata(_Facts):
 
     __slots__ = ()
 
+    def __reduce__(self) -> tuple[type[Metadata], tuple[()]]:
+        # What is in it may hold the live response, so pickle and deepcopy make an empty one.
+        return Metadata, ()
+
     def copy(self) -> Metadata:
         """A second Metadata with the same facts; what is set on one is not seen by the other."""
         return Metadata(self)

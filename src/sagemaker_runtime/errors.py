@@ -78,7 +78,8 @@ class SageMakerRuntimeError(Exception):
 
     def __str__(self) -> str:
         facts = ", ".join(self._facts())
-        return f"{self._headline()} ({facts})" if facts else self._headline()
+        text = f"{self._headline()} ({facts})" if facts else self._headline()
+        return text.encode(errors="replace").decode()  # a peer's text may hold what cannot be printed
 
     def _headline(self) -> str:
         return self.message

@@ -145,7 +145,7 @@ class _WithAPIOptions:
     functions: tuple[APIOption, ...]
 
     def __call__(self, options: Options) -> None:
-        options.api_options.extend(self.functions)
+        options.api_options = [*options.api_options, *self.functions]  # the list may be somebody's
 
 
 def with_api_options(*functions: APIOption) -> OptFn:

@@ -8,7 +8,7 @@ service needs beyond it:
 failure                                    class               why
 =========================================  ==================  ========================================================
 429 ModelNotReadyException                 model not ready     a cold start takes seconds to minutes: bounded by time,
-                                                               not by attempts
+                                                               not by attempts, and free of the quota
 throttling codes, any other 429            throttling          the service asks for room: the longer back-off
 500 502 503 504 530, RequestTimeout        transient           the request was not executed, or failed on the way
 never connected                            transient           nothing was sent
@@ -179,7 +179,7 @@ class Retryer(Protocol):
         """Attempts a call makes at most, the first one included. Told to the service in ``Amz-Sdk-Request``."""
         ...
 
-    def delay(self, failures: Sequence[Exception], *, elapsed: float) -> float | None:
+    def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
         """
         Seconds to wait before the next attempt, or None to give up.
 
@@ -187,6 +187,8 @@ class Retryer(Protocol):
             failures: What each attempt so far raised, oldest first; never empty.
 
             elapsed: Seconds since the call's first attempt began.
+
+            remaining: Seconds until ``Timeout.total`` ends the call; None where there is no such limit.
         """
         ...
 
@@ -206,7 +208,13 @@ class NopRetryer:
 
     max_attempts: int = field(default=1, init=False)
 
-    def delay(self, failures: Sequence[Exception], *, elapsed: float) -> float | None:  # noqa: ARG002 - the protocol's
+    def delay(
+        self,
+        failures: Sequence[Exception],  # noqa: ARG002 - the protocol's, as the next two
+        *,
+        elapsed: float,  # noqa: ARG002
+        remaining: float | None = None,  # noqa: ARG002
+    ) -> float | None:
         """None: never another attempt."""
         return None
 
@@ -260,15 +268,21 @@ class StandardRetryer:
     draw: Callable[[], float] = field(default=random.random, repr=False)
     """A number in [0, 1): the jitter."""
 
-    def delay(self, failures: Sequence[Exception], *, elapsed: float) -> float | None:
+    def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
         """
-        Seconds to wait before the next attempt, or None to give up.
+        Seconds to wait before the next attempt, or None to give up: also where ``Timeout.total`` would end the wait.
 
         Takes the wait's cost from the quota. An exhausted quota is told by a note on the last failure.
         """
         error = failures[-1]
         failure = classify(error)
         if not self._may_retry(failure, failures, elapsed):
+            return None
+        delay = self._wait(failure, failures)
+        if failure is Failure.MODEL_NOT_READY:
+            delay = min(delay, self.model_not_ready_timeout - elapsed)
+        if remaining is not None and delay >= remaining:
+            error.add_note(f"not retried: the wait of {delay:.3f} s would end after Timeout.total")
             return None
         cost = self._cost(failure)
         if not self.quota.acquire(cost):
@@ -277,9 +291,6 @@ class StandardRetryer:
                 "too many calls through this client have failed of late"
             )
             return None
-        delay = self._wait(failure, failures)
-        if failure is Failure.MODEL_NOT_READY:
-            return min(delay, self.model_not_ready_timeout - elapsed)
         return delay
 
     def with_max_attempts(self, max_attempts: int) -> StandardRetryer:
@@ -304,7 +315,9 @@ class StandardRetryer:
 
     @staticmethod
     def _cost(failure: Failure) -> int:
-        return THROTTLING_COST if failure in (Failure.THROTTLING, Failure.MODEL_NOT_READY) else RETRY_COST
+        if failure is Failure.MODEL_NOT_READY:
+            return 0  # or fifty calls that meet one cold start would use up the quota and fail; time bounds them
+        return THROTTLING_COST if failure is Failure.THROTTLING else RETRY_COST
 
     def _wait(self, failure: Failure, failures: Sequence[Exception]) -> float:
         throttled = failure in (Failure.THROTTLING, Failure.MODEL_NOT_READY)

@@ -7,8 +7,17 @@ import asyncio
 import pytest
 from transport.servers import OK, client_for, params, request_to, serving
 
-from sagemaker_runtime import NopRetryer, ReadTimeoutError, Timeout, TruncatedResponseError, override
+from sagemaker_runtime import (
+    ConfigError,
+    InvalidResponseError,
+    NopRetryer,
+    ReadTimeoutError,
+    Timeout,
+    TruncatedResponseError,
+    override,
+)
 from sagemaker_runtime.transport.aiohttp import READ_LIMITS_KEPT, AioHTTPClient, _Exchange, _Pool
+from sagemaker_runtime.transport.read_limit import ReadLimit
 
 
 async def hold(exchange):
@@ -128,4 +137,82 @@ async def test_limits_that_nobody_waits_under_are_not_kept():
         (pool,) = http._pools.values()
 
         assert len(pool.read_limits) <= READ_LIMITS_KEPT
+        await http.close()
+
+
+async def test_a_limit_taken_down_is_put_up_again_for_who_waits_after_all():
+    """A call that is still connecting when idle limits are cleared away must not be left without one."""
+    expired = asyncio.Event()
+
+    class Call:
+        def expire(self):
+            expired.set()
+
+    limit = ReadLimit(0.01)
+    limit.add(Call())
+    limit.stop()
+
+    limit.add(Call())
+    async with asyncio.timeout(5):
+        await expired.wait()
+
+
+async def test_a_request_that_would_be_answered_with_continue_is_refused():
+    """No limit of ours would hold while aiohttp waits for the 100."""
+    async with serving(OK) as server:
+        http = AioHTTPClient()
+        request = request_to(server)
+        request.headers["Expect"] = "100-continue"
+
+        with pytest.raises(ConfigError, match="Expect cannot be sent"):
+            await http.send(request, timeout=Timeout())
+
+        assert not server.requests
+        await http.close()
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+async def test_an_answer_whose_coding_does_not_end_it_is_truncated(coding):
+    """Only chunked coding says where a body ends; after any other, a cut looks like the end."""
+
+    async def cut(exchange):
+        await exchange.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\nhel".encode())
+        exchange.close()
+
+    async with serving(cut) as server, client_for(server, retryer=NopRetryer()) as client:
+        with pytest.raises(InvalidResponseError):
+            await client.invoke_endpoint(params())
+
+
+async def test_the_cause_of_a_bad_answer_shows_no_header_of_ours():
+    """Aiohttp's exception has the request's headers in its repr, Authorization among them."""
+
+    async def garbage(exchange):
+        await exchange.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+    async with serving(garbage) as server, client_for(server, retryer=NopRetryer()) as client:
+        with pytest.raises(InvalidResponseError) as caught:
+            await client.invoke_endpoint(params(custom_attributes="tenant=secret"))
+
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+async def test_a_failed_read_fails_the_same_way_again():
+    """What logs a body reads it first; the call must not end differently for that."""
+
+    async def drip(exchange):
+        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        await exchange.until_peer_closes()
+
+    async with serving(drip) as server:
+        http = AioHTTPClient()
+        response = await http.send(request_to(server), timeout=Timeout(read=0.05))
+
+        with pytest.raises(ReadTimeoutError) as first:
+            await response.body.read()
+        with pytest.raises(ReadTimeoutError) as second:
+            await response.body.read()
+
+        assert first.value is second.value
         await http.close()

@@ -240,7 +240,7 @@ async def test_a_host_that_no_request_can_be_sent_to_is_a_config_error(host):
         request = request_to(server)
         request.host = host
 
-        with pytest.raises(ConfigError, match="is no URL that can be sent to"):
+        with pytest.raises(ConfigError, match=r"cannot be sent|is no URL that can be sent to"):
             await http_client.send(request, timeout=GIVEN)
 
         assert 0 == server.accepted
@@ -254,7 +254,7 @@ async def test_a_scheme_other_than_http_is_a_config_error():
         request = request_to(server)
         request.scheme = "ftp"
 
-        with pytest.raises(ConfigError, match="is no URL that can be sent to"):
+        with pytest.raises(ConfigError, match=r"cannot be sent|is no URL that can be sent to"):
             await http_client.send(request, timeout=GIVEN)
 
         await http_client.close()
@@ -266,7 +266,7 @@ async def test_a_path_that_cannot_stand_in_a_request_line_is_a_config_error(path
     async with serving() as server:
         http_client = AioHTTPClient()
 
-        with pytest.raises(ConfigError, match="is no URL that can be sent to"):
+        with pytest.raises(ConfigError, match=r"cannot be sent|is no URL that can be sent to"):
             await http_client.send(request_to(server, path=path), timeout=GIVEN)
 
         assert 0 == server.accepted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from sagemaker_runtime.context import PAYLOAD_HASH
+from sagemaker_runtime.context import PAYLOAD_HASH, Key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.middleware.steps import BuildHandler, BuildInput, Output
 
 HASHED_AT_ONCE = 262_144  # bytes; 0.2 to 0.5 ms of the event loop, and a thread would stall it for longer
+
+_COMPUTED = Key[str]("payload hash computed here")
 
 
 def _new_ids() -> Callable[[], str]:
@@ -66,15 +68,16 @@ class ComputePayloadHash:
     id: str = "ComputePayloadHash"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        if PAYLOAD_HASH not in ctx:
+        known = ctx.get(PAYLOAD_HASH)
+        if known is None or known is ctx.get(_COMPUTED):  # our own of before: this may be another body
             if len(step.request.body) > HASHED_AT_ONCE:
                 return self._hash_in_slices(ctx, step, next)
-            ctx[PAYLOAD_HASH] = sha256(step.request.body).hexdigest()
+            ctx[PAYLOAD_HASH] = ctx[_COMPUTED] = sha256(step.request.body).hexdigest()
         return next(ctx, step)
 
     @staticmethod
     async def _hash_in_slices(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
-        ctx[PAYLOAD_HASH] = await _hash(step.request.body)
+        ctx[PAYLOAD_HASH] = ctx[_COMPUTED] = await _hash(step.request.body)
         return await next(ctx, step)
 
 

@@ -33,6 +33,9 @@ def transport_handler(http_client: HTTPClient, timeout: Timeout) -> DeserializeH
     """The end of the stack: hand the request to *http_client*."""
 
     async def send(ctx: Context, step: DeserializeInput) -> Output:
+        before = ctx.get(RECEIVED)
+        if before is not None and before.raw_response is not None:
+            before.raw_response.close()  # a middleware has called next again
         response = await http_client.send(step.request, timeout=timeout)
         metadata = Metadata()
         metadata[RAW_RESPONSE] = response
@@ -58,6 +61,9 @@ class CloseResponseBody:
             raise
         if output.raw_response is not None:
             output.raw_response.close()
+        received = ctx.get(RECEIVED)
+        if received is not None and received is not output and received.raw_response is not None:
+            received.raw_response.close()  # a middleware has answered in the service's stead
         return output
 
 

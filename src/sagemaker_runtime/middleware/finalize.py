@@ -17,10 +17,11 @@ from sagemaker_runtime.context import (
     SIGNING_REGION,
     AttemptRecord,
 )
-from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, ServiceError
+from sagemaker_runtime.credentials import Credentials, CredentialsProvider
+from sagemaker_runtime.errors import ConfigError, CredentialsError, SageMakerRuntimeError, ServiceError, StackError
 from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date_of, utc
 from sagemaker_runtime.log_mode import ClientLogMode
-from sagemaker_runtime.middleware.steps import FinalizeInput
+from sagemaker_runtime.middleware.steps import FinalizeInput, Output
 from sagemaker_runtime.signing import SigV4Signer
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.clock import Clock, ClockSkew
     from sagemaker_runtime.context import Context
-    from sagemaker_runtime.credentials import CredentialsProvider
-    from sagemaker_runtime.middleware.steps import FinalizeHandler, Output
+    from sagemaker_runtime.middleware.steps import FinalizeHandler
     from sagemaker_runtime.retry import Retryer
     from sagemaker_runtime.signing import HTTPSignerV4
     from sagemaker_runtime.wire import Request
+
+_END_OF_TIME = 253_402_300_800  # seconds since 1970; what a header of a hostile server, or a limit of 1e12 s, can pass
 
 
 @frozen
@@ -55,10 +57,17 @@ class Retry:
             attempt_ctx[ATTEMPT] = len(records) + 1
             try:
                 output = await next(attempt_ctx, FinalizeInput(step.request.copy()))
+                if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+                    raise StackError(
+                        f"below Retry, {ctx[OPERATION]} got {type(output).__name__}; a middleware must return what "
+                        "next(ctx, step) gives, or an Output of its own"
+                    )
             except Exception as error:
                 failures.append(error)
                 now = monotonic()
-                delay = self._delay(ctx, failures, started=started, now=now)
+                deadline = ctx.get(DEADLINE)
+                remaining = None if deadline is None else deadline - now
+                delay = self.retryer.delay(failures, elapsed=now - started, remaining=remaining)
                 records.append(_record(error, number=len(records) + 1, seconds=now - attempt_started, delay=delay))
                 self._log(ctx, records[-1])
                 if delay is None:
@@ -72,14 +81,6 @@ class Retry:
             await self.clock.sleep(delay)
             attempt_started = monotonic()
 
-    def _delay(self, ctx: Context, failures: list[Exception], *, started: float, now: float) -> float | None:
-        delay = self.retryer.delay(failures, elapsed=now - started)
-        deadline = ctx.get(DEADLINE)
-        if delay is not None and deadline is not None and now + delay >= deadline:
-            failures[-1].add_note(f"not retried: the wait of {delay:.3f} s would end after Timeout.total")
-            return None
-        return delay
-
     def _log(self, ctx: Context, record: AttemptRecord) -> None:
         if ClientLogMode.RETRIES in self.log_mode:
             what = f"retrying in {record.delay:.3f} s" if record.delay is not None else "not retrying"
@@ -91,7 +92,8 @@ def _record(error: Exception, *, number: int, seconds: float, delay: float | Non
     return AttemptRecord(
         number=number,
         seconds=seconds,
-        error=str(error) if isinstance(error, SageMakerRuntimeError) else repr(error),
+        # Not the repr, which for some exceptions holds what they failed on.
+        error=str(error) if isinstance(error, SageMakerRuntimeError) else f"{type(error).__name__}: {error}",
         error_type=type(error).__name__ if answer is None else answer.code,
         status=None if answer is None else answer.status,
         delay=delay,
@@ -115,16 +117,18 @@ class RetryMetricsHeader:
     def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
         value = f"attempt={ctx.get(ATTEMPT, 1)}; max={self.max_attempts}"
         if self.skew.seconds is not None:
-            value = f"ttl={self._ttl(ctx, self.skew.seconds)}; {value}"
+            until = self._until(ctx, self.skew.seconds)
+            if until < _END_OF_TIME:
+                value = f"ttl={amz_date_of(int(until))}; {value}"
         step.request.headers.raw["amz-sdk-request"] = value
         return next(ctx, step)
 
-    def _ttl(self, ctx: Context, skew: float) -> str:
+    def _until(self, ctx: Context, skew: float) -> float:
         seconds = self.read_timeout
         deadline = ctx.get(DEADLINE)
         if deadline is not None:
             seconds = min(seconds, deadline - self.clock.monotonic())
-        return amz_date_of(int(self.clock.now() + skew + seconds))
+        return self.clock.now() + skew + seconds
 
 
 @frozen
@@ -143,6 +147,10 @@ class Signing:
         if not region:
             raise ConfigError("no region to sign for: set Options.region, or signing_region on the endpoint")
         credentials = await self.credentials.retrieve()
+        if not isinstance(credentials, Credentials):  # pyright: ignore[reportUnnecessaryIsInstance] - a provider's
+            raise CredentialsError(
+                f"the credentials provider gave {type(credentials).__name__}, and must give Credentials"
+            )
         self.signer.sign_http(
             step.request,
             credentials=credentials,

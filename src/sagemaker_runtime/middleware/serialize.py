@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from sagemaker_runtime.context import REGION, SIGNING_NAME, SIGNING_REGION
-from sagemaker_runtime.endpoints import ENDPOINT, EndpointResolver, EndpointResolverOptions
+from sagemaker_runtime.context import REGION, SIGNING_NAME, SIGNING_REGION, Key
+from sagemaker_runtime.endpoints import ENDPOINT, Endpoint, EndpointResolver, EndpointResolverOptions
+from sagemaker_runtime.errors import EndpointError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.protocol import Codec
 
 DEFAULT_SIGNING_NAME = "sagemaker"  # service-2.json, metadata.signingName
+_RESOLVED = Key[tuple[str, str]]("signing name and region resolved here")  # a second pass may replace them
 
 
 @frozen
@@ -34,14 +36,18 @@ class ResolveEndpoint:
     async def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Output:
         region = ctx.get(REGION, "")
         endpoint = self.resolver.resolve_endpoint(region, self.options)
+        if not isinstance(endpoint, Endpoint):  # pyright: ignore[reportUnnecessaryIsInstance] - a resolver's
+            raise EndpointError(f"the endpoint resolver gave {type(endpoint).__name__}, and must give an Endpoint")
         request, base = step.request, endpoint.base
         request.scheme, request.host, request.path = base.scheme, base.host, base.path
         request.headers.raw["host"] = base.host
         ctx[ENDPOINT] = endpoint
-        if SIGNING_NAME not in ctx:
+        resolved = ctx.get(_RESOLVED)
+        if SIGNING_NAME not in ctx or (resolved is not None and resolved[0] is ctx[SIGNING_NAME]):
             ctx[SIGNING_NAME] = endpoint.signing_name or DEFAULT_SIGNING_NAME
-        if SIGNING_REGION not in ctx:
+        if SIGNING_REGION not in ctx or (resolved is not None and resolved[1] is ctx[SIGNING_REGION]):
             ctx[SIGNING_REGION] = endpoint.signing_region or region
+        ctx[_RESOLVED] = ctx[SIGNING_NAME], ctx[SIGNING_REGION]
         return await next(ctx, step)
 
 

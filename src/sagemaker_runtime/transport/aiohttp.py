@@ -59,6 +59,10 @@ class AioHTTPClient:
         if self._closed:
             raise ClientClosedError("the HTTP client is closed; make a new one")
         headers, body = request.headers.raw, request.body
+        if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+            raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes")
+        if "expect" in headers:
+            raise ConfigError("the header Expect cannot be sent: no time limit would hold while its answer is awaited")
         if headers.get("content-length") != str(len(body)):
             raise ConfigError(
                 f"Content-Length is {headers.get('content-length')} and the body has {len(body)} bytes; a middleware that "
@@ -78,25 +82,39 @@ class AioHTTPClient:
                 timeout=self._client_timeout(timeout),
                 middlewares=None if "accept" in headers else _WITHOUT_ACCEPT,
             )
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, aiohttp.ClientError, TimeoutError, ValueError) as error:
             exchange.abort()
-            if exchange.read_limit_passed():
-                raise ReadTimeoutError(f"no answer from {request.host} for {timeout.read:g} s") from None
-            if self._closed and not exchange.task.cancelling():
-                # Closing its connector, aiohttp cancels the future of who waits for a free connection.
-                raise ClientClosedError("the HTTP client was closed during the call") from None
-            raise
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            exchange.abort()
-            if exchange.stalled:
-                raise WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s") from error
-            if self._closed:
-                raise ClientClosedError("the HTTP client was closed during the call") from error
-            raise _translate(error, request, timeout) from error
+            failure = self._failure(error, exchange, request, timeout)
+            if failure is None:
+                raise
+            # Neither is fit to be shown: aiohttp's for a bad answer has all our headers in its repr.
+            cause = None if isinstance(error, aiohttp.ClientResponseError | asyncio.CancelledError) else error
+        else:
+            return self._response(response, timeout, pool)
         finally:
             exchange.end()
-        received = Headers.received(response.headers.items())
-        return Response(response.status, received, _Body(response, received, timeout, pool))
+        raise failure from cause  # out here, where what was caught is not its context
+
+    def _failure(
+        self, error: BaseException, exchange: _Exchange, request: Request, timeout: Timeout
+    ) -> SageMakerRuntimeError | None:
+        """Our exception for what ended the exchange; None for a cancellation that is the caller's."""
+        if isinstance(error, asyncio.CancelledError):
+            if exchange.read_limit_passed():
+                return ReadTimeoutError(f"no answer from {request.host} for {timeout.read:g} s")
+            if not self._closed or exchange.was_cancelled():
+                return None
+            # Else it is aiohttp's: closing its connector, it cancels the future of who waits for a free connection.
+        if exchange.stalled:
+            return WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s")
+        if self._closed:
+            return ClientClosedError("the HTTP client was closed during the call")
+        return _translate(error, request, timeout)
+
+    @staticmethod
+    def _response(response: aiohttp.ClientResponse, timeout: Timeout, pool: _Pool) -> Response:
+        headers = Headers.received(response.headers.items())
+        return Response(response.status, headers, _Body(response, headers, timeout, pool))
 
     async def close(self) -> None:
         """Close the connections of the running loop. Those of another loop are closed when it ends."""
@@ -198,6 +216,7 @@ class _Exchange(aiohttp.Payload):
     """
 
     stalled = False
+    _read_limit: ReadLimit | None = None
     _transport: asyncio.WriteTransport | None = None
     _ended = False
     _expired = False
@@ -205,9 +224,8 @@ class _Exchange(aiohttp.Payload):
     def __init__(self, body: bytes, timeout: Timeout, pool: _Pool) -> None:
         super().__init__(body, content_type="application/octet-stream")
         self._body = body
-        self._stall = timeout.write
+        self._timeout = timeout
         self._pool = pool
-        self._read_limit = pool.read_limit(timeout.read)
         self.task = cast("asyncio.Task[object]", asyncio.current_task())
         self._cancelling = self.task.cancelling()
         if len(body) > WRITTEN_AT_ONCE:
@@ -223,6 +241,7 @@ class _Exchange(aiohttp.Payload):
         else:
             await self._write_slices(writer)
         if not self._ended:  # an answer may come before the request has gone out
+            self._read_limit = self._pool.read_limit(self._timeout.read)
             self._read_limit.add(self)
 
     async def _write_slices(self, writer: AbstractStreamWriter) -> None:
@@ -230,7 +249,7 @@ class _Exchange(aiohttp.Payload):
         try:
             for start in range(0, len(view), SLICE):
                 try:
-                    async with asyncio.timeout(self._stall):
+                    async with asyncio.timeout(self._timeout.write):
                         await writer.write(view[start : start + SLICE])
                 except TimeoutError:
                     self.stalled = True
@@ -249,6 +268,10 @@ class _Exchange(aiohttp.Payload):
         """Whether the cancellation just caught is that of `expire`, and nobody else's too."""
         return self._expired and self.task.uncancel() <= self._cancelling
 
+    def was_cancelled(self) -> bool:
+        """Whether somebody has cancelled the task since this began."""
+        return self.task.cancelling() > self._cancelling
+
     def abort(self) -> None:
         """Drop the connection with all that is still to be written: to close it would wait for the peer to read that."""
         if self._transport is not None:
@@ -257,7 +280,8 @@ class _Exchange(aiohttp.Payload):
     def end(self) -> None:
         """Nobody waits any more, for better or for worse."""
         self._ended = True
-        self._read_limit.discard(self)
+        if self._read_limit is not None:
+            self._read_limit.discard(self)
         if len(self._body) > WRITTEN_AT_ONCE:
             self._pool.writing.discard(self)
 
@@ -265,16 +289,19 @@ class _Exchange(aiohttp.Payload):
 class _Body:
     """A response's body; see `ResponseBody`."""
 
-    __slots__ = ("_data", "_pool", "_response", "_timeout", "delimited")
+    __slots__ = ("_data", "_failed", "_pool", "_response", "_timeout", "delimited")
 
     def __init__(self, response: aiohttp.ClientResponse, headers: Headers, timeout: Timeout, pool: _Pool) -> None:
         self._response = response
         self._pool = pool
         self._timeout = timeout
         self._data: bytes | None = None
+        self._failed: SageMakerRuntimeError | None = None  # the first failure: to be read again changes nothing
         names = headers.raw
         self.delimited = (
-            "content-length" in names or "transfer-encoding" in names or response.status in _NO_BODY_STATUSES
+            "content-length" in names
+            or names.get("transfer-encoding", "").lower().rpartition(",")[2].strip() == "chunked"
+            or response.status in _NO_BODY_STATUSES
         )
 
     async def read(self) -> bytes:
@@ -309,11 +336,17 @@ class _Body:
             raise self._broken(error) from error
 
     def close(self) -> None:
-        if self._data is None:  # a body read whole has given its connection back already
+        if self._response.connection is not None:  # a body read whole has given its connection back already
             self._response.close()
 
     def _broken(self, error: Exception) -> SageMakerRuntimeError:
+        if self._failed is not None:
+            return self._failed
+        self._failed = self._failure(error)
         self._response.close()
+        return self._failed
+
+    def _failure(self, error: Exception) -> SageMakerRuntimeError:
         if self._pool.closed:
             return ClientClosedError("the HTTP client was closed during the call")
         if isinstance(error, TimeoutError):
@@ -321,9 +354,7 @@ class _Body:
         return TruncatedResponseError(f"the answer's body stopped before its end: {error}")
 
 
-def _translate(
-    error: aiohttp.ClientError | TimeoutError | ValueError, request: Request, timeout: Timeout
-) -> SageMakerRuntimeError:
+def _translate(error: BaseException, request: Request, timeout: Timeout) -> SageMakerRuntimeError:
     """Our exception for one of aiohttp's; the table in ``retry`` says what each of them means for another attempt."""
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
@@ -333,7 +364,7 @@ def _translate(
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
             return ConnectError(f"no connection to {request.host}: {error}")
         case ValueError() | aiohttp.NonHttpUrlClientError():  # aiohttp's InvalidURL among them
-            return ConfigError(f"{request.url!r} is no URL that can be sent to")
+            return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
         case aiohttp.ClientResponseError():
             return InvalidResponseError(f"the answer of {request.host} is not HTTP: {error.message}")
         case aiohttp.ServerDisconnectedError(message=message) if not isinstance(message, str):

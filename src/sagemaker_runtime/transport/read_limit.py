@@ -52,6 +52,7 @@ class ReadLimit:
         """Take the timer down; nobody is told anything any more."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None  # who begins to wait after all, gets another
 
     def _look(self) -> None:
         self._timer = None
