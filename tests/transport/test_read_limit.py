@@ -216,3 +216,26 @@ async def test_a_failed_read_fails_the_same_way_again():
 
         assert first.value is second.value
         await http.close()
+
+
+async def test_a_body_in_slices_leaves_a_connection_that_serves_the_next_call():
+    """The answer may be read before the request's writer has ended; to close then would cost a connection each call."""
+    async with serving(*[OK] * 5) as server, client_for(server) as client:
+        for _ in range(5):
+            await client.invoke_endpoint(params(b"x" * 100_000))
+
+        assert (1, 5) == (server.accepted, len(server.requests))
+
+
+async def test_a_body_that_is_no_bytes_is_refused_before_it_is_sent():
+    """A middleware's mistake; aiohttp would send something, or fail as if the connection had been lost."""
+    async with serving(OK) as server:
+        http = AioHTTPClient()
+        request = request_to(server)
+        request.body = "text"  # type: ignore[assignment]
+
+        with pytest.raises(ConfigError, match="is of type str, and must be bytes"):
+            await http.send(request, timeout=Timeout())
+
+        assert not server.requests
+        await http.close()

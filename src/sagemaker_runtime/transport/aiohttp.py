@@ -38,6 +38,7 @@ CONNECTION_LIMIT = 2048  # connections at once; the Go SDK's MaxConnsPerHost. Mo
 SLICE = 262_144  # bytes; with a sleep(0) between, the event loop stalls 1.4 ms at worst for a 6 MB body, against 11
 WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write
 READ_LIMITS_KEPT = 16  # different values of Timeout.read, in one loop, whose timers are kept when idle
+_SWITCHING_PROTOCOLS = 101
 _NO_BODY_STATUSES = frozenset({204, 304})
 
 
@@ -336,7 +337,9 @@ class _Body:
             raise self._broken(error) from error
 
     def close(self) -> None:
-        if self._response.connection is not None:  # a body read whole has given its connection back already
+        # A body read whole gives its connection back by itself, once the request has gone out too; but for a 101's, which
+        # aiohttp leaves to who asked for another protocol.
+        if self._data is None or self._response.status == _SWITCHING_PROTOCOLS:
             self._response.close()
 
     def _broken(self, error: Exception) -> SageMakerRuntimeError:
