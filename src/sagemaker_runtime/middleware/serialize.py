@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from sagemaker_runtime.context import REGION, SIGNING_NAME, SIGNING_REGION, Key
+from sagemaker_runtime.context import REGION, SIGNING_NAME, SIGNING_REGION
 from sagemaker_runtime.endpoints import ENDPOINT, Endpoint, EndpointResolver, EndpointResolverOptions
 from sagemaker_runtime.errors import EndpointError
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from sagemaker_runtime.protocol import Codec
 
 DEFAULT_SIGNING_NAME = "sagemaker"  # service-2.json, metadata.signingName
-_RESOLVED = Key[tuple[str, str]]("signing name and region resolved here")  # a second pass may replace them
+
+
+def _signing_name(endpoint: Endpoint) -> str:
+    return endpoint.signing_name or DEFAULT_SIGNING_NAME
 
 
 @frozen
@@ -41,13 +44,15 @@ class ResolveEndpoint:
         request, base = step.request, endpoint.base
         request.scheme, request.host, request.path = base.scheme, base.host, base.path
         request.headers.raw["host"] = base.host
+        before = ctx.get(ENDPOINT)
         ctx[ENDPOINT] = endpoint
-        resolved = ctx.get(_RESOLVED)
-        if SIGNING_NAME not in ctx or (resolved is not None and resolved[0] is ctx[SIGNING_NAME]):
-            ctx[SIGNING_NAME] = endpoint.signing_name or DEFAULT_SIGNING_NAME
-        if SIGNING_REGION not in ctx or (resolved is not None and resolved[1] is ctx[SIGNING_REGION]):
+        # In a second pass, what came of the first endpoint goes with it.
+        if SIGNING_NAME not in ctx or (before is not None and ctx[SIGNING_NAME] == _signing_name(before)):
+            ctx[SIGNING_NAME] = _signing_name(endpoint)
+        if SIGNING_REGION not in ctx or (
+            before is not None and ctx[SIGNING_REGION] == (before.signing_region or region)
+        ):
             ctx[SIGNING_REGION] = endpoint.signing_region or region
-        ctx[_RESOLVED] = ctx[SIGNING_NAME], ctx[SIGNING_REGION]
         return await next(ctx, step)
 
 
