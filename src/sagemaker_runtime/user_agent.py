@@ -13,7 +13,6 @@ import sys
 from functools import lru_cache
 
 UA_VERSION = "2.1"  # of the format
-APP_ID_ADVISED = 50  # characters; a longer one is sent all the same
 RETRY_MODE_FEATURES = {"standard": "E", "adaptive": "F"}  # ids in the m/ part
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9!$%&'*+\-.^_`|~]")
