@@ -99,7 +99,7 @@ async def test_a_request_that_goes_on_after_its_answer_is_not_limited_any_more()
             pass
 
     pool = _Pool(None, None)  # type: ignore[arg-type] - neither is reached
-    exchange = _Exchange(b"body", Timeout(read=0.01), pool)
+    exchange = _Exchange({}, b"body", Timeout(read=0.01), pool)
 
     exchange.end()
     await exchange.write(Writer())
