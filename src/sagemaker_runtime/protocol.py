@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
+from attrs import frozen
+
 from sagemaker_runtime.errors import InvalidParamsError, ServiceError
-from sagemaker_runtime.operations.base import Binding, bindings
-from sagemaker_runtime.validation import Validator, values_of
+from sagemaker_runtime.headers import Headers
+from sagemaker_runtime.operations.base import bindings
+from sagemaker_runtime.validation import INPUTS_KNOWN, Validator, repeated_members, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagemaker_runtime.context import Metadata
-    from sagemaker_runtime.headers import Headers
-    from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
+    from sagemaker_runtime.operations.base import Binding, Location, Operation, OperationInput, OperationOutput
     from sagemaker_runtime.wire import Request
 
 ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
@@ -34,30 +35,35 @@ _DEFAULT_HEADERS = {
 }
 
 
+@frozen
+class _Head:
+    """What an input's members but for the body and the sensitive ones become: they mostly repeat, so this is kept."""
+
+    path: str
+    headers: dict[str, str]
+
+
 class Codec:
     """How one operation's input, output and errors travel. Made once for each operation; holds nothing of a call."""
 
     def __init__(self, operation: Operation[OperationInput, OperationOutput]) -> None:
         self.operation = operation
-        self.validator = Validator(operation.input_type)
+        self.validator = Validator(operation.input_type, operation.exactly_one_of)
         members = bindings(operation.input_type)
-        headers_in = self._select(members, "header")
-        self._headers_in = [header for _, header in headers_in]
-        self._header_values = values_of([name for name, _ in headers_in])
-        (self._label,) = [(name, binding.name) for name, binding in members.items() if binding.location == "label"]
-        (self._payload_in,) = [name for name, binding in members.items() if binding.location == "payload"]
-        before, after = operation.path.split("{" + self._label[1] + "}")
-        self._path_before, self._path_after = before, after
+        self._repeated_names = repeated_members(operation.input_type)
+        self._repeated = values_of(self._repeated_names)
+        self._heads: dict[tuple[object, ...], _Head] = {}
+        self._headers_in = dict(_bound(members, "header"))
+        self._other_headers = [(name, to) for name, to in self._headers_in.items() if name not in self._repeated_names]
+        ((self._label, _),) = _bound(members, "label")
+        ((self._payload_in, _),) = _bound(members, "payload")
+        self._path_before, self._path_after = operation.path.split("{" + members[self._label].name + "}")
 
         output = bindings(operation.output_type)
-        self._headers_out = self._select(output, "header")
-        (self._payload_out,) = [name for name, binding in output.items() if binding.location == "payload"]
+        self._headers_out = _bound(output, "header")
+        self._payload_out = next((name for name, _ in _bound(output, "payload")), None)
         self._new_output: Callable[..., OperationOutput] = operation.output_type
         self._errors = {error.code.lower(): error for error in operation.errors}
-
-    @staticmethod
-    def _select(members: dict[str, Binding], location: str) -> list[tuple[str, str]]:
-        return [(name, binding.name.lower()) for name, binding in members.items() if binding.location == location]
 
     def serialize(self, parameters: OperationInput, request: Request) -> None:
         """
@@ -67,30 +73,48 @@ class Codec:
             InvalidParamsError: The label is empty, so that the path would name another resource.
             InvalidHeaderError: A value cannot be sent. Both are found earlier by `validate`, where it stands.
         """
-        label: str = getattr(parameters, self._label[0])
-        if not label:
-            raise InvalidParamsError(f"{self._label[0]} is empty", (f"{self._label[0]} is empty",))
+        repeated = self._repeated(parameters)
+        try:
+            head = self._heads.get(repeated) or self._new_head(repeated)
+        except TypeError:  # a list, say, where validation was taken away
+            head = self._write_head(repeated)
         request.method = self.operation.method
-        request.path = _path(request.path, self._path_before, label, self._path_after)
-        headers = request.headers
-        raw = headers.raw
-        raw.update(_DEFAULT_HEADERS)
-        for value, header in zip(self._header_values(parameters), self._headers_in, strict=True):
+        request.path = request.path.rstrip("/") + head.path
+        request.headers.raw.update(head.headers)
+        for name, header in self._other_headers:
+            value = getattr(parameters, name)
             if value is not None:
-                if type(value) is str and value.isascii() and value.isprintable():
-                    raw[header] = value
-                else:
-                    headers[header] = value  # which looks closer
-        request.body = getattr(parameters, self._payload_in)
+                request.headers[header] = str(value) if type(value) is int else value
+        body = getattr(parameters, self._payload_in)
+        request.body = b"" if body is None else body
+
+    def _new_head(self, repeated: tuple[object, ...]) -> _Head:
+        head = self._write_head(repeated)
+        if len(self._heads) >= INPUTS_KNOWN:
+            self._heads.clear()
+        self._heads[repeated] = head
+        return head
+
+    def _write_head(self, repeated: tuple[object, ...]) -> _Head:
+        values = dict(zip(self._repeated_names, repeated, strict=True))
+        label = values[self._label]
+        if not label or not isinstance(label, str):
+            problem = f"{self._label} is {'empty' if label == '' else f'of type {type(label).__name__}'}"
+            raise InvalidParamsError(problem, (problem,))
+        headers = Headers(_DEFAULT_HEADERS)
+        for name, header in self._headers_in.items():
+            value = values.get(name)
+            if value is not None:
+                headers[header] = cast("str", value)  # which looks whether it is one
+        return _Head(self._path_before + quote(label, safe="") + self._path_after, headers.raw)
 
     def deserialize(self, headers: Headers, body: bytes, metadata: Metadata) -> OperationOutput:
         """The output in a successful answer."""
-        members: dict[str, object] = {"result_metadata": metadata, self._payload_out: body}
-        values = headers.raw
-        for name, header in self._headers_out:
-            if header in values:
-                members[name] = values[header]
-        return self._new_output(**members)
+        value_of = headers.raw.get
+        members: dict[str, object] = {name: value_of(header) for name, header in self._headers_out}
+        if self._payload_out is not None:
+            members[self._payload_out] = body
+        return self._new_output(result_metadata=metadata, **members)
 
     def error(self, status: int, headers: Headers, body: bytes) -> ServiceError:
         """
@@ -120,9 +144,9 @@ class Codec:
         return error
 
 
-@lru_cache(maxsize=1024)  # a client calls few endpoints, many times
-def _path(prefix: str, before: str, label: str, after: str) -> str:
-    return f"{prefix.rstrip('/')}{before}{quote(label, safe='')}{after}"
+def _bound(members: dict[str, Binding], location: Location) -> list[tuple[str, str]]:
+    """The members bound to *location*, with the lower-case name they have there."""
+    return [(name, binding.name.lower()) for name, binding in members.items() if binding.location == location]
 
 
 def _json_object(body: bytes) -> dict[str, object] | None:

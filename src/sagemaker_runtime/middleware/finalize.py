@@ -124,11 +124,9 @@ class RetryMetricsHeader:
         return next(ctx, step)
 
     def _until(self, ctx: Context, skew: float) -> float:
-        seconds = self.read_timeout
         deadline = ctx.get(DEADLINE)
-        if deadline is not None:
-            seconds = min(seconds, deadline - self.clock.monotonic())
-        return self.clock.now() + skew + seconds
+        left = self.read_timeout if deadline is None else min(self.read_timeout, deadline - self.clock.monotonic())
+        return self.clock.now() + skew + left
 
 
 @frozen

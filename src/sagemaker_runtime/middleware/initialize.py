@@ -9,6 +9,8 @@ from attrs import frozen
 from sagemaker_runtime.errors import InvalidParamsError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.steps import InitializeHandler, InitializeInput, Output
     from sagemaker_runtime.protocol import Codec
@@ -21,11 +23,11 @@ class OperationInputValidation:
     codec: Codec
     id: str = "OperationInputValidation"
 
-    async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
+    def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
         parameters = step.parameters
         input_type = self.codec.operation.input_type
         if not isinstance(parameters, input_type):
             problem = f"the input is of type {type(parameters).__name__}; pass {input_type.__name__}(...)"
             raise InvalidParamsError(problem, (problem,))
         self.codec.validator.validate(parameters)
-        return await next(ctx, step)
+        return next(ctx, step)

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 DEFAULT_SIGNING_NAME = "sagemaker"  # service-2.json, metadata.signingName
 
 
-def _signing_name(endpoint: Endpoint) -> str:
-    return endpoint.signing_name or DEFAULT_SIGNING_NAME
+def _forget_scope(ctx: Context, endpoint: Endpoint, region: str) -> None:
+    """In a second pass, what came of the first endpoint goes with it."""
+    if ctx.get(SIGNING_NAME) == (endpoint.signing_name or DEFAULT_SIGNING_NAME):
+        del ctx[SIGNING_NAME]
+    if ctx.get(SIGNING_REGION) == (endpoint.signing_region or region):
+        del ctx[SIGNING_REGION]
 
 
 @frozen
@@ -36,7 +40,7 @@ class ResolveEndpoint:
     options: EndpointResolverOptions
     id: str = "ResolveEndpoint"
 
-    async def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Output:
+    def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Awaitable[Output]:
         region = ctx.get(REGION, "")
         endpoint = self.resolver.resolve_endpoint(region, self.options)
         if not isinstance(endpoint, Endpoint):  # pyright: ignore[reportUnnecessaryIsInstance] - a resolver's
@@ -44,16 +48,14 @@ class ResolveEndpoint:
         request, base = step.request, endpoint.base
         request.scheme, request.host, request.path = base.scheme, base.host, base.path
         request.headers.raw["host"] = base.host
-        before = ctx.get(ENDPOINT)
+        if ENDPOINT in ctx:
+            _forget_scope(ctx, ctx[ENDPOINT], region)
         ctx[ENDPOINT] = endpoint
-        # In a second pass, what came of the first endpoint goes with it.
-        if SIGNING_NAME not in ctx or (before is not None and ctx[SIGNING_NAME] == _signing_name(before)):
-            ctx[SIGNING_NAME] = _signing_name(endpoint)
-        if SIGNING_REGION not in ctx or (
-            before is not None and ctx[SIGNING_REGION] == (before.signing_region or region)
-        ):
+        if SIGNING_NAME not in ctx:
+            ctx[SIGNING_NAME] = endpoint.signing_name or DEFAULT_SIGNING_NAME
+        if SIGNING_REGION not in ctx:
             ctx[SIGNING_REGION] = endpoint.signing_region or region
-        return await next(ctx, step)
+        return next(ctx, step)
 
 
 @frozen

@@ -23,7 +23,7 @@ from sagemaker_runtime.context import Metadata
 from sagemaker_runtime.errors import ServiceError
 from sagemaker_runtime.headers import REDACTED
 
-Location = Literal["label", "header", "payload"]
+Location = Literal["label", "header", "payload", "document", "stream"]
 
 SERVICE_ID = "SageMaker Runtime"
 """What AWS calls the service in configuration and telemetry."""
@@ -69,11 +69,11 @@ class Shape:
     """
     A shape of the API model: what its values must be. The names below are the model's.
 
-    ``min`` and ``max`` are characters of a string or bytes of a blob.
+    ``min`` and ``max`` are characters of a string, bytes of a blob, or the integer itself.
     """
 
     name: str
-    type: Literal["string", "blob"] = "string"
+    type: Literal["string", "blob", "integer", "structure"] = "string"
     min: int | None = None
     max: int | None = None
     pattern: str | None = None
@@ -89,7 +89,7 @@ class Binding:
 
     location: Location
     name: str
-    """The label in the path, or the header; empty for the payload."""
+    """The label in the path, the header, or the key in the JSON document; empty for what is the whole body."""
 
     shape: Shape
 
@@ -110,6 +110,16 @@ def header(name: str, shape: Shape) -> dict[str, Binding]:
 def payload(shape: Shape) -> dict[str, Binding]:
     """The member is the body."""
     return {_METADATA_KEY: Binding("payload", "", shape)}
+
+
+def document(name: str, shape: Shape) -> dict[str, Binding]:
+    """The member stands in the body, a JSON document, under the key *name*."""
+    return {_METADATA_KEY: Binding("document", name, shape)}
+
+
+def stream(shape: Shape) -> dict[str, Binding]:
+    """The member is the body, as a stream of events."""
+    return {_METADATA_KEY: Binding("stream", "", shape)}
 
 
 def bindings(members: type[OperationInput | OperationOutput]) -> dict[str, Binding]:
@@ -182,3 +192,6 @@ class Operation(Generic[InputT_co, OutputT_co]):
     """The errors the model lists for it."""
 
     method: str = "POST"
+
+    exactly_one_of: tuple[str, ...] = ()
+    """Members of the input of which one must be given, and not two; the model has no word for that."""
