@@ -20,15 +20,20 @@ Every exception this package raises, in one tree.
     │   ├── WriteTimeoutError            the peer stopped reading the request: not executed
     │   ├── ReadTimeoutError             sent, and no answer in time: perhaps executed
     │   └── InvalidResponseError         the answer is not HTTP
-    │       └── TruncatedResponseError   the answer stopped before its end
+    │       ├── TruncatedResponseError   the answer stopped before its end
+    │       └── EventStreamError         the answer's event stream is broken, or stopped inside a frame
     ├── TotalTimeoutError                ``Timeout.total`` is over
+    ├── AsyncInferenceError              an asynchronous inference failed; the failure object's text
+    ├── WaitTimeoutError                 an asynchronous inference gave no result in the time to wait for it
     └── ServiceError                     the service answered with an error
         ├── ValidationError              400
         ├── ModelError                   424: the model's container failed
         ├── ModelNotReadyException       429: the model is still being loaded
         ├── InternalFailure              500
         ├── ServiceUnavailable           503
-        └── InternalDependencyException  530
+        ├── InternalDependencyException  530
+        ├── ModelStreamError             in a stream that had begun: the model's container failed
+        └── InternalStreamFailure        in a stream that had begun: the service failed
 
 No time-out here is a builtin ``TimeoutError``, so that ``asyncio.timeout`` around a call can be told from ours.
 
@@ -180,8 +185,35 @@ class TruncatedResponseError(InvalidResponseError):
     """The answer stopped before its end, or has an end that cannot be told from a cut."""
 
 
+class EventStreamError(InvalidResponseError):
+    """The answer's event stream is broken, or stopped inside a frame. Every event before that was given out."""
+
+    def __init__(self, message: str = "", offset: int = 0) -> None:
+        super().__init__(message)
+        self.args = (message, offset)
+        self.offset = offset
+        """Where in the stream the frame at fault begins, in bytes from 0."""
+
+    def _headline(self) -> str:
+        return f"event stream, frame at byte {self.offset}: {self.message}"
+
+
 class TotalTimeoutError(SageMakerRuntimeError):
     """``Timeout.total`` is over. ``attempts`` says what was tried until then."""
+
+
+class AsyncInferenceError(SageMakerRuntimeError):
+    """An asynchronous inference failed. The message is the text of its failure object."""
+
+    def __init__(self, message: str = "", failure_location: str | None = None) -> None:
+        super().__init__(message)
+        self.args = (message, failure_location)
+        self.failure_location = failure_location
+        """The S3 URI of the failure object."""
+
+
+class WaitTimeoutError(SageMakerRuntimeError):
+    """An asynchronous inference gave neither result nor failure in the time to wait for it. It may still do so."""
 
 
 class ServiceError(SageMakerRuntimeError):
@@ -289,4 +321,26 @@ class InternalDependencyException(ServiceError):  # noqa: N818 - the name in the
     """Something the service needs failed (530). Retried."""
 
     code = "InternalDependencyException"
+    fault = "server"
+
+
+class ModelStreamError(ServiceError):
+    """The model's container failed after the stream had begun. The parts before it are good."""
+
+    code = "ModelStreamError"
+    fault = "client"
+    members: ClassVar[Mapping[str, tuple[str, type[str | int]]]] = {"ErrorCode": ("error_code", str)}
+
+    error_code: str | None = None
+    """``"ModelInvocationTimeExceeded"``, or ``"StreamBroken"`` when the model dropped the connection."""
+
+    def _facts(self) -> list[str]:
+        facts = super()._facts()
+        return [*facts, f"error code {self.error_code}"] if self.error_code else facts
+
+
+class InternalStreamFailure(ServiceError):  # noqa: N818 - the name in the API model
+    """The service failed after the stream had begun. The parts before it are good."""
+
+    code = "InternalStreamFailure"
     fault = "server"
