@@ -1,0 +1,190 @@
+"""
+The wait for the result of an asynchronous inference.
+
+InvokeEndpointAsync answers with two locations in S3. Sooner or later an object appears at one of them: the result, or
+the text of a failure. Nothing tells which, or when, so both are asked for, at growing intervals, until a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from sagemaker_runtime.errors import AsyncInferenceError, ConfigError, ServiceError, WaitTimeoutError
+from sagemaker_runtime.retry import Failure, classify
+from sagemaker_runtime.s3 import S3Object
+from sagemaker_runtime.wire import is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagemaker_runtime.clock import Clock
+    from sagemaker_runtime.s3 import S3ObjectReader
+
+# Seconds. An inference may take 15 minutes unless InvocationTimeoutSeconds says otherwise, and 60 at most; before that it
+# waits in the endpoint's queue, for minutes where the endpoint grows from no instance at all. The queue itself drops
+# it only after 6 hours, which is no time to leave a caller without a word.
+DEFAULT_TIMEOUT = 3_600.0
+FIRST_INTERVAL = 0.5  # seconds
+GROWTH = 1.25  # so that a result is seen late by about an eighth of the time it took, until the interval is at its most
+MAX_INTERVAL = 15.0  # seconds; an hour's wait is some 330 rounds, which S3 charges $0.0003 for
+FAILURE_TEXT = 4_096  # bytes of the failure object in the error's text
+
+_FORBIDDEN = frozenset({"AccessDenied", "403"})  # the second where something on the way took S3's body away
+_ADVICE = (
+    "; S3 answers 403 also for an object that is missing, unless the caller may list the bucket: "
+    "grant s3:GetObject on the objects, and s3:ListBucket on the bucket to tell missing from forbidden"
+)
+
+
+@frozen
+class AsyncInferenceResult:
+    """What the model answered."""
+
+    body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+    content_type: str | None
+    """MIME type of the body, as the container gave it."""
+
+    location: str
+    """Where in S3 it is."""
+
+
+async def wait_for_output(
+    output_location: str,
+    failure_location: str | None,
+    *,
+    s3: S3ObjectReader,
+    clock: Clock,
+    timeout: float | None = DEFAULT_TIMEOUT,
+    max_interval: float = MAX_INTERVAL,
+    draw: Callable[[], float] = random.random,
+) -> AsyncInferenceResult:
+    """
+    Wait until an asynchronous inference has ended, and give its result.
+
+    Both objects are looked for at once, and then at intervals that grow from half a second; the last look is at the
+    deadline. Where both are there the result counts: an inference that failed first was run again. A look that
+    has begun is not broken off at the deadline, so that a large result on its way is not lost; for a limit on that
+    too, wrap the call in ``asyncio.timeout``. Nothing is kept between calls: whoever gave up may wait again.
+
+    Args:
+        output_location: Of the result; ``s3://bucket/key``.
+
+        failure_location: Of the failure. None if the endpoint has no place for failures: then they are never told.
+
+        s3: Looks for the objects.
+
+        clock: Where time comes from.
+
+        timeout: Seconds until the deadline; 0 for one look, None for no deadline.
+
+        max_interval: Seconds between two looks at most.
+
+        draw: A number in [0, 1): the jitter.
+
+    Raises:
+        AsyncInferenceError: The inference failed.
+        WaitTimeoutError: The deadline came first. What S3 last had trouble with is the ``__cause__``.
+        ServiceError: S3 refused, and would refuse again.
+        ConfigError: A location names no object in S3, or a number makes no sense.
+        SageMakerRuntimeError: The base of these and of all others.
+    """
+    _check(timeout, max_interval)
+    started = clock.monotonic()
+    deadline = math.inf if timeout is None else started + timeout
+    interval = FIRST_INTERVAL
+    troubles: dict[str, tuple[int, Exception]] = {}
+    cause: Exception | None = None
+    looks, last = 0, False
+    while True:
+        output, failure = await _look_at_both(s3, output_location, failure_location)
+        looks += 1
+        now = clock.monotonic()
+        last = last or now >= deadline
+        if isinstance(output, S3Object):
+            return AsyncInferenceResult(output.body, output.content_type, output_location)
+        if isinstance(failure, S3Object) and (last or not _is_transient(output)):
+            raise AsyncInferenceError(_text(failure.body), failure_location)
+        for location, seen in ((failure_location, failure), (output_location, output)):
+            if isinstance(seen, Exception) and location is not None:
+                if not _is_transient(seen) and not _is_forbidden(seen):
+                    raise seen
+                troubles[location] = looks, seen
+                cause = seen  # in the end the latest, and of two in one look that of the output
+        if last:
+            error = WaitTimeoutError(_summary(output_location, failure_location, now - started, looks, troubles))
+            raise error from cause
+        interval = min(interval, max_interval)
+        delay = interval * (0.5 + 0.5 * draw())
+        interval *= GROWTH
+        last = now + delay >= deadline  # known now, because a clock may wake a hair too early
+        await clock.sleep(min(delay, deadline - now))
+
+
+def _check(timeout: float | None, max_interval: float) -> None:
+    if timeout is not None and not (is_number(timeout) and timeout >= 0):
+        raise ConfigError(f"wait_for_output(timeout={timeout!r}): it takes a number of seconds, 0 or more, or None")
+    if not (is_number(max_interval) and max_interval > 0):
+        raise ConfigError(f"wait_for_output(max_interval={max_interval!r}): it takes a number of seconds above 0")
+
+
+Seen = S3Object | Exception | None
+
+
+async def _look_at_both(s3: S3ObjectReader, output_location: str, failure_location: str | None) -> tuple[Seen, Seen]:
+    async with asyncio.TaskGroup() as looks:  # which leaves no task behind, however it ends
+        output = looks.create_task(_look(s3, output_location))
+        failure = looks.create_task(_look(s3, failure_location))
+    return output.result(), failure.result()
+
+
+async def _look(s3: S3ObjectReader, location: str | None) -> Seen:
+    """What is there. An error is a value here: what it means depends on the other look."""
+    if location is None:
+        return None
+    try:
+        return await s3.read(location)
+    except Exception as error:  # noqa: BLE001 - raised later, unless the other look has found the result
+        return error
+
+
+def _is_transient(seen: Seen) -> bool:
+    """Whether another look may fare better; a look changes nothing, so it may always be repeated."""
+    return isinstance(seen, Exception) and classify(seen) is not Failure.PERMANENT
+
+
+def _is_forbidden(error: Exception) -> bool:
+    """Whether it is S3's answer for an object that is missing, to a caller who may not list the bucket."""
+    return isinstance(error, ServiceError) and error.code in _FORBIDDEN
+
+
+def _text(body: bytes) -> str:
+    text = body[:FAILURE_TEXT].decode(errors="replace").strip()
+    if len(body) > FAILURE_TEXT:
+        text = text.rstrip("\N{REPLACEMENT CHARACTER}") + f"... ({len(body)} bytes in all)"
+    return text or "the failure object is empty"
+
+
+def _summary(
+    output_location: str,
+    failure_location: str | None,
+    elapsed: float,
+    looks: int,
+    troubles: dict[str, tuple[int, Exception]],
+) -> str:
+    times = "1 look" if looks == 1 else f"{looks} looks"
+    text = f"no result after {elapsed:.1f} s and {times}; the inference may still be under way"
+    for location in (output_location, failure_location):
+        if location is None:
+            text += "; no failure location was given, so a failure would not be seen"
+        elif location not in troubles:
+            text += f"; {location} was never there"
+        else:
+            look, error = troubles[location]
+            text += f"; look {look} at {location} met {type(error).__name__}: {error}"
+    forbidden = any(_is_forbidden(error) for _, error in troubles.values())
+    return text + _ADVICE if forbidden else text
