@@ -40,6 +40,20 @@ async def test_a_request_arrives_with_our_headers_and_no_others():
         assert b"body" == received.body
 
 
+@pytest.mark.parametrize("absent", ["user-agent", "content-type", "accept-encoding"])
+async def test_a_header_that_is_not_given_is_not_made_up(absent):
+    """Who took it away meant it, and one that aiohttp puts there is unsigned."""
+    async with serving() as server:
+        request, http_client = request_to(server), AioHTTPClient()
+        del request.headers[absent]
+
+        response = await http_client.send(request, timeout=GIVEN)
+        await response.body.read()
+        await http_client.close()
+
+        assert sorted(request.headers.items()) == sorted(server.requests[-1].headers)
+
+
 @pytest.mark.parametrize(
     "target",
     [

@@ -206,7 +206,9 @@ class _ClientRequest(aiohttp.ClientRequest):
     DEFAULT_HEADERS = {}  # noqa: RUF012 - "Accept: */*" is unsigned, and a container may take it for a wish
 
     def __init__(self, method: str, url: URL, *, data: _Exchange, **others: Any) -> None:
-        others["headers"] = data.request_headers
+        headers = others["headers"] = data.request_headers
+        if "user-agent" not in headers or "content-type" not in headers:
+            others["skip_auto_headers"] = ("User-Agent", "Content-Type")  # or they would be added
         super().__init__(method, url, data=data, **others)
 
     def update_headers(self, headers: LooseHeaders | None) -> None:
