@@ -28,6 +28,7 @@ ROWS = (
         "protocol",
         "validation",
         "eventstream",
+        "stream_parsers",
         "retry",
         "credentials",
         "endpoints",
@@ -43,7 +44,7 @@ ROWS = (
         "middleware.deserialize",
         "transport",
     },
-    {"options", "middleware.pipeline", "config", "client"},
+    {"options", "middleware.pipeline", "config", "client", "s3", "async_inference"},
     {""},
 )
 GUESTS = {"local", "plugins", "testing"}

@@ -10,6 +10,9 @@ from attrs import define, evolve, field
 from sagemaker_runtime import (
     Headers,
     InvalidParamsError,
+    InvalidResponseError,
+    InvokeEndpointAsyncInput,
+    InvokeEndpointAsyncOutput,
     InvokeEndpointInput,
     InvokeEndpointOutput,
     Metadata,
@@ -22,7 +25,9 @@ from sagemaker_runtime import (
 from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import Operation, OperationInput, header, label, payload
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
+from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
 from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.validation import INPUTS_KNOWN
 
 CODEC = Codec(INVOKE_ENDPOINT)
 GOOD = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
@@ -268,3 +273,105 @@ def test_more_values_than_are_kept_are_still_judged_right():
 
         with pytest.raises(InvalidParamsError):
             CODEC.validator.validate(evolve(GOOD, endpoint_name=f"name_{number}"))
+
+
+ASYNC = Codec(INVOKE_ENDPOINT_ASYNC)
+QUEUED = InvokeEndpointAsyncInput(endpoint_name="iris", body=b"1,2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"body": None}, "body and input_location: exactly one of them must be given, and none is"),
+        (
+            {"input_location": "s3://b/k"},
+            "body and input_location: exactly one of them must be given, and both are",
+        ),
+        ({"body": b"x" * 128_001}, "body has 128,001 bytes, and takes at most 128,000"),
+        ({"request_ttl_seconds": 59}, "request_ttl_seconds is 59, and takes 60 to 21,600"),
+        ({"request_ttl_seconds": 21_601}, "request_ttl_seconds is 21,601, and takes 60 to 21,600"),
+        ({"invocation_timeout_seconds": True}, "invocation_timeout_seconds is of type bool, and takes int"),
+        ({"invocation_timeout_seconds": 1.0}, "invocation_timeout_seconds is of type float, and takes int"),
+        (
+            {"filename": "a.b.c"},
+            r"filename does not match the pattern ^(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*$: 'a.b.c'",
+        ),
+        ({"s3_output_path_extension": ""}, "s3_output_path_extension has 0 characters, and takes at least 1"),
+    ],
+)
+def test_a_queued_input_is_held_to_its_own_constraints(changes: dict[str, object], problem: str) -> None:
+    """The model has no word for the choice between the two, and the service's own answer comes a round trip later."""
+    ASYNC.validator.validate(evolve(QUEUED, invocation_timeout_seconds=1))  # equal to True, and known from now on
+
+    with pytest.raises(InvalidParamsError) as caught:
+        ASYNC.validator.validate(evolve(QUEUED, **changes))
+
+    assert caught.value.problems == (problem,)
+
+
+@pytest.mark.parametrize("seconds", [60, 21_600])
+def test_a_number_within_the_model_is_accepted_and_written_in_digits(seconds: int) -> None:
+    """The limits belong to what is allowed."""
+    given, request = evolve(QUEUED, request_ttl_seconds=seconds), Request(path="")
+
+    ASYNC.validator.validate(given)
+    ASYNC.serialize(given, request)
+
+    assert request.headers["X-Amzn-SageMaker-RequestTTLSeconds"] == str(seconds)
+
+
+def test_an_input_location_is_sent_without_a_body() -> None:
+    """The service takes one or the other; aiohttp would add a content type of its own, unsigned, if we sent none."""
+    request = Request(path="")
+
+    ASYNC.serialize(InvokeEndpointAsyncInput(endpoint_name="iris", input_location="s3://bucket/in.csv"), request)
+
+    assert request.body == b""
+    assert request.headers["X-Amzn-SageMaker-InputLocation"] == "s3://bucket/in.csv"
+    assert request.headers["Content-Type"] == "application/octet-stream"
+
+
+def test_the_inference_id_is_read_from_the_document_and_the_locations_from_headers() -> None:
+    """They travel in two places, and the document may lack what the service did not tell."""
+    headers = Headers({"X-Amzn-SageMaker-OutputLocation": "s3://b/o", "X-Amzn-SageMaker-FailureLocation": "s3://b/f"})
+
+    output = ASYNC.deserialize(headers, b'{"InferenceId": "42"}', Metadata())
+
+    assert output == InvokeEndpointAsyncOutput(
+        inference_id="42", output_location="s3://b/o", failure_location="s3://b/f"
+    )
+    assert ASYNC.deserialize(headers, b'{"InferenceId": 42}', Metadata()) == evolve(output, inference_id=None)
+    assert ASYNC.deserialize(headers, b"", Metadata()) == evolve(output, inference_id=None)
+
+
+def test_an_answer_that_should_be_json_and_is_not_says_how_it_starts() -> None:
+    """A page of a proxy with status 200 must not pass for an inference that was queued."""
+    with pytest.raises(InvalidResponseError, match="is no JSON object; it starts b'<html>"):
+        ASYNC.deserialize(Headers(), b"<html>welcome</html>", Metadata())
+
+
+def test_an_input_that_was_seen_is_not_gone_through_again_and_one_that_was_not_is() -> None:
+    """What is kept must be told apart by every member, and must not grow without end."""
+    codec = Codec(INVOKE_ENDPOINT)
+    first, second, other = Request(path=""), Request(path=""), Request(path="")
+
+    codec.serialize(evolve(GOOD, accept="text/csv", custom_attributes="a"), first)
+    codec.serialize(evolve(GOOD, accept="text/csv", custom_attributes="b"), second)
+    codec.serialize(evolve(GOOD, accept="text/plain"), other)
+    for number in range(3 * INPUTS_KNOWN):
+        each = evolve(GOOD, inference_id=str(number))
+        codec.validator.validate(each)
+        codec.serialize(each, Request())
+
+    name = "x-amzn-sagemaker-custom-attributes"
+    assert ("a", "b", None) == (first.headers[name], second.headers[name], other.headers.get(name))
+    assert ("text/csv", "text/plain") == (second.headers["accept"], other.headers["accept"])
+    assert len(codec._heads) <= INPUTS_KNOWN
+    assert len(codec.validator._valid) <= INPUTS_KNOWN
+    assert "b" not in str(codec._heads.values()), "a sensitive value is not kept"
+
+
+def test_a_label_that_is_no_text_is_named_where_validation_was_taken_away() -> None:
+    """Quoting it would fail in the standard library, with a text that says nothing of the input."""
+    with pytest.raises(InvalidParamsError, match="endpoint_name is of type list"):
+        CODEC.serialize(evolve(GOOD, endpoint_name=["iris"]), Request())

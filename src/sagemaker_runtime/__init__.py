@@ -34,6 +34,7 @@ from sagemaker_runtime.endpoints import (
     with_endpoint_resolver,
 )
 from sagemaker_runtime.errors import (
+    AsyncInferenceError,
     CertificateError,
     ClientClosedError,
     ConfigError,
@@ -43,22 +44,27 @@ from sagemaker_runtime.errors import (
     CredentialsError,
     EndpointError,
     EndpointNotFoundError,
+    EventStreamError,
     InternalDependencyException,
     InternalFailure,
+    InternalStreamFailure,
     InvalidHeaderError,
     InvalidParamsError,
     InvalidResponseError,
     ModelError,
     ModelNotReadyException,
+    ModelStreamError,
     ReadTimeoutError,
     SageMakerRuntimeError,
     ServiceError,
     ServiceUnavailable,
     StackError,
+    StreamContentError,
     TotalTimeoutError,
     TransportError,
     TruncatedResponseError,
     ValidationError,
+    WaitTimeoutError,
     WriteTimeoutError,
 )
 from sagemaker_runtime.headers import Headers
@@ -93,14 +99,30 @@ from sagemaker_runtime.middleware import (
 from sagemaker_runtime.middleware.serialize import ResolveEndpoint
 from sagemaker_runtime.operations.base import SERVICE_API_VERSION, SERVICE_ID
 from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
+from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
+from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
+    InvokeEndpointWithResponseStreamInput,
+    InvokeEndpointWithResponseStreamOutput,
+)
+from sagemaker_runtime.operations.response_stream import PayloadPart, ResponseStream, ResponseStreamEvent, UnknownEvent
 from sagemaker_runtime.options import APIOption, OptFn, Options, override, with_api_options
 from sagemaker_runtime.retry import NopRetryer, Retryer, RetryQuota, StandardRetryer
 from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
+from sagemaker_runtime.stream_parsers import (
+    JSONLinesParser,
+    LineParser,
+    ServerSentEvent,
+    ServerSentEventParser,
+    StreamParser,
+    TextParser,
+)
 from sagemaker_runtime.transport import HTTPClient
 from sagemaker_runtime.version import __version__
 from sagemaker_runtime.wire import Request, Response, Timeout
 
 if TYPE_CHECKING:
+    from sagemaker_runtime.async_inference import AsyncInferenceResult
+    from sagemaker_runtime.s3 import S3Object, S3ObjectReader, S3Reader
     from sagemaker_runtime.transport.aiohttp import AioHTTPClient
 
 __all__ = [
@@ -115,6 +137,8 @@ __all__ = [
     "APIOption",
     "AWSEndpointResolver",
     "AioHTTPClient",
+    "AsyncInferenceError",
+    "AsyncInferenceResult",
     "AttemptRecord",
     "BotocoreCredentialsProvider",
     "BuildHandler",
@@ -144,6 +168,7 @@ __all__ = [
     "EndpointResolver",
     "EndpointResolverFunc",
     "EndpointResolverOptions",
+    "EventStreamError",
     "FinalizeHandler",
     "FinalizeInput",
     "FinalizeMiddleware",
@@ -155,30 +180,46 @@ __all__ = [
     "InitializeMiddleware",
     "InternalDependencyException",
     "InternalFailure",
+    "InternalStreamFailure",
     "InvalidHeaderError",
     "InvalidParamsError",
     "InvalidResponseError",
+    "InvokeEndpointAsyncInput",
+    "InvokeEndpointAsyncOutput",
     "InvokeEndpointInput",
     "InvokeEndpointOutput",
+    "InvokeEndpointWithResponseStreamInput",
+    "InvokeEndpointWithResponseStreamOutput",
+    "JSONLinesParser",
     "Key",
+    "LineParser",
     "Metadata",
     "ModelError",
     "ModelNotReadyException",
+    "ModelStreamError",
     "NopRetryer",
     "OptFn",
     "Options",
     "Output",
+    "PayloadPart",
     "ReadTimeoutError",
     "Request",
     "ResolveEndpoint",
     "Response",
+    "ResponseStream",
+    "ResponseStreamEvent",
     "ResponseTiming",
     "RetryQuota",
     "Retryer",
+    "S3Object",
+    "S3ObjectReader",
+    "S3Reader",
     "SageMakerRuntimeError",
     "SerializeHandler",
     "SerializeInput",
     "SerializeMiddleware",
+    "ServerSentEvent",
+    "ServerSentEventParser",
     "ServiceError",
     "ServiceUnavailable",
     "SigV4Signer",
@@ -187,12 +228,17 @@ __all__ = [
     "StandardRetryer",
     "StaticCredentialsProvider",
     "Step",
+    "StreamContentError",
+    "StreamParser",
     "SystemClock",
+    "TextParser",
     "Timeout",
     "TotalTimeoutError",
     "TransportError",
     "TruncatedResponseError",
+    "UnknownEvent",
     "ValidationError",
+    "WaitTimeoutError",
     "WriteTimeoutError",
     "__version__",
     "build_middleware",
@@ -207,11 +253,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name == "AioHTTPClient":  # with it comes aiohttp: 190 ms that a client with another transport does without
-        from sagemaker_runtime.transport.aiohttp import AioHTTPClient  # noqa: PLC0415
+_LAZY = {  # what few programs need, and aiohttp, which takes 190 ms
+    "AioHTTPClient": "sagemaker_runtime.transport.aiohttp",
+    "AsyncInferenceResult": "sagemaker_runtime.async_inference",
+    "S3Object": "sagemaker_runtime.s3",
+    "S3ObjectReader": "sagemaker_runtime.s3",
+    "S3Reader": "sagemaker_runtime.s3",
+}
 
-        return AioHTTPClient
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        from importlib import import_module  # noqa: PLC0415
+
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from types import UnionType
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve, frozen
 
 from sagemaker_runtime.clock import ClockSkew
 from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, Context
-from sagemaker_runtime.endpoints import BaseEndpointResolver, EndpointResolverOptions
 from sagemaker_runtime.errors import (
     ClientClosedError,
     ConfigError,
@@ -19,58 +16,46 @@ from sagemaker_runtime.errors import (
     StackError,
     TotalTimeoutError,
 )
-from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.deserialize import transport_handler
 from sagemaker_runtime.middleware.pipeline import default_stack
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
 from sagemaker_runtime.operations import base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.options import Options, Override
+from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
+from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
+from sagemaker_runtime.options import Options, Override, changed_by
 from sagemaker_runtime.protocol import Codec
-from sagemaker_runtime.retry import StandardRetryer
-from sagemaker_runtime.wire import Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
+    from sagemaker_runtime.async_inference import AsyncInferenceResult
     from sagemaker_runtime.config import Config
     from sagemaker_runtime.middleware.stack import Stack
     from sagemaker_runtime.middleware.steps import InitializeHandler
     from sagemaker_runtime.operations.base import Operation
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
+    from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
+    from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
+        InvokeEndpointWithResponseStreamInput,
+        InvokeEndpointWithResponseStreamOutput,
+    )
     from sagemaker_runtime.options import OptFn
+    from sagemaker_runtime.s3 import S3ObjectReader
     from sagemaker_runtime.transport import HTTPClient
 
 I = TypeVar("I", bound=OperationInput)  # noqa: E741 - what input and output are called everywhere
 O = TypeVar("O", bound=OperationOutput)  # noqa: E741
 
-OPERATIONS: tuple[Operation[OperationInput, OperationOutput], ...] = (INVOKE_ENDPOINT,)
+OPERATIONS: tuple[Operation[OperationInput, OperationOutput], ...] = (
+    INVOKE_ENDPOINT,
+    INVOKE_ENDPOINT_ASYNC,
+    INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
+)
 PLANS_KEPT = 64  # compiled stacks, for overrides seen before
-
-# What each of these options must be able to do: asked once, where a mistake is made, and not in the middle of a call.
-_METHODS = {
-    "credentials": "retrieve",
-    "endpoint_resolver": "resolve_endpoint",
-    "http_signer_v4": "sign_http",
-    "retryer": "delay",
-    "http_client": "send",
-    "clock": "monotonic",
-}
-
-_TYPES: dict[str, tuple[type | UnionType, str]] = {
-    "region": (str | None, "a name such as 'eu-west-1', or None"),
-    "base_endpoint": (str | None, "a URL such as 'https://host/path', or None"),
-    "app_id": (str | None, "a name, or None"),
-    "timeout": (Timeout, "a Timeout, such as Timeout(read=5)"),
-    "client_log_mode": (ClientLogMode, "flags such as ClientLogMode.RETRIES | ClientLogMode.REQUEST"),
-    "logger": (logging.Logger, "a logging.Logger"),
-    "endpoint_options": (EndpointResolverOptions, "EndpointResolverOptions"),
-    "api_options": (list, "a list of functions of a Stack"),
-    "retry_max_attempts": (int | None, "a whole number, or None"),
-}
+WAIT = 3_600.0  # seconds for the result of an asynchronous inference; `async_inference` gives the reason
 
 
 @frozen
@@ -110,7 +95,7 @@ class Client:
             raise ConfigError(
                 f"Client takes Options, not {type(options).__name__}; write Client(Options(...), *opt_fns)"
             )
-        self._options = _apply(opt_fns, Options() if options is None else options)
+        self._options = changed_by(opt_fns, Options() if options is None else options)
         self._closed = False
         self._owns_http_client = self._options.http_client is None
         self._http_client = _default_http_client() if self._options.http_client is None else self._options.http_client
@@ -118,6 +103,7 @@ class Client:
         self._codecs = {operation.name: Codec(operation) for operation in OPERATIONS}
         self._plans = {name: self._compile(name, self._options) for name in self._codecs}
         self._override_plans: dict[tuple[str, tuple[OptFn, ...]], _Plan] = {}
+        self._s3: S3ObjectReader | None = None
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
@@ -143,6 +129,92 @@ class Client:
             SageMakerRuntimeError: The base of these and of all others.
         """
         return await self._call(INVOKE_ENDPOINT, params, opt_fns)
+
+    async def invoke_endpoint_async(
+        self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn
+    ) -> InvokeEndpointAsyncOutput:
+        """
+        Queue a body, or an object in S3, for an endpoint's model. `wait_for_output` fetches the answer.
+
+        Args:
+            params: What to ask of which endpoint.
+
+            opt_fns: Change the options for this call alone.
+
+        Raises:
+            InvalidParamsError: The input breaks the model; nothing was sent.
+            ServiceError: The service did not take it.
+            TransportError: The exchange broke off.
+            TotalTimeoutError: ``Timeout.total`` is over.
+            SageMakerRuntimeError: The base of these and of all others.
+        """
+        return await self._call(INVOKE_ENDPOINT_ASYNC, params, opt_fns)
+
+    async def wait_for_output(
+        self, output: InvokeEndpointAsyncOutput, *, timeout: float | None = WAIT, s3: S3ObjectReader | None = None
+    ) -> AsyncInferenceResult:
+        """
+        Wait until an asynchronous inference has ended, and give its result. May be called again after it gave up.
+
+        Args:
+            output: What `invoke_endpoint_async` gave; one made of the locations that you have kept serves as well.
+
+            timeout: Seconds to wait, an hour unless told; 0 for one look, None for no limit.
+
+            s3: Reads the objects; None for an `S3Reader` with the client's credentials, region and transport. A store
+                with another address takes one of its own: ``S3Reader(..., endpoint_url=...)``.
+
+        Raises:
+            AsyncInferenceError: The inference failed.
+            WaitTimeoutError: No result in that time; the inference may still be under way.
+            ServiceError: S3 refused, and would refuse again.
+            ConfigError: The output has no location, or S3 none that can be read.
+            SageMakerRuntimeError: The base of these and of all others.
+        """
+        from sagemaker_runtime.async_inference import wait_for_output  # noqa: PLC0415 - few clients need it and S3
+
+        if self._closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        if output.output_location is None:
+            raise ConfigError("the output has no output_location; the service tells it for every inference it takes")
+        return await wait_for_output(
+            output.output_location,
+            output.failure_location,
+            s3=self._s3_reader() if s3 is None else s3,
+            clock=self._options.clock,
+            timeout=timeout,
+        )
+
+    async def invoke_endpoint_with_response_stream(
+        self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
+    ) -> InvokeEndpointWithResponseStreamOutput:
+        """
+        Send a body to an endpoint's model and get its answer in parts, as it is made.
+
+        The output is there when the head of the answer is; ``output.body`` must then be read to its end or closed::
+
+            output = await client.invoke_endpoint_with_response_stream(params)
+            async with output.body as stream:
+                async for text in stream.iter_text():
+                    print(text, end="")
+
+        ``Timeout.total`` ends with the head; ``Timeout.read`` holds for each wait for more. Once the head is there,
+        nothing is tried again.
+
+        Args:
+            params: What to ask of which endpoint.
+
+            opt_fns: Change the options for this call alone.
+
+        Raises:
+            InvalidParamsError: The input breaks the model; nothing was sent.
+            ModelError: The model's container failed before the first part. Reading raises `ModelStreamError` after it.
+            ServiceError: Any other error of the service.
+            TransportError: The exchange broke off.
+            TotalTimeoutError: ``Timeout.total`` is over.
+            SageMakerRuntimeError: The base of these and of all others.
+        """
+        return await self._call(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, params, opt_fns)
 
     def stack(self, operation: str) -> Stack:
         """
@@ -204,6 +276,23 @@ class Client:
             return evolve(result, result_metadata=output.metadata)
         return result
 
+    def _s3_reader(self) -> S3ObjectReader:
+        """The one reader of the client, which remembers in which regions buckets are."""
+        if self._s3 is None:
+            from sagemaker_runtime.s3 import S3Reader  # noqa: PLC0415
+
+            options = self._options
+            if options.region is None:
+                raise ConfigError("no region to look for the result in: set Options.region")
+            self._s3 = S3Reader(
+                http_client=self._http_client,
+                credentials=options.credentials,
+                region=options.region,
+                endpoint_options=options.endpoint_options,
+                clock=options.clock,
+            )
+        return self._s3
+
     @staticmethod
     async def _within(total: float, plan: _Plan, ctx: Context, params: OperationInput) -> Output:
         ctx[DEADLINE] = plan.options.clock.monotonic() + total
@@ -221,15 +310,15 @@ class Client:
     def _plan_for(self, operation: str, opt_fns: tuple[OptFn, ...]) -> _Plan:
         """The plan for a call with options of its own: compiled now, or kept from an equal call before."""
         if not all(type(opt_fn) is Override for opt_fn in opt_fns):
-            return self._compile(operation, _apply(opt_fns, self._options))
+            return self._compile(operation, changed_by(opt_fns, self._options))
         key = (operation, opt_fns)
         try:
             hash(key)  # asked by itself, because an empty dict's pop does not ask
             plan = self._override_plans.pop(key, None)
         except TypeError:  # a value that cannot be hashed, such as a list
-            return self._compile(operation, _apply(opt_fns, self._options))
+            return self._compile(operation, changed_by(opt_fns, self._options))
         if plan is None:
-            plan = self._compile(operation, _apply(opt_fns, self._options))
+            plan = self._compile(operation, changed_by(opt_fns, self._options))
             if len(self._override_plans) >= PLANS_KEPT:
                 del self._override_plans[next(iter(self._override_plans))]
         self._override_plans[key] = plan  # at the end: the first is the one longest unused
@@ -252,53 +341,6 @@ class Client:
         if options.region is not None:
             context[REGION] = options.region
         return _Plan(stack, stack.compile(transport_handler(http_client, options.timeout)), context, options)
-
-
-def _apply(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
-    """A checked copy of *options*, changed by *opt_fns*."""
-    options = options.copy()
-    for number, opt_fn in enumerate(opt_fns, start=1):
-        if not callable(opt_fn):
-            raise ConfigError(
-                f"option function {number} is of type {type(opt_fn).__name__} and cannot be called; pass override(...), "
-                "with_api_options(...) or a function that takes Options"
-            )
-        returned: object = cast("Callable[[Options], object]", opt_fn)(options)
-        if asyncio.iscoroutine(returned):
-            returned.close()
-            raise ConfigError(f"option function {number} is async, and would never run; make it a plain function")
-    _check(options)
-    if options.region is not None:
-        options.region = str.__str__(options.region)  # of an enum's member, the value
-    if options.retry_max_attempts is not None:
-        if not isinstance(options.retryer, StandardRetryer):
-            raise ConfigError(
-                f"retry_max_attempts is for the standard retryer; give {options.retryer!r} its own number"
-            )
-        options.retryer = options.retryer.with_max_attempts(options.retry_max_attempts)
-        options.retry_max_attempts = None  # done, and a later override(retryer=...) is not to meet it again
-    return options
-
-
-def _check(options: Options) -> None:
-    # Types, not values: what was mistaken for credentials may hold a secret.
-    for name, (kind, advice) in _TYPES.items():
-        value: object = getattr(options, name)
-        if not isinstance(value, kind):
-            raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes {advice}")
-    for name, method in _METHODS.items():
-        value = getattr(options, name)
-        if isinstance(value, type):
-            raise ConfigError(f"Options.{name} is the class {value.__name__}; pass an object: {value.__name__}(...)")
-        if not callable(getattr(value, method, None)) and not (name == "http_client" and value is None):
-            raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes an object with {method}()")
-    if not hasattr(options.retryer, "max_attempts"):
-        raise ConfigError(f"Options.retryer is of type {type(options.retryer).__name__}, and has no max_attempts")
-    for index, api_option in enumerate(options.api_options):
-        if not callable(api_option):
-            raise ConfigError(f"Options.api_options[{index}] is {api_option!r}; it takes functions of a Stack")
-    if options.base_endpoint is not None:
-        BaseEndpointResolver(options.base_endpoint).resolve_endpoint("", options.endpoint_options)
 
 
 def _default_http_client() -> HTTPClient:

@@ -22,6 +22,7 @@ Every exception this package raises, in one tree.
     │   └── InvalidResponseError         the answer is not HTTP
     │       ├── TruncatedResponseError   the answer stopped before its end
     │       └── EventStreamError         the answer's event stream is broken, or stopped inside a frame
+    ├── StreamContentError               what came in a stream is not the text or JSON it was read as
     ├── TotalTimeoutError                ``Timeout.total`` is over
     ├── AsyncInferenceError              an asynchronous inference failed; the failure object's text
     ├── WaitTimeoutError                 an asynchronous inference gave no result in the time to wait for it
@@ -196,6 +197,10 @@ class EventStreamError(InvalidResponseError):
 
     def _headline(self) -> str:
         return f"event stream, frame at byte {self.offset}: {self.message}"
+
+
+class StreamContentError(SageMakerRuntimeError):
+    """What came in a stream is not the text or the JSON it was read as. What came before that was given out."""
 
 
 class TotalTimeoutError(SageMakerRuntimeError):

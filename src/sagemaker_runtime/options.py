@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 from collections.abc import Callable
-from typing import ParamSpec, TypeAlias
+from types import UnionType
+from typing import ParamSpec, TypeAlias, cast
 
 import attrs
 from attrs import define, field, frozen
 
 from sagemaker_runtime.clock import Clock, SystemClock
 from sagemaker_runtime.credentials import BotocoreCredentialsProvider, CredentialsProvider
-from sagemaker_runtime.endpoints import DefaultEndpointResolver, EndpointResolver, EndpointResolverOptions
+from sagemaker_runtime.endpoints import (
+    BaseEndpointResolver,
+    DefaultEndpointResolver,
+    EndpointResolver,
+    EndpointResolverOptions,
+)
+from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.stack import Stack
 from sagemaker_runtime.retry import Retryer, StandardRetryer
 from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
 from sagemaker_runtime.transport import HTTPClient
 from sagemaker_runtime.wire import Timeout
+
+# What each of these options must be able to do: asked once, where a mistake is made, and not in the middle of a call.
+_METHODS = {
+    "credentials": "retrieve",
+    "endpoint_resolver": "resolve_endpoint",
+    "http_signer_v4": "sign_http",
+    "retryer": "delay",
+    "http_client": "send",
+    "clock": "monotonic",
+}
+
+_TYPES: dict[str, tuple[type | UnionType, str]] = {
+    "region": (str | None, "a name such as 'eu-west-1', or None"),
+    "base_endpoint": (str | None, "a URL such as 'https://host/path', or None"),
+    "app_id": (str | None, "a name, or None"),
+    "timeout": (Timeout, "a Timeout, such as Timeout(read=5)"),
+    "client_log_mode": (ClientLogMode, "flags such as ClientLogMode.RETRIES | ClientLogMode.REQUEST"),
+    "logger": (logging.Logger, "a logging.Logger"),
+    "endpoint_options": (EndpointResolverOptions, "EndpointResolverOptions"),
+    "api_options": (list, "a list of functions of a Stack"),
+    "retry_max_attempts": (int | None, "a whole number, or None"),
+}
 
 APIOption: TypeAlias = Callable[[Stack], object]
 """Changes a stack, such as ``lambda stack: stack.build.add(tag_tenant)``. What it returns is ignored."""
@@ -151,3 +181,55 @@ class _WithAPIOptions:
 def with_api_options(*functions: APIOption) -> OptFn:
     """Functions that change the stack, appended to those of the client: ``with_api_options(lambda stack: ...)``."""
     return _WithAPIOptions(functions)
+
+
+def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
+    """
+    A checked copy of *options*, changed by *opt_fns* in order.
+
+    Raises:
+        ConfigError: A function cannot be called, or the options make no sense.
+    """
+    options = options.copy()
+    for number, opt_fn in enumerate(opt_fns, start=1):
+        if not callable(opt_fn):
+            raise ConfigError(
+                f"option function {number} is of type {type(opt_fn).__name__} and cannot be called; pass override(...), "
+                "with_api_options(...) or a function that takes Options"
+            )
+        returned: object = cast("Callable[[Options], object]", opt_fn)(options)
+        if asyncio.iscoroutine(returned):
+            returned.close()
+            raise ConfigError(f"option function {number} is async, and would never run; make it a plain function")
+    _check(options)
+    if options.region is not None:
+        options.region = str.__str__(options.region)  # of an enum's member, the value
+    if options.retry_max_attempts is not None:
+        if not isinstance(options.retryer, StandardRetryer):
+            raise ConfigError(
+                f"retry_max_attempts is for the standard retryer; give {options.retryer!r} its own number"
+            )
+        options.retryer = options.retryer.with_max_attempts(options.retry_max_attempts)
+        options.retry_max_attempts = None  # done, and a later override(retryer=...) is not to meet it again
+    return options
+
+
+def _check(options: Options) -> None:
+    # Types, not values: what was mistaken for credentials may hold a secret.
+    for name, (kind, advice) in _TYPES.items():
+        value: object = getattr(options, name)
+        if not isinstance(value, kind):
+            raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes {advice}")
+    for name, method in _METHODS.items():
+        value = getattr(options, name)
+        if isinstance(value, type):
+            raise ConfigError(f"Options.{name} is the class {value.__name__}; pass an object: {value.__name__}(...)")
+        if not callable(getattr(value, method, None)) and not (name == "http_client" and value is None):
+            raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes an object with {method}()")
+    if not hasattr(options.retryer, "max_attempts"):
+        raise ConfigError(f"Options.retryer is of type {type(options.retryer).__name__}, and has no max_attempts")
+    for index, api_option in enumerate(options.api_options):
+        if not callable(api_option):
+            raise ConfigError(f"Options.api_options[{index}] is {api_option!r}; it takes functions of a Stack")
+    if options.base_endpoint is not None:
+        BaseEndpointResolver(options.base_endpoint).resolve_endpoint("", options.endpoint_options)

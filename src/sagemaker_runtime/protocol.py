@@ -14,19 +14,23 @@ from urllib.parse import quote
 
 from attrs import frozen
 
-from sagemaker_runtime.errors import InvalidParamsError, ServiceError
+from sagemaker_runtime.errors import EventStreamError, InvalidParamsError, InvalidResponseError, ServiceError
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.operations.base import bindings
+from sagemaker_runtime.operations.response_stream import PayloadPart, UnknownEvent
 from sagemaker_runtime.validation import INPUTS_KNOWN, Validator, repeated_members, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagemaker_runtime.context import Metadata
+    from sagemaker_runtime.eventstream import Message
     from sagemaker_runtime.operations.base import Binding, Location, Operation, OperationInput, OperationOutput
+    from sagemaker_runtime.operations.response_stream import ResponseStream, ResponseStreamEvent
     from sagemaker_runtime.wire import Request
 
 ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
+_BODY_SHOWN = 100  # bytes of a body that should be JSON
 _MESSAGE_SHOWN = 1024  # characters of a body that is not JSON and serves as the message
 
 _DEFAULT_HEADERS = {
@@ -61,7 +65,12 @@ class Codec:
 
         output = bindings(operation.output_type)
         self._headers_out = _bound(output, "header")
-        self._payload_out = next((name for name, _ in _bound(output, "payload")), None)
+        self._documents_out = [
+            (name, binding.name) for name, binding in output.items() if binding.location == "document"
+        ]
+        self.streams = bool(_bound(output, "stream"))
+        """Whether the answer's body is a stream of events."""
+        self._body_out = next((name for name, _ in _bound(output, "stream") or _bound(output, "payload")), None)
         self._new_output: Callable[..., OperationOutput] = operation.output_type
         self._errors = {error.code.lower(): error for error in operation.errors}
 
@@ -108,12 +117,31 @@ class Codec:
                 headers[header] = cast("str", value)  # which looks whether it is one
         return _Head(self._path_before + quote(label, safe="") + self._path_after, headers.raw)
 
-    def deserialize(self, headers: Headers, body: bytes, metadata: Metadata) -> OperationOutput:
-        """The output in a successful answer."""
+    def deserialize(self, headers: Headers, body: bytes | ResponseStream, metadata: Metadata) -> OperationOutput:
+        """
+        The output in a successful answer.
+
+        Args:
+            headers: All of the answer's.
+
+            body: The whole of it; a stream where `streams` says so.
+
+            metadata: What becomes ``result_metadata``.
+
+        Raises:
+            InvalidResponseError: A member is in a JSON document, and the body is none.
+        """
         value_of = headers.raw.get
         members: dict[str, object] = {name: value_of(header) for name, header in self._headers_out}
-        if self._payload_out is not None:
-            members[self._payload_out] = body
+        if self._body_out is not None:
+            members[self._body_out] = body
+        elif isinstance(body, bytes) and body:
+            document = _json_object(body)
+            if document is None:
+                raise InvalidResponseError(f"the answer's body is no JSON object; it starts {body[:_BODY_SHOWN]!r}")
+            for name, key in self._documents_out:
+                value = document.get(key)
+                members[name] = value if isinstance(value, str) else None
         return self._new_output(result_metadata=metadata, **members)
 
     def error(self, status: int, headers: Headers, body: bytes) -> ServiceError:
@@ -123,24 +151,54 @@ class Codec:
         The name stands in ``X-Amzn-ErrorType``, else in the body's ``code`` or ``__type``; the message in the body's
         ``message``. A name that the model lists for the operation selects the class.
         """
-        found = _json_object(body)
-        document = found or {}
-        code = _error_code(headers.get("x-amzn-errortype")) or next(
+        document = _json_object(body)
+        name = _error_code(headers.get("x-amzn-errortype"))
+        error = self._new_error(name, document, _text_message(status, body) if document is None else "")
+        if type(error) is ServiceError and error.code == ServiceError.code:
+            error.code = str(status)
+        error.status = status
+        error.body = body[:ERROR_BODY_KEPT]
+        error.retry_after = _retry_after(headers.get("x-amz-retry-after"))
+        return error
+
+    def event(self, message: Message) -> ResponseStreamEvent | None:
+        """
+        The event in a message of the stream; None for the head that some servers send as an event, of which the
+        HTTP headers have told.
+
+        Raises:
+            ServiceError: The message is an error. A name that the model lists for the operation selects the class.
+            EventStreamError: It is neither event nor error.
+        """
+        headers, payload = message.headers, message.payload
+        kind = headers.get(":message-type")
+        if kind == "event":
+            tag = str(headers.get(":event-type", ""))
+            if tag == "PayloadPart":
+                return PayloadPart(payload)
+            return None if tag == "initial-response" else UnknownEvent(tag, payload)
+        if kind == "exception":
+            error = self._new_error(str(headers.get(":exception-type", "")), _json_object(payload), "")
+            error.body = payload[:ERROR_BODY_KEPT]
+            raise error
+        if kind == "error":
+            raise self._new_error(str(headers.get(":error-code", "")), None, str(headers.get(":error-message", "")))
+        raise EventStreamError(f"a message is of type {kind!r}; there are event, exception and error")
+
+    def _new_error(self, name: str | None, document: dict[str, object] | None, message: str) -> ServiceError:
+        """The error that goes by *name*, or by what the document says; *message* where the document has none."""
+        document = document or {}
+        code = name or next(
             (code for key in ("code", "Code", "__type") if (code := _error_code(document.get(key)))), None
         )
-        message = next((value for key, value in document.items() if key.lower() == "message"), None)
-        if not isinstance(message, str):
-            message = "" if found is not None else _text_message(status, body)
-        error = self._errors.get((code or "").lower(), ServiceError)(message)
-        if type(error) is ServiceError:
-            error.code = code or str(status)
+        told = next((value for key, value in document.items() if key.lower() == "message"), None)
+        error = self._errors.get((code or "").lower(), ServiceError)(told if isinstance(told, str) else message)
+        if type(error) is ServiceError and code:
+            error.code = code
         for key, (attribute, kind) in error.members.items():
             value = document.get(key)
             if isinstance(value, kind) and not isinstance(value, bool):
                 setattr(error, attribute, value)
-        error.status = status
-        error.body = body[:ERROR_BODY_KEPT]
-        error.retry_after = _retry_after(headers.get("x-amz-retry-after"))
         return error
 
 

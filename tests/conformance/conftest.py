@@ -59,4 +59,4 @@ def tally(*sets: Sequence[Any]) -> dict[str, int]:
 
 def snake_case(name: str) -> str:
     """The attribute of a member of the service model: ``InferenceId`` is ``inference_id``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -16,11 +16,17 @@ from sagemaker_runtime.middleware.serialize import DEFAULT_SIGNING_NAME
 from sagemaker_runtime.operations.base import Operation, bindings, required
 from sagemaker_runtime.protocol import Codec
 
-LOCATIONS = {"uri": "label", "header": "header", None: "payload"}
+LOCATIONS = {"uri": "label", "header": "header"}
 TYPES = {"string": str, "integer": int}
 CONSTRAINTS = ("type", "min", "max", "pattern", "sensitive")
 
-ADDED = {("InvokeEndpoint", "input", "PrefixAwareId"): (1, 43, 68)}
+ADDED = {
+    ("InvokeEndpoint", "input", "PrefixAwareId"): (1, 43, 68),
+    ("InvokeEndpointAsync", "input", "S3OutputPathExtension"): (1, 42, 54),
+    ("InvokeEndpointAsync", "input", "Filename"): (1, 42, 54),
+    ("InvokeEndpointAsync", "input", "Body"): (1, 43, 29),
+    ("InvokeEndpointWithResponseStream", "input", "PrefixAwareId"): (1, 43, 68),
+}
 """Members that botocore has only from this version on, of those added since the oldest botocore we take."""
 
 
@@ -29,13 +35,16 @@ def modelled(model: dict[str, Any], structure: str) -> dict[str, tuple[Any, ...]
     shape = model["shapes"][structure]
     members = {}
     for name, member in shape["members"].items():
-        location = member.get("location")
-        assert location is not None or shape["payload"] == name
+        location, wire_name = LOCATIONS.get(member.get("location")), member.get("locationName", "")
+        if location is None and shape.get("payload") == name:
+            location = "stream" if model["shapes"][member["shape"]].get("eventstream") else "payload"
+        elif location is None:
+            location, wire_name = "document", member.get("locationName", name)
         constraints = {key: model["shapes"][member["shape"]].get(key) for key in CONSTRAINTS}
         members[name] = (
             snake_case(name),
-            LOCATIONS[location],
-            member.get("locationName", ""),
+            location,
+            wire_name,
             name in shape.get("required", []),
             member["shape"],
             constraints | {"sensitive": bool(constraints["sensitive"])},
@@ -58,14 +67,19 @@ def ours(members: type) -> dict[str, tuple[Any, ...]]:
     }
 
 
+def address(operation: dict[str, Any]) -> tuple[str, str]:
+    """What ``http`` tells beside the status, of which any from 200 to 299 is taken."""
+    return operation["http"]["method"], operation["http"]["requestUri"]
+
+
 def errors_of(model: dict[str, Any], operation: str) -> dict[str, dict[str, Any]]:
     return {error["shape"]: model["shapes"][error["shape"]] for error in model["operations"][operation]["errors"]}
 
 
 def check_error(operation: Operation, name: str, shape: dict[str, Any], model: dict[str, Any]) -> None:
-    status = shape["error"]["httpStatusCode"]
+    status = shape.get("error", {}).get("httpStatusCode")
 
-    error = Codec(operation).error(status, Headers({"X-Amzn-ErrorType": name}), b'{"Message": "refused"}')
+    error = Codec(operation).error(status or 500, Headers({"X-Amzn-ErrorType": name}), b'{"Message": "refused"}')
 
     expected = {
         member: (snake_case(member), TYPES[model["shapes"][reference["shape"]]["type"]])
@@ -73,8 +87,9 @@ def check_error(operation: Operation, name: str, shape: dict[str, Any], model: d
         if member != "Message"
     }
     assert (name, name) == (type(error).__name__, type(error).code)
-    assert (status, "refused") == (error.status, error.message)
-    assert f"({status})" in type(error).__doc__, "the status is told to who reads of the class"
+    assert (status or 500, "refused") == (error.status, error.message)
+    told = "after the stream had begun" if status is None else f"({status})"
+    assert told in type(error).__doc__, "what it answers with is told to who reads of the class"
     assert ("server" if shape.get("fault") else "client") == error.fault
     assert expected == dict(error.members)
 
@@ -93,7 +108,7 @@ def test_every_member_of_an_operation_is_the_model_s_and_the_other_way_round(ope
         expected = modelled(model, modelled_operation[role]["shape"])
         assert {description[0]: description for description in expected.values()} == ours(members)
         assert modelled_operation[role]["shape"] == members.__name__
-    assert modelled_operation["http"] == {"method": operation.method, "requestUri": operation.path}
+    assert address(modelled_operation) == (operation.method, operation.path)
 
 
 def test_every_error_of_an_operation_is_the_model_s_and_the_other_way_round(operation):
@@ -108,11 +123,26 @@ def test_every_error_of_an_operation_is_the_model_s_and_the_other_way_round(oper
 
 def test_the_members_of_an_operation_are_counted():
     """The model's own counts, so that an empty comparison cannot pass for a complete one."""
-    (invoke_endpoint,) = OPERATIONS
+    counts = {
+        operation.name: (len(ours(operation.input_type)), len(ours(operation.output_type)), len(operation.errors))
+        for operation in OPERATIONS
+    }
 
-    assert len(ours(invoke_endpoint.input_type)) == 13
-    assert len(ours(invoke_endpoint.output_type)) == 6
-    assert len(invoke_endpoint.errors) == 6
+    assert counts == {
+        "InvokeEndpoint": (13, 6, 6),
+        "InvokeEndpointAsync": (11, 3, 3),
+        "InvokeEndpointWithResponseStream": (11, 4, 6),
+    }
+
+
+def test_the_events_of_the_stream_are_the_model_s():
+    """An event the model adds would come out as an UnknownEvent, which is right until somebody looks here."""
+    shapes = load("protocol/sagemaker-runtime-service-2.json")["shapes"]
+    events = shapes["ResponseStream"]["members"]
+
+    assert set(events) == {"PayloadPart", "ModelStreamError", "InternalStreamFailure"}
+    assert list(shapes["PayloadPart"]["members"]) == ["Bytes"]
+    assert shapes["PayloadPart"]["members"]["Bytes"]["eventpayload"]
 
 
 def test_the_service_goes_by_the_model_s_names():
@@ -139,7 +169,7 @@ def test_nothing_in_the_model_of_the_installed_botocore_is_missing(operation):
         lacking = set(here) - {description[0] for description in expected.values()}
         later = {key[2] for key, version in ADDED.items() if key[:2] == (operation.name, role) and version > INSTALLED}
         assert lacking == {snake_case(name) for name in later}
-    assert installed["http"] == {"method": operation.method, "requestUri": operation.path}
+    assert address(installed) == (operation.method, operation.path)
     for name, shape in errors_of(INSTALLED_MODEL, operation.name).items():
         check_error(operation, name, shape, INSTALLED_MODEL)
 

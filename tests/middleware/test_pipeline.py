@@ -9,7 +9,7 @@ from support import ScriptedHTTPClient, answer, options
 from sagemaker_runtime import Client, ClientLogMode, InvokeEndpointInput, NopRetryer, Output, Stack, Timeout
 
 OUTLINE = """\
-InvokeEndpoint
+{operation}
     Initialize
         OperationInputValidation
     Serialize
@@ -35,6 +35,7 @@ InvokeEndpoint
 
 PLACES = [line.strip() for line in OUTLINE.splitlines() if line.startswith("        ")]
 STEPS = ("initialize", "serialize", "build", "finalize", "deserialize")
+OPERATIONS = ("InvokeEndpoint", "InvokeEndpointAsync", "InvokeEndpointWithResponseStream")
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
 
 
@@ -76,16 +77,17 @@ def instrument(stack: Stack, passed: list[str]) -> None:
         {"client_log_mode": ~ClientLogMode(0), "base_endpoint": "http://localhost:1"},
     ],
 )
-def test_the_default_stack_has_every_place_whatever_the_options(changes: dict[str, object]) -> None:
-    """Each id is a place that others anchor on, so none may come and go with an option."""
-    assert str(Client(options(**changes)).stack("InvokeEndpoint")) == OUTLINE
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_default_stack_has_every_place_whatever_the_options(operation: str, changes: dict[str, object]) -> None:
+    """Each id is a place that others anchor on, so none may come and go with an option, or from one operation to another."""
+    assert str(Client(options(**changes)).stack(operation)) == OUTLINE.format(operation=operation)
 
 
 def test_inside_lambda_the_stack_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """An anchor that works on a laptop must work there."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
 
-    assert str(Client(options()).stack("InvokeEndpoint")) == OUTLINE
+    assert str(Client(options()).stack("InvokeEndpoint")) == OUTLINE.format(operation="InvokeEndpoint")
 
 
 async def test_a_call_passes_every_place_once_in_the_printed_order() -> None:

@@ -11,6 +11,7 @@ from sagemaker_runtime.errors import SageMakerRuntimeError, TransportError, Trun
 from sagemaker_runtime.headers import http_date
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
+from sagemaker_runtime.operations.response_stream import ResponseStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -26,6 +27,7 @@ RECEIVED = Key[Output]("received")
 """What the transport brought, for those who must clean up after a failure: an exception carries no Output."""
 
 REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-requestid")
+EVENT_STREAM = "application/vnd.amazon.eventstream"
 SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header says nothing of the skew
 
 
@@ -49,6 +51,7 @@ def transport_handler(http_client: HTTPClient, timeout: Timeout) -> DeserializeH
 class CloseResponseBody:
     """Let go of the connection, whoever fails and however; of a stream that succeeds, the stream's owner does."""
 
+    streams: bool = False
     id: str = "CloseResponseBody"
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
@@ -56,15 +59,20 @@ class CloseResponseBody:
             output = await next(ctx, step)
         except BaseException:
             received = ctx.get(RECEIVED)
-            if received is not None and received.raw_response is not None:
-                received.raw_response.close()
+            if received is not None:
+                _close(received)
             raise
-        if output.raw_response is not None:
+        if output.raw_response is not None and not self.streams:
             output.raw_response.close()
         received = ctx.get(RECEIVED)
-        if received is not None and received is not output and received.raw_response is not None:
-            received.raw_response.close()  # a middleware has answered in the service's stead
+        if received is not None and received is not output and received.raw_response is not output.raw_response:
+            _close(received)  # a middleware has answered in the service's stead
         return output
+
+
+def _close(output: Output) -> None:
+    if output.raw_response is not None:
+        output.raw_response.close()
 
 
 @frozen
@@ -107,16 +115,24 @@ class OperationDeserializer:
         try:
             if not 200 <= response.status < 300:  # noqa: PLR2004 - the model's status is one of the successful ones
                 raise self.codec.error(response.status, response.headers, await _error_body(response))
-            body = await response.body.read()
-            if not response.body.delimited:
-                raise TruncatedResponseError(
-                    "the answer has neither a Content-Length nor chunked coding, so a cut could not be told from its end"
-                )
+            body = self._stream(response, output.metadata) if self.codec.streams else await _whole_body(response)
             output.result = self.codec.deserialize(response.headers, body, output.metadata)
         except BaseException:
             response.close()
             raise
         return output
+
+    def _stream(self, response: Response, metadata: Metadata) -> ResponseStream:
+        return ResponseStream(response.body, self.codec.event, metadata, self.codec.operation.name)
+
+
+async def _whole_body(response: Response) -> bytes:
+    body = await response.body.read()
+    if not response.body.delimited:
+        raise TruncatedResponseError(
+            "the answer has neither a Content-Length nor chunked coding, so a cut could not be told from its end"
+        )
+    return body
 
 
 async def _error_body(response: Response) -> bytes:
@@ -192,11 +208,16 @@ class RequestResponseLogger:
             logger.debug("%s request: %r", operation, step.request)
         output = await next(ctx, step)
         response = output.raw_response
-        if response is not None and ClientLogMode.RESPONSE_WITH_BODY in mode:
+        if response is not None and ClientLogMode.RESPONSE_WITH_BODY in mode and not _is_event_stream(response):
             try:
                 logger.debug("%s response: %r, body %r", operation, response, await response.body.read())
             except TransportError as error:  # which OperationDeserializer's own read meets again
                 logger.debug("%s response: %r, and its body broke off: %s", operation, response, error)
-        elif response is not None and ClientLogMode.RESPONSE in mode:
+        elif response is not None and mode & (ClientLogMode.RESPONSE | ClientLogMode.RESPONSE_WITH_BODY):
             logger.debug("%s response: %r", operation, response)
         return output
+
+
+def _is_event_stream(response: Response) -> bool:
+    """Whether the body is for its reader alone: to log it whole would be to wait for its end."""
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower() == EVENT_STREAM

@@ -65,7 +65,7 @@ def default_stack(codec: Codec, options: Options, skew: ClockSkew) -> Stack:
     stack.finalize.add(RetryMetricsHeader(retryer.max_attempts, options.timeout.read, clock, skew))
     stack.finalize.add(Signing(options.http_signer_v4, options.credentials, clock, mode))
 
-    stack.deserialize.add(CloseResponseBody())
+    stack.deserialize.add(CloseResponseBody(codec.streams))
     stack.deserialize.add(ResponseErrorWrapper())
     stack.deserialize.add(OperationDeserializer(codec))
     stack.deserialize.add(RequestIDRetriever())

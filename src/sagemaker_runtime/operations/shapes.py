@@ -8,17 +8,26 @@ _NAME = "^[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 _PRINT = r"\A\S[\p{Print}]*\z"
 _EXPIRES = r";\sExpires=[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 
+ASYNC_BODY_BLOB = Shape("AsyncBodyBlob", "blob", max=128_000, sensitive=True)
 BODY_BLOB = Shape("BodyBlob", "blob", max=6_291_456, sensitive=True)
 CUSTOM_ATTRIBUTES_HEADER = Shape("CustomAttributesHeader", max=1024, pattern=r"\p{ASCII}*", sensitive=True)
 ENABLE_EXPLANATIONS_HEADER = Shape("EnableExplanationsHeader", min=1, max=64, pattern=".*")
 ENDPOINT_NAME = Shape("EndpointName", max=63, pattern=_NAME)
+FILENAME_HEADER = Shape("FilenameHeader", min=1, max=32, pattern=r"^(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*$")
 HEADER = Shape("Header", max=1024, pattern=r"\p{ASCII}*")
 INFERENCE_COMPONENT_HEADER = Shape(
     "InferenceComponentHeader", max=63, pattern=r"^[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?$"
 )
 INFERENCE_ID = Shape("InferenceId", min=1, max=64, pattern=_PRINT)
+INPUT_LOCATION_HEADER = Shape("InputLocationHeader", min=1, max=1024, pattern="^(https|s3)://([^/]+)/?(.*)$")
+INVOCATION_TIMEOUT_SECONDS_HEADER = Shape("InvocationTimeoutSecondsHeader", "integer", min=1, max=3600)
 NEW_SESSION_RESPONSE_HEADER = Shape("NewSessionResponseHeader", max=256, pattern=_NAME + _EXPIRES)
 PREFIX_AWARE_ID_HEADER = Shape("PrefixAwareIdHeader", min=1, max=64, pattern=_PRINT)
+REQUEST_TTL_SECONDS_HEADER = Shape("RequestTTLSecondsHeader", "integer", min=60, max=21_600)
+RESPONSE_STREAM = Shape("ResponseStream", "structure")
+S3_OUTPUT_PATH_EXTENSION_HEADER = Shape(
+    "S3OutputPathExtensionHeader", min=1, max=512, pattern="^(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+$"
+)
 SESSION_ID_HEADER = Shape("SessionIdHeader", max=256, pattern=_NAME + "$")
 SESSION_ID_OR_NEW_HEADER = Shape(
     "SessionIdOrNewSessionConstantHeader", max=256, pattern="^(NEW_SESSION)$|" + _NAME + "$"

@@ -1,0 +1,97 @@
+"""InvokeEndpointAsync: queue a body for an endpoint's model; the answer goes to S3. Model: service-2.json, 2017-05-13."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from sagemaker_runtime import errors
+from sagemaker_runtime.operations import shapes
+from sagemaker_runtime.operations.base import (
+    Operation,
+    OperationInput,
+    OperationOutput,
+    document,
+    header,
+    label,
+    payload,
+)
+
+# Aligned and one line a member, so that the page can be laid beside the model's.
+# fmt: off
+
+
+@define(repr=False, kw_only=True)
+class InvokeEndpointAsyncInput(OperationInput):
+    """
+    What to queue for which endpoint: exactly one of ``body`` and ``input_location``. Members that are None are not sent.
+
+    Attributes:
+        endpoint_name: The endpoint, at most 63 letters, digits and hyphens.
+
+        body: What the model's container gets, at most 128,000 bytes.
+
+        input_location: Where in S3 that is instead, at most 1 GB: ``s3://bucket/key`` or an https URL.
+
+        content_type: MIME type of the body, or of the object. It travels as ``X-Amzn-SageMaker-Content-Type``.
+
+        accept: MIME type wanted for the answer. It travels as ``X-Amzn-SageMaker-Accept``.
+
+        custom_attributes: Text for the container, at most 1,024 ASCII characters. Shown in no log.
+
+        inference_id: Your id for this inference, 1 to 64 characters. None lets the service choose one.
+
+        s3_output_path_extension: What the answer's path has behind the endpoint's output path.
+
+        filename: Name of the answer's object, at most 32 characters. None has it named after the inference id.
+
+        request_ttl_seconds: How long it may wait in the queue, 60 to 21,600 seconds. None is 21,600, six hours.
+
+        invocation_timeout_seconds: How long the model may take, 1 to 3,600 seconds. None is 900.
+    """
+
+    endpoint_name: str                           = field(metadata=label("EndpointName", shapes.ENDPOINT_NAME))
+    body: bytes | None                           = field(default=None, metadata=payload(shapes.ASYNC_BODY_BLOB))
+    input_location: str | None                   = field(default=None, metadata=header("X-Amzn-SageMaker-InputLocation", shapes.INPUT_LOCATION_HEADER))
+    content_type: str | None                     = field(default=None, metadata=header("X-Amzn-SageMaker-Content-Type", shapes.HEADER))
+    accept: str | None                           = field(default=None, metadata=header("X-Amzn-SageMaker-Accept", shapes.HEADER))
+    custom_attributes: str | None                = field(default=None, metadata=header("X-Amzn-SageMaker-Custom-Attributes", shapes.CUSTOM_ATTRIBUTES_HEADER))
+    inference_id: str | None                     = field(default=None, metadata=header("X-Amzn-SageMaker-Inference-Id", shapes.INFERENCE_ID))
+    s3_output_path_extension: str | None         = field(default=None, metadata=header("X-Amzn-SageMaker-S3OutputPathExtension", shapes.S3_OUTPUT_PATH_EXTENSION_HEADER))
+    filename: str | None                         = field(default=None, metadata=header("X-Amzn-SageMaker-Filename", shapes.FILENAME_HEADER))
+    request_ttl_seconds: int | None              = field(default=None, metadata=header("X-Amzn-SageMaker-RequestTTLSeconds", shapes.REQUEST_TTL_SECONDS_HEADER))
+    invocation_timeout_seconds: int | None       = field(default=None, metadata=header("X-Amzn-SageMaker-InvocationTimeoutSeconds", shapes.INVOCATION_TIMEOUT_SECONDS_HEADER))
+
+
+@define(repr=False, kw_only=True)
+class InvokeEndpointAsyncOutput(OperationOutput):
+    """
+    Where the answer will be; ``await client.wait_for_output(output)`` fetches it. Members that are None were not told.
+
+    Attributes:
+        inference_id: The id of this inference.
+
+        output_location: S3 URI of the answer, once there is one.
+
+        failure_location: S3 URI of what went wrong, if something does.
+
+        result_metadata: The facts of the call, by key.
+    """
+
+    inference_id: str | None                     = field(default=None, metadata=document("InferenceId", shapes.HEADER))
+    output_location: str | None                  = field(default=None, metadata=header("X-Amzn-SageMaker-OutputLocation", shapes.HEADER))
+    failure_location: str | None                 = field(default=None, metadata=header("X-Amzn-SageMaker-FailureLocation", shapes.HEADER))
+
+
+INVOKE_ENDPOINT_ASYNC = Operation(
+    name="InvokeEndpointAsync",
+    path="/endpoints/{EndpointName}/async-invocations",
+    input_type=InvokeEndpointAsyncInput,
+    output_type=InvokeEndpointAsyncOutput,
+    exactly_one_of=("body", "input_location"),
+    errors=(
+        errors.InternalFailure,
+        errors.ServiceUnavailable,
+        errors.ValidationError,
+    ),
+)
+# fmt: on

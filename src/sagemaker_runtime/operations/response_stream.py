@@ -1,0 +1,246 @@
+"""`ResponseStream`: the events of a streamed answer, as they come, and the parsers that put their bytes together."""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from attrs import define, field
+
+from sagemaker_runtime.context import ATTEMPTS, REQUEST_ID
+from sagemaker_runtime.errors import (
+    EventStreamError,
+    SageMakerRuntimeError,
+    StreamContentError,
+    TruncatedResponseError,
+)
+from sagemaker_runtime.eventstream import Decoder
+from sagemaker_runtime.stream_parsers import JSONLinesParser, LineParser, ServerSentEventParser, TextParser
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from sagemaker_runtime.context import Metadata
+    from sagemaker_runtime.eventstream import HeaderValue, Message
+    from sagemaker_runtime.stream_parsers import ServerSentEvent, StreamParser
+    from sagemaker_runtime.wire import ResponseBody
+
+T = TypeVar("T")
+
+
+def _length(data: bytes) -> str:
+    return f"<{len(data)} bytes>"
+
+
+@define
+class PayloadPart:
+    """
+    A piece of the answer, cut where it suited the container or the service: in the middle of a character too.
+
+    What the pieces make up together is read with ``iter_text``, ``iter_lines`` and the like.
+    """
+
+    bytes: builtins.bytes = field(repr=_length)
+    """Shown in no log."""
+
+
+@define
+class UnknownEvent:
+    """An event that the API model did not list when this was written."""
+
+    tag: str
+    """The event's type."""
+
+    payload: builtins.bytes = field(repr=_length)
+    """Shown in no log."""
+
+
+ResponseStreamEvent: TypeAlias = PayloadPart | UnknownEvent
+
+
+class ResponseStream:
+    """
+    The events of one streamed answer, once, in the order they come.
+
+    It holds a connection until its end, and should be read in an ``async with``, which closes it whatever happens::
+
+        async with output.body as stream:
+            async for event in stream:
+                match event:
+                    case PayloadPart():
+                        sys.stdout.buffer.write(event.bytes)
+
+    A slow reader stops the server: no more than about 128 KiB wait here. Cancelling a reader closes the stream. One that
+    is neither read to its end nor closed is closed when it is collected, with a ResourceWarning.
+
+    Raises:
+        ModelStreamError: The model's container failed in the middle; ``error_code`` says how.
+        InternalStreamFailure: The service failed in the middle.
+        ServiceError: The service told of another error.
+        EventStreamError: The stream is broken, stops inside a frame, or was closed before its end and is read again.
+        TruncatedResponseError: The answer broke off, or has an end that could not be told from a cut.
+        ReadTimeoutError: Nothing came for ``Timeout.read``.
+        TransportError: The connection broke otherwise.
+        StreamContentError: The parts make up no such text or JSON as they were read as.
+
+        Read again after an error, it raises that error again.
+    """
+
+    def __init__(
+        self,
+        body: ResponseBody,
+        read_event: Callable[[Message], ResponseStreamEvent | None],
+        metadata: Metadata,
+        operation: str,
+    ) -> None:
+        self._body = body
+        self._read_event = read_event
+        self._metadata = metadata
+        self._operation = operation
+        self._decoder = Decoder()
+        self._received = 0  # bytes
+        self._part_headers: Mapping[str, HeaderValue] | None = (
+            None  # those of parts: messages with equal ones share them
+        )
+        self._ended = False
+        self._closed = False
+        self._failure: SageMakerRuntimeError | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ResponseStreamEvent:
+        """The next event."""
+        if self._closed:
+            self._refuse()
+        try:
+            while True:
+                message = self._decoder.take()
+                if message is None:
+                    piece = await self._body.chunk()
+                    if not piece:
+                        self._check_end()
+                        break
+                    self._received += len(piece)
+                    self._decoder.feed(piece)
+                elif message.headers is self._part_headers:
+                    return PayloadPart(message.payload)
+                elif (event := self._read_event(message)) is not None:
+                    if type(event) is PayloadPart:
+                        self._part_headers = message.headers
+                    return event
+        except SageMakerRuntimeError as error:
+            self._fail(error)
+            raise
+        except BaseException:  # cancelled
+            self._close()
+            raise
+        self._ended = True
+        self._close()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Let go of the connection: back to the pool at the stream's end, else closed. May be called again."""
+        self._close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            self._close()  # first, because the warning may be raised
+            warnings.warn(
+                f"a {type(self).__name__} of {self._operation} was neither read to its end nor closed; read it in an "
+                "'async with'",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+
+    def __repr__(self) -> str:
+        state = "ended" if self._ended else "closed" if self._closed else "open"
+        return f"<{type(self).__name__}, {state}, {self._received} bytes received>"
+
+    # What the parts make up together. Events of unknown types are passed over. Whoever leaves the loop early has closed
+    # the stream.
+
+    async def iter_bytes(self) -> AsyncGenerator[bytes]:
+        """The bytes of the parts, as they come."""
+        try:
+            async for event in self:
+                if type(event) is PayloadPart:
+                    yield event.bytes
+        finally:
+            self._close()
+
+    def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
+        """The parts as text, in pieces that never cut a character; see `TextParser`."""
+        return self._parse(TextParser(encoding, errors=errors))
+
+    def iter_lines(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
+        """The lines, without their ends, the last one too if nothing ends it; see `LineParser`."""
+        return self._parse(LineParser(encoding, errors=errors))
+
+    def iter_server_sent_events(self) -> AsyncGenerator[ServerSentEvent]:
+        """The events of a ``text/event-stream``, which most models of language give; see `ServerSentEventParser`."""
+        return self._parse(ServerSentEventParser())
+
+    def iter_json_lines(self) -> AsyncGenerator[object]:
+        """The documents of an answer with one JSON document on each line; see `JSONLinesParser`."""
+        return self._parse(JSONLinesParser())
+
+    async def _parse(self, parser: StreamParser[T]) -> AsyncGenerator[T]:
+        try:
+            async for event in self:
+                if type(event) is PayloadPart:
+                    for item in parser.feed(event.bytes):
+                        yield item
+            for item in parser.end():
+                yield item
+        except StreamContentError as error:
+            self._fail(error)
+            raise
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        self._closed = True
+        self._body.close()
+
+    def _check_end(self) -> None:
+        """Raise where nothing more comes, and that is not the end."""
+        if self._closed:  # by another task, which has woken this one
+            self._refuse()
+        self._decoder.end()
+        if not self._body.delimited:
+            raise TruncatedResponseError(
+                "the answer has neither a Content-Length nor chunked coding, so a cut could not be told from its end"
+            )
+
+    def _refuse(self) -> None:
+        """Raise what there is to say of a stream that gives no more."""
+        if self._failure is not None:
+            raise self._failure
+        if self._ended:
+            raise StopAsyncIteration
+        raise self._with_facts(EventStreamError("the stream was closed before its end", self._received))
+
+    def _fail(self, error: SageMakerRuntimeError) -> None:
+        self._failure = self._with_facts(error)
+        self._close()
+
+    def _with_facts(self, error: SageMakerRuntimeError) -> SageMakerRuntimeError:
+        error.operation = self._operation
+        error.metadata = self._metadata
+        error.request_id = self._metadata.get(REQUEST_ID)
+        attempts = self._metadata.get(ATTEMPTS)
+        error.attempts = () if attempts is None else tuple(attempts)
+        return error
