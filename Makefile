@@ -3,10 +3,11 @@ PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/nul
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-floor lint types bench docs clean
+.PHONY: help demo test test-floor interop lint types bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
@@ -24,6 +25,9 @@ test: $(VENV)/.test ## Run the tests with their coverage
 test-floor: $(VENV)-floor/.test ## Run the tests on the oldest dependencies that pyproject.toml allows
 	$(VENV)-floor/bin/python -m pytest $(ARGS)
 
+interop: .venv/interop/.server $(VENV)/.test ## Prove the client against LocalStack's request parser and event-stream encoder
+	INTEROP_PYTHON=.venv/interop/bin/python $(BIN)/python -m pytest tests/interop $(ARGS)
+
 lint: $(VENV)/.checks ## Check the style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,8 +36,9 @@ types: $(VENV)/.checks ## Check the types with mypy and pyright, both strict
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(VENV)/.package ## Compare the CPU time of a call with bare aiohttp's
-	@$(BIN)/python benchmarks/call_cost.py
+bench: $(VENV)-bench/.peers ## Compare the CPU time of a call with bare aiohttp's, and that of a stream with aiobotocore's
+	@$(VENV)-bench/bin/python benchmarks/call_cost.py
+	@$(VENV)-bench/bin/python benchmarks/stream_cost.py
 
 docs: ## Build the documentation
 	@echo 'There is no documentation to build yet: read README.md, and the docstrings under src/.'
@@ -61,5 +66,17 @@ $(VENV)/.checks: requirements/checks.txt $(VENV)/.test
 
 $(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)-floor
-	$(VENV)-floor/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/floor.txt --requirement requirements/test.txt --editable .
+	$(VENV)-floor/bin/python $(INSTALL) --constraint requirements/floor.txt --requirement requirements/test.txt --editable .
+	@touch $@
+
+$(VENV)-bench/.peers: requirements/bench.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python $(INSTALL) --requirement requirements/bench.txt --editable .
+	@touch $@
+
+# LocalStack pins an old botocore, so the newest model is put beside it.
+.venv/interop/.server: tests/interop/requirements.txt
+	$(PYTHON) -m venv .venv/interop
+	.venv/interop/bin/python $(INSTALL) --requirement tests/interop/requirements.txt
+	.venv/interop/bin/python $(INSTALL) --upgrade --no-deps --target .venv/interop/model botocore
 	@touch $@
