@@ -8,41 +8,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import statistics
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
+from serving import serving
 from yarl import URL
 
 from sagemaker_runtime import Client, InvokeEndpointInput, Options, StaticCredentialsProvider, deserialize_middleware
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from sagemaker_runtime import Context, DeserializeHandler, DeserializeInput, Output
 
     Call = Callable[[], Awaitable[object]]
 
 BODY = b'{"instances": [' + b"0.5, " * 200 + b"0.5]}"  # 1 KB
-
-
-@contextlib.contextmanager
-def canned_server() -> Iterator[str]:
-    """The URL of a canned server in a process of its own."""
-    script = Path(__file__).with_name("canned_server.py")
-    with subprocess.Popen(
-        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        finally:
-            process.communicate()
 
 
 async def signed_headers(client: Client, params: InvokeEndpointInput) -> dict[str, str]:
@@ -124,7 +107,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"CPU per call, body of {len(BODY)} bytes, median of {arguments.pairs} pairs of {arguments.calls} calls")
     print(f"{'in flight':>10} {'bare aiohttp':>14} {'ours':>10} {'ratio':>7}")
-    with canned_server() as url:
+    with serving("canned_server.py") as url:
         for in_flight in arguments.in_flight:
             bare, ours, ratio = asyncio.run(
                 compare(url, in_flight=in_flight, calls=arguments.calls, pairs=arguments.pairs)
