@@ -7,7 +7,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-floor interop lint types bench docs clean
+.PHONY: help demo stream-demo test test-floor interop lint types bench docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
@@ -15,6 +15,9 @@ help: ## Show this list
 
 demo: $(VENV)/.package ## Serve a real classifier on this machine and send it 150 calls through the whole stack
 	@$(BIN)/python examples/iris_demo.py
+
+stream-demo: $(VENV)/.package ## Stream a story from a small model of language on this machine, as it is told
+	@$(BIN)/python examples/stream_demo.py
 
 test: $(VENV)/.test ## Run the tests with their coverage
 	$(BIN)/coverage erase

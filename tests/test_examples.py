@@ -28,6 +28,18 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("iris_demo")
 
 
+@pytest.fixture
+def story(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module("story_model")
+
+
+@pytest.fixture
+def stream_demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module("stream_demo")
+
+
 async def test_the_demo_gets_150_answers_with_one_call_retried(
     demo: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -51,12 +63,61 @@ async def test_the_demo_gets_150_answers_with_one_call_retried(
     assert "retried    attempt 2: success" in printed
 
 
-async def test_the_demo_runs_with_the_interpreter_alone(tmp_path: Path) -> None:
-    """As `make demo` does, from any directory, with no AWS configuration and nothing on the standard error."""
+async def test_the_stream_demo_puts_a_story_together_from_parts_that_align_with_nothing(
+    story: ModuleType, stream_demo: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is printed is what the model said: a demo whose parts happened to be whole would show nothing."""
+    words = story.StoryModel(story.load()).continuation("Alice was", seed=1)
+
+    report = await stream_demo.main(pause=0.0)
+    stream_demo.show(report)
+
+    assert " ".join(["Alice was", *words]) == report.text
+    assert "Alice was beginning to get very tired of being all alone here!\u2019 As she said" in report.text
+    assert 61 == len(report.events)
+    parts = [part.data for part in report.parts]
+    assert "[DONE]" == report.events[-1].data
+    assert {story.PART} == {len(part) for part in parts[:-1]}
+    assert any("\ufffd" in part.decode(errors="replace") for part in parts), "a character was cut"
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{report.text}\n\n")
+    assert f"parts        {len(parts)}," in printed
+    assert "events       61:" in printed
+    assert f"request id   {report.request_id}\n" in printed
+
+
+def test_the_story_model_goes_on_as_its_text_does(story: ModuleType) -> None:
+    """Of two words that occur once together only one can follow; a seed gives the same story, another one another."""
+    model = story.StoryModel(story.load())
+
+    def told(prompt: str, **arguments: int) -> str:
+        return " ".join(model.continuation(prompt, **arguments))
+
+    assert "with pink eyes ran close by her." == told("suddenly a White Rabbit", words=7, seed=3)
+    assert told("The Rabbit") == told("The Rabbit")
+    assert told("The Rabbit", seed=1) != told("The Rabbit", seed=2)
+    assert 60 == len(told("").split()), "whatever it is asked"
+    assert set(told("No such words").split()) <= set(story.load())
+
+
+def test_the_text_is_carrolls(story: ModuleType) -> None:
+    """Its opening and its end, and none of the lines about its source."""
+    words = story.load()
+
+    assert "CHAPTER I Down the Rabbit-Hole Alice was beginning to get very tired" == " ".join(words[:12])
+    assert "and the whole party swam to the shore." == " ".join(words[-8:])
+    assert 4_200 < len(words) < 4_300
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("iris_demo.py", (b"TagTenant", b"p99")), ("stream_demo.py", (b"Alice was", b"request id"))]
+)
+async def test_a_demo_runs_with_the_interpreter_alone(name: str, words: tuple[bytes, ...], tmp_path: Path) -> None:
+    """As make does, from any directory, with no AWS configuration and nothing on the standard error."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", EXAMPLES / "iris_demo.py"),
+        *(sys.executable, "-W", "error", EXAMPLES / name),
         cwd=tmp_path,
         env={**environment, "HOME": str(tmp_path)},
         stdout=asyncio.subprocess.PIPE,
@@ -65,10 +126,8 @@ async def test_the_demo_runs_with_the_interpreter_alone(tmp_path: Path) -> None:
     printed, complaints = await process.communicate()
 
     assert (0, b"") == (process.returncode, complaints)
-    assert b"TagTenant" in printed
-    assert b"p99" in printed
-    for secret in (b"AKIA", b"AWS4-HMAC", b"Credentials("):
-        assert secret not in printed
+    assert [] == [word for word in words if word not in printed]
+    assert [] == [secret for secret in (b"AKIA", b"AWS4-HMAC", b"Credentials(") if secret in printed]
 
 
 def test_the_classifier_is_right_about_flowers_it_has_not_seen(classifier: ModuleType) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import collections
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EventStreamError
 from botocore.session import Session
 
 from sagemaker_runtime import Credentials
@@ -125,6 +126,30 @@ async def test_botocore_reads_a_model_error() -> None:
     assert "ModelError" == response["Error"]["Code"]
     assert (500, "no such flower") == (response["OriginalStatusCode"], response["OriginalMessage"])
     assert response["LogStreamArn"].startswith("arn:aws:logs:us-east-1:")
+
+
+async def test_botocore_reads_a_stream_and_how_it_broke() -> None:
+    """Its decoder is not ours, and knows the members of the error by the API model."""
+
+    def model(invocation: Invocation) -> Iterator[bytes]:
+        yield invocation.body
+        yield b"\xe2\x82"
+        raise ValueError("out of words")
+
+    def read_stream(client: Any) -> tuple[dict[str, Any], list[Any], ClientError]:
+        response = client.invoke_endpoint_with_response_stream(EndpointName="it", Body=b"1", Accept="text/plain")
+        events: list[Any] = []
+        with pytest.raises(EventStreamError) as raised:
+            collections.deque(map(events.append, response["Body"]), maxlen=0)
+        return response, events, raised.value
+
+    async with LocalEndpoint({"it": model}) as local:
+        response, events, error = await in_thread(local, read_stream)
+
+    assert [{"PayloadPart": {"Bytes": b"1"}}, {"PayloadPart": {"Bytes": b"\xe2\x82"}}] == events
+    assert ("ModelStreamError", "out of words") == (error.response["Error"]["Code"], error.response["Error"]["Message"])
+    assert ("application/octet-stream", "AllTraffic") == (response["ContentType"], response["InvokedProductionVariant"])
+    assert response["ResponseMetadata"]["RequestId"]
 
 
 async def test_botocore_is_refused_with_a_wrong_secret(local: LocalEndpoint) -> None:

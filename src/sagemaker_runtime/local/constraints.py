@@ -54,11 +54,12 @@ class Constraint:
 _ASCII = r"[\x00-\x7f]*"
 _PRINT = r"\S[\x20-\x7e]*"
 _NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"
+_SESSION_ID = "x-amzn-sagemaker-session-id"
 
 ENDPOINT_NAME = Constraint("endpointName", "", _NAME, 63)
 
-# By the name of the member's attribute in `Invocation`.
-HEADERS = {
+# For each operation, by the name of the member's attribute in `Invocation`.
+INVOKE_ENDPOINT = {
     "content_type": Constraint("contentType", "content-type", _ASCII, 1024),
     "accept": Constraint("accept", "accept", _ASCII, 1024),
     "custom_attributes": Constraint(
@@ -74,9 +75,15 @@ HEADERS = {
     "inference_component_name": Constraint(
         "inferenceComponentName", "x-amzn-sagemaker-inference-component", "[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", 63
     ),
-    "session_id": Constraint("sessionId", "x-amzn-sagemaker-session-id", f"NEW_SESSION|{_NAME}", 256),
+    "session_id": Constraint("sessionId", _SESSION_ID, f"NEW_SESSION|{_NAME}", 256),
     "prefix_aware_id": Constraint("prefixAwareId", "x-amzn-sagemaker-prefix-aware-id", _PRINT, 64, min=1),
 }
+INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = INVOKE_ENDPOINT | {
+    "accept": Constraint("accept", "x-amzn-sagemaker-accept", _ASCII, 1024),
+    "session_id": Constraint("sessionId", _SESSION_ID, _NAME, 256),  # it opens no session
+}
+for _absent in ("target_model", "enable_explanations"):
+    del INVOKE_ENDPOINT_WITH_RESPONSE_STREAM[_absent]
 
 
 def violations(members: Iterable[tuple[Constraint, str]]) -> FailureError | None:

@@ -117,8 +117,13 @@ class LocalEndpoint:
             return
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._front.handle)
-        # Not decompressed: the signature covers the body as it was sent.
-        runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=SHUTDOWN_TIMEOUT)
+        runner = web.AppRunner(
+            application,
+            access_log=None,
+            auto_decompress=False,  # the signature covers the body as it was sent
+            handler_cancellation=True,  # or a model that waits would never hear that the caller has left
+            shutdown_timeout=SHUTDOWN_TIMEOUT,
+        )
         await runner.setup()
         await web.TCPSite(runner, HOST, 0, backlog=BACKLOG).start()
         self._runner = runner

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import ConfigError
+from sagemaker_runtime.eventstream import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,3 +99,14 @@ def model_error(endpoint_name: str, original: str, *, region: str, status: int =
         "LogStreamArn": f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{group}:log-stream:AllTraffic/local",
     }
     return FailureError("ModelError", status, document)
+
+
+def stream_failure(failed: FailureError) -> Message:
+    """The last message of a stream whose model failed after the first part, in place of the `model_error` *failed*."""
+    document = {"Message": failed.document["OriginalMessage"], "ErrorCode": "StreamBroken"}
+    headers = {
+        ":message-type": "exception",
+        ":exception-type": "ModelStreamError",
+        ":content-type": "application/json",
+    }
+    return Message(headers, json.dumps(document).encode())

@@ -5,16 +5,34 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, cast
+
+from attrs import frozen
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.failures import FailureError, failure, model_error
 from sagemaker_runtime.local.invocation import Answer
+from sagemaker_runtime.local.pieces import pieces_of
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.local.invocation import Invocation, Model
+    from collections.abc import AsyncGenerator
+
+    from sagemaker_runtime.local.invocation import Body, Invocation, Model
 
 logger = logging.getLogger("sagemaker_runtime.local")
+
+
+@frozen
+class Reply:
+    """What a model answers, perhaps still at work. To be used in ``async with aclosing(reply.pieces)``."""
+
+    head: Answer
+    """All but its body."""
+
+    pieces: AsyncGenerator[bytes]
+    """Its body. Raises FailureError when the model fails, before the first piece or later."""
 
 
 class HostedModel:
@@ -41,7 +59,7 @@ class HostedModel:
             fault = model_error(self.name, str(fault.document["Message"]), region=self._region, status=fault.status)
         self._faults[call] = fault
 
-    async def invoke(self, invocation: Invocation) -> Answer:
+    async def invoke(self, invocation: Invocation) -> Reply:
         """
         The model's answer.
 
@@ -53,10 +71,10 @@ class HostedModel:
         if fault is not None:
             raise fault
         try:
-            return _as_answer(await self._ask(invocation))
+            answer = _as_answer(await self._ask(invocation))
         except Exception as error:
-            logger.exception("the model of endpoint %r failed", self.name)
-            raise model_error(self.name, str(error), region=self._region) from error
+            raise self._failed(error) from error
+        return Reply(answer, self._pieces(answer))
 
     async def _ask(self, invocation: Invocation) -> object:
         model = self._model
@@ -64,6 +82,18 @@ class HostedModel:
             return await model(invocation)
         given = await asyncio.to_thread(_call, model, invocation)
         return await given if inspect.isawaitable(given) else given
+
+    async def _pieces(self, answer: Answer) -> AsyncGenerator[bytes]:
+        async with aclosing(pieces_of(answer.body)) as pieces:
+            try:
+                async for piece in pieces:
+                    yield piece
+            except Exception as error:
+                raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> FailureError:
+        logger.error("the model of endpoint %r failed", self.name, exc_info=error)
+        return model_error(self.name, str(error), region=self._region)
 
 
 def _call(model: Model, invocation: Invocation) -> object:
@@ -76,6 +106,6 @@ def _call(model: Model, invocation: Invocation) -> object:
 def _as_answer(given: object) -> Answer:
     if isinstance(given, Answer):
         return given
-    if isinstance(given, bytes):
-        return Answer(body=given)
-    raise TypeError(f"the model gave {type(given).__name__}; it must give bytes or an Answer")
+    if isinstance(given, bytes | Iterator | AsyncIterator):
+        return Answer(body=cast("Body", given))
+    raise TypeError(f"the model gave {type(given).__name__}; it must give bytes, an iterator of bytes or an Answer")

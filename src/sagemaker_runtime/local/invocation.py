@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeAlias, TypeVar
 
 from attrs import Attribute, field, frozen
@@ -12,9 +12,18 @@ from sagemaker_runtime import Headers
 
 T = TypeVar("T", str, str | None)
 
+Body: TypeAlias = bytes | Iterator[bytes] | AsyncIterator[bytes]
+"""
+What a model says: all at once, or in pieces.
 
-def _length(body: bytes) -> str:
-    return f"<{len(body)} bytes>"
+InvokeEndpointWithResponseStream sends each piece as one part, as soon as it is there; InvokeEndpoint joins them. An
+iterator that is no asynchronous one runs in a thread. Whether it comes to its end or the caller leaves, its ``aclose``
+or ``close`` is called, if it has one.
+"""
+
+
+def _length(body: Body) -> str:
+    return f"<{len(body)} bytes>" if isinstance(body, bytes) else "<pieces>"
 
 
 def _sendable(_: object, attribute: Attribute[T], value: T) -> None:
@@ -79,11 +88,11 @@ class Answer:
     What a model answers, where more than the bytes is to be said.
 
     Raises:
-        TypeError: The body is not bytes.
+        TypeError: The body is neither bytes nor an iterator.
         InvalidHeaderError: A text cannot be sent in a header.
     """
 
-    body: bytes = field(repr=_length, validator=instance_of(bytes))
+    body: Body = field(repr=_length, validator=instance_of((bytes, Iterator, AsyncIterator)))
     """Shown in no log."""
 
     content_type: str = field(default="application/octet-stream", validator=_sendable)
@@ -96,15 +105,16 @@ class Answer:
     """Name of the production variant that answered; a console-made endpoint's only one is called ``AllTraffic``."""
 
     new_session_id: str | None = field(default=None, validator=_sendable)
-    """The session just opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``."""
+    """The session just opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``. A stream cannot tell."""
 
     closed_session_id: str | None = field(default=None, validator=_sendable)
-    """The session just closed."""
+    """The session just closed. A stream cannot tell."""
 
 
-Model: TypeAlias = Callable[[Invocation], bytes | Answer | Awaitable[bytes | Answer]]
+Model: TypeAlias = Callable[[Invocation], Body | Answer | Awaitable[Body | Answer]]
 """
-Answers for an endpoint: a function, or any object that can be called.
+Answers for an endpoint: a function, a generator, or any object that can be called.
 
-A plain function runs in a thread, several at once; a coroutine function runs in the event loop.
+A plain one runs in a thread, several at once; a coroutine function and an asynchronous generator run in the event loop,
+and are cancelled when the caller leaves.
 """

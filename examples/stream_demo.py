@@ -1,0 +1,101 @@
+"""
+Ask a model of language on this machine to go on with a story, and print its words as they come: ``make stream-demo``.
+
+Nothing is mocked but the cloud: real HTTP, real signatures, and parts that end inside words and inside characters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from story_model import StoryModel, load
+
+from sagemaker_runtime import (
+    REQUEST_ID,
+    Client,
+    InvokeEndpointWithResponseStreamInput,
+    PayloadPart,
+    ResponseStream,
+    ServerSentEvent,
+    ServerSentEventParser,
+)
+from sagemaker_runtime.local import LocalEndpoint
+
+PROMPT = "Alice was"
+PAUSE = 0.015  # seconds before each word, for the eye
+
+
+class Part(NamedTuple):
+    """A piece of the answer, and how many seconds after the call it came."""
+
+    data: bytes
+    seconds: float
+
+
+class Report(NamedTuple):
+    """What came, and how."""
+
+    text: str
+    parts: list[Part]
+    events: list[ServerSentEvent]
+    request_id: str | None
+
+
+async def noted(stream: ResponseStream, parts: list[Part], started: float) -> AsyncIterator[ServerSentEvent]:
+    """What ``stream.iter_server_sent_events()`` gives; the parts are noted on the way, to show how they were cut."""
+    parser = ServerSentEventParser()
+    async for event in stream:
+        if isinstance(event, PayloadPart):
+            parts.append(Part(event.bytes, time.perf_counter() - started))
+            for complete in parser.feed(event.bytes):
+                yield complete
+    for complete in parser.end():
+        yield complete
+
+
+async def tell(client: Client, prompt: str) -> Report:
+    """Print the prompt, and what the model goes on with."""
+    body = json.dumps({"prompt": prompt, "seed": 1}).encode()
+    params = InvokeEndpointWithResponseStreamInput(
+        endpoint_name="story", body=body, content_type="application/json", accept="text/event-stream"
+    )
+    parts: list[Part] = []
+    events: list[ServerSentEvent] = []
+    text = prompt
+    print(prompt, end="")
+    started = time.perf_counter()
+    output = await client.invoke_endpoint_with_response_stream(params)
+    async with output.body as stream:
+        async for event in noted(stream, parts, started):
+            events.append(event)
+            if event.data != "[DONE]":
+                word = json.loads(event.data)["text"]
+                text += word
+                print(word, end="", flush=True)
+    print()
+    return Report(text, parts, events, output.result_metadata[REQUEST_ID])
+
+
+def show(report: Report) -> None:
+    """Print how it came."""
+    (_, first), (_, last) = report.parts[0], report.parts[-1]
+    print()
+    print(f"parts        {len(report.parts)}, cut where it suited the container: {report.parts[1].data!r}")
+    print(f"events       {len(report.events)}: one for each word, and one that says that there are no more")
+    print(f"first part   after {first * 1000:.0f} ms, the last after {last * 1000:.0f} ms")
+    print(f"request id   {report.request_id}")
+
+
+async def main(pause: float = PAUSE) -> Report:
+    """Learn, serve, and ask."""
+    model = StoryModel(load(), pause=pause)
+    async with LocalEndpoint({"story": model}) as local, Client(local.options()) as client:
+        return await tell(client, PROMPT)
+
+
+if __name__ == "__main__":
+    show(asyncio.run(main()))
