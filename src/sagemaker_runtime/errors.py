@@ -189,14 +189,14 @@ class TruncatedResponseError(InvalidResponseError):
 class EventStreamError(InvalidResponseError):
     """The answer's event stream is broken, or stopped inside a frame. Every event before that was given out."""
 
-    def __init__(self, message: str = "", offset: int = 0) -> None:
+    def __init__(self, message: str = "", offset: int | None = None) -> None:
         super().__init__(message)
         self.args = (message, offset)
         self.offset = offset
-        """Where in the stream the frame at fault begins, in bytes from 0."""
+        """Where in the stream the frame at fault begins, in bytes from 0; None where no frame is at fault."""
 
     def _headline(self) -> str:
-        return f"event stream, frame at byte {self.offset}: {self.message}"
+        return self.message if self.offset is None else f"frame at byte {self.offset} of the stream: {self.message}"
 
 
 class StreamContentError(SageMakerRuntimeError):

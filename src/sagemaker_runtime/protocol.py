@@ -173,7 +173,9 @@ class Codec:
         headers, payload = message.headers, message.payload
         kind = headers.get(":message-type")
         if kind == "event":
-            tag = str(headers.get(":event-type", ""))
+            if ":event-type" not in headers:
+                raise EventStreamError("an event does not say of which type it is")
+            tag = str(headers[":event-type"])
             if tag == "PayloadPart":
                 return PayloadPart(payload)
             return None if tag == "initial-response" else UnknownEvent(tag, payload)

@@ -95,16 +95,17 @@ class ResponseStream:
         read_event: Callable[[Message], ResponseStreamEvent | None],
         metadata: Metadata,
         operation: str,
+        log: Callable[[Message], None] | None = None,
     ) -> None:
         self._body = body
         self._read_event = read_event
         self._metadata = metadata
         self._operation = operation
+        self._log = log
         self._decoder = Decoder()
         self._received = 0  # bytes
-        self._part_headers: Mapping[str, HeaderValue] | None = (
-            None  # those of parts: messages with equal ones share them
-        )
+        # The headers of parts, known by identity: messages with equal ones share them.
+        self._part_headers: Mapping[str, HeaderValue] | None = None
         self._ended = False
         self._closed = False
         self._failure: SageMakerRuntimeError | None = None
@@ -128,10 +129,14 @@ class ResponseStream:
                     self._decoder.feed(piece)
                 elif message.headers is self._part_headers:
                     return PayloadPart(message.payload)
-                elif (event := self._read_event(message)) is not None:
-                    if type(event) is PayloadPart:
+                else:
+                    if self._log is not None:
+                        self._log(message)
+                    event = self._read_event(message)
+                    if type(event) is PayloadPart and self._log is None:
                         self._part_headers = message.headers
-                    return event
+                    if event is not None:
+                        return event
         except SageMakerRuntimeError as error:
             self._fail(error)
             raise
@@ -231,7 +236,7 @@ class ResponseStream:
             raise self._failure
         if self._ended:
             raise StopAsyncIteration
-        raise self._with_facts(EventStreamError("the stream was closed before its end", self._received))
+        raise self._with_facts(EventStreamError(f"the stream was closed before its end, after {self._received} bytes"))
 
     def _fail(self, error: SageMakerRuntimeError) -> None:
         self._failure = self._with_facts(error)

@@ -297,13 +297,14 @@ class _Exchange(aiohttp.Payload):
 class _Body:
     """A response's body; see `ResponseBody`."""
 
-    __slots__ = ("_data", "_failed", "_pool", "_response", "_timeout", "delimited")
+    __slots__ = ("_data", "_failed", "_pool", "_response", "_rest", "_timeout", "delimited")
 
     def __init__(self, response: aiohttp.ClientResponse, headers: Headers, timeout: Timeout, pool: _Pool) -> None:
         self._response = response
         self._pool = pool
         self._timeout = timeout
         self._data: bytes | None = None
+        self._rest = b""  # of that, what chunk has not given out
         self._failed: SageMakerRuntimeError | None = None  # the first failure: to be read again changes nothing
         names = headers.raw
         self.delimited = (
@@ -324,10 +325,15 @@ class _Body:
                 while piece := await self.chunk():
                     pieces.append(piece)
                 data = b"".join(pieces)
-            self._data = data
+            self._data = self._rest = data
         return self._data
 
     async def chunk(self) -> bytes:
+        if self._failed is not None:
+            raise self._failed
+        if self._data is not None:  # read whole before: as one piece, once
+            piece, self._rest = self._rest, b""
+            return piece
         content = self._response.content
         try:
             piece = content.read_nowait()
@@ -340,14 +346,19 @@ class _Body:
                     return await content.readany()
                 finally:
                     self._pool.reading.discard(limit)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._broken(error) from error
+        except (aiohttp.ClientError, TimeoutError, RuntimeError) as error:  # the last: the connection is being closed
+            failure = self._broken(error)
+            content.set_exception(None)  # type: ignore[arg-type] # or what came before would be lost with it
+            if piece := content.read_nowait():
+                return piece
+            raise failure from error
 
     def close(self) -> None:
         # A body read whole gives its connection back by itself, once the request has gone out too; but for a 101's, which
         # aiohttp leaves to who asked for another protocol.
         if self._data is None or self._response.status == _SWITCHING_PROTOCOLS:
             self._response.close()
+            self._response.release()  # where the loop is closed, close() lets the connection warn a second time
 
     def _broken(self, error: Exception) -> SageMakerRuntimeError:
         if self._failed is not None:
