@@ -126,3 +126,11 @@ def _observe(loading: asyncio.Future[Credentials]) -> None:
     """Look at a failure that nobody waits for any more, so that asyncio does not report it as forgotten."""
     if not loading.cancelled():
         loading.exception()
+
+
+class AnonymousCredentialsProvider:
+    """No credentials: calls are sent without a signature."""
+
+    async def retrieve(self) -> Credentials:
+        """Raises CredentialsError: there is nothing to sign with."""
+        raise CredentialsError("calls are anonymous, so there is nothing to sign with")

@@ -174,6 +174,14 @@ def amz_date_of(seconds: int) -> str:
     return amz_date(utc(seconds))
 
 
+def amz_seconds(text: str) -> float | None:
+    """The moment that `amz_date` wrote, in seconds since 1970; None for what it did not."""
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HTTP_DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
 

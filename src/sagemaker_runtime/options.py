@@ -7,7 +7,7 @@ import copy
 import logging
 from collections.abc import Callable
 from types import UnionType
-from typing import ParamSpec, TypeAlias, cast
+from typing import Literal, ParamSpec, TypeAlias, cast
 
 import attrs
 from attrs import define, field, frozen
@@ -48,6 +48,8 @@ _TYPES: dict[str, tuple[type | UnionType, str]] = {
     "endpoint_options": (EndpointResolverOptions, "EndpointResolverOptions"),
     "api_options": (list, "a list of functions of a Stack"),
     "retry_max_attempts": (int | None, "a whole number, or None"),
+    "retry_mode": (str | None, "'standard', 'adaptive', or None"),
+    "disable_clock_skew_correction": (bool, "True or False"),
 }
 
 APIOption: TypeAlias = Callable[[Stack], object]
@@ -97,8 +99,11 @@ class Options:
     retryer: Retryer = field(factory=StandardRetryer)
     """Decides on retries; its quota is shared by all calls of the client."""
 
+    retry_mode: Literal["standard", "adaptive"] | None = None
+    """AWS's mode, instead of a ``retryer``; None for the retryer as it is."""
+
     retry_max_attempts: int | None = None
-    """Attempts at most, for the standard retryer; None for the retryer's own number."""
+    """Attempts at most, for a retryer of AWS's modes; None for the retryer's own number."""
 
     http_client: HTTPClient | None = None
     """The transport. None for one of the client's own, which it closes; a given one is never closed."""
@@ -108,6 +113,9 @@ class Options:
 
     app_id: str | None = None
     """Your name for the application, at most 50 characters, sent in the User-Agent; None for none."""
+
+    disable_clock_skew_correction: bool = False
+    """Whether to sign by this machine's clock even where the service's answers tell that it is wrong."""
 
     clock: Clock = field(factory=SystemClock)
     """Where time comes from: signatures, waits, durations. For tests."""

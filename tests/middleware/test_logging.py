@@ -13,13 +13,21 @@ from sagemaker_runtime import (
     Context,
     FinalizeInput,
     InvokeEndpointInput,
+    InvokeEndpointWithResponseStreamInput,
+    PayloadPart,
     Request,
     StandardRetryer,
     StaticCredentialsProvider,
     finalize_middleware,
 )
+from sagemaker_runtime.eventstream import Message, encode
 
 MODES = list(ClientLogMode)
+SILENT = {  # by a unary call
+    ClientLogMode.DEPRECATED_USAGE,
+    ClientLogMode.REQUEST_EVENT_MESSAGE,
+    ClientLogMode.RESPONSE_EVENT_MESSAGE,
+}
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"in-body", custom_attributes="hush-in", accept="text/csv")
 FIRST_LINE = {
     ClientLogMode.SIGNING: "InvokeEndpoint canonical request:",
@@ -54,7 +62,7 @@ async def test_nothing_is_logged_unless_asked(caplog: pytest.LogCaptureFixture) 
     assert await call(caplog, ClientLogMode(0)) == ""
 
 
-@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in SILENT], ids=lambda mode: mode.name)
 async def test_each_mode_logs_what_it_is_named_after(mode: ClientLogMode, caplog: pytest.LogCaptureFixture) -> None:
     """One flag, one kind of line."""
     text = await call(caplog, mode)
@@ -141,3 +149,45 @@ async def test_a_transport_that_fails_leaves_only_the_request_in_the_log(caplog:
         ).invoke_endpoint(PARAMS)
 
     assert [message.partition(" <")[0] for message in caplog.messages] == ["InvokeEndpoint request:"]
+
+
+async def test_the_messages_of_a_stream_are_logged_without_what_they_carry(caplog: pytest.LogCaptureFixture) -> None:
+    """What came and how much of it; each part, though the stream reads equal ones by a quicker way."""
+    part = encode(Message({":message-type": "event", ":event-type": "PayloadPart"}, b"hush"))
+    http = ScriptedHTTPClient([answer(200, part * 2)])
+    made = client(http, client_log_mode=ClientLogMode.RESPONSE_EVENT_MESSAGE)
+    params = InvokeEndpointWithResponseStreamInput(endpoint_name="iris", body=b"hush")
+
+    with caplog.at_level(logging.DEBUG):
+        output = await made.invoke_endpoint_with_response_stream(params)
+        async with output.body as stream:
+            parts = [event async for event in stream]
+
+    line = (
+        "InvokeEndpointWithResponseStream event: <Message {':message-type': 'event', ':event-type': 'PayloadPart'}, "
+        "payload of 4 bytes>"
+    )
+    assert [PayloadPart(b"hush")] * 2 == parts
+    assert [line] * 2 == caplog.messages
+    assert [("PayloadPart", 4)] * 2 == [(each.aws_event_type, each.aws_event_bytes) for each in caplog.records]
+
+
+async def test_a_record_has_its_facts_as_attributes(caplog: pytest.LogCaptureFixture) -> None:
+    """Who logs JSON must not have to take our sentences apart; the names are those that the documentation promises."""
+    await call(caplog, ~ClientLogMode(0))
+
+    common = {"aws_operation", "aws_attempt"}
+    expected = {
+        "canonical request": common,
+        "request:": common | {"http_method", "http_url"},
+        "response:": common | {"http_status", "aws_request_id"},
+        "failed": common | {"http_status", "aws_error_code", "aws_retry_delay"},
+    }
+    seen = {
+        kind: {name for name in vars(record) if name.startswith(("aws_", "http_"))}
+        for record in caplog.records
+        for kind in expected
+        if kind in record.getMessage()
+    }
+    assert expected == seen
+    assert {record.aws_attempt for record in caplog.records} == {1, 2}

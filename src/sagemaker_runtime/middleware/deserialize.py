@@ -6,28 +6,56 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, field, frozen
 
-from sagemaker_runtime.context import LOGGER, OPERATION, RAW_RESPONSE, REQUEST_ID, TIMING, Key, Metadata, ResponseTiming
-from sagemaker_runtime.errors import SageMakerRuntimeError, TransportError, TruncatedResponseError
-from sagemaker_runtime.headers import http_date
+from sagemaker_runtime.context import (
+    ATTEMPT,
+    LOGGER,
+    OPERATION,
+    RAW_RESPONSE,
+    REQUEST_ID,
+    TIMING,
+    Key,
+    Metadata,
+    ResponseTiming,
+)
+from sagemaker_runtime.errors import SageMakerRuntimeError, ServiceError, TransportError, TruncatedResponseError
+from sagemaker_runtime.headers import amz_seconds, http_date
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
 from sagemaker_runtime.operations.response_stream import ResponseStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    import logging
+    from collections.abc import Awaitable, Callable
 
     from sagemaker_runtime.clock import Clock, ClockSkew
     from sagemaker_runtime.context import Context
+    from sagemaker_runtime.eventstream import Message
     from sagemaker_runtime.middleware.steps import DeserializeHandler, DeserializeInput
     from sagemaker_runtime.protocol import Codec
     from sagemaker_runtime.transport import HTTPClient
-    from sagemaker_runtime.wire import Response, Timeout
+    from sagemaker_runtime.wire import Request, Response, Timeout
 
 RECEIVED = Key[Output]("received")
 """What the transport brought, for those who must clean up after a failure: an exception carries no Output."""
 
+_LOG_EVENT: Key[Callable[[Message], None]] = Key("log event")
+"""Logs the messages of a stream. Set by RequestResponseLogger where they are asked for."""
+
 REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-requestid")
-EVENT_STREAM = "application/vnd.amazon.eventstream"
+SKEW_CODES = (
+    frozenset(  # with which services refuse a signature whose time is not theirs; Go SDK, aws/retry/middleware.go
+        {
+            "AccessDeniedException",
+            "AuthFailure",
+            "InvalidSignatureException",
+            "RequestExpired",
+            "RequestInTheFuture",
+            "RequestTimeTooSkewed",
+            "SignatureDoesNotMatch",
+        }
+    )
+)
+SKEW_TOLERATED = 240.0  # seconds; the service allows 300, and a refusal below this has another reason
 SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header says nothing of the skew
 
 
@@ -77,8 +105,9 @@ def _close(output: Output) -> None:
 
 @frozen
 class ResponseErrorWrapper:
-    """Attach to an error what the response told: the request id and the other metadata."""
+    """Attach to an error what the response told: the request id, the other metadata, and whether our clock is wrong."""
 
+    corrects_skew: bool = True
     id: str = "ResponseErrorWrapper"
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
@@ -88,6 +117,8 @@ class ResponseErrorWrapper:
             received = ctx.get(RECEIVED)
             if received is not None:
                 _attach(error, received)
+                if self.corrects_skew and isinstance(error, ServiceError) and error.code in SKEW_CODES:
+                    error.clock_skew = _skew_of(step.request, received)
             raise
 
 
@@ -98,6 +129,17 @@ def _attach(error: Exception, received: Output) -> None:
         error.request_id = request_id
     elif request_id is not None:
         error.add_note(f"while reading the answer to request id {request_id}")
+
+
+def _skew_of(request: Request, received: Output) -> float | None:
+    """Seconds by which the service's clock was ahead of the signature, where that explains the refusal."""
+    timing = received.metadata.get(TIMING)
+    signed = amz_seconds(request.headers.get("x-amz-date", ""))
+    date = None if timing is None or timing.date is None else http_date(timing.date)
+    if signed is None or date is None:
+        return None
+    skew = date - signed
+    return skew if abs(skew) > SKEW_TOLERATED else None
 
 
 @frozen
@@ -111,19 +153,26 @@ class OperationDeserializer:
         output = await next(ctx, step)
         response = output.raw_response
         if response is None or output.result is not None:
-            return output  # a middleware below has answered in the service's stead
+            _close(output)  # a middleware below has answered in the service's stead
+            return output
         try:
-            if not 200 <= response.status < 300:  # noqa: PLR2004 - the model's status is one of the successful ones
+            if not _succeeded(response):
                 raise self.codec.error(response.status, response.headers, await _error_body(response))
-            body = self._stream(response, output.metadata) if self.codec.streams else await _whole_body(response)
+            body = self._stream(ctx, response, output.metadata) if self.codec.streams else await _whole_body(response)
             output.result = self.codec.deserialize(response.headers, body, output.metadata)
         except BaseException:
             response.close()
             raise
         return output
 
-    def _stream(self, response: Response, metadata: Metadata) -> ResponseStream:
-        return ResponseStream(response.body, self.codec.event, metadata, self.codec.operation.name)
+    def _stream(self, ctx: Context, response: Response, metadata: Metadata) -> ResponseStream:
+        name = self.codec.operation.name
+        return ResponseStream(response.body, self.codec.event, metadata, name, ctx.get(_LOG_EVENT))
+
+
+def _succeeded(response: Response) -> bool:
+    """The model's status is one of these, and any of them is taken for it."""
+    return 200 <= response.status < 300  # noqa: PLR2004
 
 
 async def _whole_body(response: Response) -> bytes:
@@ -152,13 +201,18 @@ class RequestIDRetriever:
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         output = await next(ctx, step)
         if output.raw_response is not None:
-            headers = output.raw_response.headers.raw
-            for name in REQUEST_ID_HEADERS:
-                request_id = headers.get(name)
-                if request_id is not None:
-                    output.metadata[REQUEST_ID] = request_id
-                    break
+            request_id = _request_id(output.raw_response)
+            if request_id is not None:
+                output.metadata[REQUEST_ID] = request_id
         return output
+
+
+def _request_id(response: Response) -> str | None:
+    headers = response.headers.raw
+    for name in REQUEST_ID_HEADERS:
+        if name in headers:
+            return headers[name]
+    return None
 
 
 @frozen
@@ -194,6 +248,7 @@ class RequestResponseLogger:
     """Log the request as it is sent and the response as it comes, as far as the log mode says."""
 
     log_mode: ClientLogMode
+    streams: bool = False
     id: str = "RequestResponseLogger"
     _off: bool = field(init=False, repr=False, default=Factory(lambda self: not self.log_mode, takes_self=True))
 
@@ -201,23 +256,32 @@ class RequestResponseLogger:
         return next(ctx, step) if self._off else self._log(ctx, step, next)
 
     async def _log(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
-        mode, logger, operation = self.log_mode, ctx[LOGGER], ctx[OPERATION]
+        mode, logger, operation, request = self.log_mode, ctx[LOGGER], ctx[OPERATION], step.request
+        call = {"aws_operation": operation, "aws_attempt": ctx.get(ATTEMPT, 1)}
+        facts = call | {"http_method": request.method, "http_url": request.url}
         if ClientLogMode.REQUEST_WITH_BODY in mode:
-            logger.debug("%s request: %r, body %r", operation, step.request, step.request.body)
+            logger.debug("%s request: %r, body %r", operation, request, request.body, extra=facts)
         elif ClientLogMode.REQUEST in mode:
-            logger.debug("%s request: %r", operation, step.request)
+            logger.debug("%s request: %r", operation, request, extra=facts)
+        if ClientLogMode.RESPONSE_EVENT_MESSAGE in mode:
+            ctx[_LOG_EVENT] = lambda message: _log_event(logger, call, message)
         output = await next(ctx, step)
         response = output.raw_response
-        if response is not None and ClientLogMode.RESPONSE_WITH_BODY in mode and not _is_event_stream(response):
+        if response is None:
+            return output
+        facts = call | {"http_status": response.status, "aws_request_id": _request_id(response)}
+        # A stream's body is for its reader alone: to log it whole would be to wait for its end.
+        if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and _succeeded(response)):
             try:
-                logger.debug("%s response: %r, body %r", operation, response, await response.body.read())
+                logger.debug("%s response: %r, body %r", operation, response, await response.body.read(), extra=facts)
             except TransportError as error:  # which OperationDeserializer's own read meets again
-                logger.debug("%s response: %r, and its body broke off: %s", operation, response, error)
-        elif response is not None and mode & (ClientLogMode.RESPONSE | ClientLogMode.RESPONSE_WITH_BODY):
-            logger.debug("%s response: %r", operation, response)
+                logger.debug("%s response: %r, and its body broke off: %s", operation, response, error, extra=facts)
+        elif mode & (ClientLogMode.RESPONSE | ClientLogMode.RESPONSE_WITH_BODY):
+            logger.debug("%s response: %r", operation, response, extra=facts)
         return output
 
 
-def _is_event_stream(response: Response) -> bool:
-    """Whether the body is for its reader alone: to log it whole would be to wait for its end."""
-    return response.headers.get("content-type", "").partition(";")[0].strip().lower() == EVENT_STREAM
+def _log_event(logger: logging.Logger, call: dict[str, object], message: Message) -> None:
+    kind = message.headers.get(":event-type") or message.headers.get(":exception-type")
+    facts = call | {"aws_event_type": kind, "aws_event_bytes": len(message.payload)}
+    logger.debug("%s event: %r", call["aws_operation"], message, extra=facts)

@@ -17,7 +17,7 @@ from sagemaker_runtime.context import (
     SIGNING_REGION,
     AttemptRecord,
 )
-from sagemaker_runtime.credentials import Credentials, CredentialsProvider
+from sagemaker_runtime.credentials import AnonymousCredentialsProvider, Credentials, CredentialsProvider
 from sagemaker_runtime.errors import ConfigError, CredentialsError, SageMakerRuntimeError, ServiceError, StackError
 from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date_of, utc
 from sagemaker_runtime.log_mode import ClientLogMode
@@ -25,7 +25,7 @@ from sagemaker_runtime.middleware.steps import FinalizeInput, Output
 from sagemaker_runtime.signing import SigV4Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from sagemaker_runtime.clock import Clock, ClockSkew
     from sagemaker_runtime.context import Context
@@ -84,7 +84,16 @@ class Retry:
     def _log(self, ctx: Context, record: AttemptRecord) -> None:
         if ClientLogMode.RETRIES in self.log_mode:
             what = f"retrying in {record.delay:.3f} s" if record.delay is not None else "not retrying"
-            ctx[LOGGER].debug("%s attempt %d failed, %s: %s", ctx[OPERATION], record.number, what, record.error)
+            facts = {
+                "aws_operation": ctx[OPERATION],
+                "aws_attempt": record.number,
+                "aws_error_code": record.error_type,
+                "http_status": record.status,
+                "aws_retry_delay": record.delay,
+            }
+            ctx[LOGGER].debug(
+                "%s attempt %d failed, %s: %s", ctx[OPERATION], record.number, what, record.error, extra=facts
+            )
 
 
 def _record(error: Exception, *, number: int, seconds: float, delay: float | None) -> AttemptRecord:
@@ -129,37 +138,68 @@ class RetryMetricsHeader:
         return self.clock.now() + skew + left
 
 
+def _current_of(signing: Signing) -> Callable[[], Credentials | None]:
+    """What asks the provider for credentials without waiting: a cache can tell them, and spares the call a coroutine."""
+    provider = signing.credentials
+    # Both methods of one class: who has changed retrieve alone means it to be asked.
+    owner = next((cls for cls in type(provider).__mro__ if "retrieve" in vars(cls)), None)
+    return getattr(provider, "current", _none) if owner is not None and "current" in vars(owner) else _none
+
+
+def _none() -> None:
+    return None
+
+
 @frozen
 class Signing:
-    """Sign the request, with credentials and a time that are fresh for each attempt."""
+    """
+    Sign the request, with credentials and a time that are fresh for each attempt.
+
+    The time is the service's, as far as its answers have told. With `AnonymousCredentialsProvider` nothing is signed.
+    """
 
     signer: HTTPSignerV4
     credentials: CredentialsProvider
     clock: Clock
+    skew: ClockSkew
     log_mode: ClientLogMode = field(default=ClientLogMode(0))
     id: str = "Signing"
     _logs: bool = field(init=False, repr=False, default=Factory(lambda self: bool(self.log_mode), takes_self=True))
+    _current: Callable[[], Credentials | None] = field(
+        init=False, repr=False, eq=False, default=Factory(_current_of, takes_self=True)
+    )
 
-    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+    def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
+        credentials = self._current()
+        if credentials is None:
+            if isinstance(self.credentials, AnonymousCredentialsProvider):
+                return next(ctx, step)
+            return self._retrieve(ctx, step, next)
+        self._sign(ctx, step.request, credentials)
+        return next(ctx, step)
+
+    async def _retrieve(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        self._sign(ctx, step.request, await self.credentials.retrieve())
+        return await next(ctx, step)
+
+    def _sign(self, ctx: Context, request: Request, credentials: Credentials) -> None:
         region = ctx[SIGNING_REGION]
         if not region:
             raise ConfigError("no region to sign for: set Options.region, or signing_region on the endpoint")
-        credentials = await self.credentials.retrieve()
         if not isinstance(credentials, Credentials):  # pyright: ignore[reportUnnecessaryIsInstance] - a provider's
             raise CredentialsError(
                 f"the credentials provider gave {type(credentials).__name__}, and must give Credentials"
             )
         self.signer.sign_http(
-            step.request,
+            request,
             credentials=credentials,
             payload_hash=ctx[PAYLOAD_HASH],
             service=ctx[SIGNING_NAME],
             region=region,
-            signing_time=utc(int(self.clock.now())),
+            signing_time=utc(int(self.skew.now(self.clock))),
         )
         if self._logs:
-            self._log(ctx, step.request)
-        return await next(ctx, step)
+            self._log(ctx, request)
 
     def _log(self, ctx: Context, request: Request) -> None:
         if ClientLogMode.SIGNING in self.log_mode and isinstance(self.signer, SigV4Signer):
@@ -167,4 +207,5 @@ class Signing:
             for name in SENSITIVE_HEADERS.intersection(shown.headers):
                 shown.headers[name] = REDACTED
             canonical = self.signer.canonical_request(shown, ctx[PAYLOAD_HASH])
-            ctx[LOGGER].debug("%s canonical request:\n%s", ctx[OPERATION], canonical)
+            facts = {"aws_operation": ctx[OPERATION], "aws_attempt": ctx.get(ATTEMPT, 1)}
+            ctx[LOGGER].debug("%s canonical request:\n%s", ctx[OPERATION], canonical, extra=facts)

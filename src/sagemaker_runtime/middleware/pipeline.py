@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.clock import ClockSkew
 from sagemaker_runtime.endpoints import BaseEndpointResolver
 from sagemaker_runtime.middleware.build import (
     ClientRequestID,
@@ -30,9 +31,9 @@ from sagemaker_runtime.user_agent import RETRY_MODE_FEATURES, user_agent
 from sagemaker_runtime.version import __version__
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.clock import ClockSkew
     from sagemaker_runtime.options import Options
     from sagemaker_runtime.protocol import Codec
+    from sagemaker_runtime.retry import Retryer
 
 
 def default_stack(codec: Codec, options: Options, skew: ClockSkew) -> Stack:
@@ -44,7 +45,7 @@ def default_stack(codec: Codec, options: Options, skew: ClockSkew) -> Stack:
     clock, mode, retryer = options.clock, options.client_log_mode, options.retryer
     base = options.base_endpoint
     resolver = options.endpoint_resolver if base is None else BaseEndpointResolver(base)
-    features = (RETRY_MODE_FEATURES["standard"],) if isinstance(retryer, StandardRetryer) else ()
+    features = _features(retryer)
     agent = user_agent(__version__, app_id=options.app_id, features=features)
 
     stack = Stack(codec.operation.name)
@@ -63,12 +64,17 @@ def default_stack(codec: Codec, options: Options, skew: ClockSkew) -> Stack:
     stack.finalize.add(Retry(retryer, clock, mode))
     # below Retry: once per attempt
     stack.finalize.add(RetryMetricsHeader(retryer.max_attempts, options.timeout.read, clock, skew))
-    stack.finalize.add(Signing(options.http_signer_v4, options.credentials, clock, mode))
+    signing_skew = ClockSkew() if options.disable_clock_skew_correction else skew
+    stack.finalize.add(Signing(options.http_signer_v4, options.credentials, clock, signing_skew, mode))
 
     stack.deserialize.add(CloseResponseBody(codec.streams))
-    stack.deserialize.add(ResponseErrorWrapper())
+    stack.deserialize.add(ResponseErrorWrapper(corrects_skew=not options.disable_clock_skew_correction))
     stack.deserialize.add(OperationDeserializer(codec))
     stack.deserialize.add(RequestIDRetriever())
     stack.deserialize.add(RecordResponseTiming(clock, skew))
-    stack.deserialize.add(RequestResponseLogger(mode))
+    stack.deserialize.add(RequestResponseLogger(mode, codec.streams))
     return stack
+
+
+def _features(retryer: Retryer) -> tuple[str, ...]:
+    return (RETRY_MODE_FEATURES["standard"],) if isinstance(retryer, StandardRetryer) else ()
