@@ -1,39 +1,28 @@
-"""Where credentials come from; what never shows them."""
+"""What credentials are, the providers that need nothing but the process, and what never shows a secret."""
 
 from __future__ import annotations
 
-import asyncio
+import copy
+import datetime as dt
 import pickle
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING
+import subprocess
+import sys
 
 import pytest
+from credential_sources import bare_machine
 
-from sagemaker_runtime import (
-    BotocoreCredentialsProvider,
-    ConfigError,
-    Credentials,
-    CredentialsError,
-    StaticCredentialsProvider,
+from sagemaker_runtime import ConfigError, Credentials, CredentialsError, StaticCredentialsProvider
+from sagemaker_runtime.credentials import (
+    AnonymousCredentialsProvider,
+    CredentialsProvider,
+    DefaultCredentialsProvider,
+    EnvironmentCredentialsProvider,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+__all__ = ["bare_machine"]
+pytestmark = pytest.mark.usefixtures("bare_machine")
 
-
-@pytest.fixture(autouse=True)
-def nothing_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine that knows nothing of AWS, and is not asked over the network either."""
-    import os  # noqa: PLC0415
-
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("HOME", str(tmp_path))
+FROM_THE_ENVIRONMENT = [EnvironmentCredentialsProvider, DefaultCredentialsProvider]
 
 
 async def test_static_credentials_are_given_as_they_are_and_never_shown() -> None:
@@ -42,10 +31,21 @@ async def test_static_credentials_are_given_as_they_are_and_never_shown() -> Non
 
     credentials = await provider.retrieve()
 
-    assert credentials == Credentials("AKID", "hush", "token-hush")
-    assert repr(credentials) == "Credentials(access_key_id='AKID')"
-    assert repr(provider) == "StaticCredentialsProvider('AKID')"
-    assert credentials == pickle.loads(pickle.dumps(credentials))  # noqa: S301
+    assert Credentials("AKID", "hush", "token-hush") == credentials
+    assert credentials is provider.current()
+    assert "Credentials(access_key_id='AKID')" == repr(credentials)
+    assert "StaticCredentialsProvider('AKID')" == repr(provider)
+
+
+def test_a_provider_with_a_secret_is_copied_but_not_pickled() -> None:
+    """Options travel to worker processes and caches on disk; whoever means to send a secret pickles the credentials."""
+    provider = StaticCredentialsProvider("AKID", "hush")
+    credentials = Credentials("AKID", "hush", expires_at=7.5)
+
+    assert provider is copy.deepcopy(provider)
+    assert credentials == pickle.loads(pickle.dumps(credentials))  # noqa: S301 - made in this line
+    with pytest.raises(TypeError, match="the pickle would hold the secret"):
+        pickle.dumps(provider)
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
@@ -62,225 +62,110 @@ def test_a_value_that_is_no_credential_is_refused_and_not_shown(position: int, v
     assert "hu" not in str(caught.value)
 
 
-async def test_the_environment_is_read_at_the_first_call_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client may be made before the environment is set; afterwards a call must cost no look-up."""
-    provider = BotocoreCredentialsProvider()
+@pytest.mark.parametrize("value", [dt.datetime(2030, 1, 1, tzinfo=dt.UTC), "7", True, float("nan"), float("inf")])
+def test_an_expiry_that_is_no_time_is_refused(value: object) -> None:
+    """Compared with the clock, it would fail, or never come, long after whoever gave it is gone."""
+    with pytest.raises(
+        ConfigError, match=r"^expires_at is of type .* takes seconds since 1970, as in moment.timestamp"
+    ):
+        Credentials("AKID", "hush", expires_at=value)
+
+
+async def test_anonymous_has_no_credentials_to_give() -> None:
+    """Whoever signs all the same learns that this was asked for, and not that a key is missing."""
+    provider = AnonymousCredentialsProvider()
+
+    with pytest.raises(CredentialsError, match="calls with it are sent unsigned"):
+        await provider.retrieve()
+
+    assert "AnonymousCredentialsProvider()" == repr(provider)
+
+
+@pytest.mark.parametrize("kind", FROM_THE_ENVIRONMENT)
+async def test_the_environment_is_read_each_time(
+    kind: type[CredentialsProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client may be made before it is set, and a program that renews its keys sets them again."""
+    provider = kind()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "")
+    first = await provider.retrieve()
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OTHER")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
 
-    first = await provider.retrieve()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OTHER")
-
-    assert first == Credentials("AKID", "hush", "token")
-    assert first is await provider.retrieve()
+    assert Credentials("AKID", "hush") == first
+    assert Credentials("OTHER", "hush", "token") == await provider.retrieve()
 
 
-async def test_a_profile_of_the_shared_file_is_read(tmp_path: Path) -> None:
-    """The named profile, and not the default one that stands before it."""
-    (tmp_path / "credentials").write_text(
-        "[default]\naws_access_key_id = A\naws_secret_access_key = a\n"
-        "[work]\naws_access_key_id = W\naws_secret_access_key = w\n"
-    )
+@pytest.mark.parametrize("text", ["2030-01-01T00:00:00Z", "2030-01-01T01:00:00+01:00", "2030-01-01T00:00:00"])
+async def test_the_environment_says_when_its_credentials_expire(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``aws configure export-credentials`` writes it; without a zone it is UTC, whatever the machine's."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", text)
 
-    assert await BotocoreCredentialsProvider().retrieve() == Credentials("A", "a")
-    assert await BotocoreCredentialsProvider(profile="work").retrieve() == Credentials("W", "w")
-    assert repr(BotocoreCredentialsProvider(profile="work")) == "BotocoreCredentialsProvider(profile='work')"
+    found = await EnvironmentCredentialsProvider().retrieve()
+
+    assert 1_893_456_000.0 == found.expires_at
 
 
+@pytest.mark.parametrize("kind", FROM_THE_ENVIRONMENT)
 @pytest.mark.parametrize(
-    ("profile", "environment", "complaint"),
+    ("environment", "complaint"),
     [
-        (None, {}, "no AWS credentials were found in the environment"),
-        ("nowhere", {}, "credential chain failed: .*nowhere"),
-        (None, {"AWS_ACCESS_KEY_ID": "AKID"}, "credential chain failed: .*AWS_SECRET_ACCESS_KEY"),
-        (None, {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "hush\n"}, "secret_access_key"),
+        ({"AWS_ACCESS_KEY_ID": "AKID"}, "AWS_ACCESS_KEY_ID is set in the environment and AWS_SECRET_ACCESS_KEY is not"),
+        (
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "hush"},
+            "AWS_SECRET_ACCESS_KEY is set in the environment and AWS_ACCESS_KEY_ID is not",
+        ),
+        ({"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "hush\n"}, "cannot be used: secret_access_key is"),
+        (
+            {
+                "AWS_ACCESS_KEY_ID": "AKID",
+                "AWS_SECRET_ACCESS_KEY": "hush",
+                "AWS_CREDENTIAL_EXPIRATION": "hush",  # two lines swapped
+            },
+            "cannot be used: AWS_CREDENTIAL_EXPIRATION is no time",
+        ),
     ],
-    ids=["none", "no such profile", "half of them", "a newline at the end"],
+    ids=["no secret", "no key", "a newline at the end", "no time"],
 )
-async def test_whatever_is_wrong_with_the_chain_is_a_credentials_error(
-    profile: str | None, environment: dict[str, str], complaint: str, monkeypatch: pytest.MonkeyPatch
+async def test_an_environment_that_cannot_be_used_is_an_error_that_says_which_variable(
+    kind: type[CredentialsProvider], environment: dict[str, str], complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The protocol promises this one exception, so a caller needs no other clause."""
+    """Going on to another source would sign as somebody else, which shows only in the bill."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
     with pytest.raises(CredentialsError, match=complaint) as caught:
-        await BotocoreCredentialsProvider(profile=profile).retrieve()
+        await kind().retrieve()
 
     assert "hush" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
-async def test_a_failure_is_not_kept() -> None:
-    """The credentials may turn up later: a file that is still being written, a role that is being attached."""
-    provider = BotocoreCredentialsProvider()
-    with pytest.raises(CredentialsError):
+async def test_an_empty_environment_is_an_error_for_the_provider_of_nothing_else() -> None:
+    """It says what to set."""
+    provider = EnvironmentCredentialsProvider()
+
+    with pytest.raises(CredentialsError, match="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
         await provider.retrieve()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKID")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
-
-        assert await provider.retrieve() == Credentials("AKID", "hush")
+    assert "EnvironmentCredentialsProvider()" == repr(provider)
 
 
-class CountingSource:
-    """Stands for botocore's refreshable credentials; a load waits until the test lets it go on."""
-
-    def __init__(self) -> None:
-        self.access_key, self.secret_key, self.token = "AKID", "hush", "token-1"
-        self.loads = 0
-        self.due = False
-        self.released = threading.Event()
-
-    def refresh_needed(self) -> bool:
-        return self.due
-
-    def get_frozen_credentials(self) -> CountingSource:
-        self.released.wait(10)
-        self.loads += 1
-        self.token, self.due = f"token-{self.loads}", False
-        return self
-
-
-def loading(source: CountingSource) -> BotocoreCredentialsProvider:
-    provider = BotocoreCredentialsProvider()
-    provider._source = source
-    return provider
-
-
-async def test_calls_that_come_meanwhile_wait_for_the_same_answer() -> None:
-    """A hundred calls at the start of a process must not ask an instance's metadata a hundred times."""
-    source = CountingSource()
-    provider = loading(source)
-    waiting = [asyncio.ensure_future(provider.retrieve()) for _ in range(100)]
-    await asyncio.sleep(0)
-
-    source.released.set()
-    found = await asyncio.gather(*waiting)
-
-    assert source.loads == 1
-    assert set(found) == {Credentials("AKID", "hush", "token-1")}
-
-
-async def test_a_call_that_is_cancelled_cancels_no_other() -> None:
-    """The first to come has started the load for all."""
-    source = CountingSource()
-    provider = loading(source)
-    first, second = (asyncio.ensure_future(provider.retrieve()) for _ in range(2))
-    await asyncio.sleep(0)
-
-    first.cancel()
-    await asyncio.sleep(0)
-    source.released.set()
-
-    assert await second == Credentials("AKID", "hush", "token-1")
-    assert first.cancelled()
-
-
-async def test_a_load_that_was_given_up_is_begun_again() -> None:
-    """An executor that is shut down drops what has not begun; the next call must not get that cancellation."""
-    source = CountingSource()
-    provider = loading(source)
-    waiting = asyncio.ensure_future(provider.retrieve())
-    await asyncio.sleep(0)
-    load = provider._loading
-    assert load is not None
-
-    load.cancel()
-    source.released.set()
-
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert (await provider.retrieve()).access_key_id == "AKID"
-
-
-async def test_a_failure_that_nobody_waits_for_is_not_reported_as_forgotten() -> None:
-    """Asyncio would print it when the future is collected, long after the call that it belonged to."""
-    reported: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
-    source = CountingSource()
-    source.access_key = ""
-    provider = loading(source)
-    only = asyncio.ensure_future(provider.retrieve())
-    await asyncio.sleep(0)
-
-    only.cancel()
-    await asyncio.sleep(0)
-    source.released.set()
-    load = provider._loading
-    assert load is not None
-    await asyncio.wait([load])
-    provider._loading = None
-    del load
-
-    assert only.cancelled()
-    assert reported == []
-
-
-async def test_credentials_about_to_expire_are_refreshed() -> None:
-    """Botocore knows when; between refreshes a call costs nothing but its question."""
-    source = CountingSource()
-    source.released.set()
-    provider = loading(source)
-
-    first = await provider.retrieve()
-    again = await provider.retrieve()
-    source.due = True
-    refreshed = await provider.retrieve()
-
-    assert first is again
-    assert (first.session_token, refreshed.session_token) == ("token-1", "token-2")
-
-
-def test_one_provider_serves_one_event_loop_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A script calls ``asyncio.run`` twice; a load of the first loop must not be awaited in the second."""
-    provider = BotocoreCredentialsProvider()
-    with pytest.raises(CredentialsError):
-        asyncio.run(provider.retrieve())
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
-
-    assert asyncio.run(provider.retrieve()) == Credentials("AKID", "hush")
-
-
-@pytest.fixture
-def refusing_sts() -> Iterator[str]:
-    """A security token service on loopback that grants nobody a role."""
-
-    class Refusal(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = (
-                b"<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
-                b"<Message>not authorized to perform sts:AssumeRole</Message></Error></ErrorResponse>"
-            )
-            self.send_response(403)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            """Keep quiet."""
-
-    server = HTTPServer(("127.0.0.1", 0), Refusal)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-async def test_a_role_that_may_not_be_assumed_is_a_credentials_error(
-    refusing_sts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Botocore raises a ClientError here, which is not one of its BotoCoreErrors; ours must still be of our tree."""
-    (tmp_path / "config").write_text(
-        "[default]\nregion = us-east-1\nrole_arn = arn:aws:iam::123456789012:role/x\ncredential_source = Environment\n"
+def test_keys_in_the_environment_are_found_without_botocore() -> None:
+    """Importing it takes longer than the rest of a cold start."""
+    code = (
+        "import asyncio, os, sys\n"
+        "os.environ.update(AWS_ACCESS_KEY_ID='AKID', AWS_SECRET_ACCESS_KEY='hush', AWS_PROFILE='nowhere')\n"
+        "from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsProvider\n"
+        "print(asyncio.run(CredentialsCache(DefaultCredentialsProvider()).retrieve()).access_key_id)\n"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'botocore'])\n"
     )
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", refusing_sts)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
 
-    with pytest.raises(CredentialsError, match="AccessDenied"):
-        await BotocoreCredentialsProvider(profile="default").retrieve()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
+
+    assert "AKID\n[]\n" == done.stdout

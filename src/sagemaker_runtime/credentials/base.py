@@ -1,0 +1,111 @@
+"""What credentials are, what gives them, and the two providers that have nothing to look for."""
+
+from __future__ import annotations
+
+import math
+from typing import NoReturn, Protocol, Self
+
+from attrs import Attribute, field, frozen
+from attrs.validators import optional
+
+from sagemaker_runtime.errors import ConfigError, CredentialsError
+from sagemaker_runtime.headers import header_problem
+
+
+def _sendable(_: object, attribute: Attribute[str], value: str) -> None:
+    if not _is_sendable(value):
+        raise ConfigError(
+            f"{attribute.name} is empty, no string, or has a blank at an end or a control character; the value is not shown"
+        )
+
+
+def _is_sendable(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value == value.strip() and header_problem(value) is None
+
+
+def _time(_: object, attribute: Attribute[float], value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ConfigError(
+            f"{attribute.name} is of type {type(value).__name__} or not finite, and takes seconds since 1970, as in "
+            "moment.timestamp()"
+        )
+
+
+@frozen
+class Credentials:
+    """
+    What a request is signed with. The secrets are in no repr.
+
+    Args:
+        access_key_id: Not secret: it is sent in clear with each request.
+
+        secret_access_key: Secret; it signs, and is never sent.
+
+        session_token: Secret, and sent. None for credentials that last.
+
+        expires_at: Seconds since 1970, UTC. None: they do not expire.
+
+    Raises:
+        ConfigError: A value is empty, or has a character that no credential has (a newline from a file, most often).
+    """
+
+    access_key_id: str = field(validator=_sendable)
+    secret_access_key: str = field(validator=_sendable, repr=False)
+    session_token: str | None = field(default=None, validator=optional(_sendable), repr=False)
+    expires_at: float | None = field(default=None, validator=optional(_time), repr=False)
+
+
+class CredentialsProvider(Protocol):
+    """Where credentials come from. It may keep nothing: `CredentialsCache` does that for any provider."""
+
+    async def retrieve(self) -> Credentials:
+        """
+        Credentials that are valid now.
+
+        Raises:
+            CredentialsError: There are none, or they could not be refreshed.
+        """
+        ...
+
+
+class StaticCredentialsProvider:
+    """Credentials from code. It is not pickled, so that a secret does not leave the process unnoticed."""
+
+    def __init__(self, access_key_id: str, secret_access_key: str, session_token: str | None = None) -> None:
+        self._credentials = Credentials(access_key_id, secret_access_key, session_token)
+
+    def current(self) -> Credentials:
+        """Always the same."""
+        return self._credentials
+
+    async def retrieve(self) -> Credentials:
+        """Always the same."""
+        return self._credentials
+
+    def __repr__(self) -> str:
+        return f"StaticCredentialsProvider({self._credentials.access_key_id!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "StaticCredentialsProvider is not pickled, because the pickle would hold the secret; make it where it is "
+            "needed, or pickle its Credentials"
+        )
+
+    def __deepcopy__(self, memo: object) -> Self:  # which would pickle
+        return self
+
+
+class AnonymousCredentialsProvider:
+    """No credentials: requests are sent unsigned, for an endpoint or a proxy that asks for no signature."""
+
+    async def retrieve(self) -> NoReturn:
+        """
+        Give nothing.
+
+        Raises:
+            CredentialsError: Always; whoever sends unsigned requests does not ask.
+        """
+        raise CredentialsError("AnonymousCredentialsProvider has no credentials: calls with it are sent unsigned")
+
+    def __repr__(self) -> str:
+        return "AnonymousCredentialsProvider()"

@@ -1,0 +1,205 @@
+"""Credentials kept until they expire, and renewed before that without anybody waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.clock import Clock, SystemClock
+from sagemaker_runtime.credentials.base import Credentials
+from sagemaker_runtime.errors import ConfigError, CredentialsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagemaker_runtime.credentials.base import CredentialsProvider
+
+_LOGGER = logging.getLogger("sagemaker_runtime")
+_LONGEST_PAUSE = 60.0  # seconds between two background refreshes; also how long one keeps other loops from their own
+
+
+class CredentialsCache:
+    """
+    Keeps what a provider gave, and asks it again before that expires.
+
+    However many callers wait, the provider is asked once (once in each event loop). Within *expiry_window* of the
+    expiry it is asked in the background, while callers get the credentials that are still valid; a failure there is
+    logged, and the next try comes 1, 2, 4 … 60 seconds later. Once they have expired, callers wait, and a failure is
+    raised to all that wait; the next caller tries again.
+
+    One cache serves any number of event loops, in turn or in several threads, and works on after a fork. A pickle of it
+    holds no credentials but those in its provider.
+
+    Args:
+        provider: Asked when there is nothing valid to give.
+
+        expiry_window: Seconds before the expiry from when on credentials are renewed; for those that live less than
+            twice as long, half of their life. The moment is drawn anew each time from the first half of the window,
+            so that a fleet that was started at once does not renew at once. 0 to renew only what has expired.
+
+        clock: Tells what has expired, by its wall time. None for the machine's.
+
+        draw: A number in [0, 1), for that moment.
+
+    Raises:
+        ConfigError: The window is negative or not finite.
+    """
+
+    def __init__(
+        self,
+        provider: CredentialsProvider,
+        *,
+        expiry_window: float = 300.0,
+        clock: Clock | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        if not 0 <= expiry_window < math.inf:
+            raise ConfigError(f"expiry_window is {expiry_window}, and takes a number of seconds from 0 on")
+        self._provider = provider
+        self._expiry_window = expiry_window
+        self._clock = SystemClock() if clock is None else clock
+        self._now = self._clock.now
+        self._draw = draw
+        self._credentials: Credentials | None = None
+        # In wall time; both lie in the past while there are no credentials, and in eternity for those that last.
+        self._fresh_until = self._expires_at = -math.inf
+        # In monotonic time, so that a wall clock that is set neither hastens nor stops the tries.
+        self._next_try = -math.inf
+        self._failures = 0
+        # Only the loop that a task belongs to awaits it. The reference keeps the task alive.
+        self._tasks: dict[asyncio.AbstractEventLoop, asyncio.Task[Credentials | Exception]] = {}
+
+    def current(self) -> Credentials | None:
+        """
+        Credentials that are valid now, without waiting; None if `retrieve` must be awaited.
+
+        Starts a refresh in the background when one is due.
+        """
+        now = self._now()
+        if now < self._fresh_until:
+            return self._credentials
+        if now >= self._expires_at:
+            return None
+        self._refresh_in_background()
+        return self._credentials
+
+    async def retrieve(self) -> Credentials:
+        """
+        Credentials that are valid now; from the provider, if need be.
+
+        Raises:
+            CredentialsError: The provider failed, or gave what has expired. Each caller gets an error of its own, with
+                the provider's as its cause.
+        """
+        credentials = self.current()
+        if credentials is not None:
+            return credentials
+        task = self._task(asyncio.get_running_loop())
+        try:
+            outcome = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if task.cancelled() and caller is not None and not caller.cancelling():
+                raise CredentialsError(f"{_name(self._provider)} cancelled itself") from None
+            raise
+        if isinstance(outcome, Credentials):
+            return outcome
+        raise CredentialsError(_text(self._provider, outcome)) from outcome
+
+    def invalidate(self) -> None:
+        """Forget the credentials, because a service refused them, say; the next caller waits for new ones."""
+        self._fresh_until = self._expires_at = -math.inf
+        self._credentials = None
+
+    def _refresh_in_background(self) -> None:
+        now = self._clock.monotonic()
+        if now < self._next_try:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # `current` was called by synchronous code
+            return
+        self._next_try = now + _LONGEST_PAUSE
+        self._task(loop)
+
+    def _task(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Credentials | Exception]:
+        """The refresh that runs in *loop*, or a new one."""
+        task = self._tasks.get(loop)
+        if task is None or task.done():
+            for other in list(self._tasks):
+                if other.is_closed():
+                    self._tasks.pop(other, None)
+            task = self._tasks[loop] = loop.create_task(self._refresh(), name="refresh credentials")
+            task.add_done_callback(partial(self._forget, loop))
+        return task
+
+    def _forget(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Credentials | Exception]) -> None:
+        if self._tasks.get(loop) is task:
+            del self._tasks[loop]
+
+    async def _refresh(self) -> Credentials | Exception:
+        """Ask the provider. A failure is returned: asyncio would report one that is raised and nobody waits for."""
+        try:
+            credentials = await self._provider.retrieve()
+            self._keep(credentials)
+        except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+            self._failures += 1
+            self._pause()
+            self._log(error)
+            return error
+        return credentials
+
+    def _keep(self, credentials: Credentials) -> None:
+        if not isinstance(credentials, Credentials):  # pyright: ignore[reportUnnecessaryIsInstance] - a provider's
+            raise CredentialsError(
+                f"the credentials provider gave {type(credentials).__name__}, and must give Credentials"
+            )
+        now = self._now()
+        expires_at = math.inf if credentials.expires_at is None else credentials.expires_at
+        if expires_at <= now:
+            raise CredentialsError(
+                f"the credentials that {_name(self._provider)} gave have expired {now - expires_at:.0f} s ago, by this "
+                "machine's clock"
+            )
+        self._failures = 0
+        self._pause()
+        window = min(self._expiry_window, (expires_at - now) / 2)
+        # In this order, because other threads may read them meanwhile.
+        self._credentials = credentials
+        self._expires_at = expires_at
+        self._fresh_until = expires_at - window * (1 - self._draw() / 2)
+
+    def _pause(self) -> None:
+        """No background refresh for a while: after a success too, for a provider that gives the same ones again."""
+        pause = min(2.0 ** min(self._failures, 64), 2 * _LONGEST_PAUSE) / 2
+        self._next_try = self._clock.monotonic() + pause
+
+    def _log(self, error: Exception) -> None:
+        left = self._expires_at - self._now()
+        if left > 0:
+            _LOGGER.warning(
+                "credentials could not be refreshed; those at hand expire in %.0f s: %s",
+                left,
+                _text(self._provider, error),
+            )
+
+    def __repr__(self) -> str:
+        return f"CredentialsCache({self._provider!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return partial(CredentialsCache, self._provider, expiry_window=self._expiry_window, clock=self._clock), ()
+
+
+def _name(provider: CredentialsProvider) -> str:
+    return type(provider).__name__
+
+
+def _text(provider: CredentialsProvider, error: Exception) -> str:
+    """What to tell of a failure; nothing is known of the text of an error that is not ours, so it is left to the cause."""
+    if isinstance(error, CredentialsError):
+        return error.message
+    return f"{_name(provider)} failed with {type(error).__name__}"

@@ -1,0 +1,213 @@
+"""Where a machine's credentials are looked for: the environment, and botocore's chain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from bisect import bisect_left
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.credentials.base import Credentials
+from sagemaker_runtime.errors import ConfigError, CredentialsError, SageMakerRuntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.credentials import Credentials as BotocoreCredentials
+
+_FOREVER = 10**12  # seconds; more than is left to the last year a datetime knows
+
+
+class EnvironmentCredentialsProvider:
+    """
+    ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and ``AWS_SESSION_TOKEN``, read anew each time.
+
+    ``AWS_CREDENTIAL_EXPIRATION``, which ``aws configure export-credentials`` writes, says when they expire. An empty
+    variable counts as unset.
+    """
+
+    async def retrieve(self) -> Credentials:
+        """
+        What the environment holds now.
+
+        Raises:
+            CredentialsError: It holds no credentials, half of them, or what cannot be credentials.
+        """
+        found = _from_environment()
+        if found is None:
+            raise CredentialsError(
+                "no AWS credentials are in the environment: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            )
+        return found
+
+    def __repr__(self) -> str:
+        return "EnvironmentCredentialsProvider()"
+
+
+class BotocoreCredentialsProvider:
+    """
+    botocore's whole chain: environment, shared files, process, assume role, web identity, SSO, container, instance.
+
+    Each `retrieve` goes through the chain from its start, in a thread of its own, so that an edited file counts, and
+    neither botocore's refresh windows nor its locks do. That costs a request or a process each time: put a
+    `CredentialsCache` before it. botocore is not imported before the first one.
+
+    A profile that asks for an MFA code asks once: the code cannot be asked for again behind the program's back.
+
+    Args:
+        profile: The profile in the shared files; the environment's keys are then passed over. None for
+            ``AWS_PROFILE``, else ``default``.
+    """
+
+    def __init__(self, *, profile: str | None = None) -> None:
+        self._profile = profile
+        self._asked_for_code = False
+
+    async def retrieve(self) -> Credentials:
+        """
+        What the chain gives now, with the time it expires at where botocore knows it, rounded down to the second.
+
+        Raises:
+            CredentialsError: The chain found none, or broke. What a credential process printed, or an endpoint
+                answered, is not in its text: it may hold a secret.
+        """
+        return await _in_thread(self._load)
+
+    def _load(self) -> Credentials:
+        try:
+            return self._find()
+        except Exception as error:  # noqa: BLE001 - botocore's own kinds, and whatever a process or a file provokes
+            problem = _explain(error)
+        # Outside the except, because the error as its context would be printed with it.
+        raise CredentialsError(f"botocore's credential chain failed: {problem}")
+
+    def _find(self) -> Credentials:
+        from botocore.session import Session  # noqa: PLC0415 - 180 ms of import that many calls do without
+
+        session = Session(profile=self._profile)
+        if region := os.environ.get("AWS_REGION"):  # which botocore does not read, and STS has an address in each
+            session.set_config_variable("region", region)
+        needs_code = {"role_arn", "mfa_serial"} <= session.get_scoped_config().keys()
+        if needs_code and self._asked_for_code:
+            raise CredentialsError("the profile needs a new MFA code; make a new provider to be asked for it")
+        source = session.get_credentials()
+        if source is None:
+            raise CredentialsError(
+                "no AWS credentials were found in the environment, the shared files, a container or an instance "
+                "role; configure one of them, or pass credentials=StaticCredentialsProvider(...)"
+            )
+        found = source.get_frozen_credentials()
+        self._asked_for_code = needs_code and source.method == "assume-role"
+        return Credentials(found.access_key or "", found.secret_key or "", found.token or None, _expires_at(source))
+
+    def __repr__(self) -> str:
+        return f"BotocoreCredentialsProvider(profile={self._profile!r})"
+
+
+class DefaultCredentialsProvider:
+    """
+    What the AWS SDKs look through by default: the environment, without importing botocore, else botocore's chain.
+
+    Args:
+        profile: The profile in the shared files; the environment's keys are then passed over. None for
+            ``AWS_PROFILE``, else ``default``.
+    """
+
+    def __init__(self, *, profile: str | None = None) -> None:
+        self._profile = profile
+        self._chain = BotocoreCredentialsProvider(profile=profile)
+
+    async def retrieve(self) -> Credentials:
+        """
+        What is found first.
+
+        Raises:
+            CredentialsError: Nothing was, or the first place that has credentials has unusable ones.
+        """
+        found = _from_environment() if self._profile is None else None
+        return found if found is not None else await self._chain.retrieve()
+
+    def __repr__(self) -> str:
+        return f"DefaultCredentialsProvider(profile={self._profile!r})"
+
+
+def _from_environment() -> Credentials | None:
+    """What the environment holds; None if neither key is set. CredentialsError if it cannot be used."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION")
+    key, secret, token, expiration = (os.environ.get(name) or None for name in names)
+    if key is None and secret is None:
+        return None
+    if key is None or secret is None:
+        there, missing = (names[1], names[0]) if key is None else names[:2]
+        raise CredentialsError(f"{there} is set in the environment and {missing} is not; set both or neither")
+    try:
+        return Credentials(key, secret, token, None if expiration is None else _parse_time(expiration))
+    except ConfigError as error:
+        problem = error.message
+    except ValueError:
+        problem = "AWS_CREDENTIAL_EXPIRATION is no time such as 2030-01-01T00:00:00Z"
+    raise CredentialsError(f"the credentials in the environment cannot be used: {problem}")
+
+
+def _parse_time(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _expires_at(source: BotocoreCredentials) -> float | None:
+    """
+    When botocore's credentials expire, in seconds since 1970; None if never.
+
+    botocore keeps the time to itself, and says only whether less than so many seconds are left: so bisect.
+    """
+    from botocore.credentials import RefreshableCredentials  # noqa: PLC0415 - imported by now
+
+    if not isinstance(source, RefreshableCredentials):
+        return None
+    now = time.time()
+    more_than_left = bisect_left(range(_FOREVER), True, key=source.refresh_needed)  # noqa: FBT003 - what to find
+    return None if more_than_left == _FOREVER else now + more_than_left - 1
+
+
+def _explain(error: Exception) -> str:
+    """What may be told of an error: not what repeats the words of a process or an endpoint."""
+    from botocore.exceptions import (  # noqa: PLC0415 - imported by now
+        BotoCoreError,
+        ClientError,
+        CredentialRetrievalError,
+        MetadataRetrievalError,
+    )
+
+    if isinstance(error, SageMakerRuntimeError):
+        return error.message
+    kind = type(error).__name__
+    quotes = isinstance(error, CredentialRetrievalError | MetadataRetrievalError)
+    if isinstance(error, BotoCoreError | ClientError | OSError) and not quotes:
+        first_line = str(error).partition("\n")[0]  # below it, STS repeats a request that was signed wrong
+        return f"{kind}: {first_line}"
+    provider = error.kwargs.get("provider") if isinstance(error, CredentialRetrievalError) else None
+    where = "" if provider is None else f" from {provider}"
+    return f"{kind}{where}, with a text that may hold a secret; to see it, run: aws sts get-caller-identity"
+
+
+async def _in_thread(work: Callable[[], Credentials]) -> Credentials:
+    """
+    Like ``asyncio.to_thread``, in a thread of its own that nothing waits for at the end of the loop or the process.
+
+    The loop's executor may be full of work that itself waits for credentials.
+    """
+    outcome = Future[Credentials]()
+    outcome.set_running_or_notify_cancel()  # from here on, a caller that is cancelled does not cancel it
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="sagemaker-runtime-credentials", daemon=True).start()
+    return await asyncio.wrap_future(outcome)
