@@ -1,14 +1,30 @@
-"""The retry policy: what is retried, after which wait, within which quota."""
+"""The retry policy: what is retried, after which wait, within which quota; and what a call makes of any policy."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import math
+import weakref
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import pytest
+from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
+from support import ManualClock, ScriptedHTTPClient, answer, client
 
-from sagemaker_runtime import ConfigError, NopRetryer, RetryQuota, StandardRetryer, errors
+from sagemaker_runtime import (
+    ATTEMPTS,
+    ConfigError,
+    InvokeEndpointInput,
+    NopRetryer,
+    Request,
+    Response,
+    RetryQuota,
+    StandardRetryer,
+    errors,
+)
 from sagemaker_runtime.retry import (
     THROTTLING_CODES,
     TRANSIENT_CODES,
@@ -31,6 +47,12 @@ def model_not_ready(retry_after: float | None = None) -> errors.ModelNotReadyExc
     return error
 
 
+def skewed(code: str = "InvalidSignatureException", status: int = 403) -> errors.ServiceError:
+    error = service_error(status, code)
+    error.clock_skew = 3_600.0
+    return error
+
+
 def retryer(**changes: object) -> StandardRetryer:
     """A policy without chance: every wait is its bound."""
     return StandardRetryer(**{"draw": lambda: 1.0, **changes})
@@ -45,7 +67,13 @@ def retryer(**changes: object) -> StandardRetryer:
         (service_error(503, "SlowDown"), Failure.THROTTLING),
         *((service_error(status), Failure.TRANSIENT) for status in sorted(TRANSIENT_STATUSES)),
         *((service_error(400, code), Failure.TRANSIENT) for code in sorted(TRANSIENT_CODES)),
+        (errors.InternalFailure(), Failure.TRANSIENT),
+        (errors.ServiceUnavailable(), Failure.TRANSIENT),
         (errors.InternalDependencyException(), Failure.TRANSIENT),
+        (skewed(), Failure.CLOCK_SKEW),
+        (skewed("RequestTimeTooSkewed", 400), Failure.CLOCK_SKEW),
+        (skewed(status=503), Failure.TRANSIENT),
+        (service_error(403, "InvalidSignatureException"), Failure.PERMANENT),
         (errors.ConnectError(), Failure.TRANSIENT),
         (errors.ConnectTimeoutError(), Failure.TRANSIENT),
         (errors.WriteTimeoutError(), Failure.TRANSIENT),
@@ -87,6 +115,12 @@ def test_each_failure_is_of_the_class_the_table_says(error: Exception, failure: 
         (errors.ModelError(), {"retry_read_timeouts": True}, None),
         (errors.CertificateError(), {}, None),
         (service_error(500), {"base_delay": 0.0}, 0.0),
+        (skewed(), {}, 0.0),
+        (skewed(), {"max_attempts": 1}, None),
+        (service_error(409, "Odd"), {"error_codes": frozenset({"Odd"})}, 0.05),
+        (service_error(409, "Other"), {"error_codes": frozenset({"Odd"})}, None),
+        (service_error(400, "SlowDown"), {"error_codes": frozenset({"SlowDown"})}, 1.0),
+        (ValueError("Odd"), {"error_codes": frozenset({"Odd"})}, None),
     ],
 )
 def test_the_first_wait_is_the_one_its_class_asks_for(
@@ -146,7 +180,8 @@ def test_the_wait_for_a_model_never_ends_beyond_its_time_limit(
 
 
 @pytest.mark.parametrize(
-    ("asked", "delay"), [(None, 0.05), (0.0, 0.05), (0.01, 0.05), (3.0, 3.0), (5.05, 5.05), (900.0, 5.05)]
+    ("asked", "delay"),
+    [(None, 0.05), (0.0, 0.05), (0.01, 0.05), (3.0, 3.0), (3, 3), (5.05, 5.05), (900.0, 5.05), (math.nan, 0.05)],
 )
 def test_the_service_may_ask_for_a_longer_wait_within_reason(asked: float | None, delay: float) -> None:
     """``x-amz-retry-after`` is heeded between our own wait and 5 s beyond it, or one bad header stops a caller."""
@@ -196,14 +231,35 @@ def test_a_failure_that_is_not_retried_costs_nothing() -> None:
     assert quota.available == quota.capacity == 500
 
 
-def test_another_number_of_attempts_shares_the_quota() -> None:
-    """A call that is given more attempts must not get a full quota of its own with them."""
-    policy = retryer(max_delay=7.0)
+def test_a_clock_that_was_wrong_is_made_up_for_once_in_a_call() -> None:
+    """The next attempt is signed by the corrected clock; refused again, the key is wrong and not the time."""
+    policy = retryer(max_attempts=5, quota=RetryQuota(100))
+    failures: list[Exception] = [service_error(500), skewed()]
 
-    more = policy.with_max_attempts(9)
+    assert 0.0 == policy.delay(failures, elapsed=0.0)
+    assert 86 == policy.quota.available
+    assert policy.delay([*failures, service_error(500), skewed()], elapsed=0.0) is None
+    policy.succeeded(failures)
+    assert 100 == policy.quota.available
+
+
+def test_policies_made_of_one_another_share_the_quota_and_differ_in_one_thing() -> None:
+    """A call that is given more attempts must not get a full quota of its own with them."""
+    policy = retryer(max_delay=7.0).with_error_codes("Odd")
+
+    more = policy.with_max_attempts(9).with_max_backoff(0.15).with_error_codes("Even", "Odd")
 
     assert more.quota is policy.quota
-    assert (more.max_attempts, policy.max_attempts, more.max_delay) == (9, 3, 7.0)
+    assert (policy.max_attempts, policy.max_delay, policy.error_codes) == (3, 7.0, {"Odd"})
+    assert (more.max_attempts, more.max_delay, more.error_codes) == (9, 0.15, {"Odd", "Even"})
+
+
+def test_another_limit_of_the_waits_leaves_the_first_ones_as_they_were() -> None:
+    """The limit is where the waits end up; it must not bring back the longer back-off of earlier SDKs."""
+    policy = retryer(max_attempts=9).with_max_backoff(0.15)
+    error = service_error(500)
+
+    assert [0.05, 0.1, 0.15, 0.15] == [policy.delay([error] * tries, elapsed=0.0) for tries in range(1, 5)]
 
 
 def test_two_retryers_do_not_share_a_quota_unless_told() -> None:
@@ -223,12 +279,35 @@ def test_two_retryers_do_not_share_a_quota_unless_told() -> None:
         ("max_delay", math.nan),
         ("model_not_ready_timeout", None),
         ("model_not_ready_timeout", -1),
+        ("error_codes", "Odd"),
+        ("error_codes", frozenset({""})),
+        ("error_codes", frozenset({503})),
     ],
 )
 def test_a_number_that_makes_no_sense_is_refused_by_name(name: str, value: object) -> None:
     """Found out when the client is made, and not when the first call fails."""
-    with pytest.raises(ConfigError, match=rf"StandardRetryer\({name}={value!r}\): it takes "):
+    with pytest.raises(ConfigError) as caught:
         StandardRetryer(**{name: value})
+
+    assert str(caught.value).startswith(f"StandardRetryer({name}={value!r}): it takes ")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda policy: policy.with_max_attempts(0), "StandardRetryer(max_attempts=0): it takes a whole number, 1 "),
+        (lambda policy: policy.with_max_backoff(-1), "StandardRetryer(max_delay=-1): it takes a number, 0 or more"),
+        (lambda policy: policy.with_error_codes(""), "StandardRetryer(error_codes=frozenset({''})): it takes "),
+    ],
+)
+def test_what_is_changed_later_is_checked_as_well(
+    change: Callable[[StandardRetryer], StandardRetryer], told: str
+) -> None:
+    """Most policies are made of another one, for a single call."""
+    with pytest.raises(ConfigError) as caught:
+        change(StandardRetryer())
+
+    assert str(caught.value).startswith(told)
 
 
 def test_the_policy_without_retries_never_asks_for_one() -> None:
@@ -262,3 +341,172 @@ def test_a_wait_beyond_the_total_limit_is_not_begun_and_costs_nothing() -> None:
     assert policy.quota.available == 20
     assert "would end after Timeout.total" in error.__notes__[0]
     assert policy.delay([error], elapsed=0.0, remaining=1.1) == 1.0
+
+
+PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
+
+
+@define
+class Scripted:
+    """A user's retryer, which says what it was told to say and remembers what it heard."""
+
+    answers: list[object]
+    max_attempts: int = 9
+    heard: list[tuple[int, float]] = field(factory=list)
+    successes: list[int] = field(factory=list)
+
+    def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> object:
+        self.heard.append((len(failures), elapsed))
+        said = self.answers.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    def succeeded(self, failures: Sequence[Exception]) -> None:
+        self.successes.append(len(failures))
+
+
+@pytest.mark.parametrize("said", [math.nan, math.inf, -math.inf, -0.5, "1", True])
+async def test_a_retryer_that_gives_no_number_of_seconds_is_told_so(said: object) -> None:
+    """NaN disorders the timers of the whole event loop, and infinity waits for ever."""
+    http, clock = ScriptedHTTPClient([errors.ConnectError("refused")]), ManualClock()
+
+    with pytest.raises(ConfigError) as caught:
+        await client(http, clock=clock, retryer=Scripted([said])).invoke_endpoint(PARAMS)
+
+    assert f"the retryer's delay() gave {said!r}; it must give seconds, 0 or more" == caught.value.message
+    assert isinstance(caught.value.__context__, errors.ConnectError), "what had failed is still to be seen"
+    assert (1, []) == (len(http.requests), clock.slept)
+
+
+async def test_a_retryer_that_raises_is_heard_with_what_had_failed_before() -> None:
+    """Its mistake must not pass for one of the service, nor hide it."""
+    http = ScriptedHTTPClient([errors.ConnectError("refused")])
+
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        await client(http, retryer=Scripted([ZeroDivisionError("mine")])).invoke_endpoint(PARAMS)
+
+    assert isinstance(caught.value.__context__, errors.ConnectError)
+
+
+async def test_a_users_retryer_hears_of_every_failure_and_of_the_success() -> None:
+    """Whole numbers and 0 are waits too; the records tell them in the order in which they came."""
+    policy, clock = Scripted([0, 2, 0.5]), ManualClock()
+    http = ScriptedHTTPClient([errors.ConnectError("a"), errors.ModelError("b"), errors.ConnectError("c"), answer()])
+
+    output = await client(http, clock=clock, retryer=policy).invoke_endpoint(PARAMS)
+
+    records = output.result_metadata[ATTEMPTS]
+    assert [(1, "a", 0), (2, "ModelError: b", 2), (3, "c", 0.5), (4, None, None)] == [
+        (record.number, record.error, record.delay) for record in records
+    ]
+    assert ([0, 2, 0.5], [(1, 0.0), (2, 0.0), (3, 2.0)], [3]) == (clock.slept, policy.heard, policy.successes)
+
+
+class YieldingClock(ManualClock):
+    """Lets the other tasks run while one sleeps."""
+
+    async def sleep(self, seconds: float, /) -> None:
+        await super().sleep(seconds)
+        await asyncio.sleep(0)
+
+
+async def test_a_wait_of_nothing_still_lets_others_run_and_can_be_cancelled() -> None:
+    """A retryer that always says 0, and a service that always refuses, must not hold the event loop."""
+
+    class Tireless(Scripted):
+        def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> object:
+            return 0
+
+    http = ScriptedHTTPClient([errors.ConnectError("refused")])
+    call = asyncio.ensure_future(client(http, clock=YieldingClock(), retryer=Tireless([])).invoke_endpoint(PARAMS))
+    while len(http.requests) < 20:
+        await asyncio.sleep(0)
+
+    call.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_a_thousand_calls_at_once_share_one_quota_to_the_last_token() -> None:
+    """However they interleave, 500 tokens are 35 retries; everyone else fails at once and is told why."""
+    http = ScriptedHTTPClient([answer(503)])
+    policy = StandardRetryer(max_attempts=2)
+    caller = client(http, clock=YieldingClock(), retryer=policy)
+
+    failures = await asyncio.gather(*(caller.invoke_endpoint(PARAMS) for _ in range(1_000)), return_exceptions=True)
+
+    assert 35 == sum(len(failure.attempts) == 2 for failure in failures)
+    assert 965 == sum("10 tokens left" in note for failure in failures for note in getattr(failure, "__notes__", ()))
+    assert (1_035, 10) == (len(http.requests), policy.quota.available)
+
+
+async def test_two_clients_may_share_a_retryer_and_only_its_quota_is_shared() -> None:
+    """What one call went through is not kept in the policy, so it cannot leak into a call of another client."""
+    policy = StandardRetryer(quota=RetryQuota(28), draw=lambda: 0.0)
+    failing = client(ScriptedHTTPClient([answer(503)]), clock=YieldingClock(), retryer=policy)
+    recovering = client(ScriptedHTTPClient([answer(503), answer()]), clock=YieldingClock(), retryer=policy)
+
+    failure, output = await asyncio.gather(
+        failing.invoke_endpoint(PARAMS), recovering.invoke_endpoint(PARAMS), return_exceptions=True
+    )
+
+    assert [503, None] == [record.status for record in output.result_metadata[ATTEMPTS]]
+    assert [503, 503] == [record.status for record in failure.attempts]
+    assert "0 tokens left" in failure.__notes__[0], "each has retried once, and nothing was left for a second time"
+    assert 14 == policy.quota.available
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """What is let go only by the garbage collector is not let go."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+class AsleepClock(ManualClock):
+    """Its sleep ends by cancellation alone."""
+
+    async def sleep(self, seconds: float, /) -> None:
+        await asyncio.Event().wait()
+
+
+async def succeed(call: Awaitable[object]) -> None:
+    await call
+
+
+async def fail(call: Awaitable[object]) -> None:
+    with pytest.raises(errors.ServiceError):
+        await call
+
+
+async def cancel(call: Awaitable[object]) -> None:
+    task = asyncio.ensure_future(call)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize(
+    ("last", "clock", "end"),
+    [(200, ManualClock(), succeed), (500, ManualClock(), fail), (500, AsleepClock(), cancel)],
+)
+async def test_a_request_is_let_go_when_its_call_ends_however_it_ends(
+    last: int, clock: ManualClock, end: Callable[[Awaitable[object]], Awaitable[None]]
+) -> None:
+    """A failure kept in a list holds the frame with the list, and 6 MB of body, until a collection comes."""
+    sent: list[weakref.ref[Request]] = []
+
+    def send(request: Request) -> Response:
+        sent.append(weakref.ref(request))
+        return answer(500 if len(sent) < 3 else last)
+
+    await end(client(ScriptedHTTPClient([send]), clock=clock).invoke_endpoint(PARAMS))
+
+    assert sent
+    assert [None] * len(sent) == [request() for request in sent]

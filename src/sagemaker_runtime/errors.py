@@ -247,6 +247,9 @@ class ServiceError(SageMakerRuntimeError):
     retry_after: float | None = None
     """Seconds the service asked to wait (``x-amz-retry-after``), or None."""
 
+    clock_skew: float | None = None
+    """Seconds the signature was off when the service refused it, where that can be the reason; None otherwise."""
+
     def _headline(self) -> str:
         return f"{self.code}: {self.message}" if self.message else self.code
 

@@ -1,0 +1,95 @@
+"""
+Retry policies: what is worth another attempt, after which wait, and within which quota. Pure; nothing here sleeps.
+
+Source: AWS SDKs and Tools Reference Guide, "Retry behavior", standard mode with the numbers of 2026; and what this
+service needs beyond it:
+
+==================================  ===============  =======  ==========================================================
+failure                             class            retried  why
+==================================  ===============  =======  ==========================================================
+429 ModelNotReadyException          model not ready  yes      a cold start takes seconds to minutes: bounded by time,
+                                                              not by attempts, and free of the quota
+throttling codes, any other 429     throttling       yes      the service asks for room: the longer back-off
+500 502 503 504 530, and the codes  transient        yes      the request was not executed, or failed on the way
+the service has for them;
+RequestTimeout; ``error_codes``
+a refused signature, and a clock    clock skew       once     the next attempt is signed by the corrected clock, so at
+that was wrong                                                once; refused again, it has another reason
+never connected: DNS, refused,      transient        yes      nothing was sent
+TLS, time-out
+a refused certificate               permanent        no       trying again would not make it valid
+write time-out                      transient        yes      the service did not take the request whole
+connection lost before the first    connection lost  yes      an idle connection closed by the server looks the same;
+byte of the answer                                            ``retry_lost_connections=False`` turns it off
+read time-out; an answer that is    maybe executed   no       the model is perhaps still computing, and would run
+not HTTP, or broke off after its                              twice: only with ``retry_read_timeouts=True``
+first byte, truncation included
+424 ModelError, other 4xx           permanent        no       the model, or the service, would answer the same again
+everything else                     permanent        no       a mistake in the options, no credentials, ``Timeout.total``,
+                                                              an exception of a middleware: not ours to repeat
+==================================  ===============  =======  ==========================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.retry.classification import (
+    THROTTLING_CODES,
+    TOO_MANY_REQUESTS,
+    TRANSIENT_CODES,
+    TRANSIENT_STATUSES,
+    Failure,
+    classify,
+)
+from sagemaker_runtime.retry.policy import NopRetryer, PacedRetryer, Retryer
+from sagemaker_runtime.retry.quota import FIRST_ATTEMPT_CREDIT, QUOTA, RETRY_COST, THROTTLING_COST, RetryQuota
+from sagemaker_runtime.retry.standard import (
+    BASE_DELAY,
+    MAX_ATTEMPTS,
+    MAX_DELAY,
+    MODEL_NOT_READY_TIMEOUT,
+    RETRY_AFTER_SPREAD,
+    THROTTLING_BASE_DELAY,
+    StandardRetryer,
+    back_off,
+)
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.retry.adaptive import AdaptiveRetryer, RateLimiter
+
+__all__ = [
+    "BASE_DELAY",
+    "FIRST_ATTEMPT_CREDIT",
+    "MAX_ATTEMPTS",
+    "MAX_DELAY",
+    "MODEL_NOT_READY_TIMEOUT",
+    "QUOTA",
+    "RETRY_AFTER_SPREAD",
+    "RETRY_COST",
+    "THROTTLING_BASE_DELAY",
+    "THROTTLING_CODES",
+    "THROTTLING_COST",
+    "TOO_MANY_REQUESTS",
+    "TRANSIENT_CODES",
+    "TRANSIENT_STATUSES",
+    "AdaptiveRetryer",
+    "Failure",
+    "NopRetryer",
+    "PacedRetryer",
+    "RateLimiter",
+    "RetryQuota",
+    "Retryer",
+    "StandardRetryer",
+    "back_off",
+    "classify",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("AdaptiveRetryer", "RateLimiter"):  # which few clients use
+        from sagemaker_runtime.retry import adaptive  # noqa: PLC0415
+
+        value: object = getattr(adaptive, name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,83 @@
+"""What kind of failure an attempt met: the table at the top of the package, as a function."""
+
+from __future__ import annotations
+
+import enum
+
+from sagemaker_runtime.errors import (
+    CertificateError,
+    ConnectError,
+    ConnectionLostError,
+    InvalidResponseError,
+    ModelNotReadyException,
+    ReadTimeoutError,
+    ServiceError,
+    WriteTimeoutError,
+)
+
+# Source: AWS SDKs and Tools Reference Guide, "Retry behavior"; the list is the one of botocore and the Go SDK.
+THROTTLING_CODES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+TRANSIENT_CODES = frozenset(
+    {
+        "RequestTimeout",
+        "RequestTimeoutException",
+        # The service's own: 500, 503, 530. By name too, for an error that a middleware or a test raised without a status.
+        "InternalFailure",
+        "ServiceUnavailable",
+        "InternalDependencyException",
+    }
+)
+TRANSIENT_STATUSES = frozenset({500, 502, 503, 504, 530})
+TOO_MANY_REQUESTS = 429
+
+
+class Failure(enum.Enum):
+    """What kind of failure an attempt met. The table at the top of the package says which is which."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    THROTTLING = "throttling"
+    MODEL_NOT_READY = "model not ready"
+    MAYBE_EXECUTED = "maybe executed"
+    CONNECTION_LOST = "connection lost"
+    CLOCK_SKEW = "clock skew"
+
+
+def classify(error: Exception) -> Failure:
+    """What kind of failure *error* is, by the table at the top of the package."""
+    match error:
+        case ModelNotReadyException():
+            return Failure.MODEL_NOT_READY
+        case ServiceError(code=code, status=status):
+            if code in THROTTLING_CODES or status == TOO_MANY_REQUESTS:
+                return Failure.THROTTLING
+            if code in TRANSIENT_CODES or status in TRANSIENT_STATUSES:
+                return Failure.TRANSIENT
+            return Failure.PERMANENT if error.clock_skew is None else Failure.CLOCK_SKEW
+        case CertificateError():
+            return Failure.PERMANENT
+        case ConnectError() | WriteTimeoutError():
+            return Failure.TRANSIENT
+        case ConnectionLostError():
+            return Failure.CONNECTION_LOST
+        case ReadTimeoutError() | InvalidResponseError():
+            return Failure.MAYBE_EXECUTED
+        case _:
+            return Failure.PERMANENT

@@ -1,0 +1,183 @@
+"""The standard mode: back-off, a limit of attempts, and a quota."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar
+
+from attrs import Attribute, evolve, field, frozen
+
+from sagemaker_runtime.errors import ConfigError, ModelNotReadyException, ServiceError
+from sagemaker_runtime.retry.classification import Failure, classify
+from sagemaker_runtime.retry.quota import FIRST_ATTEMPT_CREDIT, RETRY_COST, THROTTLING_COST, RetryQuota
+from sagemaker_runtime.wire import is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+N = TypeVar("N", int, float)
+
+MAX_ATTEMPTS = 3  # attempts in all, the first one included
+BASE_DELAY = 0.05  # seconds; ceiling of the first wait
+THROTTLING_BASE_DELAY = 1.0  # seconds
+MAX_DELAY = 20.0  # seconds
+RETRY_AFTER_SPREAD = 5.0  # seconds that the service may ask for beyond our own wait
+MODEL_NOT_READY_TIMEOUT = 60.0  # seconds; a serverless container is usually there within this
+
+
+def back_off(retry: int, *, base: float, ceiling: float, draw: Callable[[], float] = random.random) -> float:
+    """
+    Seconds to wait before the *retry*-th retry.
+
+    The bound doubles with each retry and the wait is drawn from ``[0, bound]`` ("full jitter").
+
+    Args:
+        retry: 1 for the wait after the first attempt.
+
+        base: The bound of the first wait, in seconds.
+
+        ceiling: The most the bound grows to, in seconds.
+
+        draw: A number in [0, 1).
+    """
+    # Past 64 doublings every bound is at its ceiling, and a float would overflow soon after 1,000.
+    return draw() * min(base * 2.0 ** min(retry - 1, 64), ceiling)
+
+
+def _at_least(least: N) -> Callable[[object, Attribute[N], N], None]:
+    def check(retryer: object, attribute: Attribute[N], value: N) -> None:
+        whole = isinstance(least, int)
+        if not is_number(value) or not value >= least or (whole and not isinstance(value, int)):
+            kind = "whole number" if whole else "number"
+            told = f"{type(retryer).__name__}({attribute.name}={value!r})"
+            raise ConfigError(f"{told}: it takes a {kind}, {least:g} or more")
+
+    return check
+
+
+def _codes(retryer: object, attribute: Attribute[frozenset[str]], value: frozenset[object]) -> None:
+    known = isinstance(value, frozenset)  # pyright: ignore[reportUnnecessaryIsInstance] - of who uses no checker
+    if not known or not all(isinstance(code, str) and code for code in value):
+        told = f"{type(retryer).__name__}({attribute.name}={value!r})"
+        raise ConfigError(f"{told}: it takes a frozenset of error codes, such as frozenset({{'ResourceInUse'}})")
+
+
+@frozen(eq=False, kw_only=True)
+class StandardRetryer:
+    """
+    AWS's standard mode with what SageMaker Runtime needs beyond it; the package's table says what is retried.
+
+    Raises:
+        ConfigError: A value that makes no sense.
+    """
+
+    mode: ClassVar[Literal["standard", "adaptive"]] = "standard"
+    """AWS's name for it."""
+
+    max_attempts: int = field(default=MAX_ATTEMPTS, validator=_at_least(1))
+    """Attempts in all, the first one included. Those that met a model that was not ready do not count."""
+
+    base_delay: float = field(default=BASE_DELAY, validator=_at_least(0.0))
+    """Bound of the first wait, in seconds; it doubles with each retry."""
+
+    throttling_base_delay: float = field(default=THROTTLING_BASE_DELAY, validator=_at_least(0.0))
+    """The same after throttling, and while the model is not ready."""
+
+    max_delay: float = field(default=MAX_DELAY, validator=_at_least(0.0))
+    """The most a bound grows to, in seconds."""
+
+    model_not_ready_timeout: float = field(default=MODEL_NOT_READY_TIMEOUT, validator=_at_least(0.0))
+    """Seconds from the call's start for which ``ModelNotReadyException`` is retried; 0 for never."""
+
+    retry_lost_connections: bool = True
+    """Whether to retry when the connection was lost before the first byte of the answer."""
+
+    retry_read_timeouts: bool = False
+    """Whether the model may run twice: retry after a read time-out, and after an answer that broke off."""
+
+    error_codes: frozenset[str] = field(default=frozenset[str](), validator=_codes)
+    """Codes of the service's errors that are retried as transient beside those that are anyway."""
+
+    quota: RetryQuota = field(factory=RetryQuota)
+    """Shared by all calls through this retryer, and by those made of it with ``with_…``."""
+
+    draw: Callable[[], float] = field(default=random.random, repr=False)
+    """A number in [0, 1): the jitter."""
+
+    def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
+        """
+        Seconds to wait before the next attempt, or None to give up: also where ``Timeout.total`` would end the wait.
+
+        Takes the wait's cost from the quota. An exhausted quota is told by a note on the last failure.
+        """
+        error = failures[-1]
+        failure = self._classify(error)
+        if not self._may_retry(failure, failures, elapsed):
+            return None
+        delay = self._wait(failure, failures)
+        if failure is Failure.MODEL_NOT_READY:
+            delay = min(delay, self.model_not_ready_timeout - elapsed)
+        if remaining is not None and delay >= remaining:
+            error.add_note(f"not retried: the wait of {delay:.3f} s would end after Timeout.total")
+            return None
+        cost = self._cost(failure)
+        if not self.quota.acquire(cost):
+            error.add_note(
+                f"not retried: the retry quota has {self.quota.available} tokens left and a retry costs {cost}; "
+                "too many calls through this client have failed of late"
+            )
+            return None
+        return delay
+
+    def succeeded(self, failures: Sequence[Exception]) -> None:
+        """Give back what the call's last retry cost, or one token if it needed none."""
+        self.quota.release(self._cost(self._classify(failures[-1])) if failures else FIRST_ATTEMPT_CREDIT)
+
+    def with_max_attempts(self, max_attempts: int) -> Self:
+        """The same policy, on the same quota, with another number of attempts."""
+        return evolve(self, max_attempts=max_attempts)
+
+    def with_max_backoff(self, seconds: float) -> Self:
+        """The same policy, on the same quota, with another limit to its waits; they grow towards it as before."""
+        return evolve(self, max_delay=seconds)
+
+    def with_error_codes(self, *codes: str) -> Self:
+        """The same policy, on the same quota, that retries further error codes of the service as transient."""
+        return evolve(self, error_codes=self.error_codes.union(codes))
+
+    def _classify(self, error: Exception) -> Failure:
+        failure = classify(error)
+        if failure is Failure.PERMANENT and isinstance(error, ServiceError) and error.code in self.error_codes:
+            return Failure.TRANSIENT
+        return failure
+
+    def _may_retry(self, failure: Failure, failures: Sequence[Exception], elapsed: float) -> bool:
+        if failure is Failure.MODEL_NOT_READY:
+            return elapsed < self.model_not_ready_timeout
+        if failure is Failure.PERMANENT:
+            return False
+        if failure is Failure.MAYBE_EXECUTED and not self.retry_read_timeouts:
+            return False
+        if failure is Failure.CONNECTION_LOST and not self.retry_lost_connections:
+            return False
+        if failure is Failure.CLOCK_SKEW and any(self._classify(error) is failure for error in failures[:-1]):
+            return False
+        counted = sum(not isinstance(error, ModelNotReadyException) for error in failures)
+        return counted < self.max_attempts
+
+    @staticmethod
+    def _cost(failure: Failure) -> int:
+        if failure is Failure.MODEL_NOT_READY:
+            return 0  # or fifty calls that meet one cold start would use up the quota and fail; time bounds them
+        return THROTTLING_COST if failure is Failure.THROTTLING else RETRY_COST
+
+    def _wait(self, failure: Failure, failures: Sequence[Exception]) -> float:
+        if failure is Failure.CLOCK_SKEW:
+            return 0.0  # the corrected clock needs no wait, and a call does this once
+        throttled = failure in (Failure.THROTTLING, Failure.MODEL_NOT_READY)
+        base = self.throttling_base_delay if throttled else self.base_delay
+        delay = back_off(len(failures), base=base, ceiling=self.max_delay, draw=self.draw)
+        asked = getattr(failures[-1], "retry_after", None)
+        if isinstance(asked, float | int) and asked > delay:
+            return min(asked, delay + RETRY_AFTER_SPREAD)
+        return delay
