@@ -1,20 +1,33 @@
-"""`Config`: what the machine says about AWS, read once by `load_config`, which does all of the I/O."""
+"""
+`Config`: what the machine says about AWS, read once by `load_config`, which does all of the I/O.
+
+The shared files are parsed by botocore, whose session is not asked: it takes a misspelt ``true`` for false, does not tell
+where it found a value, and costs 160 ms of import against 28. The tests compare with it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, cast
 
 from attrs import field, frozen
 
-from sagemaker_runtime.credentials import BotocoreCredentialsProvider
-from sagemaker_runtime.endpoints import EndpointResolverOptions
+from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider, DefaultCredentialsProvider
+from sagemaker_runtime.endpoints import Endpoint, EndpointResolverOptions
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.options import Options
+from sagemaker_runtime.wire import Timeout
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.credentials import CredentialsProvider
+    from typing import Any
+
+T = TypeVar("T")
+
+RetryMode = Literal["standard", "adaptive"]
 
 
 @frozen(kw_only=True)
@@ -24,51 +37,335 @@ class Config:
     region: str | None = None
     """None if neither argument, environment nor shared files name one."""
 
-    credentials: CredentialsProvider = field(factory=BotocoreCredentialsProvider)
+    credentials: CredentialsProvider = field(factory=lambda: CredentialsCache(DefaultCredentialsProvider()))
     """Where credentials come from; asked at the first call."""
 
     endpoint_options: EndpointResolverOptions = field(factory=EndpointResolverOptions)
     """FIPS and dual stack."""
 
+    base_endpoint: str | None = None
+    """The URL to send to; None to find it by the region."""
+
+    retry_mode: RetryMode | None = None
+    """None for the client's own default."""
+
+    retry_max_attempts: int | None = None
+    """Attempts at most, the first one included; None for the retryer's own number."""
+
+    timeout: Timeout = field(factory=Timeout)
+    """Time limits, in seconds. AWS's defaults mode says how long the connection may take to stand."""
+
+    app_id: str | None = None
+    """Your name for the application, sent in the User-Agent; None for none."""
+
+    ca_bundle: str | None = None
+    """A file or a directory of certificates that the default transport trusts; None for those that Python trusts."""
+
+    disable_clock_skew_correction: bool = False
+    """Whether to sign by this machine's clock even where the service's answers tell that it is wrong."""
+
     def options(self) -> Options:
-        """Options with these values."""
-        return Options(region=self.region, credentials=self.credentials, endpoint_options=self.endpoint_options)
+        """Options with these values; ``ca_bundle`` is for the transport, and not among them."""
+        return Options(
+            region=self.region,
+            credentials=self.credentials,
+            endpoint_options=self.endpoint_options,
+            base_endpoint=self.base_endpoint,
+            retry_mode=self.retry_mode,
+            retry_max_attempts=self.retry_max_attempts,
+            timeout=self.timeout,
+            app_id=self.app_id,
+            disable_clock_skew_correction=self.disable_clock_skew_correction,
+        )
 
 
-async def load_config(*, region: str | None = None, profile: str | None = None) -> Config:
+async def load_config(
+    *,
+    region: str | None = None,
+    profile: str | None = None,
+    credentials: CredentialsProvider | None = None,
+    endpoint_url: str | None = None,
+    use_fips_endpoint: bool | None = None,
+    use_dual_stack_endpoint: bool | None = None,
+    retry_mode: RetryMode | None = None,
+    retry_max_attempts: int | None = None,
+    app_id: str | None = None,
+    ca_bundle: str | None = None,
+    disable_clock_skew_correction: bool | None = None,
+) -> Config:
     """
     Read the environment and the shared files, in a thread.
 
-    The region is the argument, else ``AWS_REGION``, ``AWS_DEFAULT_REGION``, the profile's. FIPS and dual stack are
-    read where botocore reads them.
+    Each value is the argument, else the environment's, else the profile's in the shared files; empty is as good as not
+    there. A shared file that exists is always read. ``docs/configuration.md`` has the names of them all.
 
     Args:
-        region: None to look for it.
+        region: None for ``AWS_REGION``, ``AWS_DEFAULT_REGION``, ``region``.
 
-        profile: The profile in the shared files; None for ``AWS_PROFILE``, else ``default``.
+        profile: The profile in the shared files; None for ``AWS_DEFAULT_PROFILE``, ``AWS_PROFILE``, else ``default``.
+
+        credentials: None for the environment's, else botocore's chain; with a *profile*, for that profile's.
+
+        endpoint_url: The URL to send to; None for ``AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME``, ``AWS_ENDPOINT_URL``,
+            ``endpoint_url`` of ``sagemaker_runtime`` in the profile's ``services``, ``endpoint_url``.
+
+        use_fips_endpoint: None for ``AWS_USE_FIPS_ENDPOINT``, ``use_fips_endpoint``.
+
+        use_dual_stack_endpoint: None for ``AWS_USE_DUALSTACK_ENDPOINT``, ``use_dualstack_endpoint``.
+
+        retry_mode: None for ``AWS_RETRY_MODE``, ``retry_mode``; ``legacy`` there is read as ``standard``.
+
+        retry_max_attempts: At least 1. None for ``AWS_MAX_ATTEMPTS``, ``max_attempts``.
+
+        app_id: None for ``AWS_SDK_UA_APP_ID``, ``sdk_ua_app_id``.
+
+        ca_bundle: A file or a directory. None for ``AWS_CA_BUNDLE``, ``ca_bundle``, ``REQUESTS_CA_BUNDLE``.
+
+        disable_clock_skew_correction: None for ``AWS_DISABLE_CLOCK_SKEW_CORRECTION``, ``disable_clock_skew_correction``.
 
     Raises:
-        ConfigError: The profile does not exist, or a file cannot be parsed.
+        ConfigError: A value is none that its setting takes, two exclude each other, the profile does not exist, or a
+            file cannot be read or parsed.
     """
-    return await asyncio.to_thread(_load, region, profile)
+
+    def load() -> Config:
+        machine = _read_machine(profile)
+        fips = machine.find(_FIPS, use_fips_endpoint)
+        dual_stack = machine.find(_DUAL_STACK, use_dual_stack_endpoint)
+        endpoint = machine.find_endpoint(endpoint_url)
+        for name, switch in (("FIPS", fips), ("dual stack", dual_stack)):
+            if endpoint is not None and switch is not None and switch.value:
+                raise ConfigError(
+                    f"{endpoint.source} gives an endpoint and {switch.source} turns on {name}, which exclude each other: "
+                    f"turn {name} off if that URL has it, or drop the URL (AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true)"
+                )
+        return Config(
+            region=machine.value(_REGION, region),
+            credentials=(
+                CredentialsCache(DefaultCredentialsProvider(profile=profile)) if credentials is None else credentials
+            ),
+            endpoint_options=EndpointResolverOptions(
+                use_fips_endpoint=fips is not None and fips.value,
+                use_dual_stack_endpoint=dual_stack is not None and dual_stack.value,
+            ),
+            base_endpoint=None if endpoint is None else endpoint.value,
+            retry_mode=machine.value(_RETRY_MODE, retry_mode),
+            retry_max_attempts=machine.value(_MAX_ATTEMPTS, retry_max_attempts),
+            timeout=machine.value(_DEFAULTS_MODE) or Timeout(),
+            app_id=machine.value(_APP_ID, app_id),
+            ca_bundle=machine.value(_CA_BUNDLE, ca_bundle) or machine.value(_REQUESTS_CA_BUNDLE),
+            disable_clock_skew_correction=machine.value(_NO_SKEW_CORRECTION, disable_clock_skew_correction) or False,
+        )
+
+    return await asyncio.to_thread(load)
 
 
-def _load(region: str | None, profile: str | None) -> Config:
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - 180 ms of import, off the event loop
-    from botocore.session import Session  # noqa: PLC0415
+@frozen
+class _Setting(Generic[T]):
+    """One value: how its text is read, and the places where it may stand, the argument before the environment."""
+
+    read: Callable[[str], T]
+    variables: tuple[str, ...] = ()
+    key: str | None = None
+    argument: str = ""
+    kind: type = str
+
+
+@frozen
+class _Found(Generic[T]):
+    value: T
+    source: str
+
+
+_Place = tuple[str, object]  # what it is called, and what stands there: None for nothing
+
+
+@frozen
+class _Machine:
+    """The environment, and what the shared files say of one profile."""
+
+    profile: str
+    sections: tuple[tuple[str, Mapping[str, object]], ...]
+    """The profile's keys by file. The credentials file is the first, and wins, as in botocore."""
+
+    services: Mapping[str, tuple[str, Mapping[str, object]]]
+    """The sections ``[services name]`` by name, with their file."""
+
+    def value(self, setting: _Setting[T], argument: object = None) -> T | None:
+        """The nearest value; None where there is none."""
+        found = self.find(setting, argument)
+        return None if found is None else found.value
+
+    def find(self, setting: _Setting[T], argument: object = None) -> _Found[T] | None:
+        """The nearest value, and where it stands."""
+        return _nearest(setting, [_argument(setting, argument), *_environment(setting), *self._profile(setting)])
+
+    def find_endpoint(self, argument: object) -> _Found[str] | None:
+        """The nearest URL. The service's section comes before the profile's key; all but the argument can be ignored."""
+
+        def places() -> Iterator[_Place]:
+            yield _argument(_ENDPOINT, argument)
+            if not self.value(_IGNORE_ENDPOINTS):
+                yield from _environment(_ENDPOINT)
+                yield from self._service()
+                yield from self._profile(_ENDPOINT)
+
+        return _nearest(_ENDPOINT, places())
+
+    def _profile(self, setting: _Setting[T]) -> Iterator[_Place]:
+        if setting.key is not None:
+            for path, section in self.sections:
+                yield f"{setting.key} of profile {self.profile!r} in {path}", section.get(setting.key)
+
+    def _service(self) -> Iterator[_Place]:
+        name = self.find(_SERVICES)
+        if name is None:
+            return
+        if name.value not in self.services:
+            raise ConfigError(f"{name.source}: there is no section [services {name.value}] in the config file")
+        path, services = self.services[name.value]
+        source = f"sagemaker_runtime of [services {name.value}] in {path}"
+        service = services.get("sagemaker_runtime", {})
+        if not isinstance(service, dict):
+            raise ConfigError(f"{source}: a value; it takes indented lines, such as 'endpoint_url = https://host'")
+        yield f"endpoint_url of {source}", cast("dict[str, object]", service).get("endpoint_url")
+
+
+def _argument(setting: _Setting[T], argument: object) -> _Place:
+    source = f"load_config({setting.argument}=...)"
+    if argument is None or (isinstance(argument, str) and setting.kind is str):
+        return source, argument
+    if not isinstance(argument, setting.kind):
+        raise ConfigError(f"{source}: of type {type(argument).__name__}; it takes {setting.kind.__name__}")
+    return source, str(argument)  # read as the others are
+
+
+def _environment(setting: _Setting[T]) -> Iterator[_Place]:
+    for name in setting.variables:
+        yield name, os.environ.get(name)
+
+
+def _nearest(setting: _Setting[T], places: Iterable[_Place]) -> _Found[T] | None:
+    for source, there in places:
+        if there is not None and not isinstance(there, str):
+            raise ConfigError(f"{source}: a section of its own; it takes a value on the same line")
+        if text := (there or "").strip():
+            try:
+                return _Found(setting.read(text), source)
+            except ConfigError as error:
+                raise ConfigError(f"{source}: {error}") from None
+    return None
+
+
+def _read_machine(profile: str | None) -> _Machine:
+    named = [("load_config(profile=...)", profile)]
+    named += [(name, os.environ.get(name)) for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")]  # botocore's order
+    source, name = next(((source, name) for source, name in named if name is not None), (None, "default"))
+    sections: list[tuple[str, Mapping[str, object]]] = []
+    services: dict[str, tuple[str, Mapping[str, object]]] = {}
+    paths: list[str] = []
+    if (path := _shared_file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")) is not None:
+        paths.append(path)
+        sections += [(path, section) for title, section in _parse(path, "raw_config_parse").items() if title == name]
+    if (path := _shared_file("AWS_CONFIG_FILE", "~/.aws/config")) is not None:
+        paths.append(path)
+        config = _parse(path, "load_config")
+        sections += [(path, section) for title, section in config["profiles"].items() if title == name]
+        services = {title: (path, section) for title, section in config["services"].items()}
+    if source is not None and not sections:
+        where = f"in {' or '.join(paths)}" if paths else "because there are no shared files"
+        raise ConfigError(f"{source}: there is no profile {name!r} {where}")
+    return _Machine(name, tuple(sections), services)
+
+
+def _shared_file(variable: str, default: str) -> str | None:
+    """The path of a file, found as botocore finds it; None if there is none, which is no error."""
+    path = os.path.expanduser(os.path.expandvars(os.environ.get(variable, default)))  # noqa: PTH111
+    if not os.path.isfile(path):  # noqa: PTH113
+        return None
+    try:
+        Path(path).read_bytes()  # botocore takes a file that it cannot read for an empty one
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    return path
+
+
+def _parse(path: str, function: Literal["load_config", "raw_config_parse"]) -> dict[str, Any]:
+    from botocore import configloader  # noqa: PLC0415 - a machine without shared files does without
+    from botocore.exceptions import ConfigParseError  # noqa: PLC0415
 
     try:
-        session = Session(profile=profile)
-        session.get_scoped_config()  # for its own sake: it fails if there is no such profile
-        found = region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
-        endpoint_options = EndpointResolverOptions(
-            use_fips_endpoint=bool(session.get_config_variable("use_fips_endpoint")),
-            use_dual_stack_endpoint=bool(session.get_config_variable("use_dualstack_endpoint")),
-        )
-    except BotoCoreError as error:
-        raise ConfigError(f"the AWS configuration cannot be read: {error}") from error
-    return Config(
-        region=found or None,
-        credentials=BotocoreCredentialsProvider(profile=profile),
-        endpoint_options=endpoint_options,
-    )
+        return configloader.load_config(path) if function == "load_config" else configloader.raw_config_parse(path)
+    except ConfigParseError as error:
+        # The parser's own words quote the line, and that may be a secret: so its name and the line's number.
+        cause = cast("dict[str, object]", error.kwargs)["error"]
+        errors: list[tuple[int, str]] = getattr(cause, "errors", [])
+        line: int | None = errors[0][0] if errors else getattr(cause, "lineno", None)
+        where = "" if line is None else f" in line {line}"
+        raise ConfigError(f"{path} cannot be parsed: {type(cause).__name__}{where}") from None
+
+
+def _one_of(values: Mapping[str, T]) -> Callable[[str], T]:
+    def read(text: str) -> T:
+        if text.lower() not in values:
+            raise ConfigError(f"{text!r} is none of {', '.join(values)}")
+        return values[text.lower()]
+
+    return read
+
+
+def _count(text: str) -> int:
+    if re.fullmatch(r"0*[1-9][0-9]{0,8}", text) is None:
+        raise ConfigError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _url(text: str) -> str:
+    return Endpoint(text).url
+
+
+def _certificates(text: str) -> str:
+    if not os.path.exists(text):  # noqa: PTH110
+        raise ConfigError(f"{text!r} is neither a file nor a directory")
+    return text
+
+
+_SWITCHES = {"true": True, "false": False}
+
+# Legacy is what each SDK did before; AWS has since made standard the default.
+_RETRY_MODES: dict[str, RetryMode] = {"standard": "standard", "adaptive": "adaptive", "legacy": "standard"}
+
+# Seconds: AWS's limits for TCP and for TLS added up, since `Timeout.connect` is for both. To choose for "auto", the
+# instance's metadata would have to be asked; without an answer it means standard.
+_DEFAULTS_MODES = {
+    "legacy": Timeout(),
+    "standard": Timeout(connect=6.2),
+    "in-region": Timeout(connect=2.2),
+    "cross-region": Timeout(connect=6.2),
+    "mobile": Timeout(connect=60.0),
+    "auto": Timeout(connect=6.2),
+}
+
+_REGION = _Setting(str, ("AWS_REGION", "AWS_DEFAULT_REGION"), "region", "region")
+_ENDPOINT = _Setting(_url, ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL"), "endpoint_url", "endpoint_url")
+_SERVICES = _Setting(str, key="services")
+_IGNORE_ENDPOINTS = _Setting(
+    _one_of(_SWITCHES), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), "ignore_configured_endpoint_urls"
+)
+_FIPS = _Setting(_one_of(_SWITCHES), ("AWS_USE_FIPS_ENDPOINT",), "use_fips_endpoint", "use_fips_endpoint", bool)
+_DUAL_STACK = _Setting(
+    _one_of(_SWITCHES), ("AWS_USE_DUALSTACK_ENDPOINT",), "use_dualstack_endpoint", "use_dual_stack_endpoint", bool
+)
+_RETRY_MODE: _Setting[RetryMode] = _Setting(_one_of(_RETRY_MODES), ("AWS_RETRY_MODE",), "retry_mode", "retry_mode")
+_MAX_ATTEMPTS = _Setting(_count, ("AWS_MAX_ATTEMPTS",), "max_attempts", "retry_max_attempts", int)
+_DEFAULTS_MODE = _Setting(_one_of(_DEFAULTS_MODES), ("AWS_DEFAULTS_MODE",), "defaults_mode")
+_APP_ID = _Setting(str, ("AWS_SDK_UA_APP_ID",), "sdk_ua_app_id", "app_id")
+_CA_BUNDLE = _Setting(_certificates, ("AWS_CA_BUNDLE",), "ca_bundle", "ca_bundle")
+_REQUESTS_CA_BUNDLE = _Setting(_certificates, ("REQUESTS_CA_BUNDLE",))
+_NO_SKEW_CORRECTION = _Setting(
+    _one_of(_SWITCHES),
+    ("AWS_DISABLE_CLOCK_SKEW_CORRECTION",),
+    "disable_clock_skew_correction",
+    "disable_clock_skew_correction",
+    bool,
+)
