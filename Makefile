@@ -39,9 +39,10 @@ types: $(VENV)/.checks ## Check the types with mypy and pyright, both strict
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(VENV)-bench/.peers ## Compare the CPU time of a call with bare aiohttp's, and that of a stream with aiobotocore's
+bench: $(VENV)-bench/.peers ## Compare the CPU time of a call, of a streamed part and of a start with aiohttp's and the peers'
 	@$(VENV)-bench/bin/python benchmarks/call_cost.py
 	@$(VENV)-bench/bin/python benchmarks/stream_cost.py
+	@$(VENV)-bench/bin/python benchmarks/cold_start.py
 
 docs: ## Build the documentation
 	@echo 'There is no documentation to build yet: read README.md, and the docstrings under src/.'

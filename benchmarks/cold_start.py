@@ -1,0 +1,116 @@
+"""
+CPU time from the start of a process to its first answer, as a multiple of bare aiohttp's, and beside boto3's.
+
+Each figure is the median of several processes, started in turn. What a process spends after the answer counts too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+
+from serving import serving
+
+BARE = """
+import asyncio, aiohttp
+async def main(url):
+    async with aiohttp.ClientSession() as session:
+        async with session.post(url + "/endpoints/iris/invocations", data=b"{}") as response:
+            assert await response.read()
+"""
+
+OURS = """
+import asyncio
+from sagemaker_runtime import Client, InvokeEndpointInput, Options, StaticCredentialsProvider
+async def main(url):
+    async with Client(Options(
+        region="us-east-1", base_endpoint=url, credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret")
+    )) as client:
+        assert (await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"{}"))).body
+"""
+
+OURS_DEFAULT_RESOLVER = """
+import asyncio
+from sagemaker_runtime import AioHTTPClient, Client, InvokeEndpointInput, Options, StaticCredentialsProvider
+class ToLoopback(AioHTTPClient):
+    async def send(self, request, *, timeout):
+        request.scheme, request.host = "http", URL.removeprefix("http://")
+        return await super().send(request, timeout=timeout)
+async def main(url):
+    global URL
+    URL = url
+    http_client = ToLoopback()
+    client = Client(Options(
+        region="us-east-1", http_client=http_client, credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret")
+    ))
+    assert (await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"{}"))).body
+    await http_client.close()
+"""
+
+OURS_ENVIRONMENT = """
+import asyncio
+from sagemaker_runtime import Client, InvokeEndpointInput, load_config, override
+async def main(url):
+    async with Client.from_config(await load_config(), override(base_endpoint=url)) as client:
+        assert (await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"{}"))).body
+"""
+
+BOTO3 = """
+import boto3
+def main(url):
+    client = boto3.client("sagemaker-runtime", region_name="us-east-1", endpoint_url=url)
+    assert client.invoke_endpoint(EndpointName="iris", Body=b"{}")["Body"].read()
+"""
+
+RUN = "\nimport sys\nasyncio.run(main(sys.argv[1]))\n"
+PROGRAMS = {
+    "bare aiohttp": BARE + RUN,
+    "ours, base_endpoint": OURS + RUN,
+    "ours, default resolver": OURS_DEFAULT_RESOLVER + RUN,
+    "ours, all from the environment": OURS_ENVIRONMENT + RUN,
+    "boto3": BOTO3 + "\nimport sys\nmain(sys.argv[1])\n",
+    "import aiohttp": "import aiohttp",
+    "import sagemaker_runtime": "import sagemaker_runtime",
+}
+
+
+def cpu_of(program: str, url: str, environment: dict[str, str]) -> float:
+    """Seconds of CPU, user and system, that a process with *program* took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", program, url], env=environment, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    """Print a line for each program."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    arguments = parser.parse_args()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))} | {
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    }
+    times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
+    with serving("canned_server.py") as url:
+        for round_number in range(arguments.rounds + 1):
+            for name, program in PROGRAMS.items():
+                seconds = cpu_of(program, url, environment)
+                if round_number:  # the first one compiles what is not compiled yet
+                    times[name].append(seconds)
+    print(f"\nCPU from the start of a process to its first answer, median of {arguments.rounds}")
+    print(f"{'':<32} {'CPU':>8} {'ratio to bare aiohttp':>24}")
+    for name, taken in times.items():
+        ratio = statistics.median(own / bare for own, bare in zip(taken, times["bare aiohttp"], strict=True))
+        print(f"{name:<32} {statistics.median(taken) * 1e3:>5.0f} ms {ratio:>24.2f}")
+
+
+if __name__ == "__main__":
+    main()
