@@ -162,7 +162,7 @@ async def test_a_closed_client_refuses_calls_and_leaves_a_given_transport_open()
 async def test_a_client_closes_the_transport_that_it_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody else could."""
     http = ScriptedHTTPClient()
-    monkeypatch.setattr(sagemaker_runtime.client, "_default_http_client", lambda: http)
+    monkeypatch.setattr(sagemaker_runtime.client, "_default_http_client", lambda ca_bundle: http)
 
     async with Client(options(), override(http_client=None)) as made:
         await made.invoke_endpoint(PARAMS)

@@ -4,126 +4,135 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.client import Client
-from sagemaker_runtime.clock import Clock, SystemClock
-from sagemaker_runtime.config import Config, load_config
-from sagemaker_runtime.context import (
-    ATTEMPTS,
-    RAW_RESPONSE,
-    REQUEST_ID,
-    TIMING,
-    AttemptRecord,
-    Context,
-    Key,
-    Metadata,
-    ResponseTiming,
-)
-from sagemaker_runtime.credentials import (
-    BotocoreCredentialsProvider,
-    Credentials,
-    CredentialsProvider,
-    StaticCredentialsProvider,
-)
-from sagemaker_runtime.endpoints import (
-    AWSEndpointResolver,
-    DefaultEndpointResolver,
-    Endpoint,
-    EndpointResolver,
-    EndpointResolverFunc,
-    EndpointResolverOptions,
-    with_endpoint_resolver,
-)
-from sagemaker_runtime.errors import (
-    AsyncInferenceError,
-    CertificateError,
-    ClientClosedError,
-    ConfigError,
-    ConnectError,
-    ConnectionLostError,
-    ConnectTimeoutError,
-    CredentialsError,
-    EndpointError,
-    EndpointNotFoundError,
-    EventStreamError,
-    InternalDependencyException,
-    InternalFailure,
-    InternalStreamFailure,
-    InvalidHeaderError,
-    InvalidParamsError,
-    InvalidResponseError,
-    ModelError,
-    ModelNotReadyException,
-    ModelStreamError,
-    ReadTimeoutError,
-    SageMakerRuntimeError,
-    ServiceError,
-    ServiceUnavailable,
-    StackError,
-    StreamContentError,
-    TotalTimeoutError,
-    TransportError,
-    TruncatedResponseError,
-    ValidationError,
-    WaitTimeoutError,
-    WriteTimeoutError,
-)
-from sagemaker_runtime.headers import Headers
-from sagemaker_runtime.log_mode import ClientLogMode
-from sagemaker_runtime.middleware import (
-    AFTER,
-    BEFORE,
-    BuildHandler,
-    BuildInput,
-    BuildMiddleware,
-    DeserializeHandler,
-    DeserializeInput,
-    DeserializeMiddleware,
-    FinalizeHandler,
-    FinalizeInput,
-    FinalizeMiddleware,
-    InitializeHandler,
-    InitializeInput,
-    InitializeMiddleware,
-    Output,
-    SerializeHandler,
-    SerializeInput,
-    SerializeMiddleware,
-    Stack,
-    Step,
-    build_middleware,
-    deserialize_middleware,
-    finalize_middleware,
-    initialize_middleware,
-    serialize_middleware,
-)
-from sagemaker_runtime.middleware.serialize import ResolveEndpoint
-from sagemaker_runtime.operations.base import SERVICE_API_VERSION, SERVICE_ID
-from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
-from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
-from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
-    InvokeEndpointWithResponseStreamInput,
-    InvokeEndpointWithResponseStreamOutput,
-)
-from sagemaker_runtime.operations.response_stream import PayloadPart, ResponseStream, ResponseStreamEvent, UnknownEvent
-from sagemaker_runtime.options import APIOption, OptFn, Options, override, with_api_options
-from sagemaker_runtime.retry import NopRetryer, Retryer, RetryQuota, StandardRetryer
-from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
-from sagemaker_runtime.stream_parsers import (
-    JSONLinesParser,
-    LineParser,
-    ServerSentEvent,
-    ServerSentEventParser,
-    StreamParser,
-    TextParser,
-)
-from sagemaker_runtime.transport import HTTPClient
 from sagemaker_runtime.version import __version__
-from sagemaker_runtime.wire import Request, Response, Timeout
 
 if TYPE_CHECKING:
     from sagemaker_runtime.async_inference import AsyncInferenceResult
+    from sagemaker_runtime.client import Client
+    from sagemaker_runtime.clock import Clock, SystemClock
+    from sagemaker_runtime.config import Config, load_config
+    from sagemaker_runtime.context import (
+        ATTEMPTS,
+        RAW_RESPONSE,
+        REQUEST_ID,
+        TIMING,
+        AttemptRecord,
+        Context,
+        Key,
+        Metadata,
+        ResponseTiming,
+    )
+    from sagemaker_runtime.credentials import (
+        AnonymousCredentialsProvider,
+        BotocoreCredentialsProvider,
+        Credentials,
+        CredentialsCache,
+        CredentialsProvider,
+        DefaultCredentialsProvider,
+        EnvironmentCredentialsProvider,
+        StaticCredentialsProvider,
+    )
+    from sagemaker_runtime.endpoints import (
+        AWSEndpointResolver,
+        DefaultEndpointResolver,
+        Endpoint,
+        EndpointResolver,
+        EndpointResolverFunc,
+        EndpointResolverOptions,
+        with_endpoint_resolver,
+    )
+    from sagemaker_runtime.errors import (
+        AsyncInferenceError,
+        CertificateError,
+        ClientClosedError,
+        ConfigError,
+        ConnectError,
+        ConnectionLostError,
+        ConnectTimeoutError,
+        CredentialsError,
+        EndpointError,
+        EndpointNotFoundError,
+        EventStreamError,
+        InternalDependencyException,
+        InternalFailure,
+        InternalStreamFailure,
+        InvalidHeaderError,
+        InvalidParamsError,
+        InvalidResponseError,
+        ModelError,
+        ModelNotReadyException,
+        ModelStreamError,
+        ReadTimeoutError,
+        SageMakerRuntimeError,
+        ServiceError,
+        ServiceUnavailable,
+        StackError,
+        StreamContentError,
+        TotalTimeoutError,
+        TransportError,
+        TruncatedResponseError,
+        ValidationError,
+        WaitTimeoutError,
+        WriteTimeoutError,
+    )
+    from sagemaker_runtime.headers import Headers
+    from sagemaker_runtime.log_mode import ClientLogMode
+    from sagemaker_runtime.middleware import (
+        AFTER,
+        BEFORE,
+        BuildHandler,
+        BuildInput,
+        BuildMiddleware,
+        DeserializeHandler,
+        DeserializeInput,
+        DeserializeMiddleware,
+        FinalizeHandler,
+        FinalizeInput,
+        FinalizeMiddleware,
+        InitializeHandler,
+        InitializeInput,
+        InitializeMiddleware,
+        Output,
+        SerializeHandler,
+        SerializeInput,
+        SerializeMiddleware,
+        Stack,
+        Step,
+        build_middleware,
+        deserialize_middleware,
+        finalize_middleware,
+        initialize_middleware,
+        serialize_middleware,
+    )
+    from sagemaker_runtime.middleware.serialize import ResolveEndpoint
+    from sagemaker_runtime.operations.base import SERVICE_API_VERSION, SERVICE_ID
+    from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
+    from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
+    from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
+        InvokeEndpointWithResponseStreamInput,
+        InvokeEndpointWithResponseStreamOutput,
+    )
+    from sagemaker_runtime.operations.response_stream import (
+        PayloadPart,
+        ResponseStream,
+        ResponseStreamEvent,
+        UnknownEvent,
+    )
+    from sagemaker_runtime.options import APIOption, OptFn, Options, override, with_api_options
+    from sagemaker_runtime.retry import AdaptiveRetryer, NopRetryer, PacedRetryer, Retryer, RetryQuota, StandardRetryer
     from sagemaker_runtime.s3 import S3Object, S3ObjectReader, S3Reader
+    from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
+    from sagemaker_runtime.stream_parsers import (
+        JSONLinesParser,
+        LineParser,
+        ServerSentEvent,
+        ServerSentEventParser,
+        StreamParser,
+        TextParser,
+    )
+    from sagemaker_runtime.transport import HTTPClient
     from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+    from sagemaker_runtime.wire import Request, Response, Timeout
 
 __all__ = [
     "AFTER",
@@ -136,7 +145,9 @@ __all__ = [
     "TIMING",
     "APIOption",
     "AWSEndpointResolver",
+    "AdaptiveRetryer",
     "AioHTTPClient",
+    "AnonymousCredentialsProvider",
     "AsyncInferenceError",
     "AsyncInferenceResult",
     "AttemptRecord",
@@ -156,8 +167,10 @@ __all__ = [
     "ConnectionLostError",
     "Context",
     "Credentials",
+    "CredentialsCache",
     "CredentialsError",
     "CredentialsProvider",
+    "DefaultCredentialsProvider",
     "DefaultEndpointResolver",
     "DeserializeHandler",
     "DeserializeInput",
@@ -168,6 +181,7 @@ __all__ = [
     "EndpointResolver",
     "EndpointResolverFunc",
     "EndpointResolverOptions",
+    "EnvironmentCredentialsProvider",
     "EventStreamError",
     "FinalizeHandler",
     "FinalizeInput",
@@ -201,6 +215,7 @@ __all__ = [
     "OptFn",
     "Options",
     "Output",
+    "PacedRetryer",
     "PayloadPart",
     "ReadTimeoutError",
     "Request",
@@ -252,22 +267,46 @@ __all__ = [
     "with_endpoint_resolver",
 ]
 
-
-_LAZY = {  # what few programs need, and aiohttp, which takes 190 ms
-    "AioHTTPClient": "sagemaker_runtime.transport.aiohttp",
-    "AsyncInferenceResult": "sagemaker_runtime.async_inference",
-    "S3Object": "sagemaker_runtime.s3",
-    "S3ObjectReader": "sagemaker_runtime.s3",
-    "S3Reader": "sagemaker_runtime.s3",
+# Each name is imported when it is first asked for: few programs need all, and a cold start is paid by a caller.
+_HOMES = {
+    "async_inference": "AsyncInferenceResult",
+    "client": "Client",
+    "clock": "Clock SystemClock",
+    "config": "Config load_config",
+    "context": "ATTEMPTS AttemptRecord Context Key Metadata RAW_RESPONSE REQUEST_ID ResponseTiming TIMING",
+    "credentials": "AnonymousCredentialsProvider BotocoreCredentialsProvider Credentials CredentialsCache CredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider StaticCredentialsProvider",
+    "endpoints": "AWSEndpointResolver DefaultEndpointResolver Endpoint EndpointResolver EndpointResolverFunc EndpointResolverOptions with_endpoint_resolver",
+    "errors": "AsyncInferenceError CertificateError ClientClosedError ConfigError ConnectError ConnectTimeoutError ConnectionLostError CredentialsError EndpointError EndpointNotFoundError EventStreamError InternalDependencyException InternalFailure InternalStreamFailure InvalidHeaderError InvalidParamsError InvalidResponseError ModelError ModelNotReadyException ModelStreamError ReadTimeoutError SageMakerRuntimeError ServiceError ServiceUnavailable StackError StreamContentError TotalTimeoutError TransportError TruncatedResponseError ValidationError WaitTimeoutError WriteTimeoutError",
+    "headers": "Headers",
+    "log_mode": "ClientLogMode",
+    "middleware": "AFTER BEFORE BuildHandler BuildInput BuildMiddleware DeserializeHandler DeserializeInput DeserializeMiddleware FinalizeHandler FinalizeInput FinalizeMiddleware InitializeHandler InitializeInput InitializeMiddleware Output SerializeHandler SerializeInput SerializeMiddleware Stack Step build_middleware deserialize_middleware finalize_middleware initialize_middleware serialize_middleware",
+    "middleware.serialize": "ResolveEndpoint",
+    "operations.base": "SERVICE_API_VERSION SERVICE_ID",
+    "operations.invoke_endpoint": "InvokeEndpointInput InvokeEndpointOutput",
+    "operations.invoke_endpoint_async": "InvokeEndpointAsyncInput InvokeEndpointAsyncOutput",
+    "operations.invoke_endpoint_with_response_stream": "InvokeEndpointWithResponseStreamInput InvokeEndpointWithResponseStreamOutput",
+    "operations.response_stream": "PayloadPart ResponseStream ResponseStreamEvent UnknownEvent",
+    "options": "APIOption OptFn Options override with_api_options",
+    "retry": "AdaptiveRetryer NopRetryer PacedRetryer RetryQuota Retryer StandardRetryer",
+    "s3": "S3Object S3ObjectReader S3Reader",
+    "signing": "HTTPSignerV4 SigV4Signer",
+    "stream_parsers": "JSONLinesParser LineParser ServerSentEvent ServerSentEventParser StreamParser TextParser",
+    "transport": "HTTPClient",
+    "transport.aiohttp": "AioHTTPClient",
+    "wire": "Request Response Timeout",
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        from importlib import import_module  # noqa: PLC0415
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
 
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

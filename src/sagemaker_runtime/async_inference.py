@@ -147,9 +147,12 @@ async def _look(s3: S3ObjectReader, location: str | None) -> Seen:
     if location is None:
         return None
     try:
-        return await s3.read(location)
+        found = await s3.read(location)
+        if found is not None and not isinstance(found, S3Object):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+            raise ConfigError(f"the S3 reader gave {type(found).__name__}, and must give an S3Object, or None")
     except Exception as error:  # noqa: BLE001 - raised later, unless the other look has found the result
         return error
+    return found
 
 
 def _is_transient(seen: Seen) -> bool:

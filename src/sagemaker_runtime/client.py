@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve, frozen
 
-from sagemaker_runtime.clock import ClockSkew
-from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, Context
+from sagemaker_runtime.clock import ClockSkew, CorrectedClock
+from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, STREAMS, Context
 from sagemaker_runtime.errors import (
     ClientClosedError,
     ConfigError,
@@ -58,7 +58,7 @@ PLANS_KEPT = 64  # compiled stacks, for overrides seen before
 WAIT = 3_600.0  # seconds for the result of an asynchronous inference; `async_inference` gives the reason
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Plan:
     """One operation under one set of options: everything that a call needs and that does not change from call to call."""
 
@@ -66,6 +66,7 @@ class _Plan:
     handler: InitializeHandler
     context: Context
     options: Options
+    streams: bool
 
 
 class Client:
@@ -90,7 +91,7 @@ class Client:
         StackError: One of ``api_options`` failed on a stack.
     """
 
-    def __init__(self, options: Options | None = None, *opt_fns: OptFn) -> None:
+    def __init__(self, options: Options | None = None, *opt_fns: OptFn, _ca_bundle: str | None = None) -> None:
         if options is not None and not isinstance(options, Options):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigError(
                 f"Client takes Options, not {type(options).__name__}; write Client(Options(...), *opt_fns)"
@@ -98,7 +99,9 @@ class Client:
         self._options = changed_by(opt_fns, Options() if options is None else options)
         self._closed = False
         self._owns_http_client = self._options.http_client is None
-        self._http_client = _default_http_client() if self._options.http_client is None else self._options.http_client
+        self._http_client = (
+            _default_http_client(_ca_bundle) if self._options.http_client is None else self._options.http_client
+        )
         self._skew = ClockSkew()
         self._codecs = {operation.name: Codec(operation) for operation in OPERATIONS}
         self._plans = {name: self._compile(name, self._options) for name in self._codecs}
@@ -107,8 +110,8 @@ class Client:
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
-        """A client of what `load_config` found. Does no I/O."""
-        return cls(config.options(), *opt_fns)
+        """A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured."""
+        return cls(config.options(), *opt_fns, _ca_bundle=config.ca_bundle)
 
     async def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
         """
@@ -254,23 +257,28 @@ class Client:
             raise ClientClosedError("the client is closed; make a new one")
         plan = self._plan_for(operation.name, opt_fns) if opt_fns else self._plans[operation.name]
         ctx = Context(plan.context)
+        if plan.streams:
+            ctx[STREAMS] = []
         try:
             if plan.options.timeout.total is None:
                 output = await plan.handler(ctx, InitializeInput(params))
             else:
                 output = await self._within(plan.options.timeout.total, plan, ctx, params)
-        except SageMakerRuntimeError as error:
-            error.operation = operation.name
-            attempts = ctx.get(ATTEMPTS)
-            error.attempts = () if attempts is None else tuple(attempts)
+            result = output.result if isinstance(output, Output) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+            if not isinstance(result, operation.output_type):
+                got = type(result).__name__ if isinstance(output, Output) else type(output).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise StackError(
+                    f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
+                    "must return what next(ctx, step) gives, or an Output with a result of its own"
+                )
+        except BaseException as error:
+            for response in ctx.get(STREAMS, ()):
+                response.close()
+            if isinstance(error, SageMakerRuntimeError):
+                error.operation = operation.name
+                attempts = ctx.get(ATTEMPTS)
+                error.attempts = () if attempts is None else tuple(attempts)
             raise
-        result = output.result if isinstance(output, Output) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-        if not isinstance(result, operation.output_type):
-            got = type(result).__name__ if isinstance(output, Output) else type(output).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise StackError(
-                f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
-                "must return what next(ctx, step) gives, or an Output with a result of its own"
-            )
         if result.result_metadata is not output.metadata:
             # Made by a middleware, which may give the same object to others (a cache): so not changed in place.
             return evolve(result, result_metadata=output.metadata)
@@ -289,7 +297,9 @@ class Client:
                 credentials=options.credentials,
                 region=options.region,
                 endpoint_options=options.endpoint_options,
-                clock=options.clock,
+                clock=options.clock
+                if options.disable_clock_skew_correction
+                else CorrectedClock(options.clock, self._skew),
             )
         return self._s3
 
@@ -304,7 +314,7 @@ class Client:
             if not limit.expired():
                 raise  # a middleware's own
             tried = ctx.get(ATTEMPTS) or ()
-            last = f"; the last attempt before failed with {tried[-1].error}" if tried else ""
+            last = f"; the last attempt before failed with {tried[-1].error}" if tried and tried[-1].error else ""
             raise TotalTimeoutError(f"no answer within Timeout.total, {total:g} s{last}") from error
 
     def _plan_for(self, operation: str, opt_fns: tuple[OptFn, ...]) -> _Plan:
@@ -340,10 +350,12 @@ class Client:
         context[LOGGER] = options.logger
         if options.region is not None:
             context[REGION] = options.region
-        return _Plan(stack, stack.compile(transport_handler(http_client, options.timeout)), context, options)
+        streams = self._codecs[operation].streams
+        handler = stack.compile(transport_handler(http_client, options.timeout, streams=streams))
+        return _Plan(stack, handler, context, options, streams)
 
 
-def _default_http_client() -> HTTPClient:
+def _default_http_client(ca_bundle: str | None) -> HTTPClient:
     from sagemaker_runtime.transport.aiohttp import AioHTTPClient  # noqa: PLC0415 - 190 ms; not every client needs it
 
-    return AioHTTPClient()
+    return AioHTTPClient(ca_bundle=ca_bundle)

@@ -63,3 +63,17 @@ class ClockSkew:
             received: `Clock.now` when the answer came.
         """
         self.seconds = date - (sent + received) / 2
+
+
+class CorrectedClock:
+    """A clock whose wall time is the service's, as far as that is known."""
+
+    def __init__(self, clock: Clock, skew: ClockSkew) -> None:
+        self._clock = clock
+        self._skew = skew
+        self.monotonic = clock.monotonic
+        self.sleep = clock.sleep
+
+    def now(self) -> float:
+        """Wall time, corrected."""
+        return self._skew.now(self._clock)

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         def get(self, key: Key[T], default: D, /) -> T | D: ...
         def get(self, key: Key[T], default: D | None = None, /) -> T | D | None: ...
         def update(self, facts: _Facts, /) -> None: ...
+        def pop(self, key: Key[T], default: D, /) -> T | D: ...
 
 else:
 
@@ -70,6 +71,10 @@ else:
         def __repr__(self):  # noqa: ANN204
             # The names only: a value may be a secret, and a repr ends up in logs.
             return f"<{type(self).__name__}: {', '.join(key.name for key in self) or 'empty'}>"
+
+
+RECEIVED = Key[object]("received")
+"""What the transport brought: for those below Retry who clean up after a failure, as an exception carries no Output."""
 
 
 class Context(_Facts):
@@ -88,7 +93,9 @@ class Context(_Facts):
         May be called on an attempt's context too, and several may live at once (hedging): each writes only to itself.
         It is a copy, so a fact that is set on this context afterwards is not seen by the attempts under way.
         """
-        return Context(self)
+        child = Context(self)
+        child.pop(RECEIVED, None)  # the parent's response is the parent's to close
+        return child
 
 
 class Metadata(_Facts):
@@ -171,6 +178,9 @@ ATTEMPT = Key[int]("attempt")
 
 ATTEMPTS: Key[Sequence[AttemptRecord]] = Key("attempts")
 """One record for each attempt, in both `Context` (so far) and `Metadata`. Set by Retry."""
+
+STREAMS: Key[list[Response]] = Key("streams")
+"""The responses whose bodies are streams: whoever fails closes them. Set by the client, for operations that have some."""
 
 REQUEST_ID = Key[str]("request id")
 """What the service calls the request. Metadata, set by RequestIDRetriever."""

@@ -104,7 +104,7 @@ class AWSEndpointResolver(Protocol):
         ...
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class EndpointResolverFunc:
     """A function as a resolver: ``EndpointResolverFunc(lambda region, options: Endpoint("https://..."))``."""
 
@@ -115,7 +115,7 @@ class EndpointResolverFunc:
         return self.fn(region, options)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _AWSResolverWithFallback:
     aws_resolver: AWSEndpointResolver
     fallback: EndpointResolver
@@ -148,7 +148,7 @@ def _endpoint(resolver: BaseEndpointResolver) -> Endpoint:
     return Endpoint(resolver.url)
 
 
-@frozen
+@frozen(eq=False)
 class BaseEndpointResolver:
     """``Options.base_endpoint`` as a resolver: one URL for every region."""
 
@@ -170,7 +170,7 @@ class BaseEndpointResolver:
         return self._endpoint
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Partition:
     """A part of AWS with names of its own."""
 
@@ -242,7 +242,7 @@ def _default_endpoint(region: str, options: EndpointResolverOptions) -> Endpoint
     return Endpoint(f"{scheme}://{host}", signing_region=region, source="service metadata")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class DefaultEndpointResolver:
     """The endpoints AWS documents, in every partition, with FIPS and dual stack."""
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import re
 from collections.abc import Callable
 from types import UnionType
 from typing import Literal, ParamSpec, TypeAlias, cast
 
 import attrs
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from sagemaker_runtime.clock import Clock, SystemClock
-from sagemaker_runtime.credentials import BotocoreCredentialsProvider, CredentialsProvider
+from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider, DefaultCredentialsProvider
 from sagemaker_runtime.endpoints import (
     BaseEndpointResolver,
     DefaultEndpointResolver,
@@ -37,6 +38,8 @@ _METHODS = {
     "http_client": "send",
     "clock": "monotonic",
 }
+
+_PSEUDO_REGION = re.compile("fips-(.+)|(.+)-fips")  # older than the switch for FIPS, and still configured
 
 _TYPES: dict[str, tuple[type | UnionType, str]] = {
     "region": (str | None, "a name such as 'eu-west-1', or None"),
@@ -75,8 +78,12 @@ class Options:
     client_log_mode: ClientLogMode = field(default=ClientLogMode(0))
     """What is logged; nothing unless asked."""
 
-    credentials: CredentialsProvider = field(factory=BotocoreCredentialsProvider)
-    """What signs the requests. Default: botocore's chain, first asked at the first call."""
+    credentials: CredentialsProvider = field(factory=lambda: CredentialsCache(DefaultCredentialsProvider()))
+    """
+    What signs the requests. Default: the environment, else botocore's chain, first asked at the first call.
+
+    A provider of your own is asked before each attempt; `CredentialsCache` keeps what it gives.
+    """
 
     endpoint_options: EndpointResolverOptions = field(factory=EndpointResolverOptions)
     """Switches for the resolver: FIPS, dual stack, no https."""
@@ -199,6 +206,7 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
         ConfigError: A function cannot be called, or the options make no sense.
     """
     options = options.copy()
+    _settle_retryer(options)  # first, so that a retryer given for a call is not at odds with what the machine says
     for number, opt_fn in enumerate(opt_fns, start=1):
         if not callable(opt_fn):
             raise ConfigError(
@@ -212,6 +220,19 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
     _check(options)
     if options.region is not None:
         options.region = str.__str__(options.region)  # of an enum's member, the value
+        if (pseudo := _PSEUDO_REGION.fullmatch(options.region)) is not None:
+            # For the signature too: the service refuses one for the pseudo region, as that of other SDKs is.
+            options.region = pseudo[1] or pseudo[2]
+            options.endpoint_options = evolve(options.endpoint_options, use_fips_endpoint=True)
+    _settle_retryer(options)
+    return options
+
+
+def _settle_retryer(options: Options) -> None:
+    """Put the retryer that ``retry_mode`` and ``retry_max_attempts`` ask for in their place."""
+    if options.retry_mode is not None:
+        options.retryer = _retryer_of(options.retry_mode, options)
+        options.retry_mode = None  # done
     if options.retry_max_attempts is not None:
         if not isinstance(options.retryer, StandardRetryer):
             raise ConfigError(
@@ -219,7 +240,22 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
             )
         options.retryer = options.retryer.with_max_attempts(options.retry_max_attempts)
         options.retry_max_attempts = None  # done, and a later override(retryer=...) is not to meet it again
-    return options
+
+
+def _retryer_of(mode: str, options: Options) -> Retryer:
+    """The retryer of a mode: the one at hand if it is of that mode, with its quota; else a new one."""
+    retryer = options.retryer
+    if not isinstance(retryer, StandardRetryer):
+        raise ConfigError(f"retry_mode and a retryer of your own exclude each other; there is {type(retryer).__name__}")
+    if retryer.mode == mode:
+        return retryer
+    if mode == "standard":
+        return StandardRetryer()
+    if mode == "adaptive":
+        from sagemaker_runtime.retry import AdaptiveRetryer  # noqa: PLC0415 - few clients use it
+
+        return AdaptiveRetryer(clock=options.clock)
+    raise ConfigError(f"Options.retry_mode is {mode!r}; it takes 'standard', 'adaptive', or None")
 
 
 def _check(options: Options) -> None:
@@ -234,8 +270,9 @@ def _check(options: Options) -> None:
             raise ConfigError(f"Options.{name} is the class {value.__name__}; pass an object: {value.__name__}(...)")
         if not callable(getattr(value, method, None)) and not (name == "http_client" and value is None):
             raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes an object with {method}()")
-    if not hasattr(options.retryer, "max_attempts"):
-        raise ConfigError(f"Options.retryer is of type {type(options.retryer).__name__}, and has no max_attempts")
+    for name in ("max_attempts", "succeeded"):
+        if not hasattr(options.retryer, name):
+            raise ConfigError(f"Options.retryer is of type {type(options.retryer).__name__}, and has no {name}")
     for index, api_option in enumerate(options.api_options):
         if not callable(api_option):
             raise ConfigError(f"Options.api_options[{index}] is {api_option!r}; it takes functions of a Stack")

@@ -17,8 +17,7 @@ from attrs import frozen
 from sagemaker_runtime.errors import EventStreamError, InvalidParamsError, InvalidResponseError, ServiceError
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.operations.base import bindings
-from sagemaker_runtime.operations.response_stream import PayloadPart, UnknownEvent
-from sagemaker_runtime.validation import INPUTS_KNOWN, Validator, repeated_members, values_of
+from sagemaker_runtime.validation import INPUTS_KNOWN, Validator, are_plain, repeated_members, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request
 
 ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
+_NAME_LENGTH = 256  # characters of an error's name
 _BODY_SHOWN = 100  # bytes of a body that should be JSON
 _MESSAGE_SHOWN = 1024  # characters of a body that is not JSON and serves as the message
 
@@ -39,7 +39,7 @@ _DEFAULT_HEADERS = {
 }
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Head:
     """What an input's members but for the body and the sensitive ones become: they mostly repeat, so this is kept."""
 
@@ -93,12 +93,15 @@ class Codec:
         for name, header in self._other_headers:
             value = getattr(parameters, name)
             if value is not None:
-                request.headers[header] = str(value) if type(value) is int else value
+                number = isinstance(value, int) and not isinstance(value, bool)
+                request.headers[header] = int.__str__(value) if number else value
         body = getattr(parameters, self._payload_in)
         request.body = b"" if body is None else body
 
     def _new_head(self, repeated: tuple[object, ...]) -> _Head:
         head = self._write_head(repeated)
+        if not are_plain(repeated):
+            return head
         if len(self._heads) >= INPUTS_KNOWN:
             self._heads.clear()
         self._heads[repeated] = head
@@ -170,6 +173,8 @@ class Codec:
             ServiceError: The message is an error. A name that the model lists for the operation selects the class.
             EventStreamError: It is neither event nor error.
         """
+        from sagemaker_runtime.operations.response_stream import PayloadPart, UnknownEvent  # noqa: PLC0415 - 7 ms, for streams only
+
         headers, payload = message.headers, message.payload
         kind = headers.get(":message-type")
         if kind == "event":
@@ -180,11 +185,11 @@ class Codec:
                 return PayloadPart(payload)
             return None if tag == "initial-response" else UnknownEvent(tag, payload)
         if kind == "exception":
-            error = self._new_error(str(headers.get(":exception-type", "")), _json_object(payload), "")
+            error = self._new_error(_error_code(headers.get(":exception-type")), _json_object(payload), "")
             error.body = payload[:ERROR_BODY_KEPT]
             raise error
         if kind == "error":
-            raise self._new_error(str(headers.get(":error-code", "")), None, str(headers.get(":error-message", "")))
+            raise self._new_error(_error_code(headers.get(":error-code")), None, str(headers.get(":error-message", "")))
         raise EventStreamError(f"a message is of type {kind!r}; there are event, exception and error")
 
     def _new_error(self, name: str | None, document: dict[str, object] | None, message: str) -> ServiceError:
@@ -218,10 +223,11 @@ def _json_object(body: bytes) -> dict[str, object] | None:
 
 
 def _error_code(text: object) -> str | None:
-    """The bare name in ``namespace#Name:http://uri/``, or None."""
+    """The bare name in ``namespace#Name:http://uri/``; None for what is no name, and might be an attack on a log."""
     if not isinstance(text, str):
         return None
-    return text.partition(":")[0].rpartition("#")[2].strip() or None
+    name = text.partition(":")[0].rpartition("#")[2].strip()
+    return name if name and len(name) <= _NAME_LENGTH and name.isprintable() else None
 
 
 def _text_message(status: int, body: bytes) -> str:

@@ -191,7 +191,7 @@ class _SigningKey:
         return outer.hexdigest()
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _HeaderPlan:
     """For one set of header names, in the order they are set: which are signed, and how they are written down."""
 

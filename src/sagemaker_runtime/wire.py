@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from attrs import Attribute, define, field, frozen
@@ -58,8 +58,7 @@ class Request:
         return f"<Request {self.method} {self.url}, {self.headers!r}, body of {len(self.body)} bytes>"
 
 
-@frozen
-class BaseURL:
+class BaseURL(NamedTuple):
     """An absolute http(s) URL in the parts a request needs."""
 
     scheme: str
@@ -79,6 +78,10 @@ class BaseURL:
             ConfigError: It is not an absolute http or https URL in ASCII; or it has a blank, a user name, a
                 fragment or a port out of range.
         """
+        if "@" in url.partition("?")[0].partition("#")[0]:  # first, as the texts below show the URL; %40 is for paths
+            raise ConfigError(
+                "the URL holds a user name, which would clash with the signature; remove all before the '@'"
+            )
         if not url.isascii() or not url.isprintable() or " " in url:
             raise ConfigError(
                 f"the URL {url!r} has a blank, a control character or one beyond ASCII; percent-encode it"
@@ -90,10 +93,6 @@ class BaseURL:
             raise ConfigError(f"the URL {url!r} cannot be read: {error}") from None
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise ConfigError(f"the URL {url!r} is not absolute; write it like https://host:port/path")
-        if "@" in parts.netloc:
-            raise ConfigError(
-                "the URL holds a user name, which would clash with the signature; remove all before the '@'"
-            )
         if "#" in url:
             raise ConfigError(f"the URL {url!r} has a fragment, which is never sent; remove all from the '#'")
         if not _HOST.fullmatch(parts.hostname):

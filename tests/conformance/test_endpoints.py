@@ -9,17 +9,12 @@ from botocore.endpoint_provider import EndpointProvider
 from botocore.exceptions import EndpointProviderError
 from botocore.loaders import Loader
 from conformance.conftest import cases, tally
-from support import ScriptedHTTPClient, client, options
 
 from sagemaker_runtime import (
-    Client,
     DefaultEndpointResolver,
     EndpointError,
     EndpointNotFoundError,
     EndpointResolverOptions,
-    InvokeEndpointInput,
-    load_config,
-    override,
 )
 from sagemaker_runtime.endpoints import BaseEndpointResolver
 
@@ -87,43 +82,6 @@ def test_a_region_of_no_partition_is_refused_where_botocore_guesses():
         DefaultEndpointResolver().resolve_endpoint("moon-base-1", EndpointResolverOptions())
 
 
-NOT_READ = "the URL of an endpoint is not read from the environment or the shared configuration file"
-PRECEDENCE = cases(
-    "endpoints/base-endpoint-precedence.json",
-    lambda document: document["cases"],
-    id=lambda case: case["id"].replace(" ", "-"),
-    skip=lambda case: None if "client" in case else NOT_READ,
-)
-
-
-@pytest.mark.parametrize("case", PRECEDENCE)
-async def test_the_url_given_to_the_client_wins_over_those_of_the_machine(case, monkeypatch, tmp_path):
-    """Who names a URL in code means it; a variable left over in a shell must not send the request elsewhere."""
-    lines = ["[default]", "services = local", f"endpoint_url = {case['config']['endpoint_url']}", "[services local]"]
-    lines += ["sagemaker_runtime =", f"  endpoint_url = {case['config']['services.sagemaker_runtime.endpoint_url']}"]
-    (tmp_path / "config").write_text("\n".join(lines))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    for name, value in case["env"].items():
-        monkeypatch.setenv(name, value)
-    transport = ScriptedHTTPClient()
-    given = override(http_client=transport, base_endpoint=case["client"], credentials=options().credentials)
-
-    sdk = Client.from_config(await load_config(region="us-east-1"), given)
-    await sdk.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b""))
-
-    assert f"{case['expect']}/endpoints/iris/invocations" == transport.requests[0].url
-
-
-async def test_without_a_url_for_the_client_the_resolver_finds_it():
-    """Shows that the test above can fail: the URL there comes from the client's options and from nowhere else."""
-    transport = ScriptedHTTPClient()
-
-    await client(transport).invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b""))
-
-    assert transport.requests[0].host == "runtime.sagemaker.us-east-1.amazonaws.com"
-
-
-def test_only_the_precedence_of_what_is_not_read_is_skipped():
+def test_every_case_of_the_rules_runs():
     """A case that is dropped, or a new one that does not run, is noticed here."""
     assert tally(RULES) == {"run": 47}
-    assert tally(PRECEDENCE) == {"run": 1, NOT_READ: 6}

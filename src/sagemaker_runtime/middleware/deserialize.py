@@ -11,7 +11,9 @@ from sagemaker_runtime.context import (
     LOGGER,
     OPERATION,
     RAW_RESPONSE,
+    RECEIVED,
     REQUEST_ID,
+    STREAMS,
     TIMING,
     Key,
     Metadata,
@@ -21,7 +23,6 @@ from sagemaker_runtime.errors import SageMakerRuntimeError, ServiceError, Transp
 from sagemaker_runtime.headers import amz_seconds, http_date
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
-from sagemaker_runtime.operations.response_stream import ResponseStream
 
 if TYPE_CHECKING:
     import logging
@@ -31,12 +32,10 @@ if TYPE_CHECKING:
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.eventstream import Message
     from sagemaker_runtime.middleware.steps import DeserializeHandler, DeserializeInput
+    from sagemaker_runtime.operations.response_stream import ResponseStream
     from sagemaker_runtime.protocol import Codec
     from sagemaker_runtime.transport import HTTPClient
     from sagemaker_runtime.wire import Request, Response, Timeout
-
-RECEIVED = Key[Output]("received")
-"""What the transport brought, for those who must clean up after a failure: an exception carries no Output."""
 
 _LOG_EVENT: Key[Callable[[Message], None]] = Key("log event")
 """Logs the messages of a stream. Set by RequestResponseLogger where they are asked for."""
@@ -59,14 +58,21 @@ SKEW_TOLERATED = 240.0  # seconds; the service allows 300, and a refusal below t
 SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header says nothing of the skew
 
 
-def transport_handler(http_client: HTTPClient, timeout: Timeout) -> DeserializeHandler:
+def _received(ctx: Context) -> Output | None:
+    received = ctx.get(RECEIVED)
+    return received if isinstance(received, Output) else None
+
+
+def transport_handler(http_client: HTTPClient, timeout: Timeout, *, streams: bool) -> DeserializeHandler:
     """The end of the stack: hand the request to *http_client*."""
 
     async def send(ctx: Context, step: DeserializeInput) -> Output:
-        before = ctx.get(RECEIVED)
-        if before is not None and before.raw_response is not None:
-            before.raw_response.close()  # a middleware has called next again
+        before = _received(ctx)
+        if before is not None:
+            _close(before)  # a middleware has called next again
         response = await http_client.send(step.request, timeout=timeout)
+        if streams and (opened := ctx.get(STREAMS)) is not None:
+            opened.append(response)
         metadata = Metadata()
         metadata[RAW_RESPONSE] = response
         ctx[RECEIVED] = output = Output(None, metadata, response)
@@ -75,7 +81,7 @@ def transport_handler(http_client: HTTPClient, timeout: Timeout) -> DeserializeH
     return send
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class CloseResponseBody:
     """Let go of the connection, whoever fails and however; of a stream that succeeds, the stream's owner does."""
 
@@ -86,13 +92,13 @@ class CloseResponseBody:
         try:
             output = await next(ctx, step)
         except BaseException:
-            received = ctx.get(RECEIVED)
+            received = _received(ctx)
             if received is not None:
                 _close(received)
             raise
         if output.raw_response is not None and not self.streams:
             output.raw_response.close()
-        received = ctx.get(RECEIVED)
+        received = _received(ctx)
         if received is not None and received is not output and received.raw_response is not output.raw_response:
             _close(received)  # a middleware has answered in the service's stead
         return output
@@ -103,7 +109,7 @@ def _close(output: Output) -> None:
         output.raw_response.close()
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class ResponseErrorWrapper:
     """Attach to an error what the response told: the request id, the other metadata, and whether our clock is wrong."""
 
@@ -114,7 +120,7 @@ class ResponseErrorWrapper:
         try:
             return await next(ctx, step)
         except Exception as error:
-            received = ctx.get(RECEIVED)
+            received = _received(ctx)
             if received is not None:
                 _attach(error, received)
                 if self.corrects_skew and isinstance(error, ServiceError) and error.code in SKEW_CODES:
@@ -142,7 +148,7 @@ def _skew_of(request: Request, received: Output) -> float | None:
     return skew if abs(skew) > SKEW_TOLERATED else None
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class OperationDeserializer:
     """Read the body; give the output, or raise the error the service answered with."""
 
@@ -166,6 +172,8 @@ class OperationDeserializer:
         return output
 
     def _stream(self, ctx: Context, response: Response, metadata: Metadata) -> ResponseStream:
+        from sagemaker_runtime.operations.response_stream import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
+
         name = self.codec.operation.name
         return ResponseStream(response.body, self.codec.event, metadata, name, ctx.get(_LOG_EVENT))
 
@@ -192,7 +200,7 @@ async def _error_body(response: Response) -> bytes:
         return b""
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class RequestIDRetriever:
     """Note what the service calls the request."""
 
@@ -215,7 +223,7 @@ def _request_id(response: Response) -> str | None:
     return None
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class RecordResponseTiming:
     """Note when the answer came, and how far the service's clock is from ours."""
 
@@ -243,7 +251,7 @@ class RecordResponseTiming:
             self.skew.measure(seconds, sent=sent, received=received)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class RequestResponseLogger:
     """Log the request as it is sent and the response as it comes, as far as the log mode says."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, cast
 
 from attrs import Factory, field, frozen
 
@@ -15,14 +16,23 @@ from sagemaker_runtime.context import (
     PAYLOAD_HASH,
     SIGNING_NAME,
     SIGNING_REGION,
+    STREAMS,
     AttemptRecord,
 )
 from sagemaker_runtime.credentials import AnonymousCredentialsProvider, Credentials, CredentialsProvider
-from sagemaker_runtime.errors import ConfigError, CredentialsError, SageMakerRuntimeError, ServiceError, StackError
+from sagemaker_runtime.errors import (
+    ConfigError,
+    CredentialsError,
+    SageMakerRuntimeError,
+    ServiceError,
+    StackError,
+    TotalTimeoutError,
+)
 from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date_of, utc
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import FinalizeInput, Output
 from sagemaker_runtime.signing import SigV4Signer
+from sagemaker_runtime.wire import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,7 +47,13 @@ if TYPE_CHECKING:
 _END_OF_TIME = 253_402_300_800  # seconds since 1970; what a header of a hostile server, or a limit of 1e12 s, can pass
 
 
-@frozen
+def _pace_of(retry: Retry) -> Callable[[], float] | None:
+    """The retryer's `PacedRetryer.pace`; None if it has none."""
+    pace: object = getattr(retry.retryer, "pace", None)
+    return cast("Callable[[], float]", pace) if callable(pace) else None
+
+
+@frozen(eq=False, repr=False)
 class Retry:
     """Run everything below again, with a fresh copy of the request, until it succeeds or the policy gives up."""
 
@@ -45,41 +61,68 @@ class Retry:
     clock: Clock
     log_mode: ClientLogMode = field(default=ClientLogMode(0))
     id: str = "Retry"
+    _pace: Callable[[], float] | None = field(init=False, repr=False, default=Factory(_pace_of, takes_self=True))
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         monotonic = self.clock.monotonic
-        started = attempt_started = monotonic()
         failures: list[Exception] = []
         records: list[AttemptRecord] = []
         ctx[ATTEMPTS] = records
+        try:
+            if self._pace is not None:
+                await self._room(self._pace, ctx, failures)
+            started = attempt_started = monotonic()
+            while True:
+                attempt_ctx = ctx.for_attempt()
+                attempt_ctx[ATTEMPT] = len(records) + 1
+                try:
+                    output = await next(attempt_ctx, FinalizeInput(step.request.copy()))
+                    if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+                        raise _no_output(ctx, output)
+                except Exception as error:
+                    for response in ctx.get(STREAMS, ()):
+                        response.close()
+                    failures.append(error)
+                    now = monotonic()
+                    deadline = ctx.get(DEADLINE)
+                    remaining = None if deadline is None else deadline - now
+                    delay = self.retryer.delay(failures, elapsed=now - started, remaining=remaining)
+                    if delay is not None:
+                        _check_wait(delay, "delay")
+                    records.append(_record(error, number=len(records) + 1, seconds=now - attempt_started, delay=delay))
+                    self._log(ctx, records[-1])
+                    if delay is None:
+                        raise
+                else:
+                    records.append(AttemptRecord(len(records) + 1, monotonic() - attempt_started))
+                    self.retryer.succeeded(failures)
+                    output.metadata[ATTEMPTS] = tuple(records)
+                    return output
+                await self.clock.sleep(delay)
+                if self._pace is not None:
+                    await self._room(self._pace, ctx, failures)
+                attempt_started = monotonic()
+        finally:
+            failures.clear()  # or an error, its traceback and this list would keep one another and the request alive
+
+    async def _room(self, pace: Callable[[], float], ctx: Context, failures: list[Exception]) -> None:
+        """Wait until the retryer has room for an attempt."""
         while True:
-            attempt_ctx = ctx.for_attempt()
-            attempt_ctx[ATTEMPT] = len(records) + 1
-            try:
-                output = await next(attempt_ctx, FinalizeInput(step.request.copy()))
-                if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
-                    raise StackError(
-                        f"below Retry, {ctx[OPERATION]} got {type(output).__name__}; a middleware must return what "
-                        "next(ctx, step) gives, or an Output of its own"
-                    )
-            except Exception as error:
-                failures.append(error)
-                now = monotonic()
-                deadline = ctx.get(DEADLINE)
-                remaining = None if deadline is None else deadline - now
-                delay = self.retryer.delay(failures, elapsed=now - started, remaining=remaining)
-                records.append(_record(error, number=len(records) + 1, seconds=now - attempt_started, delay=delay))
-                self._log(ctx, records[-1])
-                if delay is None:
-                    failures.clear()  # or the error, its traceback and this list would keep one another alive
-                    raise
-            else:
-                records.append(AttemptRecord(len(records) + 1, monotonic() - attempt_started))
-                self.retryer.succeeded(failures)
-                output.metadata[ATTEMPTS] = tuple(records)
-                return output
-            await self.clock.sleep(delay)
-            attempt_started = monotonic()
+            wait = pace()
+            _check_wait(wait, "pace")
+            if wait == 0:
+                return
+            deadline = ctx.get(DEADLINE)
+            left = math.inf if deadline is None else deadline - self.clock.monotonic()
+            if wait >= left:
+                told = f"the retryer has no room for {wait:.3f} s, and Timeout.total ends in {left:.3f} s"
+                if not failures:
+                    raise TotalTimeoutError(f"not sent: {told}")
+                failures[-1].add_note(f"not retried: {told}")
+                raise failures.pop()
+            if ClientLogMode.RETRIES in self.log_mode:
+                ctx[LOGGER].debug("%s waits %.3f s for room", ctx[OPERATION], wait)
+            await self.clock.sleep(wait)
 
     def _log(self, ctx: Context, record: AttemptRecord) -> None:
         if ClientLogMode.RETRIES in self.log_mode:
@@ -96,6 +139,19 @@ class Retry:
             )
 
 
+def _check_wait(seconds: float, asked: str) -> None:
+    """Refuse what would break the timers of the event loop, or never end; a user's retryer may give anything."""
+    if not is_number(seconds) or seconds < 0:
+        raise ConfigError(f"the retryer's {asked}() gave {seconds!r}; it must give seconds, 0 or more")
+
+
+def _no_output(ctx: Context, output: object) -> StackError:
+    return StackError(
+        f"below Retry, {ctx[OPERATION]} got {type(output).__name__}; a middleware must return what next(ctx, step) "
+        "gives, or an Output of its own"
+    )
+
+
 def _record(error: Exception, *, number: int, seconds: float, delay: float | None) -> AttemptRecord:
     answer = error if isinstance(error, ServiceError) else None
     return AttemptRecord(
@@ -109,7 +165,7 @@ def _record(error: Exception, *, number: int, seconds: float, delay: float | Non
     )
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class RetryMetricsHeader:
     """
     Tell the service which attempt this is and until when its answer is awaited: ``attempt=2; max=3; ttl=…``.
@@ -150,7 +206,7 @@ def _none() -> None:
     return None
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Signing:
     """
     Sign the request, with credentials and a time that are fresh for each attempt.

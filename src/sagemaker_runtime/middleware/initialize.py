@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.protocol import Codec
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class OperationInputValidation:
     """Check the input against every constraint of the model, before anything is sent."""
 

@@ -77,4 +77,4 @@ def default_stack(codec: Codec, options: Options, skew: ClockSkew) -> Stack:
 
 
 def _features(retryer: Retryer) -> tuple[str, ...]:
-    return (RETRY_MODE_FEATURES["standard"],) if isinstance(retryer, StandardRetryer) else ()
+    return (RETRY_MODE_FEATURES[retryer.mode],) if isinstance(retryer, StandardRetryer) else ()

@@ -28,7 +28,7 @@ def _forget_scope(ctx: Context, endpoint: Endpoint, region: str) -> None:
         del ctx[SIGNING_REGION]
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class ResolveEndpoint:
     """
     Ask the resolver where to send the request, and for which scope to sign it.
@@ -58,7 +58,7 @@ class ResolveEndpoint:
         return next(ctx, step)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class OperationSerializer:
     """Write the input's members into the request: path, headers, body."""
 

@@ -52,7 +52,7 @@ BEFORE = Position.BEFORE
 AFTER = Position.AFTER
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Place(Generic[M]):
     """A name in a step's list, and who stands there now."""
 

@@ -16,23 +16,23 @@ A function becomes one by the decorator of its step: ``@build_middleware("TagTen
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from sagemaker_runtime.context import Context, Metadata
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.wire import Request, Response
 
 
-@define
+@define(eq=False, repr=False)
 class InitializeInput:
     """Once per call: the operation's input."""
 
     parameters: OperationInput
 
 
-@define
+@define(eq=False, repr=False)
 class SerializeInput:
     """Once per call: the input, and the request that it is written into."""
 
@@ -40,28 +40,28 @@ class SerializeInput:
     request: Request
 
 
-@define
+@define(eq=False, repr=False)
 class BuildInput:
     """Once per call: the request, complete but for what each attempt adds."""
 
     request: Request
 
 
-@define
+@define(eq=False, repr=False)
 class FinalizeInput:
     """The request. Once per attempt below Retry: an attempt has a request of its own."""
 
     request: Request
 
 
-@define
+@define(eq=False, repr=False)
 class DeserializeInput:
     """Once per attempt: the request as it is sent."""
 
     request: Request
 
 
-@define
+@define(eq=False)
 class Output:
     """What comes back through every step."""
 
@@ -145,32 +145,27 @@ FinalizeFunction: TypeAlias = Callable[[Context, FinalizeInput, FinalizeHandler]
 DeserializeFunction: TypeAlias = Callable[[Context, DeserializeInput, DeserializeHandler], Awaitable[Output]]
 
 
-@frozen
-class _InitializeFunction:
+class _InitializeFunction(NamedTuple):
     id: str
     handle_initialize: InitializeFunction
 
 
-@frozen
-class _SerializeFunction:
+class _SerializeFunction(NamedTuple):
     id: str
     handle_serialize: SerializeFunction
 
 
-@frozen
-class _BuildFunction:
+class _BuildFunction(NamedTuple):
     id: str
     handle_build: BuildFunction
 
 
-@frozen
-class _FinalizeFunction:
+class _FinalizeFunction(NamedTuple):
     id: str
     handle_finalize: FinalizeFunction
 
 
-@frozen
-class _DeserializeFunction:
+class _DeserializeFunction(NamedTuple):
     id: str
     handle_deserialize: DeserializeFunction
 

@@ -14,7 +14,7 @@ without a default is required.
 from __future__ import annotations
 
 import re
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import attrs
 from attrs import define, field, frozen
@@ -64,8 +64,7 @@ def _dot_from_java(token: re.Match[str]) -> str:
     return r"[^\n\r\x85\u2028\u2029]" if token[0] == "." else token[0]
 
 
-@frozen
-class Shape:
+class Shape(NamedTuple):
     """
     A shape of the API model: what its values must be. The names below are the model's.
 
@@ -83,8 +82,7 @@ class Shape:
     """Whether its values may be shown anywhere."""
 
 
-@frozen
-class Binding:
+class Binding(NamedTuple):
     """Where a member travels, under which name, and what its values must be."""
 
     location: Location
@@ -155,7 +153,7 @@ def _describe(members: OperationInput | OperationOutput) -> str:
     return f"{type(members).__name__}({', '.join(shown)})"
 
 
-@define
+@define(eq=False, repr=False)
 class OperationInput:
     """The base of every operation's input."""
 
@@ -178,7 +176,7 @@ InputT_co = TypeVar("InputT_co", bound=OperationInput, covariant=True)
 OutputT_co = TypeVar("OutputT_co", bound=OperationOutput, covariant=True)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Operation(Generic[InputT_co, OutputT_co]):
     """One operation of the API, as modelled."""
 

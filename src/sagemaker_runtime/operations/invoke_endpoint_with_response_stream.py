@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from attrs import define, field
 
 from sagemaker_runtime import errors
 from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput, header, label, payload, stream
-from sagemaker_runtime.operations.response_stream import ResponseStream
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.operations.response_stream import ResponseStream
 
 # Aligned and one line a member, so that the page can be laid beside the model's.
 # fmt: off

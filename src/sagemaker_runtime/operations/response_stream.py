@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import builtins
 import warnings
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 from attrs import define, field
 
-from sagemaker_runtime.context import ATTEMPTS, REQUEST_ID
+from sagemaker_runtime.context import ATTEMPTS, RAW_RESPONSE, REQUEST_ID
 from sagemaker_runtime.errors import (
     EventStreamError,
     SageMakerRuntimeError,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import ResponseBody
 
 T = TypeVar("T")
+
+EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
 def _length(data: bytes) -> str:
@@ -106,6 +108,7 @@ class ResponseStream:
         self._received = 0  # bytes
         # The headers of parts, known by identity: messages with equal ones share them.
         self._part_headers: Mapping[str, HeaderValue] | None = None
+        self._waiting = False
         self._ended = False
         self._closed = False
         self._failure: SageMakerRuntimeError | None = None
@@ -117,11 +120,13 @@ class ResponseStream:
         """The next event."""
         if self._closed:
             self._refuse()
+        if self._waiting:  # the stream is good, and the other one reads on
+            raise RuntimeError("two tasks read one stream; let one of them read, and pass on what it gets")
         try:
             while True:
                 message = self._decoder.take()
                 if message is None:
-                    piece = await self._body.chunk()
+                    piece = await self._next_piece()
                     if not piece:
                         self._check_end()
                         break
@@ -138,6 +143,8 @@ class ResponseStream:
                     if event is not None:
                         return event
         except SageMakerRuntimeError as error:
+            if self._closed:  # by another task, and that is what broke the read
+                self._refuse()
             self._fail(error)
             raise
         except BaseException:  # cancelled
@@ -146,6 +153,13 @@ class ResponseStream:
         self._ended = True
         self._close()
         raise StopAsyncIteration
+
+    async def _next_piece(self) -> bytes:
+        self._waiting = True
+        try:
+            return await self._body.chunk()
+        finally:
+            self._waiting = False
 
     async def aclose(self) -> None:
         """Let go of the connection: back to the pool at the stream's end, else closed. May be called again."""
@@ -170,12 +184,16 @@ class ResponseStream:
                 stacklevel=2,
             )
 
+    def __reduce__(self) -> NoReturn:
+        # For copy and deepcopy too: a second owner would close the connection under the first.
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled; read it first")
+
     def __repr__(self) -> str:
         state = "ended" if self._ended else "closed" if self._closed else "open"
         return f"<{type(self).__name__}, {state}, {self._received} bytes received>"
 
-    # What the parts make up together. Events of unknown types are passed over. Whoever leaves the loop early has closed
-    # the stream.
+    # What the parts make up together. Events of unknown types are passed over. Whoever leaves the loop early leaves the
+    # stream to its ``async with``; without one it is closed soon after, by the event loop.
 
     async def iter_bytes(self) -> AsyncGenerator[bytes]:
         """The bytes of the parts, as they come."""
@@ -206,8 +224,11 @@ class ResponseStream:
         try:
             async for event in self:
                 if type(event) is PayloadPart:
-                    for item in parser.feed(event.bytes):
-                        yield item
+                    data = event.bytes
+                    while items := parser.feed(data):  # again, because an error waits for the call after what is good
+                        for item in items:
+                            yield item
+                        data = b""
             for item in parser.end():
                 yield item
         except StreamContentError as error:
@@ -233,7 +254,7 @@ class ResponseStream:
     def _refuse(self) -> None:
         """Raise what there is to say of a stream that gives no more."""
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(None)  # or it would grow with each read
         if self._ended:
             raise StopAsyncIteration
         raise self._with_facts(EventStreamError(f"the stream was closed before its end, after {self._received} bytes"))
@@ -243,6 +264,11 @@ class ResponseStream:
         self._close()
 
     def _with_facts(self, error: SageMakerRuntimeError) -> SageMakerRuntimeError:
+        response = self._metadata.get(RAW_RESPONSE)
+        if isinstance(error, EventStreamError) and error.offset == 0 and response is not None:
+            kind = response.headers.get("content-type", EVENT_STREAM)
+            if not kind.startswith(EVENT_STREAM):
+                error.add_note(f"the answer is of type {kind!r}, and no event stream")
         error.operation = self._operation
         error.metadata = self._metadata
         error.request_id = self._metadata.get(REQUEST_ID)
