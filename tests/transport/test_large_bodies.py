@@ -6,7 +6,7 @@ import asyncio
 from hashlib import sha256
 
 import pytest
-from transport.servers import MAX_BODY, OK, client_for, params, serving, until_client_lets_go
+from transport.servers import LIMIT, MAX_BODY, OK, client_for, other_tasks, params, serving, until_client_lets_go
 
 from sagemaker_runtime import (
     ConnectionLostError,
@@ -157,7 +157,7 @@ async def test_an_answer_from_a_peer_that_reads_no_further_is_taken(connection):
 
     async with (
         serving(refuse, receive_buffer=SMALL_BUFFER) as server,
-        client_for(server, timeout=Timeout(write=0.1)) as client,
+        client_for(server, timeout=Timeout(write=LIMIT * 2)) as client,
     ):
         with pytest.raises(ServiceError, match="too much") as caught:
             await client.invoke_endpoint(params(BODY))
@@ -165,6 +165,7 @@ async def test_an_answer_from_a_peer_that_reads_no_further_is_taken(connection):
         assert 413 == caught.value.status
         assert 1 == len(server.requests)
         await until_client_lets_go(server)
+        assert set() == other_tasks(server)  # aiohttp's writer among them, at once and not after Timeout.write
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])

@@ -38,6 +38,27 @@ PROGRAM = """
     asyncio.run(main(close))
 """
 
+FORKING_PROGRAM = """
+    import asyncio, os, sys
+    from sagemaker_runtime import Client, InvokeEndpointInput, Options, StaticCredentialsProvider
+
+    client = Client(
+        Options(
+            region="us-east-1", base_endpoint=sys.argv[1], credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret")
+        )
+    )
+
+    async def call():
+        output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"x"))
+        os.write(1, output.body + b"\\n")  # at once, or the lines of both would mix
+
+    asyncio.run(call())
+    child = os.fork()
+    asyncio.run(call())
+    if child:
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
 
 @pytest.fixture
 def many_files():
@@ -88,6 +109,23 @@ async def test_a_client_serves_one_event_loop_after_another_and_leaves_nothing(c
         assert (0, [b"ok ok ok"] * 2) == (process.returncode, out.splitlines())
         await server.until_open(0)
         assert 6 == len(server.requests)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+async def test_a_client_serves_the_event_loops_of_both_processes_after_a_fork():
+    """A web server loads the application and then forks its workers; each has a loop, and connections, of its own."""
+    async with serving() as server:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-c", textwrap.dedent(FORKING_PROGRAM), server.url),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+
+        assert b"" == err
+        assert (0, [b"ok"] * 3) == (process.returncode, out.splitlines())
+        await server.until_open(0)
+        assert (3, 3) == (server.accepted, len(server.requests))
 
 
 def test_the_pools_of_ended_event_loops_are_forgotten():
@@ -180,22 +218,23 @@ async def test_closing_ends_the_calls_in_flight(answer, size):
 
 
 async def test_closing_ends_the_calls_that_are_still_connecting(full_backlog):
-    """When their time to connect is over they learn why there is no other attempt."""
+    """They learn at once why there is no other attempt, and not when their time to connect is over."""
     async with serving() as server:
-        client = client_for(server, base_endpoint=full_backlog, timeout=Timeout(connect=0.05))
+        client = client_for(server, base_endpoint=full_backlog, timeout=Timeout(connect=600))
         call = asyncio.create_task(client.invoke_endpoint(params()))
-        await asyncio.sleep(0)
+        for _ in range(50):  # let the client get as far as it can
+            await asyncio.sleep(0)
 
-        await client.close()
-        with pytest.raises(ClientClosedError, match="closed during the call") as caught:
-            await call
+        async with asyncio.timeout(5):
+            await client.close()
+            with pytest.raises(ClientClosedError, match="closed during the call") as caught:
+                await call
 
         assert 1 == len(caught.value.attempts)
 
 
-async def test_closing_ends_the_calls_that_wait_for_a_connection(monkeypatch):
+async def test_closing_ends_the_calls_that_wait_for_a_connection():
     """A caller that nobody cancelled must not see a CancelledError."""
-    monkeypatch.setattr("sagemaker_runtime.transport.aiohttp.CONNECTION_LIMIT", 1)
     reached = asyncio.Event()
 
     async def hold(exchange):
@@ -203,20 +242,21 @@ async def test_closing_ends_the_calls_that_wait_for_a_connection(monkeypatch):
         await exchange.until_peer_closes()
 
     async with serving(hold) as server:
-        client = client_for(server)
+        http_client = AioHTTPClient(max_connections=1)
+        client = client_for(server, http_client=http_client)
         calls = [asyncio.create_task(client.invoke_endpoint(params())) for _ in range(3)]
         await reached.wait()
 
-        await client.close()
+        await http_client.close()
         results = await asyncio.gather(*calls, return_exceptions=True)
 
         assert [ClientClosedError] * 3 == [type(result) for result in results]
 
 
-async def test_the_wait_for_a_free_connection_is_no_time_out(monkeypatch):
+async def test_the_wait_for_a_free_connection_is_no_time_out():
     """In a burst beyond the limit of connections, calls wait for one another; that is no trouble with the network."""
-    monkeypatch.setattr("sagemaker_runtime.transport.aiohttp.CONNECTION_LIMIT", 1)
     first_is_done = asyncio.Event()
+    http_client = AioHTTPClient(max_connections=1)
 
     async def hold(exchange):
         await exchange.read_body()
@@ -226,12 +266,13 @@ async def test_the_wait_for_a_free_connection_is_no_time_out(monkeypatch):
 
     async with (
         serving(hold) as server,
-        client_for(server, timeout=Timeout(connect=0.05), retryer=NopRetryer()) as client,
+        client_for(server, http_client=http_client, timeout=Timeout(connect=0.05), retryer=NopRetryer()) as client,
     ):
         outputs = await asyncio.gather(*(client.invoke_endpoint(params()) for _ in range(3)))
 
         assert [b"ok"] * 3 == [output.body for output in outputs]
         assert (1, 3) == (server.accepted, len(server.requests))
+        await http_client.close()
 
 
 async def test_a_call_that_waits_for_its_next_attempt_learns_that_the_client_was_closed():

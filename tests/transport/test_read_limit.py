@@ -8,6 +8,7 @@ import pytest
 from transport.servers import OK, client_for, params, request_to, serving
 
 from sagemaker_runtime import (
+    ClientClosedError,
     ConfigError,
     InvalidResponseError,
     NopRetryer,
@@ -16,7 +17,9 @@ from sagemaker_runtime import (
     TruncatedResponseError,
     override,
 )
-from sagemaker_runtime.transport.aiohttp import READ_LIMITS_KEPT, AioHTTPClient, _Exchange, _Pool
+from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.exchange import Exchange
+from sagemaker_runtime.transport.pool import READ_LIMITS_KEPT, Pool
 from sagemaker_runtime.transport.read_limit import ReadLimit
 
 
@@ -98,8 +101,8 @@ async def test_a_request_that_goes_on_after_its_answer_is_not_limited_any_more()
         async def write(self, data):
             pass
 
-    pool = _Pool(None, None)  # type: ignore[arg-type] - neither is reached
-    exchange = _Exchange({}, b"body", Timeout(read=0.01), pool)
+    pool = Pool(None, None, None, set())  # type: ignore[arg-type] - none is reached
+    exchange = Exchange({}, b"body", Timeout(read=0.01), pool)
 
     exchange.end()
     await exchange.write(Writer())
@@ -120,16 +123,22 @@ async def test_a_body_found_broken_before_it_is_read_is_truncated():
         while response.body._response.content.exception() is None:
             await asyncio.sleep(0)
 
-        with pytest.raises(TruncatedResponseError):
+        with pytest.raises(TruncatedResponseError) as first:
+            await response.body.read()
+        with pytest.raises(TruncatedResponseError) as second:
             await response.body.read()
 
+        assert first.value is second.value
         await http.close()
 
 
 async def test_limits_that_nobody_waits_under_are_not_kept():
     """A caller who gives each call what is left of a budget has another limit each time."""
-    async with serving(*[OK] * 100) as server:
+    async with serving(hold, *[OK] * 100) as server:
         http = AioHTTPClient()
+        waiting = asyncio.create_task(http.send(request_to(server), timeout=Timeout(read=29)))
+        while not server.requests:
+            await asyncio.sleep(0)
         for number in range(100):
             response = await http.send(request_to(server), timeout=Timeout(read=30 + number / 7))
             assert b"ok" == await response.body.read()
@@ -137,7 +146,10 @@ async def test_limits_that_nobody_waits_under_are_not_kept():
         (pool,) = http._pools.values()
 
         assert len(pool.read_limits) <= READ_LIMITS_KEPT
+        assert not pool.read_limits[29].idle
         await http.close()
+        with pytest.raises(ClientClosedError):
+            await waiting
 
 
 async def test_a_limit_taken_down_is_put_up_again_for_who_waits_after_all():

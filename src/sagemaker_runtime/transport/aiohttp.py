@@ -1,45 +1,36 @@
-"""The default transport: aiohttp's client, through its public API only. No other file imports it."""
+"""The default transport: aiohttp's client, through its public API only."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import aiohttp
-from multidict import CIMultiDict
 from yarl import URL
 
 from sagemaker_runtime.errors import (
-    CertificateError,
     ClientClosedError,
     ConfigError,
-    ConnectError,
-    ConnectionLostError,
-    ConnectTimeoutError,
-    InvalidResponseError,
     ReadTimeoutError,
     SageMakerRuntimeError,
-    TruncatedResponseError,
     WriteTimeoutError,
 )
 from sagemaker_runtime.headers import Headers
-from sagemaker_runtime.transport.read_limit import ReadLimit
+from sagemaker_runtime.transport.body import Body
+from sagemaker_runtime.transport.exchange import Exchange
+from sagemaker_runtime.transport.failures import Lost, fit_to_be_shown, translate
+from sagemaker_runtime.transport.pool import Pool
+from sagemaker_runtime.transport.proxies import Proxies, Proxy
+from sagemaker_runtime.transport.tls import StrPath, tls_context
 from sagemaker_runtime.wire import Response
 
 if TYPE_CHECKING:
-    from aiohttp.abc import AbstractStreamWriter
-    from aiohttp.typedefs import LooseHeaders
+    from collections.abc import Mapping
 
     from sagemaker_runtime.wire import Request, Timeout
 
-CONNECTION_LIMIT = 2048  # connections at once; the Go SDK's MaxConnsPerHost. More calls wait for a free one
-SLICE = 262_144  # bytes; with a sleep(0) between, the event loop stalls 1.4 ms at worst for a 6 MB body, against 11
-WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write
-READ_LIMITS_KEPT = 16  # different values of Timeout.read, in one loop, whose timers are kept when idle
-_SWITCHING_PROTOCOLS = 101
-_NO_BODY_STATUSES = frozenset({204, 304})
+MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
 
 
 class AioHTTPClient:
@@ -47,11 +38,47 @@ class AioHTTPClient:
     HTTP/1.1 through aiohttp: kept-alive connections, one pool for each event loop.
 
     A pool is made at the first request in a loop and closed by `close`, or else by the end of its loop, so that one
-    client serves one ``asyncio.run`` after another. Not to be shared between threads; after a fork, make a new one.
+    client serves one ``asyncio.run`` after another. Not to be shared between threads. After a fork, use it in a new
+    event loop, or make a new one.
+
+    Certificates and host names are always checked, and TLS 1.2 is the least. A request is sent once: of whatever method
+    it is, another attempt is for the retryer to decide.
+
+    Args:
+        ca_bundle: The certificates to trust instead of the system's: a file in PEM, or a directory of such files with
+            the names that ``openssl rehash`` gives. None for the system's. Read now, once.
+
+        client_certificate: What to show to a server, or an https proxy, that asks: a file in PEM with a certificate and
+            its key, not encrypted, or two files ``(certificate, key)``. None for nothing. Read now, once.
+
+        proxies: Proxies by the scheme of the request, such as ``{"https": "http://user:password@proxy:3128"}``;
+            ``"all"`` serves for a scheme that is not named. They are used for all hosts. An https request goes through
+            a tunnel (CONNECT), an http request in absolute form; a proxy is of http:// or https://, not SOCKS. None for
+            the environment's (``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, less the hosts in ``NO_PROXY``), or the
+            system's, as `urllib.request.getproxies` finds them at the first request in a loop; localhost and loopback
+            addresses are then reached directly. ``{}`` for none.
+
+        max_connections: Connections at once in each loop; more calls wait for a free one.
+
+    Raises:
+        ConfigError: A file cannot be used, a proxy's URL cannot be read, or *max_connections* is no number above 0.
     """
 
-    def __init__(self) -> None:
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+    def __init__(
+        self,
+        *,
+        ca_bundle: StrPath | None = None,
+        client_certificate: StrPath | tuple[StrPath, StrPath] | None = None,
+        proxies: Mapping[str, str] | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        if not isinstance(max_connections, int) or max_connections < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(f"max_connections is {max_connections!r}; it takes a whole number above 0")
+        self._max_connections = max_connections
+        self._tls = tls_context(ca_bundle, client_certificate)
+        self._trusts_environment = proxies is None
+        self._proxies = None if proxies is None else Proxies.given(proxies)
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._limits: tuple[Timeout, aiohttp.ClientTimeout] | None = None
         self._closed = False
 
@@ -72,7 +99,12 @@ class AioHTTPClient:
         pool = self._pools.get(asyncio.get_running_loop())
         if pool is None or pool.session.closed:
             pool = await self._open_pool()
-        exchange = _Exchange(headers, body, timeout, pool)
+        proxy = None
+        if pool.proxies is not None:
+            proxy = pool.proxies.proxy_for(request.scheme, request.host)
+            if proxy is not None and proxy.authorization is not None and request.scheme == "http":
+                headers = {**headers, "proxy-authorization": proxy.authorization}  # aiohttp gives it to CONNECT only
+        exchange = Exchange(headers, body, timeout, pool)
         try:
             response = await pool.session.request(
                 request.method,
@@ -80,14 +112,17 @@ class AioHTTPClient:
                 data=exchange,
                 allow_redirects=False,
                 timeout=self._client_timeout(timeout),
+                proxy=None if proxy is None else proxy.url,
+                proxy_headers=None if proxy is None else proxy.headers,
+                middlewares=None if request.method == "POST" else (_once,),
             )
-        except (asyncio.CancelledError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (asyncio.CancelledError, aiohttp.ClientError, TimeoutError, ValueError) as caught:
             exchange.abort()
-            failure = self._failure(error, exchange, request, timeout)
+            error = caught.error if isinstance(caught, Lost) else caught
+            failure = self._failure(error, exchange, request, timeout, proxy)
             if failure is None:
                 raise
-            # Neither is fit to be shown: aiohttp's for a bad answer has all our headers in its repr.
-            cause = None if isinstance(error, aiohttp.ClientResponseError | asyncio.CancelledError) else error
+            cause = error if fit_to_be_shown(error) else None
         else:
             return self._response(response, timeout, pool)
         finally:
@@ -95,7 +130,7 @@ class AioHTTPClient:
         raise failure from cause  # out here, where what was caught is not its context
 
     def _failure(
-        self, error: BaseException, exchange: _Exchange, request: Request, timeout: Timeout
+        self, error: BaseException, exchange: Exchange, request: Request, timeout: Timeout, proxy: Proxy | None
     ) -> SageMakerRuntimeError | None:
         """Our exception for what ended the exchange; None for a cancellation that is the caller's."""
         if isinstance(error, asyncio.CancelledError):
@@ -108,12 +143,12 @@ class AioHTTPClient:
             return WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s")
         if self._closed:
             return ClientClosedError("the HTTP client was closed during the call")
-        return _translate(error, request, timeout)
+        return translate(error, request, timeout, proxy)
 
     @staticmethod
-    def _response(response: aiohttp.ClientResponse, timeout: Timeout, pool: _Pool) -> Response:
+    def _response(response: aiohttp.ClientResponse, timeout: Timeout, pool: Pool) -> Response:
         headers = Headers.received(response.headers.items())
-        return Response(response.status, headers, _Body(response, headers, timeout, pool))
+        return Response(response.status, headers, Body(response, headers, timeout, pool))
 
     async def close(self) -> None:
         """Close the connections of the running loop. Those of another loop are closed when it ends."""
@@ -122,12 +157,12 @@ class AioHTTPClient:
         if pool is not None:
             await pool.close()
 
-    async def _open_pool(self) -> _Pool:
+    async def _open_pool(self) -> Pool:
         for loop in [loop for loop in self._pools if loop.is_closed()]:
             del self._pools[loop]
-        # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
-        owner = _session()
-        pool = self._pools[asyncio.get_running_loop()] = _Pool(await anext(owner), owner)
+        proxies = Proxies.of_environment() if self._trusts_environment else self._proxies
+        pool = await Pool.open(max_connections=self._max_connections, tls=self._tls, proxies=proxies)
+        self._pools[asyncio.get_running_loop()] = pool
         return pool
 
     def _client_timeout(self, timeout: Timeout) -> aiohttp.ClientTimeout:
@@ -138,54 +173,14 @@ class AioHTTPClient:
         return self._limits[1]
 
 
-class _Pool:
-    """What is open in one event loop, and who waits there where aiohttp would not tell that it is closed."""
-
-    __slots__ = ("closed", "owner", "read_limits", "reading", "session", "writing")
-
-    def __init__(self, session: aiohttp.ClientSession, owner: AsyncGenerator[aiohttp.ClientSession]) -> None:
-        self.session = session
-        self.owner = owner
-        self.read_limits: dict[float, ReadLimit] = {}
-        self.reading: set[asyncio.Timeout] = set()
-        self.writing: set[_Exchange] = set()  # those with large bodies
-        self.closed = False
-
-    def read_limit(self, seconds: float) -> ReadLimit:
-        limit = self.read_limits.get(seconds)
-        if limit is None:
-            if len(self.read_limits) >= READ_LIMITS_KEPT:  # somebody gives each call what is left of a budget
-                for other, unused in list(self.read_limits.items()):
-                    if unused.idle:
-                        unused.stop()
-                        del self.read_limits[other]
-            limit = self.read_limits[seconds] = ReadLimit(seconds)
-        return limit
-
-    async def close(self) -> None:
-        self.closed = True
-        now = asyncio.get_running_loop().time()
-        for limit in [limit for limit in self.reading if not limit.expired()]:
-            limit.reschedule(now)
-        for exchange in self.writing:
-            exchange.abort()
-        for read_limit in self.read_limits.values():
-            read_limit.stop()
-        await self.owner.aclose()
-
-
-async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTION_LIMIT),
-        request_class=_ClientRequest,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,  # a .netrc entry would break every signed call
-    )
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a request again, as it does of itself if the method is idempotent."""
     try:
-        yield session
-    finally:
-        await session.close()
+        return await handler(request)
+    except aiohttp.ClientConnectorError:  # which it does not send again
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise Lost(error) from error
 
 
 @lru_cache(maxsize=1024)  # a client calls few endpoints, many times
@@ -194,201 +189,3 @@ def _sendable(url: str) -> URL:
     if not url.isascii() or not url.isprintable() or " " in url or "#" in url:
         raise ConfigError(f"{url!r} is no URL that can be sent to; percent-encode it")
     return URL(url, encoded=True)
-
-
-class _ClientRequest(aiohttp.ClientRequest):
-    """
-    aiohttp's request with the headers of ours, and no others.
-
-    They come with the body: the session would copy them twice, name by name, which costs 5 µs.
-    """
-
-    DEFAULT_HEADERS = {}  # noqa: RUF012 - "Accept: */*" is unsigned, and a container may take it for a wish
-
-    def __init__(self, method: str, url: URL, *, data: _Exchange, **others: Any) -> None:
-        headers = others["headers"] = data.request_headers
-        if "user-agent" not in headers or "content-type" not in headers:
-            others["skip_auto_headers"] = ("User-Agent", "Content-Type")  # or they would be added
-        super().__init__(method, url, data=data, **others)
-
-    def update_headers(self, headers: LooseHeaders | None) -> None:
-        self.headers = CIMultiDict(headers or ())
-
-
-class _Exchange(aiohttp.Payload):
-    """
-    The body of one request, and what is to be known of its way: aiohttp calls `write` once it is connected.
-
-    A large body goes out in slices that need no copy, giving way to other tasks between them, each under a time limit.
-    """
-
-    stalled = False
-    _read_limit: ReadLimit | None = None
-    _transport: asyncio.WriteTransport | None = None
-    _ended = False
-    _expired = False
-
-    def __init__(self, headers: dict[str, str], body: bytes, timeout: Timeout, pool: _Pool) -> None:
-        super().__init__(body, content_type="application/octet-stream")
-        self.request_headers = headers
-        self._body = body
-        self._timeout = timeout
-        self._pool = pool
-        self.task = cast("asyncio.Task[object]", asyncio.current_task())
-        self._cancelling = self.task.cancelling()
-        if len(body) > WRITTEN_AT_ONCE:
-            pool.writing.add(self)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # pragma: no cover - abstract in aiohttp
-        return self._body.decode(encoding, errors)  # and called by its own forms only
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        self._transport = getattr(writer, "transport", None)
-        if len(self._body) <= WRITTEN_AT_ONCE:
-            await writer.write(self._body)
-        else:
-            await self._write_slices(writer)
-        if not self._ended:  # an answer may come before the request has gone out
-            self._read_limit = self._pool.read_limit(self._timeout.read)
-            self._read_limit.add(self)
-
-    async def _write_slices(self, writer: AbstractStreamWriter) -> None:
-        view = memoryview(self._body)
-        try:
-            for start in range(0, len(view), SLICE):
-                try:
-                    async with asyncio.timeout(self._timeout.write):
-                        await writer.write(view[start : start + SLICE])
-                except TimeoutError:
-                    self.stalled = True
-                    raise
-                await asyncio.sleep(0)
-        except BaseException:
-            self.abort()
-            raise
-
-    def expire(self) -> None:
-        """End the wait for the answer: the limit is over."""
-        self._expired = True
-        self.task.cancel()
-
-    def read_limit_passed(self) -> bool:
-        """Whether the cancellation just caught is that of `expire`, and nobody else's too."""
-        return self._expired and self.task.uncancel() <= self._cancelling
-
-    def was_cancelled(self) -> bool:
-        """Whether somebody has cancelled the task since this began."""
-        return self.task.cancelling() > self._cancelling
-
-    def abort(self) -> None:
-        """Drop the connection with all that is still to be written: to close it would wait for the peer to read that."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def end(self) -> None:
-        """Nobody waits any more, for better or for worse."""
-        self._ended = True
-        if self._read_limit is not None:
-            self._read_limit.discard(self)
-        if len(self._body) > WRITTEN_AT_ONCE:
-            self._pool.writing.discard(self)
-
-
-class _Body:
-    """A response's body; see `ResponseBody`."""
-
-    __slots__ = ("_data", "_failed", "_pool", "_response", "_rest", "_timeout", "delimited")
-
-    def __init__(self, response: aiohttp.ClientResponse, headers: Headers, timeout: Timeout, pool: _Pool) -> None:
-        self._response = response
-        self._pool = pool
-        self._timeout = timeout
-        self._data: bytes | None = None
-        self._rest = b""  # of that, what chunk has not given out
-        self._failed: SageMakerRuntimeError | None = None  # the first failure: to be read again changes nothing
-        names = headers.raw
-        self.delimited = (
-            "content-length" in names
-            or names.get("transfer-encoding", "").lower().rpartition(",")[2].strip() == "chunked"
-            or response.status in _NO_BODY_STATUSES
-        )
-
-    async def read(self) -> bytes:
-        if self._data is None:
-            content = self._response.content
-            try:
-                data = content.read_nowait()
-            except aiohttp.ClientError as error:
-                raise self._broken(error) from error
-            if not content.at_eof():  # a small body comes with its head
-                pieces = [data]
-                while piece := await self.chunk():
-                    pieces.append(piece)
-                data = b"".join(pieces)
-            self._data = self._rest = data
-        return self._data
-
-    async def chunk(self) -> bytes:
-        if self._failed is not None:
-            raise self._failed
-        if self._data is not None:  # read whole before: as one piece, once
-            piece, self._rest = self._rest, b""
-            return piece
-        content = self._response.content
-        try:
-            piece = content.read_nowait()
-            if piece or content.at_eof():
-                return piece
-            # Not aiohttp's own limit: it is taken down when a broken chunk comes, and the reader is told nothing.
-            async with asyncio.timeout(self._timeout.read) as limit:
-                self._pool.reading.add(limit)
-                try:
-                    return await content.readany()
-                finally:
-                    self._pool.reading.discard(limit)
-        except (aiohttp.ClientError, TimeoutError, RuntimeError) as error:  # the last: the connection is being closed
-            failure = self._broken(error)
-            content.set_exception(None)  # type: ignore[arg-type] # or what came before would be lost with it
-            if piece := content.read_nowait():
-                return piece
-            raise failure from error
-
-    def close(self) -> None:
-        # A body read whole gives its connection back by itself, once the request has gone out too; but for a 101's, which
-        # aiohttp leaves to who asked for another protocol.
-        if self._data is None or self._response.status == _SWITCHING_PROTOCOLS:
-            self._response.close()
-            self._response.release()  # where the loop is closed, close() lets the connection warn a second time
-
-    def _broken(self, error: Exception) -> SageMakerRuntimeError:
-        if self._failed is not None:
-            return self._failed
-        self._failed = self._failure(error)
-        self._response.close()
-        return self._failed
-
-    def _failure(self, error: Exception) -> SageMakerRuntimeError:
-        if self._pool.closed:
-            return ClientClosedError("the HTTP client was closed during the call")
-        if isinstance(error, TimeoutError):
-            return ReadTimeoutError(f"no more of the answer's body for {self._timeout.read:g} s")
-        return TruncatedResponseError(f"the answer's body stopped before its end: {error}")
-
-
-def _translate(error: BaseException, request: Request, timeout: Timeout) -> SageMakerRuntimeError:
-    """Our exception for one of aiohttp's; the table in ``retry`` says what each of them means for another attempt."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
-            return CertificateError(f"the certificate of {request.host} was refused: {error}")
-        case aiohttp.ConnectionTimeoutError():
-            return ConnectTimeoutError(f"no connection to {request.host} in {timeout.connect:g} s")
-        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
-            return ConnectError(f"no connection to {request.host}: {error}")
-        case ValueError() | aiohttp.NonHttpUrlClientError():  # aiohttp's InvalidURL among them
-            return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
-        case aiohttp.ClientResponseError():
-            return InvalidResponseError(f"the answer of {request.host} is not HTTP: {error.message}")
-        case aiohttp.ServerDisconnectedError(message=message) if not isinstance(message, str):
-            return InvalidResponseError(f"the answer of {request.host} broke off within its head")
-        case _:
-            return ConnectionLostError(f"the connection to {request.host} was lost before an answer: {error}")

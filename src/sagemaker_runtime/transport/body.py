@@ -1,0 +1,105 @@
+"""The body of a response, read whole or piece by piece under the read limit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from sagemaker_runtime.errors import (
+    ClientClosedError,
+    ReadTimeoutError,
+    SageMakerRuntimeError,
+    TruncatedResponseError,
+)
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.headers import Headers
+    from sagemaker_runtime.transport.pool import Pool
+    from sagemaker_runtime.wire import Timeout
+
+_SWITCHING_PROTOCOLS = 101
+_NO_BODY_STATUSES = frozenset({204, 304})
+
+
+class Body:
+    """A response's body; see `ResponseBody`."""
+
+    __slots__ = ("_data", "_failed", "_pool", "_response", "_rest", "_timeout", "delimited")
+
+    def __init__(self, response: aiohttp.ClientResponse, headers: Headers, timeout: Timeout, pool: Pool) -> None:
+        self._response = response
+        self._pool = pool
+        self._timeout = timeout
+        self._data: bytes | None = None
+        self._rest = b""  # of that, what chunk has not given out
+        self._failed: SageMakerRuntimeError | None = None  # the first failure: to be read again changes nothing
+        names = headers.raw
+        self.delimited = (
+            "content-length" in names
+            or names.get("transfer-encoding", "").lower().rpartition(",")[2].strip() == "chunked"
+            or response.status in _NO_BODY_STATUSES
+        )
+
+    async def read(self) -> bytes:
+        if self._data is None:
+            content = self._response.content
+            try:
+                data = content.read_nowait()
+            except aiohttp.ClientError as error:
+                raise self._broken(error) from error
+            if not content.at_eof():  # a small body comes with its head
+                pieces = [data]
+                while piece := await self.chunk():
+                    pieces.append(piece)
+                data = b"".join(pieces)
+            self._data = self._rest = data
+        return self._data
+
+    async def chunk(self) -> bytes:
+        if self._failed is not None:
+            raise self._failed
+        if self._data is not None:  # read whole before: as one piece, once
+            piece, self._rest = self._rest, b""
+            return piece
+        content = self._response.content
+        try:
+            piece = content.read_nowait()
+            if piece or content.at_eof():
+                return piece
+            # Not aiohttp's own limit: it is taken down when a broken chunk comes, and the reader is told nothing.
+            async with asyncio.timeout(self._timeout.read) as limit:
+                self._pool.waits.add(limit)
+                try:
+                    return await content.readany()
+                finally:
+                    self._pool.waits.discard(limit)
+        except (aiohttp.ClientError, TimeoutError, RuntimeError) as error:  # the last: the connection is being closed
+            failure = self._broken(error)
+            # Or what came before would be lost with it.
+            content.set_exception(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            if piece := content.read_nowait():
+                return piece
+            raise failure from error
+
+    def close(self) -> None:
+        # A body read whole gives its connection back by itself, once the request has gone out too; but for a 101's, which
+        # aiohttp leaves to who asked for another protocol.
+        if self._data is None or self._response.status == _SWITCHING_PROTOCOLS:
+            self._response.close()
+            self._response.release()  # where the loop is closed, close() lets the connection warn a second time
+
+    def _broken(self, error: Exception) -> SageMakerRuntimeError:
+        if self._failed is not None:
+            return self._failed
+        self._failed = self._failure(error)
+        self._response.close()
+        return self._failed
+
+    def _failure(self, error: Exception) -> SageMakerRuntimeError:
+        if self._pool.closed:
+            return ClientClosedError("the HTTP client was closed during the call")
+        if isinstance(error, TimeoutError):
+            return ReadTimeoutError(f"no more of the answer's body for {self._timeout.read:g} s")
+        return TruncatedResponseError(f"the answer's body stopped before its end: {error}")

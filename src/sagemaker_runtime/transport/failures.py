@@ -1,0 +1,60 @@
+"""Our exceptions for aiohttp's; the table in ``retry`` says what each of them means for another attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from sagemaker_runtime.errors import (
+    CertificateError,
+    ConfigError,
+    ConnectError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    InvalidResponseError,
+    SageMakerRuntimeError,
+)
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.transport.proxies import Proxy
+    from sagemaker_runtime.wire import Request, Timeout
+
+
+class NotConnected(aiohttp.ClientError):
+    """No connection to the service that could be used: nothing of the request was sent."""
+
+
+class Lost(aiohttp.ClientError):
+    """What ended an exchange, hidden from aiohttp, which would send the request again."""
+
+    def __init__(self, error: aiohttp.ClientError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def fit_to_be_shown(error: BaseException) -> bool:
+    """Whether an exception may be the cause of ours: aiohttp's for a bad answer has all headers in its repr."""
+    return isinstance(error, Exception) and not isinstance(error, aiohttp.ClientResponseError | NotConnected)
+
+
+def translate(error: BaseException, request: Request, timeout: Timeout, proxy: Proxy | None) -> SageMakerRuntimeError:
+    """Our exception for what ended the exchange."""
+    host = request.host if proxy is None else f"{request.host} through the proxy {proxy.url}"
+    match error:
+        case aiohttp.ClientConnectorCertificateError():  # the proxy's, or that of the request's host
+            return CertificateError(f"the certificate of {error.host}:{error.port} was refused: {error}")
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectTimeoutError(f"no connection to {host} in {timeout.connect:g} s")
+        case aiohttp.ClientConnectorError(strerror=None):  # lost within TLS; aiohttp's text would end in [None]
+            return ConnectError(f"no connection to {host}: {error.os_error!r}")
+        case aiohttp.ClientConnectorError() | NotConnected():
+            return ConnectError(f"no connection to {host}: {error}")
+        case ValueError() | aiohttp.NonHttpUrlClientError():  # aiohttp's InvalidURL among them
+            return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
+        case aiohttp.ClientResponseError():
+            return InvalidResponseError(f"the answer of {host} is not HTTP: {error.message}")
+        case aiohttp.ServerDisconnectedError(message=message) if not isinstance(message, str):
+            return InvalidResponseError(f"the answer of {host} broke off within its head")
+        case _:
+            return ConnectionLostError(f"the connection to {host} was lost before an answer: {error}")

@@ -1,0 +1,71 @@
+"""The TLS of a client that trusts other authorities than the system's, or has a certificate of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from typing import NoReturn, TypeAlias
+
+from sagemaker_runtime.errors import ConfigError
+
+StrPath: TypeAlias = str | os.PathLike[str]
+
+_HASHED_NAME = r"[0-9a-f]{8}\.[0-9]+"  # by which OpenSSL finds a certificate in a directory
+
+
+def tls_context(
+    ca_bundle: StrPath | None, client_certificate: StrPath | tuple[StrPath, StrPath] | None
+) -> ssl.SSLContext | None:
+    """
+    A context for both, None where neither is given: then aiohttp's own serves, which is made as it is imported.
+
+    Certificates and host names are always checked. TLS 1.2 is the least, as Python has it.
+
+    Args:
+        ca_bundle: A file of certificates in PEM, or a directory of such files with the names that ``openssl rehash``
+            gives, trusted instead of the system's. None for the system's.
+
+        client_certificate: A file in PEM with a certificate and its key, not encrypted; or two files.
+
+    Raises:
+        ConfigError: A file cannot be read, or does not hold that.
+    """
+    if ca_bundle is None and client_certificate is None:
+        return None
+    context = ssl.create_default_context() if ca_bundle is None else _trusting(os.fspath(ca_bundle))
+    context.set_alpn_protocols(["http/1.1"])
+    if client_certificate is not None:
+        _identify(context, client_certificate)
+    return context
+
+
+def _trusting(ca_bundle: str) -> ssl.SSLContext:
+    try:
+        if os.path.isdir(ca_bundle):  # noqa: PTH112 - a str, as ssl takes it
+            if not any(re.fullmatch(_HASHED_NAME, name) for name in os.listdir(ca_bundle)):  # noqa: PTH208
+                raise ConfigError(
+                    f"the CA bundle {ca_bundle!r} is a directory without certificates under the names by which OpenSSL "
+                    "finds them; run openssl rehash on it, or name a file"
+                )
+            return ssl.create_default_context(capath=ca_bundle)
+        return ssl.create_default_context(cafile=ca_bundle)
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise ConfigError(f"the CA bundle {ca_bundle!r} cannot be read as certificates in PEM: {error}") from error
+
+
+def _identify(context: ssl.SSLContext, client_certificate: StrPath | tuple[StrPath, StrPath]) -> None:
+    if isinstance(client_certificate, tuple):
+        certificate, key = os.fspath(client_certificate[0]), os.fspath(client_certificate[1])
+        files = f"{certificate!r} with the key {key!r}"
+    else:
+        certificate, key = os.fspath(client_certificate), None
+        files = f"{certificate!r}"
+
+    def refuse() -> NoReturn:  # without this, OpenSSL would ask for the password on the terminal
+        raise ConfigError(f"the client certificate {files} has an encrypted key; give one that is not")
+
+    try:
+        context.load_cert_chain(certificate, key, password=refuse)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the client certificate {files} cannot be read as PEM: {error}") from error
