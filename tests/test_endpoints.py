@@ -94,11 +94,9 @@ def test_a_partition_without_what_is_asked_for_is_an_error(
     switches: dict[str, bool], complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To fall back to a plain endpoint would break a promise of compliance in silence."""
-    from attrs import evolve  # noqa: PLC0415
-
     from sagemaker_runtime import endpoints  # noqa: PLC0415
 
-    bare = tuple(evolve(each, supports_fips=False, supports_dual_stack=False) for each in _partitions())
+    bare = tuple(each._replace(supports_fips=False, supports_dual_stack=False) for each in _partitions())
     monkeypatch.setattr(endpoints, "_partitions", lambda: bare)
     endpoints._default_endpoint.cache_clear()
 

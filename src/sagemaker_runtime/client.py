@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from sagemaker_runtime.clock import ClockSkew, CorrectedClock
 from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, STREAMS, Context
@@ -58,8 +58,7 @@ PLANS_KEPT = 64  # compiled stacks, for overrides seen before
 WAIT = 3_600.0  # seconds for the result of an asynchronous inference; `async_inference` gives the reason
 
 
-@frozen(eq=False, repr=False)
-class _Plan:
+class _Plan(NamedTuple):
     """One operation under one set of options: everything that a call needs and that does not change from call to call."""
 
     stack: Stack

@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from attrs import Factory, field, frozen
 
@@ -24,7 +24,7 @@ from sagemaker_runtime.wire import BaseURL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_HOST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)  # RFC 1123, section 2.1
+_HOST_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123, section 2.1
 
 
 def _parse(endpoint: Endpoint) -> BaseURL:
@@ -170,13 +170,12 @@ class BaseEndpointResolver:
         return self._endpoint
 
 
-@frozen(eq=False, repr=False)
-class _Partition:
+class _Partition(NamedTuple):
     """A part of AWS with names of its own."""
 
     id: str
     regions: frozenset[str]
-    region_pattern: re.Pattern[str]
+    region_pattern: str
     dns_suffix: str
     dual_stack_dns_suffix: str
     supports_fips: bool
@@ -193,7 +192,7 @@ def _partitions() -> tuple[_Partition, ...]:
         _Partition(
             id=partition["id"],
             regions=frozenset(partition["regions"]),
-            region_pattern=re.compile(partition["regionRegex"], re.ASCII),
+            region_pattern=partition["regionRegex"],
             dns_suffix=partition["outputs"]["dnsSuffix"],
             dual_stack_dns_suffix=partition["outputs"]["dualStackDnsSuffix"],
             supports_fips=partition["outputs"]["supportsFIPS"],
@@ -209,7 +208,7 @@ def _partition(region: str) -> _Partition:
         if region in partition.regions:
             return partition
     for partition in partitions:
-        if partition.region_pattern.match(region):
+        if re.match(partition.region_pattern, region, re.ASCII):
             return partition
     raise EndpointNotFoundError(
         f"no SageMaker Runtime endpoint is known for region {region!r}. Check the spelling, upgrade botocore if the "
@@ -221,7 +220,7 @@ def _partition(region: str) -> _Partition:
 def _default_endpoint(region: str, options: EndpointResolverOptions) -> Endpoint:
     if not region:
         raise EndpointError("no region: set Options.region, or AWS_REGION and use load_config()")
-    if _HOST_LABEL.fullmatch(region) is None:
+    if re.fullmatch(_HOST_LABEL, region) is None:
         raise EndpointError(f"region {region!r} cannot be part of a host name; a region looks like 'eu-west-1'")
     partition = _partition(region)
     fips, dual = options.use_fips_endpoint, options.use_dual_stack_endpoint
@@ -242,7 +241,6 @@ def _default_endpoint(region: str, options: EndpointResolverOptions) -> Endpoint
     return Endpoint(f"{scheme}://{host}", signing_region=region, source="service metadata")
 
 
-@frozen(eq=False, repr=False)
 class DefaultEndpointResolver:
     """The endpoints AWS documents, in every partition, with FIPS and dual stack."""
 

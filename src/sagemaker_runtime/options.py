@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-import re
 from collections.abc import Callable
 from types import UnionType
 from typing import Literal, ParamSpec, TypeAlias, cast
@@ -39,8 +38,6 @@ _METHODS = {
     "clock": "monotonic",
 }
 
-_PSEUDO_REGION = re.compile("fips-(.+)|(.+)-fips")  # older than the switch for FIPS, and still configured
-
 _TYPES: dict[str, tuple[type | UnionType, str]] = {
     "region": (str | None, "a name such as 'eu-west-1', or None"),
     "base_endpoint": (str | None, "a URL such as 'https://host/path', or None"),
@@ -59,7 +56,7 @@ APIOption: TypeAlias = Callable[[Stack], object]
 """Changes a stack, such as ``lambda stack: stack.build.add(tag_tenant)``. What it returns is ignored."""
 
 
-@define(kw_only=True, eq=False)
+@define(kw_only=True, eq=False, repr=False)
 class Options:
     """
     What a client, or one call, is told. A client takes a copy; what is changed afterwards changes nothing.
@@ -126,6 +123,9 @@ class Options:
 
     clock: Clock = field(factory=SystemClock)
     """Where time comes from: signatures, waits, durations. For tests."""
+
+    def __repr__(self) -> str:
+        return f"<Options, region {self.region}, {self.credentials!r}, {len(self.api_options)} api_options>"
 
     def copy(self) -> Options:
         """Options of their own, with the same values; the list of ``api_options`` is copied too."""
@@ -220,9 +220,10 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
     _check(options)
     if options.region is not None:
         options.region = str.__str__(options.region)  # of an enum's member, the value
-        if (pseudo := _PSEUDO_REGION.fullmatch(options.region)) is not None:
-            # For the signature too: the service refuses one for the pseudo region, as that of other SDKs is.
-            options.region = pseudo[1] or pseudo[2]
+        region = options.region.removeprefix("fips-").removesuffix("-fips")
+        if region != options.region:
+            # A name older than the switch for FIPS, and still configured. The signature takes the region itself too.
+            options.region = region
             options.endpoint_options = evolve(options.endpoint_options, use_fips_endpoint=True)
     _settle_retryer(options)
     return options

@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import quote
-
-from attrs import frozen
 
 from sagemaker_runtime.errors import EventStreamError, InvalidParamsError, InvalidResponseError, ServiceError
 from sagemaker_runtime.headers import Headers
@@ -39,8 +37,7 @@ _DEFAULT_HEADERS = {
 }
 
 
-@frozen(eq=False, repr=False)
-class _Head:
+class _Head(NamedTuple):
     """What an input's members but for the body and the sensitive ones become: they mostly repeat, so this is kept."""
 
     path: str
@@ -94,7 +91,7 @@ class Codec:
             value = getattr(parameters, name)
             if value is not None:
                 number = isinstance(value, int) and not isinstance(value, bool)
-                request.headers[header] = int.__str__(value) if number else value
+                request.headers[header] = int.__repr__(value) if number else value
         body = getattr(parameters, self._payload_in)
         request.body = b"" if body is None else body
 

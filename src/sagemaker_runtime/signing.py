@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import sha256
 from operator import itemgetter
 from posixpath import normpath
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from urllib.parse import quote
 
 from attrs import field, frozen
@@ -191,8 +191,7 @@ class _SigningKey:
         return outer.hexdigest()
 
 
-@frozen(eq=False, repr=False)
-class _HeaderPlan:
+class _HeaderPlan(NamedTuple):
     """For one set of header names, in the order they are set: which are signed, and how they are written down."""
 
     signed: str

@@ -18,7 +18,7 @@ _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*(%[a-
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@define(repr=False)
+@define(eq=False, repr=False)
 class Request:
     """
     One HTTP request. A middleware may change any part of it; what it sets below Retry ends with the attempt.
@@ -131,7 +131,7 @@ class ResponseBody(Protocol):
         ...
 
 
-@define(repr=False)
+@define(eq=False, repr=False)
 class Response:
     """One HTTP response: the head, and a body still to be read. Who holds it when a call fails closes it."""
 

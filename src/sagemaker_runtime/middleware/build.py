@@ -9,7 +9,7 @@ import random
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import define, field
 
 from sagemaker_runtime.context import PAYLOAD_HASH
 
@@ -44,7 +44,7 @@ def _new_ids() -> Callable[[], str]:
     return lambda: f"{prefix}{next_number()}"
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class ClientRequestID:
     """Name the call, the same for all its attempts, so that the service can tell a retry."""
 
@@ -56,7 +56,7 @@ class ClientRequestID:
         return next(ctx, step)
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class ComputeContentLength:
     """Say how long the body is."""
 
@@ -67,7 +67,7 @@ class ComputeContentLength:
         return next(ctx, step)
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class ComputePayloadHash:
     """Hash the body for the signature, once for all attempts, without holding up the event loop."""
 
@@ -95,7 +95,7 @@ async def _hash(body: bytes) -> str:
     return state.hexdigest()
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class UserAgent:
     """Say who calls. A User-Agent set by an outer middleware is kept, behind ours."""
 
@@ -109,7 +109,7 @@ class UserAgent:
         return next(ctx, step)
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class RecursionDetection:
     """Inside Lambda, pass on the trace id, so that AWS can stop a function that calls itself in a circle."""
 

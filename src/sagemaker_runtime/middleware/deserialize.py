@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import Factory, field, frozen
+from attrs import Factory, define, field
 
 from sagemaker_runtime.context import (
     ATTEMPT,
@@ -81,7 +81,7 @@ def transport_handler(http_client: HTTPClient, timeout: Timeout, *, streams: boo
     return send
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class CloseResponseBody:
     """Let go of the connection, whoever fails and however; of a stream that succeeds, the stream's owner does."""
 
@@ -109,7 +109,7 @@ def _close(output: Output) -> None:
         output.raw_response.close()
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class ResponseErrorWrapper:
     """Attach to an error what the response told: the request id, the other metadata, and whether our clock is wrong."""
 
@@ -148,7 +148,7 @@ def _skew_of(request: Request, received: Output) -> float | None:
     return skew if abs(skew) > SKEW_TOLERATED else None
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class OperationDeserializer:
     """Read the body; give the output, or raise the error the service answered with."""
 
@@ -200,7 +200,7 @@ async def _error_body(response: Response) -> bytes:
         return b""
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class RequestIDRetriever:
     """Note what the service calls the request."""
 
@@ -223,7 +223,7 @@ def _request_id(response: Response) -> str | None:
     return None
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class RecordResponseTiming:
     """Note when the answer came, and how far the service's clock is from ours."""
 
@@ -251,7 +251,7 @@ class RecordResponseTiming:
             self.skew.measure(seconds, sent=sent, received=received)
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class RequestResponseLogger:
     """Log the request as it is sent and the response as it comes, as far as the log mode says."""
 

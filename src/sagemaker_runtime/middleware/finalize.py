@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast
 
-from attrs import Factory, field, frozen
+from attrs import Factory, define, field
 
 from sagemaker_runtime.context import (
     ATTEMPT,
@@ -53,7 +53,7 @@ def _pace_of(retry: Retry) -> Callable[[], float] | None:
     return cast("Callable[[], float]", pace) if callable(pace) else None
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class Retry:
     """Run everything below again, with a fresh copy of the request, until it succeeds or the policy gives up."""
 
@@ -165,7 +165,7 @@ def _record(error: Exception, *, number: int, seconds: float, delay: float | Non
     )
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class RetryMetricsHeader:
     """
     Tell the service which attempt this is and until when its answer is awaited: ``attempt=2; max=3; ttl=…``.
@@ -206,7 +206,7 @@ def _none() -> None:
     return None
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class Signing:
     """
     Sign the request, with credentials and a time that are fresh for each attempt.

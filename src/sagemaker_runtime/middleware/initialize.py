@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import define
 
 from sagemaker_runtime.errors import InvalidParamsError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.protocol import Codec
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class OperationInputValidation:
     """Check the input against every constraint of the model, before anything is sent."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import define
 
 from sagemaker_runtime.context import REGION, SIGNING_NAME, SIGNING_REGION
 from sagemaker_runtime.endpoints import ENDPOINT, Endpoint, EndpointResolver, EndpointResolverOptions
@@ -28,7 +28,7 @@ def _forget_scope(ctx: Context, endpoint: Endpoint, region: str) -> None:
         del ctx[SIGNING_REGION]
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class ResolveEndpoint:
     """
     Ask the resolver where to send the request, and for which scope to sign it.
@@ -58,7 +58,7 @@ class ResolveEndpoint:
         return next(ctx, step)
 
 
-@frozen(eq=False, repr=False)
+@define(eq=False, repr=False)
 class OperationSerializer:
     """Write the input's members into the request: path, headers, body."""
 

@@ -53,10 +53,10 @@ def from_java(pattern: str) -> re.Pattern[str]:
         translated = translated.replace(java, python)
     if re.search(r"\\[pPzZAGQE]|&&", translated):
         raise ValueError(f"pattern {pattern!r} has a Java construct with no translation in _FROM_JAVA")
-    return re.compile(_TOKEN.sub(_dot_from_java, translated), re.ASCII)
+    return re.compile(re.sub(_UNIT, _dot_from_java, translated), re.ASCII)
 
 
-_TOKEN = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\.")  # an escape, a class, or a dot that is neither
+_UNIT = r"\\.|\[(?:\\.|[^\]\\])*\]|\."  # an escape, a class, or a dot that is neither
 
 
 def _dot_from_java(token: re.Match[str]) -> str:
