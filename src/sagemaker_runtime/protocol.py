@@ -88,10 +88,11 @@ class Codec:
         request.path = request.path.rstrip("/") + head.path
         request.headers.raw.update(head.headers)
         for name, header in self._other_headers:
-            value = getattr(parameters, name)
+            value: object = getattr(parameters, name)
             if value is not None:
-                number = isinstance(value, int) and not isinstance(value, bool)
-                request.headers[header] = int.__repr__(value) if number else value
+                if isinstance(value, int) and not isinstance(value, bool):
+                    value = int.__repr__(value)  # the digits of an enum's member too
+                request.headers[header] = cast("str", value)  # which looks whether it is one
         body = getattr(parameters, self._payload_in)
         request.body = b"" if body is None else body
 

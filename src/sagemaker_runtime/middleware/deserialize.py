@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field
@@ -265,14 +266,14 @@ class RequestResponseLogger:
 
     async def _log(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         mode, logger, operation, request = self.log_mode, ctx[LOGGER], ctx[OPERATION], step.request
-        call = {"aws_operation": operation, "aws_attempt": ctx.get(ATTEMPT, 1)}
+        call: dict[str, object] = {"aws_operation": operation, "aws_attempt": ctx.get(ATTEMPT, 1)}
         facts = call | {"http_method": request.method, "http_url": request.url}
         if ClientLogMode.REQUEST_WITH_BODY in mode:
             logger.debug("%s request: %r, body %r", operation, request, request.body, extra=facts)
         elif ClientLogMode.REQUEST in mode:
             logger.debug("%s request: %r", operation, request, extra=facts)
         if ClientLogMode.RESPONSE_EVENT_MESSAGE in mode:
-            ctx[_LOG_EVENT] = lambda message: _log_event(logger, call, message)
+            ctx[_LOG_EVENT] = partial(_log_event, logger, call)
         output = await next(ctx, step)
         response = output.raw_response
         if response is None:

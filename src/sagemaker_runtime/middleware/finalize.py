@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.middleware.steps import FinalizeHandler
     from sagemaker_runtime.retry import Retryer
     from sagemaker_runtime.signing import HTTPSignerV4
-    from sagemaker_runtime.wire import Request
+    from sagemaker_runtime.wire import Request, Response
 
 _END_OF_TIME = 253_402_300_800  # seconds since 1970; what a header of a hostile server, or a limit of 1e12 s, can pass
 
@@ -68,6 +68,8 @@ class Retry:
         failures: list[Exception] = []
         records: list[AttemptRecord] = []
         ctx[ATTEMPTS] = records
+        opened = ctx.get(STREAMS)
+        streams: list[Response] = []
         try:
             if self._pace is not None:
                 await self._room(self._pace, ctx, failures)
@@ -75,12 +77,14 @@ class Retry:
             while True:
                 attempt_ctx = ctx.for_attempt()
                 attempt_ctx[ATTEMPT] = len(records) + 1
+                if opened is not None:
+                    streams = attempt_ctx[STREAMS] = []  # of this attempt alone, and of none beside it
                 try:
                     output = await next(attempt_ctx, FinalizeInput(step.request.copy()))
                     if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
                         raise _no_output(ctx, output)
                 except Exception as error:
-                    for response in ctx.get(STREAMS, ()):
+                    for response in streams:
                         response.close()
                     failures.append(error)
                     now = monotonic()
@@ -97,12 +101,17 @@ class Retry:
                     records.append(AttemptRecord(len(records) + 1, monotonic() - attempt_started))
                     self.retryer.succeeded(failures)
                     output.metadata[ATTEMPTS] = tuple(records)
+                    if opened is not None:
+                        opened.extend(streams)
+                        streams = []
                     return output
                 await self.clock.sleep(delay)
                 if self._pace is not None:
                     await self._room(self._pace, ctx, failures)
                 attempt_started = monotonic()
         finally:
+            for response in streams:  # of an attempt that was cancelled
+                response.close()
             failures.clear()  # or an error, its traceback and this list would keep one another and the request alive
 
     async def _room(self, pace: Callable[[], float], ctx: Context, failures: list[Exception]) -> None:

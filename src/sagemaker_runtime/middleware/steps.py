@@ -16,7 +16,7 @@ A function becomes one by the decorator of its step: ``@build_middleware("TagTen
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from attrs import define, field
 
@@ -145,27 +145,32 @@ FinalizeFunction: TypeAlias = Callable[[Context, FinalizeInput, FinalizeHandler]
 DeserializeFunction: TypeAlias = Callable[[Context, DeserializeInput, DeserializeHandler], Awaitable[Output]]
 
 
-class _InitializeFunction(NamedTuple):
+@define(eq=False, repr=False)
+class _InitializeFunction:
     id: str
     handle_initialize: InitializeFunction
 
 
-class _SerializeFunction(NamedTuple):
+@define(eq=False, repr=False)
+class _SerializeFunction:
     id: str
     handle_serialize: SerializeFunction
 
 
-class _BuildFunction(NamedTuple):
+@define(eq=False, repr=False)
+class _BuildFunction:
     id: str
     handle_build: BuildFunction
 
 
-class _FinalizeFunction(NamedTuple):
+@define(eq=False, repr=False)
+class _FinalizeFunction:
     id: str
     handle_finalize: FinalizeFunction
 
 
-class _DeserializeFunction(NamedTuple):
+@define(eq=False, repr=False)
+class _DeserializeFunction:
     id: str
     handle_deserialize: DeserializeFunction
 

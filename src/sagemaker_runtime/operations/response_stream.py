@@ -201,8 +201,9 @@ class ResponseStream:
             async for event in self:
                 if type(event) is PayloadPart:
                     yield event.bytes
-        finally:
+        except GeneratorExit:  # whoever reads has left
             self._close()
+            raise
 
     def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
         """The parts as text, in pieces that never cut a character; see `TextParser`."""
@@ -234,8 +235,9 @@ class ResponseStream:
         except StreamContentError as error:
             self._fail(error)
             raise
-        finally:
+        except GeneratorExit:
             self._close()
+            raise
 
     def _close(self) -> None:
         self._closed = True
