@@ -273,7 +273,8 @@ class RequestResponseLogger:
         elif ClientLogMode.REQUEST in mode:
             logger.debug("%s request: %r", operation, request, extra=facts)
         if ClientLogMode.RESPONSE_EVENT_MESSAGE in mode:
-            ctx[_LOG_EVENT] = partial(_log_event, logger, call)
+            log: Callable[[Message], None] = partial(_log_event, logger, call)
+            ctx[_LOG_EVENT] = log
         output = await next(ctx, step)
         response = output.raw_response
         if response is None:
