@@ -290,6 +290,20 @@ async def test_a_trouble_that_stays_ends_the_wait_at_once(where: str, trouble: E
     assert [] == s3.clock.slept
 
 
+@pytest.mark.parametrize("found", [b"42", "42", {"Body": b"42"}], ids=lambda found: type(found).__name__)
+@pytest.mark.parametrize("where", ["output", "failure"])
+async def test_a_reader_that_gives_something_else_is_told_what_to_give(where: str, found: object) -> None:
+    """One of the caller's own; its result would be overlooked, and the wait end in vain an hour later."""
+    s3 = ScriptedS3(**{where: [found]})
+
+    with pytest.raises(ConfigError) as caught:
+        await wait(s3)
+
+    told = f"the S3 reader gave {type(found).__name__}, and must give an S3Object, or None"
+    assert told == str(caught.value)
+    assert [] == s3.clock.slept
+
+
 async def test_the_time_out_says_which_permission_is_missing() -> None:
     """S3 answers 403 for what is missing too, so nothing but the end of the wait shows that it was meant."""
     forbidden = refused(403, "AccessDenied")

@@ -74,6 +74,24 @@ async def test_the_total_limit_ends_a_call_with_an_error_of_ours() -> None:
     assert (error.operation, len(error.attempts)) == ("InvokeEndpoint", 1)
 
 
+async def test_the_total_limit_blames_no_attempt_that_had_succeeded() -> None:
+    """A middleware that was still at work was too slow, and no attempt had failed: "failed with None" tells nothing."""
+
+    async def dawdle(ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
+        await next(ctx, step)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    slow = initialize_middleware("Dawdle")(dawdle)
+    limited = client(timeout=Timeout(total=SOON), api_options=[lambda stack: stack.initialize.add(slow)])
+
+    with pytest.raises(TotalTimeoutError) as caught:
+        await limited.invoke_endpoint(PARAMS)
+
+    assert caught.value.message == "no answer within Timeout.total, 0.01 s"
+    assert [attempt.error for attempt in caught.value.attempts] == [None]
+
+
 async def test_the_total_limit_can_be_given_to_one_call() -> None:
     """Nothing was tried before, so nothing is told of it."""
     http = SilentHTTPClient([])

@@ -11,6 +11,7 @@ from sagemaker_runtime import (
     TIMING,
     ClientClosedError,
     ConfigError,
+    EventStreamError,
     InternalFailure,
     InvalidParamsError,
     InvokeEndpointAsyncInput,
@@ -63,6 +64,34 @@ async def test_a_stream_gives_its_parts_and_the_facts_of_the_call() -> None:
     assert len(output.result_metadata[ATTEMPTS]) == 1
     assert TIMING in output.result_metadata
     assert http.requests[0].path == "/endpoints/iris/invocations-response-stream"
+
+
+@pytest.mark.parametrize("body", [b"<html>Please sign in</html>", b"Moved"])
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/vnd.amazon.eventstream"])
+async def test_a_stream_that_is_none_says_of_what_type_the_answer_is(body: bytes, kind: str) -> None:
+    """A captive portal answers 200 to everything; that a checksum is wrong would send its user looking in the dark."""
+    made = client(ScriptedHTTPClient([answer(200, body, Content_Type=kind)]))
+    output = await made.invoke_endpoint_with_response_stream(STREAM)
+
+    with pytest.raises(EventStreamError) as caught:
+        await anext(output.body)
+
+    note = "the answer is of type 'text/html; charset=utf-8', and no event stream"
+    assert ([note] if "html" in kind else []) == getattr(caught.value, "__notes__", [])
+    assert 0 == caught.value.offset
+
+
+async def test_a_stream_that_breaks_later_has_the_right_type_whatever_its_head_says() -> None:
+    """A proxy may change the type; after a good part, it explains nothing."""
+    cut = streamed(b"a", b"b")[:-1]
+    made = client(ScriptedHTTPClient([answer(200, cut, Content_Type="application/octet-stream")]))
+    output = await made.invoke_endpoint_with_response_stream(STREAM)
+
+    assert PayloadPart(b"a") == await anext(output.body)
+    with pytest.raises(EventStreamError, match="stopped inside the frame") as caught:
+        await anext(output.body)
+
+    assert not hasattr(caught.value, "__notes__")
 
 
 @pytest.mark.parametrize(
@@ -166,6 +195,18 @@ async def test_the_client_s_own_reader_signs_for_s3_with_its_credentials_region_
         (request.method, request.host, request.path) for request in http.requests
     ]
     assert "/us-east-1/s3/aws4_request" in http.requests[0].headers["authorization"]
+
+
+@pytest.mark.parametrize(("uncorrected", "signed"), [(False, "20250615T160640Z"), (True, "20250615T150640Z")])
+async def test_the_client_s_own_reader_signs_by_the_service_s_clock(uncorrected: bool, signed: str) -> None:  # noqa: FBT001
+    """Where ours is an hour late, S3 would refuse what SageMaker took: its answer has told what time it is."""
+    queued = answer(202, b"{}", X_Amzn_SageMaker_OutputLocation="s3://bucket/out", Date="Sun, 15 Jun 2025 16:06:40 GMT")
+    http = ScriptedHTTPClient([queued, answer(200, b"setosa")])
+    made = client(http, disable_clock_skew_correction=uncorrected)
+
+    await made.wait_for_output(await made.invoke_endpoint_async(ASYNC))
+
+    assert ["20250615T150640Z", signed] == [request.headers["x-amz-date"] for request in http.requests]
 
 
 async def test_a_wait_for_nothing_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum, IntEnum
 
 import pytest
 from attrs import define, evolve, field
@@ -320,6 +321,29 @@ def test_a_number_within_the_model_is_accepted_and_written_in_digits(seconds: in
     assert request.headers["X-Amzn-SageMaker-RequestTTLSeconds"] == str(seconds)
 
 
+class Minutes(IntEnum):
+    """A name for a number, whose repr is no number."""
+
+    FIVE = 300
+
+
+class OldMinutes(int, Enum):
+    """The same as it was written before there was IntEnum; its text is no number either."""
+
+    FIVE = 300
+
+
+@pytest.mark.parametrize("seconds", [Minutes.FIVE, OldMinutes.FIVE])
+def test_a_number_that_has_a_name_is_written_in_digits_too(seconds: int) -> None:
+    """It is an int for every checker, and ``<Minutes.FIVE: 300>`` is nothing the service could read."""
+    given, request = evolve(QUEUED, request_ttl_seconds=seconds), Request(path="")
+
+    ASYNC.validator.validate(given)
+    ASYNC.serialize(given, request)
+
+    assert request.headers["X-Amzn-SageMaker-RequestTTLSeconds"] == "300"
+
+
 def test_an_input_location_is_sent_without_a_body() -> None:
     """The service takes one or the other; aiohttp would add a content type of its own, unsigned, if we sent none."""
     request = Request(path="")
@@ -369,6 +393,34 @@ def test_an_input_that_was_seen_is_not_gone_through_again_and_one_that_was_not_i
     assert len(codec._heads) <= INPUTS_KNOWN
     assert len(codec.validator._valid) <= INPUTS_KNOWN
     assert not any(name in head.headers for head in codec._heads.values()), "a sensitive value is not kept"
+
+
+class Caseless(str):
+    """A string for which case does not count, as some HTTP libraries have them."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self.lower() == other.lower()
+
+    def __hash__(self) -> int:
+        return hash(self.lower())
+
+
+def test_what_was_learnt_of_a_string_with_an_equality_of_its_own_is_not_used_for_others() -> None:
+    """It would send one caller's request to the endpoint of another's, and let pass what the model refuses."""
+    codec, odd, plain = Codec(INVOKE_ENDPOINT), Request(path=""), Request(path="")
+    shouted = evolve(GOOD, endpoint_name=Caseless("IRIS"), session_id=Caseless("NEW_SESSION"))
+
+    codec.validator.validate(shouted)
+    codec.serialize(shouted, odd)
+    codec.serialize(evolve(GOOD, endpoint_name="iris", session_id="new_session"), plain)
+
+    assert "/endpoints/IRIS/invocations" == odd.path
+    assert "/endpoints/iris/invocations" == plain.path
+    assert "new_session" == plain.headers["x-amzn-sagemaker-session-id"]
+    with pytest.raises(InvalidParamsError, match="session_id does not match the pattern"):
+        codec.validator.validate(evolve(GOOD, endpoint_name="iris", session_id="new_session"))
 
 
 def test_a_label_that_is_no_text_is_named_where_validation_was_taken_away() -> None:

@@ -1,4 +1,4 @@
-"""restJson1 against Smithy's protocol tests, as far as InvokeEndpoint has the kinds of bindings they use."""
+"""restJson1 against Smithy's protocol tests, as far as the service's operations have the kinds of bindings they use."""
 
 from __future__ import annotations
 
@@ -16,36 +16,58 @@ from sagemaker_runtime.operations.base import (
     OperationInput,
     OperationOutput,
     Shape,
+    bindings,
+    document,
     header,
     label,
     payload,
 )
 from sagemaker_runtime.protocol import Codec
 
-TEXT, BLOB = Shape("String"), Shape("Blob", "blob")
+TEXT, BLOB, INTEGER = Shape("String"), Shape("Blob", "blob"), Shape("Integer", "integer")
 
-# Codec takes exactly one label and one payload, as every operation of the service has. So a test without a label gets
-# the last segment of its path as one, labels of other types are written into the path, and a body that is not there
-# is an empty one.
+# Codec takes exactly one label and one payload in an input, as every operation of the service has. So a test without a
+# label gets the last segment of its path as one, labels of other types are written into the path, and a body that is
+# not there is an empty one. Of a test with members of several kinds, those are looked at whose kind an operation has:
+# headers that are strings or integers, and strings in the JSON document of an answer.
 
 
 @define(repr=False, kw_only=True)
-class PayloadInput(OperationInput):
-    """A blob and two string headers."""
+class Input(OperationInput):
+    """A blob, and headers with strings and integers."""
 
     segment: str = field(metadata=label("Segment", TEXT))
     blob: bytes = field(default=b"", metadata=payload(BLOB))
     foo: str | None = field(default=None, metadata=header("X-Foo", TEXT))
     content_type: str | None = field(default=None, metadata=header("Content-Type", TEXT))
+    string: str | None = field(default=None, metadata=header("X-String", TEXT))
+    byte: int | None = field(default=None, metadata=header("X-Byte", INTEGER))
+    short: int | None = field(default=None, metadata=header("X-Short", INTEGER))
+    integer: int | None = field(default=None, metadata=header("X-Integer", INTEGER))
+    long: int | None = field(default=None, metadata=header("X-Long", INTEGER))
+    a: str | None = field(default=None, metadata=header("X-A", TEXT))
+    b: str | None = field(default=None, metadata=header("X-B", TEXT))
 
 
 @define(repr=False, kw_only=True)
 class PayloadOutput(OperationOutput):
-    """A blob and two string headers."""
+    """A blob and a header."""
 
     blob: bytes = field(metadata=payload(BLOB))
     foo: str | None = field(default=None, metadata=header("X-Foo", TEXT))
+
+
+@define(repr=False, kw_only=True)
+class DocumentOutput(OperationOutput):
+    """Headers, and strings in a JSON document."""
+
+    foo: str | None = field(default=None, metadata=header("X-Foo", TEXT))
     greeting: str | None = field(default=None, metadata=header("X-Greeting", TEXT))
+    string: str | None = field(default=None, metadata=header("X-String", TEXT))
+    string_value: str | None = field(default=None, metadata=document("stringValue", TEXT))
+    enum_1: str | None = field(default=None, metadata=document("fooEnum1", TEXT))
+    enum_2: str | None = field(default=None, metadata=document("fooEnum2", TEXT))
+    enum_3: str | None = field(default=None, metadata=document("fooEnum3", TEXT))
 
 
 class FooError(ServiceError):
@@ -68,17 +90,32 @@ class ComplexError(ServiceError):
     top_level: str | None = None
 
 
-def codec(path: str, method: str = "POST") -> Codec:
+def codec(path: str, method: str = "POST", output: type[OperationOutput] = PayloadOutput) -> Codec:
     errors = (FooError, InvalidGreeting, ComplexError)
-    return Codec(Operation("Conformance", PayloadInput, PayloadOutput, path, errors, method))
+    return Codec(Operation("Conformance", Input, output, path, errors, method))
 
 
-MEMBERS = {"foo": "foo", "blob": "blob", "data": "blob", "contentType": "content_type"}
+MEMBERS = {
+    "foo": "foo",
+    "blob": "blob",
+    "data": "blob",
+    "contentType": "content_type",
+    "headerString": "string",
+    "headerByte": "byte",
+    "headerShort": "short",
+    "headerInteger": "integer",
+    "headerLong": "long",
+    "a": "a",
+    "b": "b",
+}
+NOT_WRITTEN = {"X-StringList", "X-StringSet", "X-IntegerList", "X-Float", "X-Double", "X-C"}
 PATHS = {
     "TestPayloadBlob": ("/{Segment}", lambda params: "blob_payload"),
     "HttpPayloadTraits": ("/{Segment}", lambda params: "HttpPayloadTraits"),
     "StreamingTraits": ("/{Segment}", lambda params: "StreamingTraits"),
     "StreamingTraitsRequireLength": ("/{Segment}", lambda params: "StreamingTraitsRequireLength"),
+    "InputAndOutputWithHeaders": ("/{Segment}", lambda params: "InputAndOutputWithHeaders"),
+    "NullAndEmptyHeadersClient": ("/{Segment}", lambda params: "NullAndEmptyHeadersClient"),
     "HttpRequestWithRegexLiteral": ("/ReDosLiteral/{Segment}/(a+)+", lambda params: params["str"]),
     "HttpRequestWithGreedyLabelInPath": (
         "/HttpRequestWithGreedyLabelInPath/foo/{Segment}/baz/there/guy",
@@ -89,32 +126,34 @@ PATHS = {
         lambda params: params["string"],
     ),
 }
-NO_BODY = "an operation without a body, and Codec takes exactly one payload"
-JSON_BODY = "a JSON body"
-OTHER_HEADER = "a header that is no string"
+NO_BODY = "a request without a body, and Codec takes exactly one payload"
+JSON_BODY = "a JSON body of a request"
+DOCUMENT_MEMBER = "a member in the JSON body of an answer that is no string"
+OTHER_HEADER = "headers that are neither strings nor integers"
+HEADER_OUT = "headers of an answer that are no strings"
 OTHER_LABEL = "a label that is no string"
 STRING_PAYLOAD = "a payload that is a string"
 MEDIA_TYPE = "a payload whose media type is in the model"
 COMPRESSION = "a compressed request"
 STATUS_CODE = "a member that is the HTTP status"
 ERROR_HEADER = "an error with a member in a header, and with one of a structure"
-SKIPPED = {
+NOT_SENT = {
     **dict.fromkeys(["NoInputAndNoOutput", "UnitInputAndOutput", "NoInputAndOutput"], NO_BODY),
     **dict.fromkeys(["EmptyInputAndEmptyOutput", "TestGetNoPayload", "TestPostNoPayload"], NO_BODY),
     **dict.fromkeys(["TestGetNoInputNoPayload", "TestPostNoInputNoPayload"], NO_BODY),
     **dict.fromkeys(["TestBodyStructure", "TestPayloadStructure", "SimpleScalarProperties", "JsonBlobs"], JSON_BODY),
     **dict.fromkeys(["JsonTimestamps", "JsonEnums", "JsonIntEnums", "RecursiveShapes"], JSON_BODY),
-    **dict.fromkeys(["InputAndOutputWithHeaders", "NullAndEmptyHeadersClient"], OTHER_HEADER),
     **dict.fromkeys(["HttpRequestWithLabelsAndTimestampFormat", "HttpRequestWithFloatLabels"], OTHER_LABEL),
     **dict.fromkeys(["HttpEnumPayload", "HttpStringPayload"], STRING_PAYLOAD),
     **dict.fromkeys(["HttpPayloadTraitsWithMediaType", "StreamingTraitsWithMediaType"], MEDIA_TYPE),
     "PutWithContentEncoding": COMPRESSION,
-    "HttpResponseCode": STATUS_CODE,
+    "RestJsonInputAndOutputWithQuotedStringHeaders": OTHER_HEADER,
+    "RestJsonInputAndOutputWithBooleanHeaders": OTHER_HEADER,
 }
 REQUESTS = cases(
     "protocol/smithy-restjson1-request.json",
     id=lambda case: case["id"],
-    skip=lambda case: None if case["target"] in PATHS else SKIPPED[case["target"]],
+    skip=lambda case: NOT_SENT.get(case["id"], NOT_SENT.get(case["target"])),
 )
 
 
@@ -134,28 +173,44 @@ async def test_a_request_is_the_one_that_every_restjson1_client_sends(case):
     async def end(ctx, step):
         return Output()
 
-    codec(path, case["method"]).serialize(PayloadInput(segment=segment(params), **values), request)
+    codec(path, case["method"]).serialize(Input(segment=segment(params), **values), request)
     await stack.build.compile(end)(Context(), BuildInput(request))
 
     assert (case["method"], case["uri"], case["body"].encode()) == (request.method, request.path, request.body)
-    expected = case.get("headers", {})
+    expected = {name: value for name, value in case.get("headers", {}).items() if name not in NOT_WRITTEN}
     assert expected == {name: request.headers.get(name) for name in expected}
     assert all(name in request.headers for name in case.get("requireHeaders", []))
     assert not any(name in request.headers for name in case.get("forbidHeaders", []))
 
 
-READ = ("HttpPayloadTraits", "HttpPayloadTraitsWithMediaType", "StreamingTraits", "StreamingTraitsWithMediaType")
-OUTPUTS = (*READ, "GreetingWithErrors")
+PAYLOADS = ("HttpPayloadTraits", "HttpPayloadTraitsWithMediaType", "StreamingTraits", "StreamingTraitsWithMediaType")
+MEMBERS_OUT = {
+    "foo": "foo",
+    "greeting": "greeting",
+    "string": "headerString",
+    "string_value": "stringValue",
+    "enum_1": "fooEnum1",
+    "enum_2": "fooEnum2",
+    "enum_3": "fooEnum3",
+}
 ERRORS = {error.code: error for error in (FooError, InvalidGreeting, ComplexError)}
-
-
-def not_read(case: dict[str, Any]) -> str | None:
-    if case["id"] == "RestJsonComplexErrorWithNoMessage":
-        return ERROR_HEADER
-    return None if case["target"] in OUTPUTS or case["target"] in ERRORS else SKIPPED[case["target"]]
-
-
-RESPONSES = cases("protocol/smithy-restjson1-response.json", id=lambda case: case["id"], skip=not_read)
+NOT_READ = {
+    **dict.fromkeys(["JsonBlobs", "JsonTimestamps", "JsonIntEnums", "RecursiveShapes"], DOCUMENT_MEMBER),
+    "RestJsonSupportsNaNFloatInputs": DOCUMENT_MEMBER,
+    "RestJsonSupportsInfinityFloatInputs": DOCUMENT_MEMBER,
+    "RestJsonSupportsNegativeInfinityFloatInputs": DOCUMENT_MEMBER,
+    "RestJsonInputAndOutputWithQuotedStringHeaders": HEADER_OUT,
+    "RestJsonInputAndOutputWithNumericHeaders": HEADER_OUT,
+    "RestJsonInputAndOutputWithBooleanHeaders": HEADER_OUT,
+    **dict.fromkeys(["HttpEnumPayload", "HttpStringPayload"], STRING_PAYLOAD),
+    "HttpResponseCode": STATUS_CODE,
+    "RestJsonComplexErrorWithNoMessage": ERROR_HEADER,
+}
+RESPONSES = cases(
+    "protocol/smithy-restjson1-response.json",
+    id=lambda case: case["id"],
+    skip=lambda case: NOT_READ.get(case["id"], NOT_READ.get(case["target"])),
+)
 
 
 @pytest.mark.parametrize("case", RESPONSES)
@@ -163,7 +218,8 @@ def test_an_answer_is_read_as_every_restjson1_client_reads_it(case):
     """A result's members, or the error's class, wherever its name stands and whatever namespace stands before it."""
     headers = Headers.received(case.get("headers", {}).items())
     body, params = case.get("body", "").encode(), case.get("params", {})
-    reader = codec("/{Segment}")
+    has_payload = case["target"] in PAYLOADS
+    reader = codec("/{Segment}", output=PayloadOutput if has_payload else DocumentOutput)
 
     if case["target"] in ERRORS:
         error = reader.error(case["code"], headers, body)
@@ -175,28 +231,27 @@ def test_an_answer_is_read_as_every_restjson1_client_reads_it(case):
     else:
         output = reader.deserialize(headers, body, Metadata())
 
-        assert isinstance(output, PayloadOutput)
-        assert (params.get("foo"), params.get("greeting")) == (output.foo, output.greeting)
-        assert (params.get("blob", "").encode() if case["target"] in READ else body) == output.blob
+        found = {name: getattr(output, name) for name in bindings(type(output))}
+        assert found.pop("blob", None) == (params.get("blob", "").encode() if has_payload else None)
+        assert {name: params.get(MEMBERS_OUT[name]) for name in found} == found
 
 
 def test_what_is_skipped_of_the_protocol_is_what_no_operation_has():
-    """A kind of binding that an operation to come has must run then; JSON bodies are the asynchronous operation's."""
+    """A kind of binding that an operation to come has must run then."""
     assert tally(REQUESTS) == {
-        "run": 12,
+        "run": 15,
         NO_BODY: 10,
         JSON_BODY: 21,
-        OTHER_HEADER: 5,
+        OTHER_HEADER: 2,
         OTHER_LABEL: 4,
         STRING_PAYLOAD: 2,
         MEDIA_TYPE: 2,
         COMPRESSION: 2,
     }
     assert tally(RESPONSES) == {
-        "run": 21,
-        NO_BODY: 6,
-        JSON_BODY: 16,
-        OTHER_HEADER: 4,
+        "run": 31,
+        DOCUMENT_MEMBER: 13,
+        HEADER_OUT: 3,
         STRING_PAYLOAD: 2,
         STATUS_CODE: 2,
         ERROR_HEADER: 1,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import itertools
 import json
+import pickle
 import sys
+import traceback
 import warnings
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from zlib import crc32
 
 import pytest
@@ -19,6 +22,7 @@ from hypothesis import strategies as st
 from sagemaker_runtime import (
     EventStreamError,
     InternalStreamFailure,
+    InvokeEndpointWithResponseStreamOutput,
     Metadata,
     ModelStreamError,
     PayloadPart,
@@ -158,6 +162,14 @@ FAILURES = {
         encode(Message({":message-type": "error", ":error-code": "Overloaded", ":error-message": "too much"})),
         (ServiceError, "Overloaded: too much", {"code": "Overloaded"}),
     ),
+    "with a namespace": (
+        failure("com.amazon#ModelStreamError", Message="the GPU is gone", ErrorCode="StreamBroken"),
+        (ModelStreamError, "^ModelStreamError: the GPU is gone", {"error_code": "StreamBroken"}),
+    ),
+    "error message with a namespace": (
+        encode(Message({":message-type": "error", ":error-code": "com.amazon#InternalStreamFailure:http://x/"})),
+        (InternalStreamFailure, "^InternalStreamFailure", {}),
+    ),
     "unknown type": (
         encode(Message({":message-type": "rumour", ":event-type": "PayloadPart"}, SECRET)),
         (EventStreamError, "a message is of type 'rumour'", {}),
@@ -203,6 +215,34 @@ async def test_a_failure_comes_after_the_parts_before_it_and_stays(case: str, jo
     assert "abc-123" == caught.value.metadata[REQUEST_ID]
     assert SECRET.decode() not in f"{caught.value} {caught.value!r} {stream!r}"
     assert 0 < closed
+
+
+@pytest.mark.parametrize("kind", ["exception", "error"])
+@pytest.mark.parametrize("name", ["Odd\r\n2025 INFO all is well", "Odd\x1b[2J", "Odd" * 100])
+async def test_a_name_that_is_none_is_not_shown(kind: str, name: str) -> None:
+    """An error's text ends up in logs, where a line end would begin a line of the sender's own."""
+    header = {"exception": ":exception-type", "error": ":error-code"}[kind]
+    stream, _ = stream_of(encode(Message({":message-type": kind, header: name}, b'{"Message": "no"}')))
+
+    with pytest.raises(ServiceError) as caught:
+        await anext(stream)
+
+    assert ServiceError is type(caught.value)
+    assert ServiceError.code == caught.value.code
+    assert "Odd" not in f"{caught.value} {caught.value!r}"
+
+
+async def test_a_failure_that_is_read_again_and_again_stays_as_long_as_it_is() -> None:
+    """Whoever reads in a loop that outlives errors would fill the memory with its frames."""
+    stream, _ = stream_of(failure("ModelStreamError"))
+    lengths = []
+
+    for _ in range(4):
+        with pytest.raises(ModelStreamError) as caught:
+            await anext(stream)
+        lengths.append(len(traceback.extract_tb(caught.value.__traceback__)))
+
+    assert [lengths[1]] * 3 == lengths[1:]
 
 
 async def test_a_frame_that_is_too_long_fails_by_its_first_bytes() -> None:
@@ -338,6 +378,25 @@ def test_a_stream_that_was_never_made_is_dropped_in_silence() -> None:
     gc.collect()
 
 
+@pytest.mark.parametrize("double", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.parametrize("holds", ["stream", "output"])
+async def test_a_stream_cannot_be_doubled(double: Callable[[object], object], holds: str) -> None:
+    """A second owner that is dropped would close the connection under the first."""
+    stream, body = stream_of(part(b"one"), part(b"two"))
+    output = InvokeEndpointWithResponseStreamOutput(body=stream)
+    await anext(stream)
+
+    if (double, holds) == (copy.copy, "output"):
+        assert stream is copy.copy(output).body
+    else:
+        with pytest.raises(TypeError, match="a ResponseStream cannot be copied or pickled; read it first"):
+            double(stream if holds == "stream" else output)
+    gc.collect()
+
+    assert 0 == body.closed
+    assert [PayloadPart(b"two")] == [event async for event in stream]
+
+
 async def test_a_repr_tells_the_state_and_never_the_bytes() -> None:
     """It ends up in logs, and what a model answers is sensitive."""
     stream, _ = stream_of(part(SECRET), event("Usage", SECRET))
@@ -425,6 +484,31 @@ async def test_content_that_cannot_be_read_costs_nothing_before_it(last: bytes) 
     assert "4111" not in str(caught.value)
     assert ("abc-123", (ATTEMPT,)) == (caught.value.request_id, caught.value.attempts)
     assert "InvokeEndpointWithResponseStream" == caught.value.operation
+    assert 0 < body.closed
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "expected"),
+    [
+        (lambda stream: stream.iter_json_lines(), b'{"n": 1}\n{"n": \n', [{"n": 1}]),
+        (lambda stream: stream.iter_text(errors="strict"), b"one\xff", ["one"]),
+        (lambda stream: stream.iter_lines(errors="strict"), b"one\ntwo\xff\n", ["one"]),
+    ],
+    ids=["JSON", "text", "lines"],
+)
+async def test_content_that_cannot_be_read_is_told_before_more_is_waited_for(
+    read: Callable[[ResponseStream], AsyncIterable[object]], content: bytes, expected: list[object]
+) -> None:
+    """One part may hold good and bad; and the next may be a minute away, or never come."""
+    next_part = part(b"never read")
+    stream, body = stream_of(part(content), next_part)
+    got: list[object] = []
+
+    with pytest.raises(StreamContentError):
+        await collect(read(stream), got)
+
+    assert expected == got
+    assert [next_part] == body.pieces
     assert 0 < body.closed
 
 
