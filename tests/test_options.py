@@ -6,17 +6,22 @@ import logging
 
 import attrs
 import pytest
-from support import ManualClock, ScriptedHTTPClient
+from support import ManualClock, ScriptedHTTPClient, client
 
 from sagemaker_runtime import (
+    AdaptiveRetryer,
     BotocoreCredentialsProvider,
     ClientLogMode,
+    ConfigError,
     DefaultEndpointResolver,
     EndpointResolverOptions,
+    InvokeEndpointInput,
     NopRetryer,
     Options,
+    Retryer,
     SigV4Signer,
     Stack,
+    StandardRetryer,
     Timeout,
     override,
     with_api_options,
@@ -43,10 +48,12 @@ VALUES: dict[str, object] = {
     "logger": logging.getLogger("mine"),
     "region": "eu-west-1",
     "retryer": NopRetryer(),
+    "retry_mode": "adaptive",
     "retry_max_attempts": 7,
     "http_client": ScriptedHTTPClient(),
     "timeout": Timeout(total=5),
     "app_id": "shop",
+    "disable_clock_skew_correction": True,
     "clock": ManualClock(),
 }
 
@@ -126,3 +133,162 @@ def test_no_repr_of_options_shows_a_secret() -> None:
 
     assert "hush" not in repr(options)
     assert "AKID" in repr(options)
+
+
+PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
+
+
+async def features_of(http: ScriptedHTTPClient, **changes: object) -> str:
+    """The ids after ``m/`` in the User-Agent of a call."""
+    await client(http, **changes).invoke_endpoint(PARAMS)
+    parts = http.requests[-1].headers["user-agent"].split(" ")
+    return "".join(part.removeprefix("m/") for part in parts if part.startswith("m/"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "features"),
+    [
+        ({}, "E"),
+        ({"retry_mode": "standard"}, "E"),
+        ({"retry_mode": "adaptive"}, "F"),
+        ({"retry_mode": "standard", "retryer": AdaptiveRetryer()}, "E"),
+        ({"retryer": NopRetryer()}, ""),
+    ],
+)
+async def test_the_user_agent_tells_the_mode_that_is_used(changes: dict[str, object], features: str) -> None:
+    """AWS counts by it; a retryer that is none of AWS's has no id."""
+    assert features == await features_of(ScriptedHTTPClient(), **changes)
+
+
+@pytest.mark.parametrize("max_attempts", [None, 7])
+def test_the_adaptive_mode_reckons_by_the_clients_clock(max_attempts: int | None) -> None:
+    """Another clock than the one that sleeps would let attempts out in the wrong moment; both options hold together."""
+    clock = ManualClock()
+
+    made = client(clock=clock, retry_mode="adaptive", retry_max_attempts=max_attempts).options
+
+    assert isinstance(made.retryer, AdaptiveRetryer)
+    assert made.retryer.clock is clock
+    assert (max_attempts or 3) == made.retryer.max_attempts
+    assert (None, None) == (made.retry_mode, made.retry_max_attempts)  # done
+
+
+@pytest.mark.parametrize(
+    ("mode", "retryer"),
+    [("standard", StandardRetryer(base_delay=9.0)), ("adaptive", AdaptiveRetryer(base_delay=9.0))],
+)
+def test_the_mode_that_a_retryer_has_already_keeps_it(mode: str, retryer: StandardRetryer) -> None:
+    """With its numbers and its quota, for a client and for a call; a new one would start with a full quota."""
+    made = client(retryer=retryer, retry_mode=mode)
+
+    assert made.options.retryer is retryer
+    assert made._plan_for("InvokeEndpoint", (override(retry_mode=mode),)).options.retryer is retryer
+    fewer = made._plan_for("InvokeEndpoint", (override(retry_mode=mode, retry_max_attempts=2),)).options.retryer
+    assert isinstance(fewer, StandardRetryer)
+    assert (2, 9.0, retryer.quota) == (fewer.max_attempts, fewer.base_delay, fewer.quota)
+
+
+def test_a_call_may_have_another_mode_or_a_retryer_of_its_own() -> None:
+    """What the machine's configuration says is not at odds with what the call says."""
+    made = client(retry_mode="adaptive")
+
+    assert type(made._plan_for("InvokeEndpoint", (override(retry_mode="standard"),)).options.retryer) is StandardRetryer
+    own = NopRetryer()
+    assert made._plan_for("InvokeEndpoint", (override(retryer=own),)).options.retryer is own
+    assert client(retryer=own, retry_mode=None).options.retryer is own
+
+
+class HomeMade:
+    """A retryer of a user's own, complete."""
+
+    max_attempts = 2
+
+    def delay(self, failures: object, **_: object) -> None:
+        """Never."""
+
+    def succeeded(self, failures: object) -> None:
+        """Nothing to note."""
+
+
+class Deaf:
+    """One that does not hear of successes."""
+
+    max_attempts = 2
+
+    def delay(self, failures: object, **_: object) -> None:
+        """Never."""
+
+
+class Boundless(Deaf):
+    """One that hears of them, and does not say how often it tries."""
+
+    def succeeded(self, failures: object) -> None:
+        """Nothing to note."""
+
+    @property
+    def max_attempts(self) -> int:
+        raise AttributeError
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"retryer": HomeMade(), "retry_mode": "standard"}, "retry_mode and a retryer of your own .*HomeMade"),
+        ({"retryer": NopRetryer(), "retry_mode": "adaptive"}, "retry_mode and a retryer of your own .*NopRetryer"),
+        ({"retry_mode": "legacy"}, "retry_mode is 'legacy'; it takes 'standard', 'adaptive', or None"),
+        ({"retry_mode": True}, "retry_mode is (True|of type bool); it takes 'standard', 'adaptive', or None"),
+        ({"disable_clock_skew_correction": "yes"}, "disable_clock_skew_correction is of type str; it takes True or"),
+        ({"retryer": Deaf()}, "Options.retryer is of type Deaf, and has no succeeded"),
+        ({"retryer": Boundless()}, "Options.retryer is of type Boundless, and has no max_attempts"),
+        ({"retryer": StandardRetryer}, "Options.retryer is the class StandardRetryer; pass an object"),
+    ],
+)
+@pytest.mark.parametrize("per_call", [False, True])
+def test_retry_options_that_make_no_sense_are_refused_by_name(
+    changes: dict[str, object], message: str, *, per_call: bool
+) -> None:
+    """When the client is made, or the call begun: not in the middle of the first failure."""
+    with pytest.raises(ConfigError, match=message):
+        client()._plan_for("InvokeEndpoint", (override(**changes),)) if per_call else client(**changes)
+
+
+def test_a_complete_retryer_of_a_users_own_is_taken_as_it_is() -> None:
+    """The refusals above are not for what it is not."""
+    own: Retryer = HomeMade()
+
+    assert client(retryer=own).options.retryer is own
+
+
+@pytest.mark.parametrize(
+    ("pseudo", "region", "host"),
+    [
+        ("fips-us-east-1", "us-east-1", "runtime-fips.sagemaker.us-east-1.amazonaws.com"),
+        ("us-east-1-fips", "us-east-1", "runtime-fips.sagemaker.us-east-1.amazonaws.com"),
+        ("us-gov-west-1-fips", "us-gov-west-1", "runtime.sagemaker.us-gov-west-1.amazonaws.com"),
+    ],
+)
+@pytest.mark.parametrize("per_call", [False, True])
+async def test_a_pseudo_region_is_the_region_with_fips(pseudo: str, region: str, host: str, *, per_call: bool) -> None:
+    """So regions were written before there was a switch; a signature for the pseudo region would be refused."""
+    http = ScriptedHTTPClient()
+
+    if per_call:
+        await client(http).invoke_endpoint(PARAMS, override(region=pseudo))
+    else:
+        made = client(http, region=pseudo)
+        assert (region, True) == (made.options.region, made.options.endpoint_options.use_fips_endpoint)
+        await made.invoke_endpoint(PARAMS)
+
+    (request,) = http.requests
+    assert host == request.host
+    assert f"/{region}/sagemaker/aws4_request" in request.headers["authorization"]
+
+
+def test_a_pseudo_region_for_one_call_leaves_the_client_as_it_was() -> None:
+    """The switch it turns on is the call's."""
+    made = client(region="eu-west-1", endpoint_options=EndpointResolverOptions(use_dual_stack_endpoint=True))
+
+    options = made._plan_for("InvokeEndpoint", (override(region="fips-us-east-1"),)).options
+
+    assert EndpointResolverOptions(use_fips_endpoint=True, use_dual_stack_endpoint=True) == options.endpoint_options
+    assert ("eu-west-1", False) == (made.options.region, made.options.endpoint_options.use_fips_endpoint)

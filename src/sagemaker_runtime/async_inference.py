@@ -185,9 +185,9 @@ def _summary(
         if location is None:
             text += "; no failure location was given, so a failure would not be seen"
         elif location not in troubles:
-            text += f"; {location} was never there"
+            text += f"; {location.partition('?')[0]} was never there"
         else:
             look, error = troubles[location]
-            text += f"; look {look} at {location} met {type(error).__name__}: {error}"
+            text += f"; look {look} at {location.partition('?')[0]} met {type(error).__name__}: {error}"
     forbidden = any(_is_forbidden(error) for _, error in troubles.values())
     return text + _ADVICE if forbidden else text

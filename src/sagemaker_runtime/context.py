@@ -13,8 +13,15 @@ from attrs import define  # not frozen: these are made for every call, at half t
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Sequence
+    from typing import Protocol
 
     from sagemaker_runtime.wire import Response
+
+    class Closeable(Protocol):
+        """A response, or its body as a stream."""
+
+        def close(self) -> None: ...
+
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -179,8 +186,8 @@ ATTEMPT = Key[int]("attempt")
 ATTEMPTS: Key[Sequence[AttemptRecord]] = Key("attempts")
 """One record for each attempt, in both `Context` (so far) and `Metadata`. Set by Retry."""
 
-STREAMS: Key[list[Response]] = Key("streams")
-"""The responses whose bodies are streams: whoever fails closes them. Set by the client, for operations that have some."""
+STREAMS: Key[list[Closeable]] = Key("streams")
+"""The streams of the call, first as responses: whoever fails closes them. Set by the client, where there can be some."""
 
 REQUEST_ID = Key[str]("request id")
 """What the service calls the request. Metadata, set by RequestIDRetriever."""

@@ -194,8 +194,6 @@ class S3Reader:
     async def _get(self, where: S3Location, region: str) -> _Answer:
         credentials = await self.credentials.retrieve()
         request = self._request(where, region)
-        # aiohttp adds this one where it is missing, and S3 wants it signed if it is sent.
-        request.headers.raw["content-type"] = "application/octet-stream"
         self._signer.sign_http(
             request,
             credentials=credentials,

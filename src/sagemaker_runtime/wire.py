@@ -15,6 +15,10 @@ from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.headers import Headers
 
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")  # a name, or IPv6
+# What a text may show: with a user name, or a port that is no number, there may be a password.
+_SHOWABLE = (
+    r"(?is)([a-z0-9+.-]+:)?//(\[[0-9a-f:.%]*\]?|[^/?#@:\\]*)(:\d*)?([/?#][^@]*)?|[^/?#@:]+:\d+([/?#][^@]*)?|[^@:]*"
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -84,23 +88,32 @@ class BaseURL(NamedTuple):
             )
         if not url.isascii() or not url.isprintable() or " " in url:
             raise ConfigError(
-                f"the URL {url!r} has a blank, a control character or one beyond ASCII; percent-encode it"
+                f"the URL {_shown(url)} has a blank, a control character or one beyond ASCII; percent-encode it"
             )
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise ConfigError(f"the URL {url!r} cannot be read: {error}") from None
+            raise ConfigError(f"the URL {_shown(url)} cannot be read{_why(url, error)}") from None
         if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-            raise ConfigError(f"the URL {url!r} is not absolute; write it like https://host:port/path")
+            raise ConfigError(f"the URL {_shown(url)} is not absolute; write it like https://host:port/path")
         if "#" in url:
-            raise ConfigError(f"the URL {url!r} has a fragment, which is never sent; remove all from the '#'")
+            raise ConfigError(f"the URL {_shown(url)} has a fragment, which is never sent; remove all from the '#'")
         if not _HOST.fullmatch(parts.hostname):
-            raise ConfigError(f"the URL {url!r} has the host {parts.hostname!r}, which is none")
+            raise ConfigError(f"the URL {_shown(url)} has the host {parts.hostname!r}, which is none")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
             host = f"{host}:{port}"
         return cls(parts.scheme, host, parts.path.rstrip("/"), parts.query)
+
+
+def _shown(url: str) -> str:
+    """A URL as a text may show it."""
+    return repr(url) if re.fullmatch(_SHOWABLE, url) else "(not shown: it may hold a password)"
+
+
+def _why(url: str, error: ValueError) -> str:
+    return f": {error}" if re.fullmatch(_SHOWABLE, url) else ""
 
 
 class ResponseBody(Protocol):

@@ -82,12 +82,12 @@ def keys_of(local: LocalEndpoint, *, secret: str | None = None, token: str | Non
             "Missing Authentication Token",
         ),
         (
-            lambda local: override(clock=ManualClock()),
+            lambda local: override(clock=ManualClock(), disable_clock_skew_correction=True),
             "InvalidSignatureException",
             "Signature expired: 20250615T150640Z",
         ),
         (
-            lambda local: override(clock=ManualClock(7_000_000_000.0)),
+            lambda local: override(clock=ManualClock(7_000_000_000.0), disable_clock_skew_correction=True),
             "InvalidSignatureException",
             "Signature not yet current",
         ),

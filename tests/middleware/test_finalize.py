@@ -12,10 +12,13 @@ from support import NOON, ManualClock, ScriptedHTTPClient, answer, client
 
 from sagemaker_runtime import (
     ATTEMPTS,
+    AnonymousCredentialsProvider,
     ConfigError,
     ConnectError,
     Context,
     Credentials,
+    CredentialsCache,
+    CredentialsError,
     Endpoint,
     EndpointResolverFunc,
     FinalizeHandler,
@@ -26,6 +29,7 @@ from sagemaker_runtime import (
     RetryQuota,
     ServiceError,
     StandardRetryer,
+    StaticCredentialsProvider,
     Timeout,
     finalize_middleware,
 )
@@ -78,6 +82,120 @@ async def test_each_attempt_asks_for_credentials_again_and_forgets_the_earlier_o
     ids = [request.headers["authorization"].partition("Credential=")[2][:5] for request in http.requests]
     assert ids == ["AKID1", "AKID2", "AKID3"]
     assert [request.headers.get("x-amz-security-token") for request in http.requests] == [None, "token", None]
+
+
+class Ready(RotatingProvider):
+    """Has credentials at hand, but for the first time it is asked; counts how often it must be awaited."""
+
+    looks: int = 0
+
+    def current(self) -> Credentials | None:
+        self.looks += 1
+        return None if self.looks == 1 else Credentials("READY", "hush")
+
+    async def retrieve(self) -> Credentials:
+        return await super().retrieve()
+
+
+def key_of(http: ScriptedHTTPClient) -> list[str]:
+    """The access key that each request was signed with."""
+    return [each.headers["authorization"].partition("Credential=")[2].partition("/")[0] for each in http.requests]
+
+
+async def test_a_provider_that_has_credentials_at_hand_is_not_awaited() -> None:
+    """A coroutine for each call costs what a cache is there to save; only where it has none is it worth one."""
+    http = ScriptedHTTPClient()
+    provider = Ready()
+    caller = client(http, credentials=provider)
+
+    for _ in range(3):
+        await caller.invoke_endpoint(PARAMS)
+
+    assert ["AKID1", "READY", "READY"] == key_of(http)
+    assert (3, 1) == (provider.looks, provider.asked)
+
+
+class Vault(StaticCredentialsProvider):
+    """A user's own: changes retrieve alone."""
+
+    async def retrieve(self) -> Credentials:
+        return Credentials("VAULT", "hush")
+
+
+class ReadyVault(Vault):
+    """Changes it back, by what is at hand."""
+
+    def current(self) -> Credentials:
+        return Credentials("HAND", "hush")
+
+    async def retrieve(self) -> Credentials:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("provider", "key"),
+    [
+        (StaticCredentialsProvider("STATIC", "hush"), "STATIC"),
+        (Vault("STATIC", "hush"), "VAULT"),
+        (ReadyVault("STATIC", "hush"), "HAND"),
+        (CredentialsCache(Vault("STATIC", "hush")), "VAULT"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_who_changes_retrieve_alone_is_asked_by_it(provider: object, key: str) -> None:
+    """The inherited current would go on giving what the subclass was written to replace."""
+    http = ScriptedHTTPClient()
+
+    await client(http, credentials=provider).invoke_endpoint(PARAMS)
+
+    assert [key] == key_of(http)
+
+
+async def test_without_credentials_to_sign_with_the_request_is_sent_as_it_is() -> None:
+    """For a proxy that signs itself: no half of a signature, and no region needed."""
+    http = ScriptedHTTPClient()
+    anonymous = AnonymousCredentialsProvider()
+
+    await client(http, credentials=anonymous, region=None, base_endpoint="https://host").invoke_endpoint(PARAMS)
+
+    (request,) = http.requests
+    assert {"host", "content-type", "content-length"} < request.headers.keys()
+    assert not {"authorization", "x-amz-date", "x-amz-security-token"} & request.headers.keys()
+
+
+class Careless:
+    """Gives whatever it was made with."""
+
+    def __init__(self, given: object) -> None:
+        self.given = given
+
+    async def retrieve(self) -> object:
+        return self.given
+
+
+class CarelessAtHand(Careless):
+    """The same without being awaited."""
+
+    def current(self) -> object:
+        return self.given
+
+    async def retrieve(self) -> object:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("kind", [Careless, CarelessAtHand])
+@pytest.mark.parametrize("given", [("AKID", "hush"), {"secret_access_key": "hush"}, "hush", 0])
+async def test_a_provider_that_gives_no_credentials_is_told_so_and_not_retried(
+    kind: type[Careless], given: object
+) -> None:
+    """A tuple, a dict, the text of a secret: named by type, because the value may be the secret."""
+    http = ScriptedHTTPClient()
+
+    with pytest.raises(CredentialsError) as caught:
+        await client(http, credentials=kind(given)).invoke_endpoint(PARAMS)
+
+    assert f"the credentials provider gave {type(given).__name__}, and must give Credentials" == caught.value.message
+    assert ([], 1) == (http.requests, len(caught.value.attempts))
 
 
 async def test_what_one_attempt_sets_on_its_request_ends_with_it() -> None:

@@ -143,7 +143,8 @@ def _skew_of(request: Request, received: Output) -> float | None:
     timing = received.metadata.get(TIMING)
     signed = amz_seconds(request.headers.get("x-amz-date", ""))
     date = None if timing is None or timing.date is None else http_date(timing.date)
-    if signed is None or date is None:
+    response = received.raw_response
+    if signed is None or date is None or response is None or "age" in response.headers.raw:
         return None
     skew = date - signed
     return skew if abs(skew) > SKEW_TOLERATED else None
@@ -176,7 +177,11 @@ class OperationDeserializer:
         from sagemaker_runtime.operations.response_stream import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
 
         name = self.codec.operation.name
-        return ResponseStream(response.body, self.codec.event, metadata, name, ctx.get(_LOG_EVENT))
+        stream = ResponseStream(response.body, self.codec.event, metadata, name, ctx.get(_LOG_EVENT))
+        opened = ctx.get(STREAMS)
+        if opened is not None and response in opened:
+            opened[opened.index(response)] = stream  # which, closed by whoever fails, knows that it was
+        return stream
 
 
 def _succeeded(response: Response) -> bool:

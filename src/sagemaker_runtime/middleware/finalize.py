@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sagemaker_runtime.clock import Clock, ClockSkew
-    from sagemaker_runtime.context import Context
+    from sagemaker_runtime.context import Closeable, Context
     from sagemaker_runtime.middleware.steps import FinalizeHandler
     from sagemaker_runtime.retry import Retryer
     from sagemaker_runtime.signing import HTTPSignerV4
-    from sagemaker_runtime.wire import Request, Response
+    from sagemaker_runtime.wire import Request
 
 _END_OF_TIME = 253_402_300_800  # seconds since 1970; what a header of a hostile server, or a limit of 1e12 s, can pass
 
@@ -69,7 +69,7 @@ class Retry:
         records: list[AttemptRecord] = []
         ctx[ATTEMPTS] = records
         opened = ctx.get(STREAMS)
-        streams: list[Response] = []
+        streams: list[Closeable] = []
         try:
             if self._pace is not None:
                 await self._room(self._pace, ctx, failures)

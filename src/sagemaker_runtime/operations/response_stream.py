@@ -148,10 +148,10 @@ class ResponseStream:
             self._fail(error)
             raise
         except BaseException:  # cancelled
-            self._close()
+            self.close()
             raise
         self._ended = True
-        self._close()
+        self.close()
         raise StopAsyncIteration
 
     async def _next_piece(self) -> bytes:
@@ -163,7 +163,12 @@ class ResponseStream:
 
     async def aclose(self) -> None:
         """Let go of the connection: back to the pool at the stream's end, else closed. May be called again."""
-        self._close()
+        self.close()
+
+    def close(self) -> None:
+        """What `aclose` does, for code that cannot wait; neither does."""
+        self._closed = True
+        self._body.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -171,11 +176,11 @@ class ResponseStream:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._close()
+        self.close()
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
-            self._close()  # first, because the warning may be raised
+            self.close()  # first, because the warning may be raised
             warnings.warn(
                 f"a {type(self).__name__} of {self._operation} was neither read to its end nor closed; read it in an "
                 "'async with'",
@@ -202,7 +207,7 @@ class ResponseStream:
                 if type(event) is PayloadPart:
                     yield event.bytes
         except GeneratorExit:  # whoever reads has left
-            self._close()
+            self.close()
             raise
 
     def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
@@ -236,12 +241,8 @@ class ResponseStream:
             self._fail(error)
             raise
         except GeneratorExit:
-            self._close()
+            self.close()
             raise
-
-    def _close(self) -> None:
-        self._closed = True
-        self._body.close()
 
     def _check_end(self) -> None:
         """Raise where nothing more comes, and that is not the end."""
@@ -263,7 +264,7 @@ class ResponseStream:
 
     def _fail(self, error: SageMakerRuntimeError) -> None:
         self._failure = self._with_facts(error)
-        self._close()
+        self.close()
 
     def _with_facts(self, error: SageMakerRuntimeError) -> SageMakerRuntimeError:
         response = self._metadata.get(RAW_RESPONSE)

@@ -53,7 +53,7 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
         case ValueError() | aiohttp.NonHttpUrlClientError():  # aiohttp's InvalidURL among them
             return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
         case aiohttp.ClientResponseError():
-            return InvalidResponseError(f"the answer of {host} is not HTTP: {error.message}")
+            return InvalidResponseError(f"the answer of {host} is not HTTP: {error.message.partition(':')[0]}")
         case aiohttp.ServerDisconnectedError(message=message) if not isinstance(message, str):
             return InvalidResponseError(f"the answer of {host} broke off within its head")
         case _:

@@ -123,7 +123,7 @@ def _refusal(error: aiohttp.ClientError) -> str:
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered CONNECT with {error.status} {error.message}"
         case aiohttp.ClientResponseError():
-            return f"the proxy's answer to CONNECT is not HTTP: {error.message}"
+            return f"the proxy's answer to CONNECT is not HTTP: {error.message.partition(':')[0]}"
         case _:
             return f"the connection to the proxy was lost before it answered CONNECT: {error}"
 
