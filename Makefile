@@ -44,8 +44,8 @@ bench: $(VENV)-bench/.peers ## Compare the CPU time of a call, of a streamed par
 	@$(VENV)-bench/bin/python benchmarks/stream_cost.py
 	@$(VENV)-bench/bin/python benchmarks/cold_start.py
 
-docs: ## Build the documentation
-	@echo 'There is no documentation to build yet: read README.md, and the docstrings under src/.'
+docs: ## Say where the documentation is
+	@echo 'The pages are Markdown, and need no building: README.md, docs/configuration.md, docs/retries.md.'
 
 clean: ## Remove all that make has made
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -13,7 +13,7 @@ import attrs
 from attrs import define, evolve, field, frozen
 
 from sagemaker_runtime.clock import Clock, SystemClock
-from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider, DefaultCredentialsProvider
+from sagemaker_runtime.credentials import CredentialsProvider
 from sagemaker_runtime.endpoints import (
     BaseEndpointResolver,
     DefaultEndpointResolver,
@@ -56,6 +56,12 @@ APIOption: TypeAlias = Callable[[Stack], object]
 """Changes a stack, such as ``lambda stack: stack.build.add(tag_tenant)``. What it returns is ignored."""
 
 
+def _default_credentials() -> CredentialsProvider:
+    from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsProvider  # noqa: PLC0415 - see there
+
+    return CredentialsCache(DefaultCredentialsProvider())
+
+
 @define(kw_only=True, eq=False, repr=False)
 class Options:
     """
@@ -75,7 +81,7 @@ class Options:
     client_log_mode: ClientLogMode = field(default=ClientLogMode(0))
     """What is logged; nothing unless asked."""
 
-    credentials: CredentialsProvider = field(factory=lambda: CredentialsCache(DefaultCredentialsProvider()))
+    credentials: CredentialsProvider = field(factory=_default_credentials)
     """
     What signs the requests. Default: the environment, else botocore's chain, first asked at the first call.
 

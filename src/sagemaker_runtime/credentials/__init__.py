@@ -7,18 +7,22 @@ expires. The client's default is ``CredentialsCache(DefaultCredentialsProvider()
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sagemaker_runtime.credentials.base import (
     AnonymousCredentialsProvider,
     Credentials,
     CredentialsProvider,
     StaticCredentialsProvider,
 )
-from sagemaker_runtime.credentials.cache import CredentialsCache
-from sagemaker_runtime.credentials.chain import (
-    BotocoreCredentialsProvider,
-    DefaultCredentialsProvider,
-    EnvironmentCredentialsProvider,
-)
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.credentials.cache import CredentialsCache
+    from sagemaker_runtime.credentials.chain import (
+        BotocoreCredentialsProvider,
+        DefaultCredentialsProvider,
+        EnvironmentCredentialsProvider,
+    )
 
 __all__ = [
     "AnonymousCredentialsProvider",
@@ -30,3 +34,13 @@ __all__ = [
     "EnvironmentCredentialsProvider",
     "StaticCredentialsProvider",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # A client that is given its credentials starts without these.
+    from sagemaker_runtime.credentials import cache, chain  # noqa: PLC0415
+
+    value: object = getattr(cache if name == "CredentialsCache" else chain, name)
+    return value

@@ -1,0 +1,82 @@
+"""The other operations, retryers and local models as a checker sees them. Never run; see ``api.py``."""
+
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import assert_type
+
+from sagemaker_runtime import (
+    AdaptiveRetryer,
+    AsyncInferenceResult,
+    Client,
+    InvokeEndpointAsyncInput,
+    InvokeEndpointInput,
+    InvokeEndpointWithResponseStreamInput,
+    PacedRetryer,
+    PayloadPart,
+    Retryer,
+    ServerSentEvent,
+    StandardRetryer,
+    UnknownEvent,
+    override,
+)
+from sagemaker_runtime.local import Invocation, Model
+
+
+async def wait(client: Client) -> None:
+    """What an asynchronous inference takes and gives."""
+    output = await client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="story", body=b""))
+    assert_type(output.output_location, str | None)
+    assert_type(await client.wait_for_output(output, timeout=60), AsyncInferenceResult)
+    InvokeEndpointAsyncInput(body=b"")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    await client.invoke_endpoint_async(InvokeEndpointInput(endpoint_name="a", body=b""))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+async def read(client: Client) -> None:
+    """What a stream gives, event by event and put together."""
+    params = InvokeEndpointWithResponseStreamInput(endpoint_name="story", body=b"")
+    output = await client.invoke_endpoint_with_response_stream(params)
+    async with output.body as stream:
+        async for event in stream:
+            assert_type(event, PayloadPart | UnknownEvent)
+            if isinstance(event, PayloadPart):
+                assert_type(event.bytes, bytes)
+        async for text in stream.iter_text():
+            assert_type(text, str)
+        async for message in stream.iter_server_sent_events():
+            assert_type(message, ServerSentEvent)
+        async for document in stream.iter_json_lines():
+            assert_type(document, object)
+
+
+standard: Retryer = AdaptiveRetryer().with_max_attempts(5)
+paced: PacedRetryer = AdaptiveRetryer()
+unpaced: PacedRetryer = StandardRetryer()  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+override(retry_mode="adaptive")
+override(retry_mode="legacy")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def plain(invocation: Invocation) -> bytes:
+    """A model that answers whole."""
+    return invocation.body
+
+
+def pieces(invocation: Invocation) -> Iterator[bytes]:
+    """A model that answers in pieces."""
+    yield invocation.body
+
+
+async def slow_pieces(invocation: Invocation) -> AsyncIterator[bytes]:
+    """The same, in the event loop."""
+    yield invocation.body
+
+
+def words(invocation: Invocation) -> Iterator[str]:
+    """What is no model: a stream carries bytes."""
+    yield invocation.body.decode()
+
+
+models: list[Model] = [plain, pieces, slow_pieces]
+no_model: Model = words  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
