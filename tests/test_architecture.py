@@ -209,3 +209,12 @@ def test_every_public_list_of_a_submodule_resolves() -> None:
         loaded = importlib.import_module(module)
         for name in getattr(loaded, "__all__", ()):
             assert hasattr(loaded, name), f"{module}.{name}"
+
+
+def test_a_documented_submodule_is_there_without_an_import_of_its_own() -> None:
+    """``sagemaker_runtime.errors.ModelError`` must not depend on what was asked for before."""
+    code = f"import {PACKAGE} as s; print(s.errors.ModelError.__name__, s.eventstream.Message.__name__)"
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert "ModelError Message" == found.stdout.strip()

@@ -14,6 +14,7 @@ from sagemaker_runtime import (
     ClientLogMode,
     ConfigError,
     DefaultEndpointResolver,
+    EndpointError,
     EndpointResolverOptions,
     InvokeEndpointInput,
     NopRetryer,
@@ -292,3 +293,27 @@ def test_a_pseudo_region_for_one_call_leaves_the_client_as_it_was() -> None:
 
     assert EndpointResolverOptions(use_fips_endpoint=True, use_dual_stack_endpoint=True) == options.endpoint_options
     assert ("eu-west-1", False) == (made.options.region, made.options.endpoint_options.use_fips_endpoint)
+
+
+def test_another_mode_keeps_the_policy_and_the_quota_and_is_one_retryer_however_often_it_is_asked_for() -> None:
+    """A call that may not run twice stays one, and a storm of overrides does not get a full quota each."""
+    own = StandardRetryer(max_attempts=5, retry_lost_connections=False)
+    made = client(retryer=own)
+
+    first = made._plan_for("InvokeEndpoint", (override(retry_mode="adaptive"),)).options.retryer
+    second = made._plan_for("InvokeEndpointAsync", (override(retry_mode="adaptive", app_id="b"),)).options.retryer
+
+    assert first is second
+    assert (5, False, own.quota, "adaptive") == (
+        first.max_attempts,
+        first.retry_lost_connections,
+        first.quota,
+        first.mode,
+    )
+    assert first.in_mode("standard", made.options.clock).quota is own.quota
+
+
+def test_a_pseudo_region_and_a_url_of_ones_own_exclude_each_other_where_they_are_given() -> None:
+    """FIPS is meant by the one, and cannot be known of the other; to learn that with the first call is late."""
+    with pytest.raises(EndpointError, match="base_endpoint and FIPS exclude each other"):
+        client(region="fips-us-east-1", base_endpoint="https://host")

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
+import aiohttp
 import pytest
 from attrs import field, frozen
 from marked import (
@@ -175,11 +176,16 @@ def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
 
+OLD_AIOHTTP = tuple(map(int, aiohttp.__version__.split(".")[:2])) < (3, 13)
+
+
 @pytest.mark.parametrize("name", CASES)
 async def test_no_failure_tells_a_secret(
     name: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An exception is logged, mailed and pasted into a ticket; the start of a body that is no JSON is documented."""
+    if OLD_AIOHTTP and name == "a bad head":
+        pytest.skip("aiohttp 3.12 takes a NUL in a header for a character like any other")
     case = CASES[name]
     exchanged: list[bytes] = []
     async with serving(*follow(exchanged, case), receive_buffer=4_096 if case.end == "deaf" else None) as server:
@@ -227,6 +233,8 @@ async def test_a_proxys_password_is_told_to_the_proxy_alone(
     scheme: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In a tunnel's failure, in a refusal, and in a call that succeeds."""
+    if OLD_AIOHTTP and (scheme, status) == ("https", 200):
+        pytest.skip("aiohttp 3.12 leaves the tunnel open in which no TLS came about")
     answer = reply(status, ANSWERED if status == 200 else "{}")
     async with serving(lambda exchange: exchange.send(answer)) as server:
         transport = AioHTTPClient(proxies={"all": f"http://user:{PROXY}@127.0.0.1:{server.port}"})

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import answer
+from support import NOON, answer
 
 from sagemaker_runtime import ConfigError, Request, Timeout
 from sagemaker_runtime.clock import ClockSkew, SystemClock
@@ -163,9 +163,20 @@ def test_the_skew_is_measured_against_the_middle_of_the_round_trip() -> None:
     skew = ClockSkew()
 
     assert skew.seconds is None
-    skew.measure(1000.0, sent=900.0, received=910.0)
+    skew.measure(NOON + 100.0, sent=NOON, received=NOON + 10.0)
 
     assert skew.seconds == 95.0
+
+
+@pytest.mark.parametrize("date", [-62_135_596_800.0, 0.0, 253_402_300_799.0])
+def test_a_date_that_no_service_writes_is_not_measured_by(date: float) -> None:
+    """With the last second of the year 9999 there would be no time to sign with, and so no answer to put it right."""
+    skew = ClockSkew()
+    skew.measure(NOON + 100.0, sent=NOON, received=NOON)
+
+    skew.measure(date, sent=NOON, received=NOON)
+
+    assert skew.seconds == 100.0
 
 
 async def test_the_machines_clock_gives_time_and_a_wait_that_can_be_skipped() -> None:

@@ -295,16 +295,20 @@ _HOMES = {
     "transport.aiohttp": "AioHTTPClient",
     "wire": "Request Response Timeout",
 }
+_SUBMODULES = {"errors", "eventstream", "local", "middleware"}  # that are documented: ``sagemaker_runtime.errors``
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    home = _HOME_OF.get(name)
+    if home is not None:
+        value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    elif name in _SUBMODULES:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
 

@@ -31,6 +31,10 @@ class SystemClock:
     sleep = staticmethod(asyncio.sleep)
 
 
+_EARLIEST = 946_684_800.0  # seconds since 1970: the year 2000
+_LATEST = 32_503_680_000.0  # the year 3000
+
+
 class ClockSkew:
     """
     How far the service's clock is ahead of ours, as its last answer said. One for each client.
@@ -62,7 +66,8 @@ class ClockSkew:
 
             received: `Clock.now` when the answer came.
         """
-        self.seconds = date - (sent + received) / 2
+        if _EARLIEST < date < _LATEST:  # or there would be no time to sign with, and so no answer to put it right
+            self.seconds = date - (sent + received) / 2
 
 
 class CorrectedClock:

@@ -139,21 +139,26 @@ async def load_config(
                     f"{endpoint.source} gives an endpoint and {switch.source} turns on {name}, which exclude each other: "
                     f"turn {name} off if that URL has it, or drop the URL (AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true)"
                 )
+        found_region = machine.value(_REGION, region)
+        found_bundle = machine.value(_CA_BUNDLE, ca_bundle) or machine.value(_REQUESTS_CA_BUNDLE)
+        endpoint_options = EndpointResolverOptions(
+            use_fips_endpoint=fips is not None and fips.value,
+            use_dual_stack_endpoint=dual_stack is not None and dual_stack.value,
+        )
+        # The chain is told too: STS and SSO have addresses in each region, and FIPS ones.
+        chain = DefaultCredentialsProvider(
+            profile=profile, region=found_region, endpoint_options=endpoint_options, ca_bundle=found_bundle
+        )
         return Config(
-            region=machine.value(_REGION, region),
-            credentials=(
-                CredentialsCache(DefaultCredentialsProvider(profile=profile)) if credentials is None else credentials
-            ),
-            endpoint_options=EndpointResolverOptions(
-                use_fips_endpoint=fips is not None and fips.value,
-                use_dual_stack_endpoint=dual_stack is not None and dual_stack.value,
-            ),
+            region=found_region,
+            credentials=CredentialsCache(chain) if credentials is None else credentials,
+            endpoint_options=endpoint_options,
             base_endpoint=None if endpoint is None else endpoint.value,
             retry_mode=machine.value(_RETRY_MODE, retry_mode),
             retry_max_attempts=machine.value(_MAX_ATTEMPTS, retry_max_attempts),
             timeout=machine.value(_DEFAULTS_MODE) or Timeout(),
             app_id=machine.value(_APP_ID, app_id),
-            ca_bundle=machine.value(_CA_BUNDLE, ca_bundle) or machine.value(_REQUESTS_CA_BUNDLE),
+            ca_bundle=found_bundle,
             disable_clock_skew_correction=machine.value(_NO_SKEW_CORRECTION, disable_clock_skew_correction) or False,
         )
 

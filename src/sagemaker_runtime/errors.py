@@ -16,7 +16,7 @@ Every exception this package raises, in one tree.
     │   ├── ConnectError                 never connected: nothing was sent
     │   │   ├── ConnectTimeoutError
     │   │   └── CertificateError         the peer's certificate was refused; not retried
-    │   ├── ConnectionLostError          lost before the first byte of the response: perhaps sent
+    │   ├── ConnectionLostError          lost before the response, or reset within its head: perhaps sent
     │   ├── WriteTimeoutError            the peer stopped reading the request: not executed
     │   ├── ReadTimeoutError             sent, and no answer in time: perhaps executed
     │   └── InvalidResponseError         the answer is not HTTP
@@ -167,7 +167,7 @@ class CertificateError(ConnectError):
 
 
 class ConnectionLostError(TransportError):
-    """The connection was lost before the first byte of the response. The request was perhaps sent."""
+    """The connection was lost before the response, or was reset within its head. The request was perhaps sent."""
 
 
 class WriteTimeoutError(TransportError):

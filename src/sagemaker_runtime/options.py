@@ -231,6 +231,8 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
             # A name older than the switch for FIPS, and still configured. The signature takes the region itself too.
             options.region = region
             options.endpoint_options = evolve(options.endpoint_options, use_fips_endpoint=True)
+    if options.base_endpoint is not None:
+        BaseEndpointResolver(options.base_endpoint).resolve_endpoint("", options.endpoint_options)
     _settle_retryer(options)
     return options
 
@@ -249,20 +251,14 @@ def _settle_retryer(options: Options) -> None:
         options.retry_max_attempts = None  # done, and a later override(retryer=...) is not to meet it again
 
 
-def _retryer_of(mode: str, options: Options) -> Retryer:
-    """The retryer of a mode: the one at hand if it is of that mode, with its quota; else a new one."""
+def _retryer_of(mode: Literal["standard", "adaptive"], options: Options) -> Retryer:
+    """The retryer at hand in another mode: the same policy, on the same quota."""
     retryer = options.retryer
     if not isinstance(retryer, StandardRetryer):
         raise ConfigError(f"retry_mode and a retryer of your own exclude each other; there is {type(retryer).__name__}")
-    if retryer.mode == mode:
-        return retryer
-    if mode == "standard":
-        return StandardRetryer()
-    if mode == "adaptive":
-        from sagemaker_runtime.retry import AdaptiveRetryer  # noqa: PLC0415 - few clients use it
-
-        return AdaptiveRetryer(clock=options.clock)
-    raise ConfigError(f"Options.retry_mode is {mode!r}; it takes 'standard', 'adaptive', or None")
+    if mode not in ("standard", "adaptive"):  # pyright: ignore[reportUnnecessaryContains] - of who uses no checker
+        raise ConfigError(f"Options.retry_mode is {mode!r}; it takes 'standard', 'adaptive', or None")
+    return retryer.in_mode(mode, options.clock)
 
 
 def _check(options: Options) -> None:
@@ -283,5 +279,3 @@ def _check(options: Options) -> None:
     for index, api_option in enumerate(options.api_options):
         if not callable(api_option):
             raise ConfigError(f"Options.api_options[{index}] is {api_option!r}; it takes functions of a Stack")
-    if options.base_endpoint is not None:
-        BaseEndpointResolver(options.base_endpoint).resolve_endpoint("", options.endpoint_options)

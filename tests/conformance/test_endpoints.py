@@ -73,6 +73,26 @@ def test_the_resolver_agrees_with_the_rule_engine_of_botocore(region, fips, dual
         assert (expected, region) == (endpoint.url, endpoint.signing_region)
 
 
+CUSTOM = "https://example.com/prefix"
+
+
+@pytest.mark.parametrize(("fips", "dual_stack"), SWITCHES, ids=["plain", "dual", "fips", "fips-dual"])
+@pytest.mark.parametrize("region", REGIONS + NOT_OPENED_YET)
+def test_an_endpoint_of_ones_own_is_taken_or_refused_as_by_the_rule_engine(region, fips, dual_stack):
+    """A partition's peculiarities must not reach it: neither a switch that is let through nor a changed URL."""
+    switches = EndpointResolverOptions(use_fips_endpoint=fips, use_dual_stack_endpoint=dual_stack)
+    try:
+        expected = ENGINE.resolve_endpoint(Region=region, UseFIPS=fips, UseDualStack=dual_stack, Endpoint=CUSTOM).url
+    except EndpointProviderError:
+        expected = None
+
+    if expected is None:
+        with pytest.raises(EndpointError, match=r"base_endpoint and (FIPS|dual stack) exclude each other"):
+            BaseEndpointResolver(CUSTOM).resolve_endpoint(region, switches)
+    else:
+        assert expected == BaseEndpointResolver(CUSTOM).resolve_endpoint(region, switches).url
+
+
 def test_a_region_of_no_partition_is_refused_where_botocore_guesses():
     """Botocore takes a misspelt region for one of the first partition, and fails later, on a name without address."""
     guessed = ENGINE.resolve_endpoint(Region="moon-base-1", UseFIPS=False, UseDualStack=False).url

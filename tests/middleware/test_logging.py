@@ -18,6 +18,7 @@ from sagemaker_runtime import (
     Request,
     StandardRetryer,
     StaticCredentialsProvider,
+    ValidationError,
     finalize_middleware,
 )
 from sagemaker_runtime.eventstream import Message, encode
@@ -191,3 +192,17 @@ async def test_a_record_has_its_facts_as_attributes(caplog: pytest.LogCaptureFix
     }
     assert expected == seen
     assert {record.aws_attempt for record in caplog.records} == {1, 2}
+
+
+async def test_a_line_end_of_a_peer_s_begins_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever writes an error's message could otherwise write log records."""
+    http = ScriptedHTTPClient(
+        [answer(400, b'{"message": "a\\nFAKE: line\\u001b[2J"}', x_amzn_errortype="ValidationError")]
+    )
+
+    with caplog.at_level(logging.DEBUG), pytest.raises(ValidationError):
+        await client(http, client_log_mode=ClientLogMode.RETRIES).invoke_endpoint(PARAMS)
+
+    (message,) = caplog.messages
+    assert message.isprintable()
+    assert "FAKE" in message

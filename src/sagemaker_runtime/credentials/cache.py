@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.credentials.base import CredentialsProvider
 
 _LOGGER = logging.getLogger("sagemaker_runtime")
+_PATIENCE = 300.0  # seconds for the provider; somebody may have to type a code first
 _LONGEST_PAUSE = 60.0  # seconds between two background refreshes; also how long one keeps other loops from their own
 
 
@@ -144,7 +145,8 @@ class CredentialsCache:
     async def _refresh(self) -> Credentials | Exception:
         """Ask the provider. A failure is returned: asyncio would report one that is raised and nobody waits for."""
         try:
-            credentials = await self._provider.retrieve()
+            async with asyncio.timeout(_PATIENCE):  # or a provider that hangs once would never be asked again
+                credentials = await self._provider.retrieve()
             self._keep(credentials)
         except Exception as error:  # noqa: BLE001 - raised again by whoever waits
             self._failures += 1

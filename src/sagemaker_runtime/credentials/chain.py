@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from botocore.credentials import Credentials as BotocoreCredentials
 
+    from sagemaker_runtime.endpoints import EndpointResolverOptions
+
 _FOREVER = 10**12  # seconds; more than is left to the last year a datetime knows
 
 
@@ -61,10 +63,27 @@ class BotocoreCredentialsProvider:
     Args:
         profile: The profile in the shared files; the environment's keys are then passed over. None for
             ``AWS_PROFILE``, else ``default``.
+
+        region: Where STS and SSO are asked. None for ``AWS_REGION``, else what botocore finds.
+
+        endpoint_options: FIPS and dual stack for them. None for what botocore finds.
+
+        ca_bundle: The certificates they are trusted by. None for what botocore finds.
     """
 
-    def __init__(self, *, profile: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        endpoint_options: EndpointResolverOptions | None = None,
+        ca_bundle: str | None = None,
+    ) -> None:
         self._profile = profile
+        self._told: dict[str, object] = {"region": region, "ca_bundle": ca_bundle}
+        if endpoint_options is not None:
+            self._told["use_fips_endpoint"] = endpoint_options.use_fips_endpoint
+            self._told["use_dualstack_endpoint"] = endpoint_options.use_dual_stack_endpoint
         self._asked_for_code = False
 
     async def retrieve(self) -> Credentials:
@@ -89,8 +108,11 @@ class BotocoreCredentialsProvider:
         from botocore.session import Session  # noqa: PLC0415 - 180 ms of import that many calls do without
 
         session = Session(profile=self._profile)
-        if region := os.environ.get("AWS_REGION"):  # which botocore does not read, and STS has an address in each
-            session.set_config_variable("region", region)
+        # botocore does not read AWS_REGION.
+        told = self._told | {"region": self._told["region"] or os.environ.get("AWS_REGION") or None}
+        for name, value in told.items():
+            if value is not None:
+                session.set_config_variable(name, value)
         needs_code = {"role_arn", "mfa_serial"} <= session.get_scoped_config().keys()
         if needs_code and self._asked_for_code:
             raise CredentialsError("the profile needs a new MFA code; make a new provider to be asked for it")
@@ -115,11 +137,26 @@ class DefaultCredentialsProvider:
     Args:
         profile: The profile in the shared files; the environment's keys are then passed over. None for
             ``AWS_PROFILE``, else ``default``.
+
+        region: For the chain; as the next two, see `BotocoreCredentialsProvider`.
+
+        endpoint_options: For the chain.
+
+        ca_bundle: For the chain.
     """
 
-    def __init__(self, *, profile: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        endpoint_options: EndpointResolverOptions | None = None,
+        ca_bundle: str | None = None,
+    ) -> None:
         self._profile = profile
-        self._chain = BotocoreCredentialsProvider(profile=profile)
+        self._chain = BotocoreCredentialsProvider(
+            profile=profile, region=region, endpoint_options=endpoint_options, ca_bundle=ca_bundle
+        )
 
     async def retrieve(self) -> Credentials:
         """

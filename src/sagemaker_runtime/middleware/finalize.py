@@ -144,7 +144,7 @@ class Retry:
                 "aws_retry_delay": record.delay,
             }
             ctx[LOGGER].debug(
-                "%s attempt %d failed, %s: %s", ctx[OPERATION], record.number, what, record.error, extra=facts
+                "%s attempt %d failed, %s: %s", ctx[OPERATION], record.number, what, _on_one_line(record), extra=facts
             )
 
 
@@ -159,6 +159,12 @@ def _no_output(ctx: Context, output: object) -> StackError:
         f"below Retry, {ctx[OPERATION]} got {type(output).__name__}; a middleware must return what next(ctx, step) "
         "gives, or an Output of its own"
     )
+
+
+def _on_one_line(record: AttemptRecord) -> str:
+    """The error as a log may show it: a peer's line end would begin a line of its own there."""
+    text = record.error or ""
+    return text if text.isprintable() else repr(text)
 
 
 def _record(error: Exception, *, number: int, seconds: float, delay: float | None) -> AttemptRecord:

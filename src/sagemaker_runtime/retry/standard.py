@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import Attribute, evolve, field, fields, frozen
 
 from sagemaker_runtime.errors import ConfigError, ModelNotReadyException, ServiceError
 from sagemaker_runtime.retry.classification import Failure, classify
@@ -14,6 +14,8 @@ from sagemaker_runtime.wire import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from sagemaker_runtime.clock import Clock
 
 N = TypeVar("N", int, float)
 
@@ -98,6 +100,8 @@ class StandardRetryer:
     error_codes: frozenset[str] = field(default=frozenset[str](), validator=_codes)
     """Codes of the service's errors that are retried as transient beside those that are anyway."""
 
+    _modes: dict[str, StandardRetryer] = field(init=False, repr=False, factory=dict[str, "StandardRetryer"])
+
     quota: RetryQuota = field(factory=RetryQuota)
     """Shared by all calls through this retryer, and by those made of it with ``with_…``."""
 
@@ -132,6 +136,20 @@ class StandardRetryer:
     def succeeded(self, failures: Sequence[Exception]) -> None:
         """Give back what the call's last retry cost, or one token if it needed none."""
         self.quota.release(self._cost(self._classify(failures[-1])) if failures else FIRST_ATTEMPT_CREDIT)
+
+    def in_mode(self, mode: Literal["standard", "adaptive"], clock: Clock) -> StandardRetryer:
+        """The same policy, on the same quota, in one of AWS's modes; asked again, the same retryer."""
+        if mode == self.mode:
+            return self
+        known = self._modes.get(mode)
+        if known is None:
+            from sagemaker_runtime.retry import adaptive  # noqa: PLC0415 - few clients use it, and it is made of this
+
+            shared = {each.name: getattr(self, each.name) for each in fields(StandardRetryer) if each.init}
+            standard = mode == "standard"
+            known = StandardRetryer(**shared) if standard else adaptive.AdaptiveRetryer(**shared, clock=clock)
+            self._modes[mode] = known
+        return known
 
     def with_max_attempts(self, max_attempts: int) -> Self:
         """The same policy, on the same quota, with another number of attempts."""

@@ -41,6 +41,8 @@ def tls_context(
 
 
 def _trusting(ca_bundle: str) -> ssl.SSLContext:
+    if not ca_bundle:  # which OpenSSL would take for the system's
+        raise ConfigError("the CA bundle is an empty name; pass None for the system's")
     try:
         if os.path.isdir(ca_bundle):  # noqa: PTH112 - a str, as ssl takes it
             if not any(re.fullmatch(_HASHED_NAME, name) for name in os.listdir(ca_bundle)):  # noqa: PTH208
