@@ -6,8 +6,18 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from sagemaker_runtime import Client, Headers, Options, Request, Response, StaticCredentialsProvider, Timeout
+from sagemaker_runtime import (
+    Client,
+    Headers,
+    Options,
+    Request,
+    Response,
+    StaticCredentialsProvider,
+    Timeout,
+    operations,
+)
 
+OPERATIONS = [operations.operation(name) for name in operations.OPERATIONS]
 NOON = 1_750_000_000.0  # seconds since 1970: 2025-06-15T15:06:40Z
 
 

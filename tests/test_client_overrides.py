@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
+import support
 from support import ManualClock, ScriptedHTTPClient, client
 
 import sagemaker_runtime.client
@@ -26,7 +27,7 @@ from sagemaker_runtime import (
 )
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
-OPERATIONS = len(sagemaker_runtime.client.OPERATIONS)
+OPERATIONS = len(support.OPERATIONS)
 
 
 class MarkingSigner(SigV4Signer):

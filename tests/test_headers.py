@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import OPERATIONS
 
 from sagemaker_runtime import Headers, InvalidHeaderError
-from sagemaker_runtime.client import OPERATIONS
 from sagemaker_runtime.headers import SENSITIVE_HEADERS, header_problem
 from sagemaker_runtime.operations.base import bindings
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from attrs import evolve
 
+from sagemaker_runtime import operations
 from sagemaker_runtime.clock import ClockSkew, CorrectedClock
 from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, STREAMS, Context
 from sagemaker_runtime.errors import (
@@ -19,11 +20,9 @@ from sagemaker_runtime.errors import (
 from sagemaker_runtime.middleware.deserialize import transport_handler
 from sagemaker_runtime.middleware.pipeline import default_stack
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
-from sagemaker_runtime.operations import base
+from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
-from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_runtime.options import Options, Override, changed_by
 from sagemaker_runtime.protocol import Codec
 
@@ -49,11 +48,6 @@ if TYPE_CHECKING:
 I = TypeVar("I", bound=OperationInput)  # noqa: E741 - what input and output are called everywhere
 O = TypeVar("O", bound=OperationOutput)  # noqa: E741
 
-OPERATIONS: tuple[Operation[OperationInput, OperationOutput], ...] = (
-    INVOKE_ENDPOINT,
-    INVOKE_ENDPOINT_ASYNC,
-    INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
-)
 PLANS_KEPT = 64  # compiled stacks, for overrides seen before
 WAIT = 3_600.0  # seconds for the result of an asynchronous inference; `async_inference` gives the reason
 
@@ -78,7 +72,8 @@ class Client:
         async with Client(Options(region="eu-west-1")) as client:
             output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2"))
 
-    Making one does no I/O. It builds and checks the stack of each operation, so a bad ``api_options`` fails here.
+    Making one does no I/O. Where there are ``api_options``, it builds and checks the stack of each operation with them,
+    so that a bad one fails here.
 
     Args:
         options: None for the defaults. The client takes a copy.
@@ -102,8 +97,11 @@ class Client:
             _default_http_client(_ca_bundle) if self._options.http_client is None else self._options.http_client
         )
         self._skew = ClockSkew()
-        self._codecs = {operation.name: Codec(operation) for operation in OPERATIONS}
-        self._plans = {name: self._compile(name, self._options) for name in self._codecs}
+        self._codecs: dict[str, Codec] = {}
+        self._plans: dict[str, _Plan] = {}
+        # The default stack cannot fail, so that of an operation that is never called need not be built.
+        for name in OPERATIONS if self._options.api_options else OPERATIONS[:1]:
+            self._plan(name)
         self._override_plans: dict[tuple[str, tuple[OptFn, ...]], _Plan] = {}
         self._s3: S3ObjectReader | None = None
 
@@ -150,6 +148,8 @@ class Client:
             TotalTimeoutError: ``Timeout.total`` is over.
             SageMakerRuntimeError: The base of these and of all others.
         """
+        from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC  # noqa: PLC0415
+
         return await self._call(INVOKE_ENDPOINT_ASYNC, params, opt_fns)
 
     async def wait_for_output(
@@ -216,6 +216,10 @@ class Client:
             TotalTimeoutError: ``Timeout.total`` is over.
             SageMakerRuntimeError: The base of these and of all others.
         """
+        from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (  # noqa: PLC0415
+            INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
+        )
+
         return await self._call(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, params, opt_fns)
 
     def stack(self, operation: str) -> Stack:
@@ -225,9 +229,9 @@ class Client:
         Raises:
             ConfigError: There is no such operation.
         """
-        if operation not in self._plans:
-            raise ConfigError(f"there is no operation {operation!r}; there is {', '.join(self._plans)}")
-        return self._plans[operation].stack.copy()
+        if operation not in OPERATIONS:
+            raise ConfigError(f"there is no operation {operation!r}; there is {', '.join(OPERATIONS)}")
+        return self._plan(operation).stack.copy()
 
     @property
     def options(self) -> Options:
@@ -254,7 +258,7 @@ class Client:
     async def _call(self, operation: Operation[I, O], params: I, opt_fns: tuple[OptFn, ...]) -> O:
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
-        plan = self._plan_for(operation.name, opt_fns) if opt_fns else self._plans[operation.name]
+        plan = self._plan_for(operation.name, opt_fns) if opt_fns else self._plan(operation.name)
         ctx = Context(plan.context)
         if plan.streams:
             ctx[STREAMS] = []
@@ -316,6 +320,13 @@ class Client:
             last = f"; the last attempt before failed with {tried[-1].error}" if tried and tried[-1].error else ""
             raise TotalTimeoutError(f"no answer within Timeout.total, {total:g} s{last}") from error
 
+    def _plan(self, operation: str) -> _Plan:
+        """The plan for a call without options of its own."""
+        plan = self._plans.get(operation)
+        if plan is None:
+            plan = self._plans[operation] = self._compile(operation, self._options)
+        return plan
+
     def _plan_for(self, operation: str, opt_fns: tuple[OptFn, ...]) -> _Plan:
         """The plan for a call with options of its own: compiled now, or kept from an equal call before."""
         if not all(type(opt_fn) is Override for opt_fn in opt_fns):
@@ -334,7 +345,10 @@ class Client:
         return plan
 
     def _compile(self, operation: str, options: Options) -> _Plan:
-        stack = default_stack(self._codecs[operation], options, self._skew)
+        codec = self._codecs.get(operation)
+        if codec is None:
+            codec = self._codecs[operation] = Codec(operations.operation(operation))
+        stack = default_stack(codec, options, self._skew)
         for api_option in options.api_options:
             returned = api_option(stack)
             if asyncio.iscoroutine(returned):
@@ -349,9 +363,8 @@ class Client:
         context[LOGGER] = options.logger
         if options.region is not None:
             context[REGION] = options.region
-        streams = self._codecs[operation].streams
-        handler = stack.compile(transport_handler(http_client, options.timeout, streams=streams))
-        return _Plan(stack, handler, context, options, streams)
+        handler = stack.compile(transport_handler(http_client, options.timeout, streams=codec.streams))
+        return _Plan(stack, handler, context, options, codec.streams)
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:

@@ -9,9 +9,9 @@ import botocore
 import pytest
 from botocore.loaders import Loader
 from conformance.conftest import load, snake_case
+from support import OPERATIONS
 
 from sagemaker_runtime import SERVICE_API_VERSION, SERVICE_ID, Headers
-from sagemaker_runtime.client import OPERATIONS
 from sagemaker_runtime.middleware.serialize import DEFAULT_SIGNING_NAME
 from sagemaker_runtime.operations.base import Operation, bindings, required
 from sagemaker_runtime.protocol import Codec

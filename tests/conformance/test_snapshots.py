@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from conformance.conftest import cases, snake_case, tally
+from support import OPERATIONS
 
 from sagemaker_runtime import Headers, Metadata, Request
-from sagemaker_runtime.client import OPERATIONS
 from sagemaker_runtime.operations.base import bindings
 from sagemaker_runtime.protocol import Codec
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 import pytest
+from support import OPERATIONS
 
 from sagemaker_runtime import InvokeEndpointInput, InvokeEndpointOutput, ServiceError
-from sagemaker_runtime.client import OPERATIONS
 from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import Binding, Shape, bindings, from_java, required, show
 

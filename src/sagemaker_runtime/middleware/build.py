@@ -9,8 +9,6 @@ import random
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from attrs import define, field
-
 from sagemaker_runtime.context import PAYLOAD_HASH
 
 if TYPE_CHECKING:
@@ -44,34 +42,33 @@ def _new_ids() -> Callable[[], str]:
     return lambda: f"{prefix}{next_number()}"
 
 
-@define(eq=False, repr=False)
 class ClientRequestID:
     """Name the call, the same for all its attempts, so that the service can tell a retry."""
 
-    id: str = "ClientRequestID"
-    new_id: Callable[[], str] = field(factory=_new_ids)
+    id = "ClientRequestID"
+
+    def __init__(self, new_id: Callable[[], str] | None = None) -> None:
+        self.new_id = _new_ids() if new_id is None else new_id
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         step.request.headers.raw["amz-sdk-invocation-id"] = self.new_id()
         return next(ctx, step)
 
 
-@define(eq=False, repr=False)
 class ComputeContentLength:
     """Say how long the body is."""
 
-    id: str = "ComputeContentLength"
+    id = "ComputeContentLength"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         step.request.headers.raw["content-length"] = str(len(step.request.body))
         return next(ctx, step)
 
 
-@define(eq=False, repr=False)
 class ComputePayloadHash:
     """Hash the body for the signature, once for all attempts, without holding up the event loop."""
 
-    id: str = "ComputePayloadHash"
+    id = "ComputePayloadHash"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         known = ctx.get(PAYLOAD_HASH)
@@ -95,12 +92,13 @@ async def _hash(body: bytes) -> str:
     return state.hexdigest()
 
 
-@define(eq=False, repr=False)
 class UserAgent:
     """Say who calls. A User-Agent set by an outer middleware is kept, behind ours."""
 
-    value: str
-    id: str = "UserAgent"
+    id = "UserAgent"
+
+    def __init__(self, value: str) -> None:
+        self.value = value
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         headers = step.request.headers.raw
@@ -109,12 +107,13 @@ class UserAgent:
         return next(ctx, step)
 
 
-@define(eq=False, repr=False)
 class RecursionDetection:
     """Inside Lambda, pass on the trace id, so that AWS can stop a function that calls itself in a circle."""
 
-    in_lambda: bool
-    id: str = "RecursionDetection"
+    id = "RecursionDetection"
+
+    def __init__(self, *, in_lambda: bool) -> None:
+        self.in_lambda = in_lambda
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         if self.in_lambda:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define, field
-
 from sagemaker_runtime.context import (
     ATTEMPT,
     LOGGER,
@@ -82,12 +80,13 @@ def transport_handler(http_client: HTTPClient, timeout: Timeout, *, streams: boo
     return send
 
 
-@define(eq=False, repr=False)
 class CloseResponseBody:
     """Let go of the connection, whoever fails and however; of a stream that succeeds, the stream's owner does."""
 
-    streams: bool = False
-    id: str = "CloseResponseBody"
+    id = "CloseResponseBody"
+
+    def __init__(self, *, streams: bool = False) -> None:
+        self.streams = streams
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         try:
@@ -110,12 +109,13 @@ def _close(output: Output) -> None:
         output.raw_response.close()
 
 
-@define(eq=False, repr=False)
 class ResponseErrorWrapper:
     """Attach to an error what the response told: the request id, the other metadata, and whether our clock is wrong."""
 
-    corrects_skew: bool = True
-    id: str = "ResponseErrorWrapper"
+    id = "ResponseErrorWrapper"
+
+    def __init__(self, *, corrects_skew: bool = True) -> None:
+        self.corrects_skew = corrects_skew
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         try:
@@ -150,12 +150,13 @@ def _skew_of(request: Request, received: Output) -> float | None:
     return skew if abs(skew) > SKEW_TOLERATED else None
 
 
-@define(eq=False, repr=False)
 class OperationDeserializer:
     """Read the body; give the output, or raise the error the service answered with."""
 
-    codec: Codec
-    id: str = "OperationDeserializer"
+    id = "OperationDeserializer"
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         output = await next(ctx, step)
@@ -206,11 +207,10 @@ async def _error_body(response: Response) -> bytes:
         return b""
 
 
-@define(eq=False, repr=False)
 class RequestIDRetriever:
     """Note what the service calls the request."""
 
-    id: str = "RequestIDRetriever"
+    id = "RequestIDRetriever"
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         output = await next(ctx, step)
@@ -229,13 +229,14 @@ def _request_id(response: Response) -> str | None:
     return None
 
 
-@define(eq=False, repr=False)
 class RecordResponseTiming:
     """Note when the answer came, and how far the service's clock is from ours."""
 
-    clock: Clock
-    skew: ClockSkew
-    id: str = "RecordResponseTiming"
+    id = "RecordResponseTiming"
+
+    def __init__(self, clock: Clock, skew: ClockSkew) -> None:
+        self.clock = clock
+        self.skew = skew
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         sent = self.clock.now()
@@ -257,14 +258,15 @@ class RecordResponseTiming:
             self.skew.measure(seconds, sent=sent, received=received)
 
 
-@define(eq=False, repr=False)
 class RequestResponseLogger:
     """Log the request as it is sent and the response as it comes, as far as the log mode says."""
 
-    log_mode: ClientLogMode
-    streams: bool = False
-    id: str = "RequestResponseLogger"
-    _off: bool = field(init=False, repr=False, default=Factory(lambda self: not self.log_mode, takes_self=True))
+    id = "RequestResponseLogger"
+
+    def __init__(self, log_mode: ClientLogMode, *, streams: bool = False) -> None:
+        self.log_mode = log_mode
+        self.streams = streams
+        self._off = not log_mode
 
     def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:
         return next(ctx, step) if self._off else self._log(ctx, step, next)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, cast
 
-from attrs import Factory, define, field
-
 from sagemaker_runtime.context import (
     ATTEMPT,
     ATTEMPTS,
@@ -44,24 +42,26 @@ if TYPE_CHECKING:
     from sagemaker_runtime.signing import HTTPSignerV4
     from sagemaker_runtime.wire import Request
 
+_NO_LOG = ClientLogMode(0)
 _END_OF_TIME = 253_402_300_800  # seconds since 1970; what a header of a hostile server, or a limit of 1e12 s, can pass
 
 
-def _pace_of(retry: Retry) -> Callable[[], float] | None:
+def _pace_of(retryer: Retryer) -> Callable[[], float] | None:
     """The retryer's `PacedRetryer.pace`; None if it has none."""
-    pace: object = getattr(retry.retryer, "pace", None)
+    pace: object = getattr(retryer, "pace", None)
     return cast("Callable[[], float]", pace) if callable(pace) else None
 
 
-@define(eq=False, repr=False)
 class Retry:
     """Run everything below again, with a fresh copy of the request, until it succeeds or the policy gives up."""
 
-    retryer: Retryer
-    clock: Clock
-    log_mode: ClientLogMode = field(default=ClientLogMode(0))
-    id: str = "Retry"
-    _pace: Callable[[], float] | None = field(init=False, repr=False, default=Factory(_pace_of, takes_self=True))
+    id = "Retry"
+
+    def __init__(self, retryer: Retryer, clock: Clock, log_mode: ClientLogMode = _NO_LOG) -> None:
+        self.retryer = retryer
+        self.clock = clock
+        self.log_mode = log_mode
+        self._pace = _pace_of(retryer)
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         monotonic = self.clock.monotonic
@@ -180,7 +180,6 @@ def _record(error: Exception, *, number: int, seconds: float, delay: float | Non
     )
 
 
-@define(eq=False, repr=False)
 class RetryMetricsHeader:
     """
     Tell the service which attempt this is and until when its answer is awaited: ``attempt=2; max=3; ttl=…``.
@@ -188,11 +187,13 @@ class RetryMetricsHeader:
     The ttl is on the service's clock, so it is sent only once an answer has told what that is.
     """
 
-    max_attempts: int
-    read_timeout: float
-    clock: Clock
-    skew: ClockSkew
-    id: str = "RetryMetricsHeader"
+    id = "RetryMetricsHeader"
+
+    def __init__(self, max_attempts: int, read_timeout: float, clock: Clock, skew: ClockSkew) -> None:
+        self.max_attempts = max_attempts
+        self.read_timeout = read_timeout
+        self.clock = clock
+        self.skew = skew
 
     def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
         value = f"attempt={ctx.get(ATTEMPT, 1)}; max={self.max_attempts}"
@@ -209,9 +210,8 @@ class RetryMetricsHeader:
         return self.clock.now() + skew + left
 
 
-def _current_of(signing: Signing) -> Callable[[], Credentials | None]:
+def _current_of(provider: CredentialsProvider) -> Callable[[], Credentials | None]:
     """What asks the provider for credentials without waiting: a cache can tell them, and spares the call a coroutine."""
-    provider = signing.credentials
     # Both methods of one class: who has changed retrieve alone means it to be asked.
     owner = next((cls for cls in type(provider).__mro__ if "retrieve" in vars(cls)), None)
     return getattr(provider, "current", _none) if owner is not None and "current" in vars(owner) else _none
@@ -221,7 +221,6 @@ def _none() -> None:
     return None
 
 
-@define(eq=False, repr=False)
 class Signing:
     """
     Sign the request, with credentials and a time that are fresh for each attempt.
@@ -229,16 +228,23 @@ class Signing:
     The time is the service's, as far as its answers have told. With `AnonymousCredentialsProvider` nothing is signed.
     """
 
-    signer: HTTPSignerV4
-    credentials: CredentialsProvider
-    clock: Clock
-    skew: ClockSkew
-    log_mode: ClientLogMode = field(default=ClientLogMode(0))
-    id: str = "Signing"
-    _logs: bool = field(init=False, repr=False, default=Factory(lambda self: bool(self.log_mode), takes_self=True))
-    _current: Callable[[], Credentials | None] = field(
-        init=False, repr=False, eq=False, default=Factory(_current_of, takes_self=True)
-    )
+    id = "Signing"
+
+    def __init__(
+        self,
+        signer: HTTPSignerV4,
+        credentials: CredentialsProvider,
+        clock: Clock,
+        skew: ClockSkew,
+        log_mode: ClientLogMode = _NO_LOG,
+    ) -> None:
+        self.signer = signer
+        self.credentials = credentials
+        self.clock = clock
+        self.skew = skew
+        self.log_mode = log_mode
+        self._logs = bool(log_mode)
+        self._current = _current_of(credentials)
 
     def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
         credentials = self._current()

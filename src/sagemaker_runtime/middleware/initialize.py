@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
-
 from sagemaker_runtime.errors import InvalidParamsError
 
 if TYPE_CHECKING:
@@ -16,12 +14,13 @@ if TYPE_CHECKING:
     from sagemaker_runtime.protocol import Codec
 
 
-@define(eq=False, repr=False)
 class OperationInputValidation:
     """Check the input against every constraint of the model, before anything is sent."""
 
-    codec: Codec
-    id: str = "OperationInputValidation"
+    id = "OperationInputValidation"
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
 
     def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
         parameters = step.parameters

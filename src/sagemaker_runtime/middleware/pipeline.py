@@ -67,12 +67,12 @@ def default_stack(codec: Codec, options: Options, skew: ClockSkew) -> Stack:
     signing_skew = ClockSkew() if options.disable_clock_skew_correction else skew
     stack.finalize.add(Signing(options.http_signer_v4, options.credentials, clock, signing_skew, mode))
 
-    stack.deserialize.add(CloseResponseBody(codec.streams))
+    stack.deserialize.add(CloseResponseBody(streams=codec.streams))
     stack.deserialize.add(ResponseErrorWrapper(corrects_skew=not options.disable_clock_skew_correction))
     stack.deserialize.add(OperationDeserializer(codec))
     stack.deserialize.add(RequestIDRetriever())
     stack.deserialize.add(RecordResponseTiming(clock, skew))
-    stack.deserialize.add(RequestResponseLogger(mode, codec.streams))
+    stack.deserialize.add(RequestResponseLogger(mode, streams=codec.streams))
     return stack
 
 

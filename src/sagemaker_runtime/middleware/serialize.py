@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
-
 from sagemaker_runtime.context import REGION, SIGNING_NAME, SIGNING_REGION
 from sagemaker_runtime.endpoints import ENDPOINT, Endpoint, EndpointResolver, EndpointResolverOptions
 from sagemaker_runtime.errors import EndpointError
@@ -28,7 +26,6 @@ def _forget_scope(ctx: Context, endpoint: Endpoint, region: str) -> None:
         del ctx[SIGNING_REGION]
 
 
-@define(eq=False, repr=False)
 class ResolveEndpoint:
     """
     Ask the resolver where to send the request, and for which scope to sign it.
@@ -36,9 +33,11 @@ class ResolveEndpoint:
     A signing name or region that an outer middleware has set is kept.
     """
 
-    resolver: EndpointResolver
-    options: EndpointResolverOptions
-    id: str = "ResolveEndpoint"
+    id = "ResolveEndpoint"
+
+    def __init__(self, resolver: EndpointResolver, options: EndpointResolverOptions) -> None:
+        self.resolver = resolver
+        self.options = options
 
     def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Awaitable[Output]:
         region = ctx.get(REGION, "")
@@ -58,12 +57,13 @@ class ResolveEndpoint:
         return next(ctx, step)
 
 
-@define(eq=False, repr=False)
 class OperationSerializer:
     """Write the input's members into the request: path, headers, body."""
 
-    codec: Codec
-    id: str = "OperationSerializer"
+    id = "OperationSerializer"
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
 
     def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Awaitable[Output]:
         # The type was checked by OperationInputValidation; where a user removed that, the members are simply read.

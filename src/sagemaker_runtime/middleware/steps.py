@@ -145,34 +145,34 @@ FinalizeFunction: TypeAlias = Callable[[Context, FinalizeInput, FinalizeHandler]
 DeserializeFunction: TypeAlias = Callable[[Context, DeserializeInput, DeserializeHandler], Awaitable[Output]]
 
 
-@define(eq=False, repr=False)
 class _InitializeFunction:
-    id: str
-    handle_initialize: InitializeFunction
+    def __init__(self, id: str, function: InitializeFunction) -> None:
+        self.id = id
+        self.handle_initialize = function
 
 
-@define(eq=False, repr=False)
 class _SerializeFunction:
-    id: str
-    handle_serialize: SerializeFunction
+    def __init__(self, id: str, function: SerializeFunction) -> None:
+        self.id = id
+        self.handle_serialize = function
 
 
-@define(eq=False, repr=False)
 class _BuildFunction:
-    id: str
-    handle_build: BuildFunction
+    def __init__(self, id: str, function: BuildFunction) -> None:
+        self.id = id
+        self.handle_build = function
 
 
-@define(eq=False, repr=False)
 class _FinalizeFunction:
-    id: str
-    handle_finalize: FinalizeFunction
+    def __init__(self, id: str, function: FinalizeFunction) -> None:
+        self.id = id
+        self.handle_finalize = function
 
 
-@define(eq=False, repr=False)
 class _DeserializeFunction:
-    id: str
-    handle_deserialize: DeserializeFunction
+    def __init__(self, id: str, function: DeserializeFunction) -> None:
+        self.id = id
+        self.handle_deserialize = function
 
 
 def initialize_middleware(id: str) -> Callable[[InitializeFunction], InitializeMiddleware]:
