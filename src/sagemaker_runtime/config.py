@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar, cast
 
 from attrs import field, frozen
 
@@ -165,8 +165,7 @@ async def load_config(
     return await asyncio.to_thread(load)
 
 
-@frozen
-class _Setting(Generic[T]):
+class _Setting(NamedTuple, Generic[T]):
     """One value: how its text is read, and the places where it may stand, the argument before the environment."""
 
     read: Callable[[str], T]
@@ -176,8 +175,7 @@ class _Setting(Generic[T]):
     kind: type = str
 
 
-@frozen
-class _Found(Generic[T]):
+class _Found(NamedTuple, Generic[T]):
     value: T
     source: str
 
@@ -185,8 +183,7 @@ class _Found(Generic[T]):
 _Place = tuple[str, object]  # what it is called, and what stands there: None for nothing
 
 
-@frozen
-class _Machine:
+class _Machine(NamedTuple):
     """The environment, and what the shared files say of one profile."""
 
     profile: str
