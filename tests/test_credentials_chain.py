@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 from credential_sources import Asked, bare_machine, moto, serve
 
-from sagemaker_runtime import BotocoreCredentialsProvider, Credentials, CredentialsError
+from sagemaker_runtime import BotocoreCredentialsProvider, Credentials, CredentialsError, load_config
 from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsProvider
 
 if TYPE_CHECKING:
@@ -409,3 +409,24 @@ async def test_the_loop_goes_on_while_the_chain_is_looked_through(bare_machine):
 
     assert waited_without_blocking
     assert "AKID-1" == found.access_key_id
+
+
+@pytest.mark.parametrize("source", ["an argument", "AWS_REGION"])
+async def test_a_role_is_assumed_in_the_region_that_was_given(source, bare_machine, monkeypatch):
+    """Botocore reads neither; without them it asks the first partition's STS, which knows no role of another one."""
+    (bare_machine / "config").write_text(
+        "[profile work]\nrole_arn = arn:aws-cn:iam::123456789012:role/x\nsource_profile = base\n"
+    )
+    (bare_machine / "credentials").write_text(f"[base]\naws_access_key_id = AKID\naws_secret_access_key = {SECRET}\n")
+    if source == "AWS_REGION":
+        monkeypatch.setenv("AWS_REGION", "cn-north-1")
+        config = await load_config(profile="work")
+    else:
+        config = await load_config(profile="work", region="cn-north-1")
+
+    with serve(lambda asked: (403, "<Error/>")) as sts:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        with pytest.raises(CredentialsError):
+            await config.credentials.retrieve()
+
+    assert {"cn-north-1"} == {asked.headers["authorization"].split("/")[2] for asked in sts.asked}
