@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -139,8 +140,8 @@ async def test_botocore_reads_a_stream_and_how_it_broke() -> None:
     def read_stream(client: Any) -> tuple[dict[str, Any], list[Any], ClientError]:
         response = client.invoke_endpoint_with_response_stream(EndpointName="it", Body=b"1", Accept="text/plain")
         events: list[Any] = []
-        with pytest.raises(EventStreamError) as raised:
-            collections.deque(map(events.append, response["Body"]), maxlen=0)
+        with contextlib.closing(response["Body"]) as body, pytest.raises(EventStreamError) as raised:
+            collections.deque(map(events.append, body), maxlen=0)
         return response, events, raised.value
 
     async with LocalEndpoint({"it": model}) as local:
