@@ -16,7 +16,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
-from credential_sources import Asked, bare_machine, moto, serve
+from credential_sources import Asked, bare_machine, serve
 
 from sagemaker_runtime import BotocoreCredentialsProvider, Credentials, CredentialsError, load_config
 from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsProvider
@@ -24,7 +24,7 @@ from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsPr
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["bare_machine", "moto"]
+__all__ = ["bare_machine"]
 
 SECRET = "hush-0123456789"
 ROLE = "[default]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from attrs import evolve
 
 from sagemaker_runtime import operations
-from sagemaker_runtime.clock import ClockSkew, CorrectedClock
+from sagemaker_runtime.clock import ClockSkew
 from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, STREAMS, Context
 from sagemaker_runtime.errors import (
     ClientClosedError,
@@ -23,7 +23,7 @@ from sagemaker_runtime.middleware.steps import InitializeInput, Output
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.options import Options, Override, changed_by
+from sagemaker_runtime.options import Options, Override, changed_by, signing_clock
 from sagemaker_runtime.protocol import Codec
 
 if TYPE_CHECKING:
@@ -300,9 +300,7 @@ class Client:
                 credentials=options.credentials,
                 region=options.region,
                 endpoint_options=options.endpoint_options,
-                clock=options.clock
-                if options.disable_clock_skew_correction
-                else CorrectedClock(options.clock, self._skew),
+                clock=signing_clock(options, self._skew),
             )
         return self._s3
 

@@ -51,10 +51,6 @@ class ClockSkew:
         self.seconds: float | None = None
         """Seconds to add to our time to get the service's; None until an answer has told."""
 
-    def now(self, clock: Clock) -> float:
-        """Wall time as the service has it, as far as that is known."""
-        return clock.now() + (self.seconds or 0.0)
-
     def measure(self, date: float, *, sent: float, received: float) -> None:
         """
         Take note of an answer.
@@ -81,4 +77,4 @@ class CorrectedClock:
 
     def now(self) -> float:
         """Wall time, corrected."""
-        return self._skew.now(self._clock)
+        return self._clock.now() + (self._skew.seconds or 0.0)

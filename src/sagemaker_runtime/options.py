@@ -12,7 +12,7 @@ from typing import Literal, ParamSpec, TypeAlias, cast
 import attrs
 from attrs import define, evolve, field, frozen
 
-from sagemaker_runtime.clock import Clock, SystemClock
+from sagemaker_runtime.clock import Clock, ClockSkew, CorrectedClock, SystemClock
 from sagemaker_runtime.credentials import CredentialsProvider
 from sagemaker_runtime.endpoints import (
     BaseEndpointResolver,
@@ -202,6 +202,11 @@ class _WithAPIOptions:
 def with_api_options(*functions: APIOption) -> OptFn:
     """Functions that change the stack, appended to those of the client: ``with_api_options(lambda stack: ...)``."""
     return _WithAPIOptions(functions)
+
+
+def signing_clock(options: Options, skew: ClockSkew) -> Clock:
+    """What signatures are dated by: the service's clock, as far as it is known and wanted; else the machine's."""
+    return options.clock if options.disable_clock_skew_correction else CorrectedClock(options.clock, skew)
 
 
 def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:

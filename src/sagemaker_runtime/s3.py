@@ -25,8 +25,6 @@ from sagemaker_runtime.errors import (
     ConfigError,
     EndpointError,
     ServiceError,
-    TransportError,
-    TruncatedResponseError,
 )
 from sagemaker_runtime.headers import utc
 from sagemaker_runtime.protocol import ERROR_BODY_KEPT
@@ -34,11 +32,11 @@ from sagemaker_runtime.signing import SigV4Signer
 from sagemaker_runtime.transport import HTTPClient
 from sagemaker_runtime.user_agent import user_agent
 from sagemaker_runtime.version import __version__
-from sagemaker_runtime.wire import Request, Timeout
+from sagemaker_runtime.wire import Request, Timeout, read_error, read_whole
 
 if TYPE_CHECKING:
     from sagemaker_runtime.headers import Headers
-    from sagemaker_runtime.wire import BaseURL, Response
+    from sagemaker_runtime.wire import BaseURL
 
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 _HTTPS_URL = re.compile(r"https://(?:([^/]+)\.)?s3\.([a-z0-9-]+)\.([a-z0-9.-]+)/([^?#]+)", re.DOTALL)
@@ -212,7 +210,8 @@ class S3Reader:
         )
         response = await self.http_client.send(request, timeout=self.timeout)
         try:
-            return _Answer(response.status, response.headers, await _body(response))
+            read = read_whole if response.status == HTTPStatus.OK else read_error
+            return _Answer(response.status, response.headers, await read(response.body))
         finally:
             response.close()
 
@@ -266,20 +265,6 @@ class _Answer:
         from html import unescape  # noqa: PLC0415 - 2 ms, and few calls meet an error of S3's
 
         return " ".join(unescape(found[1]).split())
-
-
-async def _body(response: Response) -> bytes:
-    ok = response.status == HTTPStatus.OK
-    if ok and not response.body.delimited:
-        raise TruncatedResponseError(
-            "the object came with neither a Content-Length nor chunked coding, so a cut could not be told from its end"
-        )
-    try:
-        return await response.body.read()
-    except TransportError:
-        if ok:
-            raise
-        return b""  # the status and the headers say enough
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from attrs import Attribute, define, field, frozen
 from attrs.validators import optional
 
-from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.errors import ConfigError, TransportError, TruncatedResponseError
 from sagemaker_runtime.headers import Headers
 
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")  # a name, or IPv6
@@ -142,6 +142,29 @@ class ResponseBody(Protocol):
     def close(self) -> None:
         """Let go of the connection: back to the pool if all was read, else closed. May be called again."""
         ...
+
+
+def check_delimited(body: ResponseBody) -> None:
+    """Raise TruncatedResponseError for a body, read to its end, whose end could not be told from a cut."""
+    if not body.delimited:
+        raise TruncatedResponseError(
+            "the answer has neither a Content-Length nor chunked coding, so a cut could not be told from its end"
+        )
+
+
+async def read_whole(body: ResponseBody) -> bytes:
+    """The body of an answer that is good; raises as `ResponseBody.read` does, and for an end that may be a cut."""
+    data = await body.read()
+    check_delimited(body)
+    return data
+
+
+async def read_error(body: ResponseBody) -> bytes:
+    """The body of an error; nothing if it breaks off, because the status and the headers say enough."""
+    try:
+        return await body.read()
+    except TransportError:
+        return b""
 
 
 @define(eq=False, repr=False)

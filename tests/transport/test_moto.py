@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import subprocess
-import sys
 import urllib.request
 
-import pytest
 import support
 
 from sagemaker_runtime import Client, InvokeEndpointInput
@@ -20,25 +16,6 @@ MODEL_ANSWER = {
     "InvokedProductionVariant": "blue",
     "CustomAttributes": "trace=42",
 }
-
-
-@pytest.fixture(scope="module")
-def moto():
-    """The URL of moto's server, in a process of its own."""
-    command = [sys.executable, "-m", "moto.server", "-p", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own words
-        try:
-            said = []
-            for line in process.stderr:
-                said.append(line)
-                found = re.search(r"Running on (http://127\.0\.0\.1:\d+)", line)
-                if found is not None:
-                    break
-            else:
-                pytest.fail(f"moto did not start: {''.join(said)}")
-            yield found[1]
-        finally:
-            process.terminate()
 
 
 async def queue(moto, answer):

@@ -9,7 +9,6 @@ import boto3
 import pytest
 import support
 from transport.servers import serving, until_client_lets_go
-from transport.test_moto import moto  # noqa: F401 - a fixture
 
 from sagemaker_runtime import StaticCredentialsProvider, Timeout
 from sagemaker_runtime.async_inference import AsyncInferenceResult, wait_for_output
@@ -23,7 +22,7 @@ ODD_KEYS = ["a b", "a+b", "50%", "%20", "é/ö", "a//b", "/a", "a/../b", "../a",
 
 
 @pytest.fixture(scope="module")
-def store(moto):  # noqa: F811
+def store(moto):
     """What SageMaker writes with: boto3, with the buckets made."""
     s3 = boto3.client(
         "s3", endpoint_url=moto, region_name="us-east-1", aws_access_key_id=KEYS[0], aws_secret_access_key=KEYS[1]
@@ -35,7 +34,7 @@ def store(moto):  # noqa: F811
 
 
 @pytest.fixture
-async def reader(moto):  # noqa: F811
+async def reader(moto):
     """A reader with connections of its own."""
     http_client = AioHTTPClient()
     yield reader_of(moto, http_client)

@@ -127,36 +127,15 @@ class BotocoreCredentialsProvider:
         return Credentials(found.access_key or "", found.secret_key or "", found.token or None, _expires_at(source))
 
     def __repr__(self) -> str:
-        return f"BotocoreCredentialsProvider(profile={self._profile!r})"
+        return f"{type(self).__name__}(profile={self._profile!r})"
 
 
-class DefaultCredentialsProvider:
+class DefaultCredentialsProvider(BotocoreCredentialsProvider):
     """
     What the AWS SDKs look through by default: the environment, without importing botocore, else botocore's chain.
 
-    Args:
-        profile: The profile in the shared files; the environment's keys are then passed over. None for
-            ``AWS_PROFILE``, else ``default``.
-
-        region: For the chain; as the next two, see `BotocoreCredentialsProvider`.
-
-        endpoint_options: For the chain.
-
-        ca_bundle: For the chain.
+    With a *profile*, the environment's keys are passed over.
     """
-
-    def __init__(
-        self,
-        *,
-        profile: str | None = None,
-        region: str | None = None,
-        endpoint_options: EndpointResolverOptions | None = None,
-        ca_bundle: str | None = None,
-    ) -> None:
-        self._profile = profile
-        self._chain = BotocoreCredentialsProvider(
-            profile=profile, region=region, endpoint_options=endpoint_options, ca_bundle=ca_bundle
-        )
 
     async def retrieve(self) -> Credentials:
         """
@@ -166,10 +145,7 @@ class DefaultCredentialsProvider:
             CredentialsError: Nothing was, or the first place that has credentials has unusable ones.
         """
         found = _from_environment() if self._profile is None else None
-        return found if found is not None else await self._chain.retrieve()
-
-    def __repr__(self) -> str:
-        return f"DefaultCredentialsProvider(profile={self._profile!r})"
+        return found if found is not None else await super().retrieve()
 
 
 def _from_environment() -> Credentials | None:

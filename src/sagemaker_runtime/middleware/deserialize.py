@@ -18,10 +18,11 @@ from sagemaker_runtime.context import (
     Metadata,
     ResponseTiming,
 )
-from sagemaker_runtime.errors import SageMakerRuntimeError, ServiceError, TransportError, TruncatedResponseError
+from sagemaker_runtime.errors import SageMakerRuntimeError, ServiceError, TransportError
 from sagemaker_runtime.headers import amz_seconds, http_date
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
+from sagemaker_runtime.wire import read_error, read_whole
 
 if TYPE_CHECKING:
     import logging
@@ -40,18 +41,17 @@ _LOG_EVENT: Key[Callable[[Message], None]] = Key("log event")
 """Logs the messages of a stream. Set by RequestResponseLogger where they are asked for."""
 
 REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-requestid")
-SKEW_CODES = (
-    frozenset(  # with which services refuse a signature whose time is not theirs; Go SDK, aws/retry/middleware.go
-        {
-            "AccessDeniedException",
-            "AuthFailure",
-            "InvalidSignatureException",
-            "RequestExpired",
-            "RequestInTheFuture",
-            "RequestTimeTooSkewed",
-            "SignatureDoesNotMatch",
-        }
-    )
+# With which services refuse a signature whose time is not theirs. Source: Go SDK, aws/retry/middleware.go.
+SKEW_CODES = frozenset(
+    {
+        "AccessDeniedException",
+        "AuthFailure",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "RequestInTheFuture",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+    }
 )
 SKEW_TOLERATED = 240.0  # seconds; the service allows 300, and a refusal below this has another reason
 SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header says nothing of the skew
@@ -140,14 +140,23 @@ def _attach(error: Exception, received: Output) -> None:
 
 def _skew_of(request: Request, received: Output) -> float | None:
     """Seconds by which the service's clock was ahead of the signature, where that explains the refusal."""
-    timing = received.metadata.get(TIMING)
+    timing, response = received.metadata.get(TIMING), received.raw_response
     signed = amz_seconds(request.headers.get("x-amz-date", ""))
-    date = None if timing is None or timing.date is None else http_date(timing.date)
-    response = received.raw_response
-    if signed is None or date is None or response is None or "age" in response.headers.raw:
+    if signed is None or timing is None or response is None:
+        return None
+    date = _service_time(response, timing.sent, timing.received)
+    if date is None:
         return None
     skew = date - signed
     return skew if abs(skew) > SKEW_TOLERATED else None
+
+
+def _service_time(response: Response, sent: float, received: float) -> float | None:
+    """When the service wrote the answer, in seconds since 1970; None if it is not said, or not by this round trip."""
+    headers = response.headers.raw
+    if "age" in headers or received - sent > SKEW_ROUND_TRIP:
+        return None
+    return http_date(headers.get("date", ""))
 
 
 class OperationDeserializer:
@@ -166,8 +175,10 @@ class OperationDeserializer:
             return output
         try:
             if not _succeeded(response):
-                raise self.codec.error(response.status, response.headers, await _error_body(response))
-            body = self._stream(ctx, response, output.metadata) if self.codec.streams else await _whole_body(response)
+                raise self.codec.error(response.status, response.headers, await read_error(response.body))
+            body = (
+                self._stream(ctx, response, output.metadata) if self.codec.streams else await read_whole(response.body)
+            )
             output.result = self.codec.deserialize(response.headers, body, output.metadata)
         except BaseException:
             response.close()
@@ -188,23 +199,6 @@ class OperationDeserializer:
 def _succeeded(response: Response) -> bool:
     """The model's status is one of these, and any of them is taken for it."""
     return 200 <= response.status < 300  # noqa: PLR2004
-
-
-async def _whole_body(response: Response) -> bytes:
-    body = await response.body.read()
-    if not response.body.delimited:
-        raise TruncatedResponseError(
-            "the answer has neither a Content-Length nor chunked coding, so a cut could not be told from its end"
-        )
-    return body
-
-
-async def _error_body(response: Response) -> bytes:
-    """The body of an error; nothing if it breaks off, because the status and the headers say enough."""
-    try:
-        return await response.body.read()
-    except TransportError:
-        return b""
 
 
 class RequestIDRetriever:
@@ -242,18 +236,17 @@ class RecordResponseTiming:
         sent = self.clock.now()
         output = await next(ctx, step)
         received = self.clock.now()
-        date = None
-        if output.raw_response is not None:
-            headers = output.raw_response.headers.raw
-            date = headers.get("date")
+        date, response = None, output.raw_response
+        if response is not None:
+            date = response.headers.raw.get("date")
             if date is not None and date != self.skew.date:
-                self._measure(date, headers, sent, received)
+                self._measure(date, response, sent, received)
         output.metadata[TIMING] = ResponseTiming(sent, received, date)
         return output
 
-    def _measure(self, date: str, headers: dict[str, str], sent: float, received: float) -> None:
-        seconds = http_date(date)
-        if seconds is not None and "age" not in headers and received - sent <= SKEW_ROUND_TRIP:
+    def _measure(self, date: str, response: Response, sent: float, received: float) -> None:
+        seconds = _service_time(response, sent, received)
+        if seconds is not None:
             self.skew.date = date
             self.skew.measure(seconds, sent=sent, received=received)
 

@@ -225,7 +225,7 @@ class Signing:
     """
     Sign the request, with credentials and a time that are fresh for each attempt.
 
-    The time is the service's, as far as its answers have told. With `AnonymousCredentialsProvider` nothing is signed.
+    The clock is the service's, as far as its answers have told: see `signing_clock`. With `AnonymousCredentialsProvider` nothing is signed.
     """
 
     id = "Signing"
@@ -235,13 +235,11 @@ class Signing:
         signer: HTTPSignerV4,
         credentials: CredentialsProvider,
         clock: Clock,
-        skew: ClockSkew,
         log_mode: ClientLogMode = _NO_LOG,
     ) -> None:
         self.signer = signer
         self.credentials = credentials
         self.clock = clock
-        self.skew = skew
         self.log_mode = log_mode
         self._logs = bool(log_mode)
         self._current = _current_of(credentials)
@@ -273,7 +271,7 @@ class Signing:
             payload_hash=ctx[PAYLOAD_HASH],
             service=ctx[SIGNING_NAME],
             region=region,
-            signing_time=utc(int(self.skew.now(self.clock))),
+            signing_time=utc(int(self.clock.now())),
         )
         if self._logs:
             self._log(ctx, request)

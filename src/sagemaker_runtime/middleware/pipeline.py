@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.clock import ClockSkew
 from sagemaker_runtime.endpoints import BaseEndpointResolver
 from sagemaker_runtime.middleware.build import (
     ClientRequestID,
@@ -26,11 +25,13 @@ from sagemaker_runtime.middleware.finalize import Retry, RetryMetricsHeader, Sig
 from sagemaker_runtime.middleware.initialize import OperationInputValidation
 from sagemaker_runtime.middleware.serialize import OperationSerializer, ResolveEndpoint
 from sagemaker_runtime.middleware.stack import Stack
+from sagemaker_runtime.options import signing_clock
 from sagemaker_runtime.retry import StandardRetryer
 from sagemaker_runtime.user_agent import RETRY_MODE_FEATURES, user_agent
 from sagemaker_runtime.version import __version__
 
 if TYPE_CHECKING:
+    from sagemaker_runtime.clock import ClockSkew
     from sagemaker_runtime.options import Options
     from sagemaker_runtime.protocol import Codec
     from sagemaker_runtime.retry import Retryer
@@ -64,8 +65,7 @@ def default_stack(codec: Codec, options: Options, skew: ClockSkew) -> Stack:
     stack.finalize.add(Retry(retryer, clock, mode))
     # below Retry: once per attempt
     stack.finalize.add(RetryMetricsHeader(retryer.max_attempts, options.timeout.read, clock, skew))
-    signing_skew = ClockSkew() if options.disable_clock_skew_correction else skew
-    stack.finalize.add(Signing(options.http_signer_v4, options.credentials, clock, signing_skew, mode))
+    stack.finalize.add(Signing(options.http_signer_v4, options.credentials, signing_clock(options, skew), mode))
 
     stack.deserialize.add(CloseResponseBody(streams=codec.streams))
     stack.deserialize.add(ResponseErrorWrapper(corrects_skew=not options.disable_clock_skew_correction))

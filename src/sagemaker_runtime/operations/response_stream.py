@@ -13,10 +13,10 @@ from sagemaker_runtime.errors import (
     EventStreamError,
     SageMakerRuntimeError,
     StreamContentError,
-    TruncatedResponseError,
 )
 from sagemaker_runtime.eventstream import Decoder
 from sagemaker_runtime.stream_parsers import JSONLinesParser, LineParser, ServerSentEventParser, TextParser
+from sagemaker_runtime.wire import check_delimited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -249,10 +249,7 @@ class ResponseStream:
         if self._closed:  # by another task, which has woken this one
             self._refuse()
         self._decoder.end()
-        if not self._body.delimited:
-            raise TruncatedResponseError(
-                "the answer has neither a Content-Length nor chunked coding, so a cut could not be told from its end"
-            )
+        check_delimited(self._body)
 
     def _refuse(self) -> None:
         """Raise what there is to say of a stream that gives no more."""

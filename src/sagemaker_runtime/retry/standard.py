@@ -100,6 +100,7 @@ class StandardRetryer:
     error_codes: frozenset[str] = field(default=frozenset[str](), validator=_codes)
     """Codes of the service's errors that are retried as transient beside those that are anyway."""
 
+    # Those made by `in_mode`, so that a mode asked for call after call has one quota and one limiter.
     _modes: dict[str, StandardRetryer] = field(init=False, repr=False, factory=dict[str, "StandardRetryer"])
 
     quota: RetryQuota = field(factory=RetryQuota)

@@ -1,4 +1,7 @@
-"""The default transport: aiohttp's client, through its public API only."""
+"""
+The default transport: aiohttp's client, through its public API, a hook that it documents (`pool.Connector`), and one
+attribute of its protocol that it does not (`exchange.ClientRequest`).
+"""
 
 from __future__ import annotations
 

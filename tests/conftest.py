@@ -1,0 +1,29 @@
+"""Fixtures of more than one folder."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    """The URL of moto's server, in a process of its own."""
+    command = [sys.executable, "-m", "moto.server", "-p", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own words
+        try:
+            said: list[str] = []
+            for line in process.stderr or ():
+                said.append(line)
+                found = re.search(r"Running on (http://127\.0\.0\.1:\d+)", line)
+                if found is not None:
+                    break
+            else:
+                pytest.fail(f"moto did not start: {''.join(said)}")
+            yield found[1]
+        finally:
+            process.terminate()
