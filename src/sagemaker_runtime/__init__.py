@@ -295,7 +295,16 @@ _HOMES = {
     "transport.aiohttp": "AioHTTPClient",
     "wire": "Request Response Timeout",
 }
-_SUBMODULES = {"errors", "eventstream", "local", "middleware"}  # that are documented: ``sagemaker_runtime.errors``
+_SUBMODULES = {
+    "context",
+    "endpoints",
+    "errors",
+    "eventstream",
+    "local",
+    "middleware",
+    "retry",
+    "wire",
+}  # that are documented: ``sagemaker_runtime.errors``
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 

@@ -23,6 +23,27 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
+__all__ = [
+    "ATTEMPT",
+    "ATTEMPTS",
+    "DEADLINE",
+    "LOGGER",
+    "OPERATION",
+    "PAYLOAD_HASH",
+    "RAW_RESPONSE",
+    "REGION",
+    "REQUEST_ID",
+    "SERVICE_ID",
+    "SIGNING_NAME",
+    "SIGNING_REGION",
+    "TIMING",
+    "AttemptRecord",
+    "Context",
+    "Key",
+    "Metadata",
+    "ResponseTiming",
+]
+
 T = TypeVar("T")
 D = TypeVar("D")
 

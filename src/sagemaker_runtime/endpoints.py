@@ -24,6 +24,17 @@ from sagemaker_runtime.wire import BaseURL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = [
+    "ENDPOINT",
+    "AWSEndpointResolver",
+    "DefaultEndpointResolver",
+    "Endpoint",
+    "EndpointResolver",
+    "EndpointResolverFunc",
+    "EndpointResolverOptions",
+    "with_endpoint_resolver",
+]
+
 _HOST_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123, section 2.1
 
 

@@ -14,6 +14,8 @@ from attrs.validators import optional
 from sagemaker_runtime.errors import ConfigError, TransportError, TruncatedResponseError
 from sagemaker_runtime.headers import Headers
 
+__all__ = ["Request", "Response", "ResponseBody", "Timeout"]
+
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")  # a name, or IPv6
 # What a text may show: with a user name, or a port that is no number, there may be a password.
 _SHOWABLE = (
