@@ -21,7 +21,8 @@ It listens on loopback only, and checks signatures against credentials of its ow
 
 from __future__ import annotations
 
+from sagemaker_runtime.local.backends import Backend, ModelFailure
 from sagemaker_runtime.local.endpoint import LocalEndpoint
 from sagemaker_runtime.local.invocation import Answer, Body, Invocation, Model
 
-__all__ = ["Answer", "Body", "Invocation", "LocalEndpoint", "Model"]
+__all__ = ["Answer", "Backend", "Body", "Invocation", "LocalEndpoint", "Model", "ModelFailure"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from sagemaker_runtime import ConfigError, Credentials, Options, StaticCredentialsProvider
+from sagemaker_runtime.local.backends import Backend, as_backend
 from sagemaker_runtime.local.constraints import ENDPOINT_NAME
 from sagemaker_runtime.local.front import Front
-from sagemaker_runtime.local.hosting import HostedModel
+from sagemaker_runtime.local.hosting import HostedEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +33,7 @@ class LocalEndpoint:
     An async context manager; or `start` it, and `stop` it. It runs in the event loop that starts it.
 
     Args:
-        models: What answers for each endpoint, by the endpoint's name.
+        endpoints: What answers for each endpoint, by the endpoint's name: a Python function, or a `Backend`.
 
         region: The region it says it is in: requests must be signed for it.
 
@@ -42,17 +44,24 @@ class LocalEndpoint:
     """
 
     def __init__(
-        self, models: Mapping[str, Model], *, region: str = "us-east-1", credentials: Credentials | None = None
+        self,
+        endpoints: Mapping[str, Model | Backend],
+        *,
+        region: str = "us-east-1",
+        credentials: Credentials | None = None,
     ) -> None:
-        for name in models:
+        for name in endpoints:
             problem = ENDPOINT_NAME.problem(name)
             if problem is not None:
                 raise ConfigError(f"{name!r} cannot be the name of an endpoint: {problem}")
         self.region = region
         self.credentials = credentials or _random_credentials()
-        self._hosted = {name: HostedModel(name, model, region=region) for name, model in models.items()}
+        self._hosted = {
+            name: HostedEndpoint(name, as_backend(model), region=region) for name, model in endpoints.items()
+        }
         self._front = Front(self._hosted, region=region, credentials=self.credentials)
         self._runner: web.AppRunner | None = None
+        self._started = AsyncExitStack()
 
     @property
     def url(self) -> str:
@@ -115,6 +124,14 @@ class LocalEndpoint:
         """Listen. Does nothing if it does already; after `stop`, the port is another one."""
         if self._runner is not None:
             return
+        async with AsyncExitStack() as started:
+            for hosted in self._hosted.values():
+                await hosted.backend.start()
+                started.push_async_callback(hosted.backend.stop)
+            self._runner = await self._listen()
+            self._started = started.pop_all()
+
+    async def _listen(self) -> web.AppRunner:
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._front.handle)
         runner = web.AppRunner(
@@ -126,13 +143,14 @@ class LocalEndpoint:
         )
         await runner.setup()
         await web.TCPSite(runner, HOST, 0, backlog=BACKLOG).start()
-        self._runner = runner
+        return runner
 
     async def stop(self) -> None:
         """Close the port and all connections. Does nothing if it is not running."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+            await self._started.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -147,7 +165,7 @@ class LocalEndpoint:
         where = f"at {self.url}" if self._runner is not None else "not running"
         return f"<LocalEndpoint {where}, with {', '.join(self._hosted) or 'no endpoint'}>"
 
-    def _find(self, endpoint_name: str) -> HostedModel:
+    def _find(self, endpoint_name: str) -> HostedEndpoint:
         hosted = self._hosted.get(endpoint_name)
         if hosted is None:
             raise ConfigError(f"there is no endpoint {endpoint_name!r}; there is {', '.join(self._hosted) or 'none'}")

@@ -74,7 +74,9 @@ def refusal(code: str, message: str) -> FailureError:
     return FailureError(code, 403, {"Message": message})
 
 
-def model_error(endpoint_name: str, original: str, *, region: str, status: int = 424) -> FailureError:
+def model_error(
+    endpoint_name: str, original: str, *, region: str, status: int = 424, original_status: int = 500
+) -> FailureError:
     """
     The error for a model that failed.
 
@@ -85,16 +87,19 @@ def model_error(endpoint_name: str, original: str, *, region: str, status: int =
 
         region: The region that the logs are said to be in.
 
-        status: HTTP status of the answer; the model's own is 500.
+        status: HTTP status of the answer.
+
+        original_status: HTTP status of the model.
     """
     group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
+    party = "server" if original_status >= 500 else "client"  # noqa: PLR2004
     document: dict[str, str | int | None] = {
         "Message": (
-            f'Received server error (500) from primary with message "{original}". See https://{region}.console.aws.'
-            f"amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group} in account {ACCOUNT} for more "
+            f'Received {party} error ({original_status}) from primary with message "{original}". See https://{region}.'
+            f"console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group} in account {ACCOUNT} for more "
             "information."
         ),
-        "OriginalStatusCode": 500,
+        "OriginalStatusCode": original_status,
         "OriginalMessage": original,
         "LogStreamArn": f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{group}:log-stream:AllTraffic/local",
     }

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime import Credentials
     from sagemaker_runtime.local.constraints import Constraint
-    from sagemaker_runtime.local.hosting import HostedModel
+    from sagemaker_runtime.local.hosting import HostedEndpoint
     from sagemaker_runtime.local.invocation import Answer
 
 _PATH = re.compile(r"/endpoints/(?P<name>[^/?]*)/invocations(?P<streamed>-response-stream)?")
@@ -48,7 +48,7 @@ class Front:
         credentials: What they must be signed with.
     """
 
-    def __init__(self, hosted: Mapping[str, HostedModel], *, region: str, credentials: Credentials) -> None:
+    def __init__(self, hosted: Mapping[str, HostedEndpoint], *, region: str, credentials: Credentials) -> None:
         self._hosted = hosted
         self._region = region
         self._credentials = credentials

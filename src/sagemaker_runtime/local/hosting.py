@@ -1,25 +1,23 @@
-"""`HostedModel`: one endpoint behind the front, its model, its count of requests and the faults it was told to show."""
+"""`HostedEndpoint`: one endpoint behind the front, what answers for it, and its count of requests."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
-from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from sagemaker_runtime import ConfigError
+from sagemaker_runtime.local.backends import ModelFailure
 from sagemaker_runtime.local.failures import FailureError, failure, model_error
-from sagemaker_runtime.local.invocation import Answer
 from sagemaker_runtime.local.pieces import pieces_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from sagemaker_runtime.local.invocation import Body, Invocation, Model
+    from sagemaker_runtime.local.backends import Backend
+    from sagemaker_runtime.local.invocation import Answer, Invocation
 
 logger = logging.getLogger("sagemaker_runtime.local")
 
@@ -35,18 +33,18 @@ class Reply:
     """Its body. Raises FailureError when the model fails, before the first piece or later."""
 
 
-class HostedModel:
+class HostedEndpoint:
     """
-    One endpoint: each request that reaches it is counted, and answered by the model or by a fault.
+    One endpoint: each request that reaches it is counted, and answered by its backend or by a fault.
 
     Attributes:
         calls: Requests that have reached it, those that met a fault included.
     """
 
-    def __init__(self, name: str, model: Model, *, region: str) -> None:
+    def __init__(self, name: str, backend: Backend, *, region: str) -> None:
         self.name = name
+        self.backend = backend
         self.calls = 0
-        self._model = model
         self._region = region
         self._faults: dict[int, FailureError] = {}
 
@@ -61,27 +59,22 @@ class HostedModel:
 
     async def invoke(self, invocation: Invocation) -> Reply:
         """
-        The model's answer.
+        The backend's answer.
 
         Raises:
-            FailureError: A fault is due, or the model failed.
+            FailureError: A fault is due, the platform refuses, or the model failed.
         """
         self.calls += 1
         fault = self._faults.pop(self.calls, None)
         if fault is not None:
             raise fault
         try:
-            answer = _as_answer(await self._ask(invocation))
+            answer = await self.backend.invoke(invocation)
+        except FailureError:
+            raise
         except Exception as error:
             raise self._failed(error) from error
         return Reply(answer, self._pieces(answer))
-
-    async def _ask(self, invocation: Invocation) -> object:
-        model = self._model
-        if inspect.iscoroutinefunction(model):
-            return await model(invocation)
-        given = await asyncio.to_thread(_call, model, invocation)
-        return await given if inspect.isawaitable(given) else given
 
     async def _pieces(self, answer: Answer) -> AsyncGenerator[bytes]:
         async with aclosing(pieces_of(answer.body)) as pieces:
@@ -92,20 +85,7 @@ class HostedModel:
                 raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> FailureError:
+        if isinstance(error, ModelFailure):
+            return model_error(self.name, error.message, region=self._region, original_status=error.status)
         logger.error("the model of endpoint %r failed", self.name, exc_info=error)
         return model_error(self.name, str(error), region=self._region)
-
-
-def _call(model: Model, invocation: Invocation) -> object:
-    try:
-        return model(invocation)
-    except StopIteration as error:  # a future takes no StopIteration, and would be waited for without end
-        raise RuntimeError("the model raised StopIteration") from error
-
-
-def _as_answer(given: object) -> Answer:
-    if isinstance(given, Answer):
-        return given
-    if isinstance(given, bytes | Iterator | AsyncIterator):
-        return Answer(body=cast("Body", given))
-    raise TypeError(f"the model gave {type(given).__name__}; it must give bytes, an iterator of bytes or an Answer")
