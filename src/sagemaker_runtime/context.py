@@ -6,9 +6,7 @@ The facts of a call: what middleware tell one another, under typed keys.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
-
-from attrs import define  # not frozen: these are made for every call, at half the cost
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, overload
 
 if TYPE_CHECKING:
     import logging
@@ -140,8 +138,7 @@ class Metadata(_Facts):
         return Metadata(self)
 
 
-@define
-class AttemptRecord:
+class AttemptRecord(NamedTuple):
     """What became of one attempt."""
 
     number: int
@@ -163,8 +160,7 @@ class AttemptRecord:
     """Seconds waited before the next attempt; None where there was none."""
 
 
-@define
-class ResponseTiming:
+class ResponseTiming(NamedTuple):
     """When one attempt's answer came."""
 
     sent: float

@@ -115,27 +115,27 @@ class AWSEndpointResolver(Protocol):
         ...
 
 
-@frozen(eq=False, repr=False)
 class EndpointResolverFunc:
     """A function as a resolver: ``EndpointResolverFunc(lambda region, options: Endpoint("https://..."))``."""
 
-    fn: Callable[[str, EndpointResolverOptions], Endpoint]
+    def __init__(self, fn: Callable[[str, EndpointResolverOptions], Endpoint]) -> None:
+        self._fn = fn
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
         """What the function returns."""
-        return self.fn(region, options)
+        return self._fn(region, options)
 
 
-@frozen(eq=False, repr=False)
 class _AWSResolverWithFallback:
-    aws_resolver: AWSEndpointResolver
-    fallback: EndpointResolver
+    def __init__(self, aws_resolver: AWSEndpointResolver, fallback: EndpointResolver) -> None:
+        self._aws_resolver = aws_resolver
+        self._fallback = fallback
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
         try:
-            return self.aws_resolver.resolve_endpoint(SERVICE_ID, region)
+            return self._aws_resolver.resolve_endpoint(SERVICE_ID, region)
         except EndpointNotFoundError:
-            return self.fallback.resolve_endpoint(region, options)
+            return self._fallback.resolve_endpoint(region, options)
 
 
 def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver: EndpointResolver) -> EndpointResolver:
@@ -155,16 +155,11 @@ def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver:
     return _AWSResolverWithFallback(aws_resolver, fallback_resolver)
 
 
-def _endpoint(resolver: BaseEndpointResolver) -> Endpoint:
-    return Endpoint(resolver.url)
-
-
-@frozen(eq=False)
 class BaseEndpointResolver:
     """``Options.base_endpoint`` as a resolver: one URL for every region."""
 
-    url: str
-    _endpoint: Endpoint = field(init=False, repr=False, eq=False, default=Factory(_endpoint, takes_self=True))
+    def __init__(self, url: str) -> None:
+        self._endpoint = Endpoint(url)
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:  # noqa: ARG002 - see below
         """

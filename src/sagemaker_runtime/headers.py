@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -183,7 +182,7 @@ def amz_seconds(text: str) -> float | None:
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HTTP_DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII)
+_DIGITS = frozenset("0123456789")
 
 
 @lru_cache(maxsize=16)
@@ -191,16 +190,15 @@ def http_date(text: str) -> float | None:
     """
     The moment in a ``Date`` header, in seconds since 1970; None for what is not one.
 
-    Only the form that RFC 9110, section 5.6.7, lets a server send; email.utils reads more, and costs 7 ms to import.
+    Only the form that RFC 9110, section 5.6.7, lets a server send, such as ``Sun, 06 Nov 1994 08:49:37 GMT``. Read by
+    place, which a cold start feels: email.utils reads more and costs 7 ms to import, an expression 0.4 ms to compile.
     """
-    match = _HTTP_DATE.fullmatch(text)
-    if match is None or match[2] not in _MONTHS:
+    numbers = text[5:7], text[12:16], text[17:19], text[20:22], text[23:25]
+    marks = text[3:5], text[7:8], text[11:12], text[16:17], text[19:20], text[22:23], text[25:]
+    if marks != (", ", " ", " ", " ", ":", ":", " GMT") or not _DIGITS.issuperset("".join(numbers)):
         return None
-    day, month, year, hour, minute, second = match.groups()
     try:
-        moment = datetime(
-            int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
-        )
+        day, year, hour, minute, second = map(int, numbers)
+        return datetime(year, _MONTHS.index(text[8:11]) + 1, day, hour, minute, second, tzinfo=UTC).timestamp()
     except ValueError:
         return None
-    return moment.timestamp()

@@ -16,8 +16,6 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from urllib.parse import quote
 
-from attrs import field, frozen
-
 from sagemaker_runtime.errors import InvalidHeaderError
 from sagemaker_runtime.headers import amz_date, header_problem
 
@@ -91,22 +89,32 @@ class HTTPSignerV4(Protocol):
         ...
 
 
-@frozen
 class SigV4Signer:
-    """The default signer. It keeps the keys it derived, and may be shared by clients and threads."""
+    """
+    The default signer. It keeps the keys it derived, and may be shared by clients and threads.
 
-    double_encode_path: bool = field(default=True, kw_only=True)
-    """Whether the path, encoded already, is encoded once more for the signature: true for all services but S3."""
+    Args:
+        double_encode_path: Whether the path, encoded already, is encoded once more for the signature: true for all
+            services but S3.
 
-    normalize_path: bool = field(default=True, kw_only=True)
-    """Whether ``.``, ``..`` and ``//`` are resolved for the signature: true for all services but S3."""
+        normalize_path: Whether ``.``, ``..`` and ``//`` are resolved for the signature: true for all services but S3.
 
-    content_sha256_header: bool = field(default=False, kw_only=True)
-    """Whether to send the payload hash as ``X-Amz-Content-SHA256`` too: needed by S3 only."""
+        content_sha256_header: Whether to send the payload hash as ``X-Amz-Content-SHA256`` too: needed by S3 only.
+    """
 
-    _keys: dict[tuple[str, str, str, str, str], _SigningKey] = field(
-        factory=dict["tuple[str, str, str, str, str]", "_SigningKey"], init=False, repr=False, eq=False
-    )
+    def __init__(
+        self, *, double_encode_path: bool = True, normalize_path: bool = True, content_sha256_header: bool = False
+    ) -> None:
+        self._double_encode_path = double_encode_path
+        self._normalize_path = normalize_path
+        self._content_sha256_header = content_sha256_header
+        self._keys: dict[tuple[str, str, str, str, str], _SigningKey] = {}
+
+    def __repr__(self) -> str:
+        return (
+            f"SigV4Signer(double_encode_path={self._double_encode_path}, normalize_path={self._normalize_path}, "
+            f"content_sha256_header={self._content_sha256_header})"
+        )
 
     def sign_http(
         self,
@@ -126,7 +134,7 @@ class SigV4Signer:
             headers["x-amz-security-token"] = credentials.session_token
         else:
             headers.pop("x-amz-security-token", None)  # of an earlier signature
-        if self.content_sha256_header:
+        if self._content_sha256_header:
             headers["x-amz-content-sha256"] = payload_hash
         if "host" not in headers:
             headers["host"] = request.host
@@ -143,7 +151,7 @@ class SigV4Signer:
         return self._canonical(_header_plan(tuple(request.headers)), request, payload_hash)
 
     def _canonical(self, plan: _HeaderPlan, request: Request, payload_hash: str) -> str:
-        path = _canonical_path(request.path, self.normalize_path, self.double_encode_path)
+        path = _canonical_path(request.path, self._normalize_path, self._double_encode_path)
         query = _canonical_query(request.query) if request.query else ""
         raw = request.headers.raw
         headers = plan.template % plan.values(raw)

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import sys
 from functools import lru_cache
 
 UA_VERSION = "2.1"  # of the format
 RETRY_MODE_FEATURES = {"standard": "E", "adaptive": "F"}  # ids in the m/ part
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9!$%&'*+\-.^_`|~]")
+_SAFE = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!$%&'*+-.^_`|~")
 _OS_NAMES = {"linux": "linux", "darwin": "macos", "windows": "windows"}
 
 
 def component(prefix: str, name: str, value: str = "") -> str:
     """``prefix/name#value``; characters that may not stand there become hyphens."""
-    text = f"{_UNSAFE.sub('-', prefix)}/{_UNSAFE.sub('-', name)}"
-    return f"{text}#{_UNSAFE.sub('-', value)}" if value else text
+    text = f"{_safe(prefix)}/{_safe(name)}"
+    return f"{text}#{_safe(value)}" if value else text
+
+
+def _safe(text: str) -> str:
+    return "".join(character if character in _SAFE else "-" for character in text)
 
 
 @lru_cache(maxsize=64)  # once for each client; the parts are the process's

@@ -155,7 +155,7 @@ def _recogniser(shape: Shape) -> Callable[[Any], bool]:
 
 def _rest(shape: Shape) -> str:
     """The model's pattern, narrowed to what is safe in a header where it allows all of ASCII."""
-    pattern = "" if shape.pattern is None else from_java(shape.pattern).pattern
+    pattern = "" if shape.pattern is None else from_java(shape.pattern)
     return r"[\t\x20-\x7e]*" if pattern in ("", r"[\x00-\x7f]*") else pattern
 
 
@@ -179,7 +179,7 @@ def _problems(value: object, binding: Binding) -> list[str]:
     problems: list[str] = []
     if binding.location == "header" and (unsafe := header_problem(value)) is not None:
         problems.append(unsafe if not shape.sensitive else "has a character that an HTTP header cannot carry")
-    if shape.pattern is not None and from_java(shape.pattern).fullmatch(value) is None:
+    if shape.pattern is not None and re.fullmatch(from_java(shape.pattern), value, re.ASCII) is None:
         shown = "" if shape.sensitive else f": {_shorten(value)}"
         problems.append(f"does not match the pattern {shape.pattern}{shown}")
     return problems

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from attrs import Attribute, define, field, frozen
+from attrs import Attribute, field, frozen
 from attrs.validators import optional
 
 from sagemaker_runtime.errors import ConfigError, TransportError, TruncatedResponseError
@@ -16,7 +16,8 @@ from sagemaker_runtime.headers import Headers
 
 __all__ = ["Request", "Response", "ResponseBody", "Timeout"]
 
-_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")  # a name, or IPv6
+_IN_LABELS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")  # of a host's name
+_IPV6 = r"[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?"
 # What a text may show: with a user name, or a port that is no number, there may be a password.
 _SHOWABLE = (
     r"(?is)([a-z0-9+.-]+:)?//(\[[0-9a-f:.%]*\]?|[^/?#@:\\]*)(:\d*)?([/?#][^@]*)?|[^/?#@:]+:\d+([/?#][^@]*)?|[^@:]*"
@@ -24,25 +25,37 @@ _SHOWABLE = (
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@define(eq=False, repr=False)
 class Request:
     """
     One HTTP request. A middleware may change any part of it; what it sets below Retry ends with the attempt.
 
     ``path`` and ``query`` are percent-encoded already and are sent, and signed, byte for byte.
+
+    Attributes:
+        host: Host, in lower case, with the port unless it is the scheme's own.
+
+        query: Without the question mark; empty where there is none.
     """
 
-    method: str = "POST"
-    scheme: str = "https"
-    host: str = ""
-    """Host, in lower case, with the port unless it is the scheme's own."""
+    __slots__ = ("__weakref__", "body", "headers", "host", "method", "path", "query", "scheme")
 
-    path: str = "/"
-    query: str = ""
-    """Without the question mark; empty where there is none."""
-
-    headers: Headers = field(factory=Headers)
-    body: bytes = b""
+    def __init__(
+        self,
+        method: str = "POST",
+        scheme: str = "https",
+        host: str = "",
+        path: str = "/",
+        query: str = "",
+        headers: Headers | None = None,
+        body: bytes = b"",
+    ) -> None:
+        self.method = method
+        self.scheme = scheme
+        self.host = host
+        self.path = path
+        self.query = query
+        self.headers = Headers() if headers is None else headers
+        self.body = body
 
     @property
     def url(self) -> str:
@@ -101,12 +114,19 @@ class BaseURL(NamedTuple):
             raise ConfigError(f"the URL {_shown(url)} is not absolute; write it like https://host:port/path")
         if "#" in url:
             raise ConfigError(f"the URL {_shown(url)} has a fragment, which is never sent; remove all from the '#'")
-        if not _HOST.fullmatch(parts.hostname):
+        if not _is_host(parts.hostname):
             raise ConfigError(f"the URL {_shown(url)} has the host {parts.hostname!r}, which is none")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
             host = f"{host}:{port}"
         return cls(parts.scheme, host, parts.path.rstrip("/"), parts.query)
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is the name of a host, or an IPv6 address."""
+    if ":" in text:
+        return re.fullmatch(_IPV6, text) is not None
+    return all(label and _IN_LABELS.issuperset(label) for label in text.removesuffix(".").split("."))
 
 
 def _shown(url: str) -> str:
@@ -169,13 +189,15 @@ async def read_error(body: ResponseBody) -> bytes:
         return b""
 
 
-@define(eq=False, repr=False)
 class Response:
     """One HTTP response: the head, and a body still to be read. Who holds it when a call fails closes it."""
 
-    status: int
-    headers: Headers
-    body: ResponseBody
+    __slots__ = ("__weakref__", "body", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, body: ResponseBody) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
 
     def close(self) -> None:
         """Let go of the connection. May be called again."""

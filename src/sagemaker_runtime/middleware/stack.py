@@ -10,8 +10,6 @@ import enum
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeAlias, TypeVar, overload
 
-from attrs import frozen
-
 from sagemaker_runtime.context import Context
 from sagemaker_runtime.errors import StackError
 from sagemaker_runtime.middleware.steps import (
@@ -52,12 +50,14 @@ BEFORE = Position.BEFORE
 AFTER = Position.AFTER
 
 
-@frozen(eq=False, repr=False)
 class _Place(Generic[M]):
     """A name in a step's list, and who stands there now."""
 
-    id: str
-    middleware: M
+    __slots__ = ("id", "middleware")
+
+    def __init__(self, id: str, middleware: M) -> None:
+        self.id = id
+        self.middleware = middleware
 
     def __str__(self) -> str:
         return self.id if self.middleware.id == self.id else f"{self.id} ({self.middleware.id})"

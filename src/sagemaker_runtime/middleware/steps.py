@@ -11,6 +11,8 @@ A middleware is an object with an ``id`` and the method of its step; one object 
             return await next(ctx, step)
 
 A function becomes one by the decorator of its step: ``@build_middleware("TagTenant")``.
+
+The inputs are classes without attrs, as are most that every program needs: at import attrs takes 0.1 to 0.5 ms for each.
 """
 
 from __future__ import annotations
@@ -18,61 +20,83 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias, TypeVar
 
-from attrs import define, field
-
 from sagemaker_runtime.context import Context, Metadata
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.wire import Request, Response
 
 
-@define(eq=False, repr=False)
 class InitializeInput:
     """Once per call: the operation's input."""
 
-    parameters: OperationInput
+    __slots__ = ("parameters",)
+
+    def __init__(self, parameters: OperationInput) -> None:
+        self.parameters = parameters
 
 
-@define(eq=False, repr=False)
 class SerializeInput:
     """Once per call: the input, and the request that it is written into."""
 
-    parameters: OperationInput
-    request: Request
+    __slots__ = ("parameters", "request")
+
+    def __init__(self, parameters: OperationInput, request: Request) -> None:
+        self.parameters = parameters
+        self.request = request
 
 
-@define(eq=False, repr=False)
 class BuildInput:
     """Once per call: the request, complete but for what each attempt adds."""
 
-    request: Request
+    __slots__ = ("request",)
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
 
 
-@define(eq=False, repr=False)
 class FinalizeInput:
     """The request. Once per attempt below Retry: an attempt has a request of its own."""
 
-    request: Request
+    __slots__ = ("request",)
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
 
 
-@define(eq=False, repr=False)
 class DeserializeInput:
     """Once per attempt: the request as it is sent."""
 
-    request: Request
+    __slots__ = ("request",)
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
 
 
-@define(eq=False)
 class Output:
-    """What comes back through every step."""
+    """
+    What comes back through every step.
 
-    result: OperationOutput | None = None
-    """The operation's output; None below OperationDeserializer, and wherever else nobody has made it yet."""
+    Attributes:
+        result: The operation's output; None below OperationDeserializer, and wherever else nobody has made it yet.
 
-    metadata: Metadata = field(factory=Metadata)
-    """The facts learnt on the way up; they become ``result_metadata``."""
+        metadata: The facts learnt on the way up; they become ``result_metadata``.
 
-    raw_response: Response | None = None
-    """The HTTP response; None if a middleware answered without one."""
+        raw_response: The HTTP response; None if a middleware answered without one.
+    """
+
+    __slots__ = ("__weakref__", "metadata", "raw_response", "result")
+
+    def __init__(
+        self,
+        result: OperationOutput | None = None,
+        metadata: Metadata | None = None,
+        raw_response: Response | None = None,
+    ) -> None:
+        self.result = result
+        self.metadata = Metadata() if metadata is None else metadata
+        self.raw_response = raw_response
+
+    def __repr__(self) -> str:
+        return f"Output(result={self.result!r}, metadata={self.metadata!r}, raw_response={self.raw_response!r})"
 
 
 S = TypeVar("S")

@@ -17,7 +17,7 @@ import re
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 import attrs
-from attrs import define, field, frozen
+from attrs import define, field
 
 from sagemaker_runtime.context import Metadata
 from sagemaker_runtime.errors import ServiceError
@@ -41,9 +41,9 @@ _FROM_JAVA = (
 )
 
 
-def from_java(pattern: str) -> re.Pattern[str]:
+def from_java(pattern: str) -> str:
     """
-    The Python counterpart of a pattern in the API model, to be used with ``fullmatch``.
+    The Python counterpart of a pattern in the API model, to be used with ``fullmatch`` and ``re.ASCII``.
 
     Raises:
         ValueError: The pattern has a Java construct this translation does not know.
@@ -51,9 +51,10 @@ def from_java(pattern: str) -> re.Pattern[str]:
     translated = pattern
     for java, python in _FROM_JAVA:
         translated = translated.replace(java, python)
-    if re.search(r"\\[pPzZAGQE]|&&", translated):
+    # What is sought is looked for as text first: a cold start has no time to compile expressions that find nothing.
+    if ("\\" in translated or "&&" in translated) and re.search(r"\\[pPzZAGQE]|&&", translated):
         raise ValueError(f"pattern {pattern!r} has a Java construct with no translation in _FROM_JAVA")
-    return re.compile(re.sub(_UNIT, _dot_from_java, translated), re.ASCII)
+    return re.sub(_UNIT, _dot_from_java, translated) if "." in translated else translated
 
 
 _UNIT = r"\\.|\[(?:\\.|[^\]\\])*\]|\."  # an escape, a class, or a dot that is neither
@@ -176,20 +177,40 @@ InputT_co = TypeVar("InputT_co", bound=OperationInput, covariant=True)
 OutputT_co = TypeVar("OutputT_co", bound=OperationOutput, covariant=True)
 
 
-@frozen(eq=False, repr=False)
 class Operation(Generic[InputT_co, OutputT_co]):
-    """One operation of the API, as modelled."""
+    """
+    One operation of the API, as modelled.
 
-    name: str
-    input_type: type[InputT_co]
-    output_type: type[OutputT_co]
-    path: str
-    """The path with its labels, such as ``/endpoints/{EndpointName}/invocations``."""
+    Args:
+        name: The model's.
 
-    errors: tuple[type[ServiceError], ...]
-    """The errors the model lists for it."""
+        input_type: Class of the input.
 
-    method: str = "POST"
+        output_type: Class of the output.
 
-    exactly_one_of: tuple[str, ...] = ()
-    """Members of the input of which one must be given, and not two; the model has no word for that."""
+        path: The path with its labels, such as ``/endpoints/{EndpointName}/invocations``.
+
+        errors: The errors the model lists for it.
+
+        method: HTTP method.
+
+        exactly_one_of: Members of the input of which one must be given, and not two; the model has no word for that.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        input_type: type[InputT_co],
+        output_type: type[OutputT_co],
+        path: str,
+        errors: tuple[type[ServiceError], ...],
+        method: str = "POST",
+        exactly_one_of: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.input_type = input_type
+        self.output_type = output_type
+        self.path = path
+        self.errors = errors
+        self.method = method
+        self.exactly_one_of = exactly_one_of

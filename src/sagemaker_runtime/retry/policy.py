@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import field, frozen
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -65,11 +63,20 @@ class PacedRetryer(Retryer, Protocol):
         ...
 
 
-@frozen
 class NopRetryer:
     """One attempt, whatever happens."""
 
-    max_attempts: int = field(default=1, init=False)
+    max_attempts = 1
+
+    # As all are the same, a client knows an override again though each call makes its own.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NopRetryer)
+
+    def __hash__(self) -> int:
+        return hash(NopRetryer)
+
+    def __repr__(self) -> str:
+        return "NopRetryer()"
 
     def delay(
         self,

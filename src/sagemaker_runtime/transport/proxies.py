@@ -6,11 +6,9 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 from urllib.request import getproxies, proxy_bypass
-
-from attrs import field, frozen
 
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.wire import BaseURL
@@ -23,15 +21,17 @@ _SCHEMES = ("http", "https", "all")  # "all" for those of the other two that is 
 _URL = r"(?:(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://)?(?:(?P<user>.*)@)?(?P<address>[^@]*)"
 
 
-@frozen
-class Proxy:
+class Proxy(NamedTuple):
     """One proxy."""
 
     url: str
     """Without user name and password."""
 
-    authorization: str | None = field(repr=False)
-    """The value of Proxy-Authorization; None where the URL names no user."""
+    authorization: str | None
+    """The value of Proxy-Authorization; None where the URL names no user. Shown nowhere."""
+
+    def __repr__(self) -> str:
+        return f"Proxy(url={self.url!r})"
 
     @property
     def headers(self) -> dict[str, str] | None:
