@@ -155,11 +155,16 @@ def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver:
     return _AWSResolverWithFallback(aws_resolver, fallback_resolver)
 
 
+@lru_cache(maxsize=256)
+def _endpoint_at(url: str) -> Endpoint:
+    return Endpoint(url)
+
+
 class BaseEndpointResolver:
     """``Options.base_endpoint`` as a resolver: one URL for every region."""
 
     def __init__(self, url: str) -> None:
-        self._endpoint = Endpoint(url)
+        self._endpoint = _endpoint_at(url)
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:  # noqa: ARG002 - see below
         """

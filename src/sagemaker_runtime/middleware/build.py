@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import random
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -34,11 +33,12 @@ def _new_ids() -> Callable[[], str]:
     that is cheaper to write: no two of a source are equal, and those of two sources are not either. `uuid.uuid4` takes
     2.1 µs, most of it a system call and an object.
     """
-    source = random.SystemRandom()
-    draw = source.getrandbits
-    variant = 0x8000 | draw(14)  # and version 4: RFC 9562, section 5.4
-    prefix = f"{draw(32):08x}-{draw(16):04x}-4{draw(12):03x}-{variant:04x}-"
-    next_number = itertools.count(source.randrange(10**11, 9 * 10**11)).__next__  # 10**11 calls before a 13th digit
+    drawn = os.urandom(15)
+    digits = drawn[:8].hex()
+    variant = 0x8000 | int.from_bytes(drawn[8:10]) >> 2  # and version 4: RFC 9562, section 5.4
+    prefix = f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{variant:04x}-"
+    start = 10**11 + int.from_bytes(drawn[10:]) % (8 * 10**11)  # 10**11 calls before a 13th digit
+    next_number = itertools.count(start).__next__
     return lambda: f"{prefix}{next_number()}"
 
 
