@@ -161,7 +161,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
 HARMLESS = """
     AdaptiveRetryer AnonymousCredentialsProvider AttemptRecord BotocoreCredentialsProvider ClientLogMode
     DefaultCredentialsProvider DefaultEndpointResolver Endpoint EndpointResolverFunc EndpointResolverOptions
-    EnvironmentCredentialsProvider Key NopRetryer ResolveEndpoint ResponseTiming RetryQuota SigV4Signer Stack
+    EnvironmentCredentialsProvider Key NopRetryer OperationInput OperationOutput ResolveEndpoint ResponseTiming RetryQuota SigV4Signer Stack
     StandardRetryer Step SystemClock Timeout
 """.split()  # noqa: SIM905 - words on a page  # they are given none; an AttemptRecord has the text of an error, which has none either
 

@@ -105,7 +105,7 @@ if TYPE_CHECKING:
         serialize_middleware,
     )
     from sagemaker_runtime.middleware.serialize import ResolveEndpoint
-    from sagemaker_runtime.operations.base import SERVICE_API_VERSION, SERVICE_ID
+    from sagemaker_runtime.operations.base import SERVICE_API_VERSION, SERVICE_ID, OperationInput, OperationOutput
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
     from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
@@ -116,6 +116,7 @@ if TYPE_CHECKING:
         PayloadPart,
         ResponseStream,
         ResponseStreamEvent,
+        StreamWatcher,
         UnknownEvent,
     )
     from sagemaker_runtime.options import APIOption, OptFn, Options, override, with_api_options
@@ -212,6 +213,8 @@ __all__ = [
     "ModelNotReadyException",
     "ModelStreamError",
     "NopRetryer",
+    "OperationInput",
+    "OperationOutput",
     "OptFn",
     "Options",
     "Output",
@@ -245,6 +248,7 @@ __all__ = [
     "Step",
     "StreamContentError",
     "StreamParser",
+    "StreamWatcher",
     "SystemClock",
     "TextParser",
     "Timeout",
@@ -281,11 +285,11 @@ _HOMES = {
     "log_mode": "ClientLogMode",
     "middleware": "AFTER BEFORE BuildHandler BuildInput BuildMiddleware DeserializeHandler DeserializeInput DeserializeMiddleware FinalizeHandler FinalizeInput FinalizeMiddleware InitializeHandler InitializeInput InitializeMiddleware Output SerializeHandler SerializeInput SerializeMiddleware Stack Step build_middleware deserialize_middleware finalize_middleware initialize_middleware serialize_middleware",
     "middleware.serialize": "ResolveEndpoint",
-    "operations.base": "SERVICE_API_VERSION SERVICE_ID",
+    "operations.base": "OperationInput OperationOutput SERVICE_API_VERSION SERVICE_ID",
     "operations.invoke_endpoint": "InvokeEndpointInput InvokeEndpointOutput",
     "operations.invoke_endpoint_async": "InvokeEndpointAsyncInput InvokeEndpointAsyncOutput",
     "operations.invoke_endpoint_with_response_stream": "InvokeEndpointWithResponseStreamInput InvokeEndpointWithResponseStreamOutput",
-    "operations.response_stream": "PayloadPart ResponseStream ResponseStreamEvent UnknownEvent",
+    "operations.response_stream": "PayloadPart ResponseStream ResponseStreamEvent StreamWatcher UnknownEvent",
     "options": "APIOption OptFn Options override with_api_options",
     "retry": "AdaptiveRetryer NopRetryer PacedRetryer RetryQuota Retryer StandardRetryer",
     "s3": "S3Object S3ObjectReader S3Reader",
@@ -303,6 +307,7 @@ _SUBMODULES = {
     "local",
     "middleware",
     "retry",
+    "testing",
     "wire",
 }  # that are documented: ``sagemaker_runtime.errors``
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

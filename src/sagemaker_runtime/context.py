@@ -34,6 +34,7 @@ __all__ = [
     "SERVICE_ID",
     "SIGNING_NAME",
     "SIGNING_REGION",
+    "STREAMS",
     "TIMING",
     "AttemptRecord",
     "Context",

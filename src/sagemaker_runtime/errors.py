@@ -51,6 +51,41 @@ if TYPE_CHECKING:
     from sagemaker_runtime.context import AttemptRecord, Metadata
 
 
+__all__ = [
+    "AsyncInferenceError",
+    "CertificateError",
+    "ClientClosedError",
+    "ConfigError",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "ConnectionLostError",
+    "CredentialsError",
+    "EndpointError",
+    "EndpointNotFoundError",
+    "EventStreamError",
+    "InternalDependencyException",
+    "InternalFailure",
+    "InternalStreamFailure",
+    "InvalidHeaderError",
+    "InvalidParamsError",
+    "InvalidResponseError",
+    "ModelError",
+    "ModelNotReadyException",
+    "ModelStreamError",
+    "ReadTimeoutError",
+    "SageMakerRuntimeError",
+    "ServiceError",
+    "ServiceUnavailable",
+    "StackError",
+    "StreamContentError",
+    "TotalTimeoutError",
+    "TransportError",
+    "TruncatedResponseError",
+    "ValidationError",
+    "WaitTimeoutError",
+    "WriteTimeoutError",
+]
+
 _BODY_SHOWN = 200  # bytes of an unreadable body in the text of an error
 
 

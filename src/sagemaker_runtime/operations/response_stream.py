@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import warnings
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias, TypeVar
 
 from attrs import define, field
 
@@ -63,6 +63,26 @@ class UnknownEvent:
 ResponseStreamEvent: TypeAlias = PayloadPart | UnknownEvent
 
 
+class StreamWatcher(Protocol):
+    """Is told of a stream's life; see `ResponseStream.watch`. What it raises goes to whoever reads, or closes."""
+
+    def first_event(self, stream: ResponseStream, /) -> None:
+        """The first event is there; whoever reads gets it next."""
+        ...
+
+    def closed(self, stream: ResponseStream, error: BaseException | None, /) -> None:
+        """
+        The stream has let go of its connection. Told once.
+
+        Args:
+            stream: ``stream.ended`` says whether it was read to its end. A watcher that keeps it keeps it from being closed
+                when it is abandoned.
+
+            error: What reading raised, a CancelledError too. None for a stream that ended, was closed or was abandoned.
+        """
+        ...
+
+
 class ResponseStream:
     """
     The events of one streamed answer, once, in the order they come.
@@ -77,6 +97,19 @@ class ResponseStream:
 
     A slow reader stops the server: no more than about 128 KiB wait here. Cancelling a reader closes the stream. One that
     is neither read to its end nor closed is closed when it is collected, with a ResourceWarning.
+
+    The client makes them; a test that makes one of its own takes ``sagemaker_runtime.testing.stream_output``.
+
+    Args:
+        body: The bytes as they come.
+
+        read_event: Makes an event of a message; raises the error that a message tells of; None for one to pass over.
+
+        metadata: The facts of the call.
+
+        operation: The name of the operation, for errors.
+
+        log: Is given each message. None for no log.
 
     Raises:
         ModelStreamError: The model's container failed in the middle; ``error_code`` says how.
@@ -109,9 +142,28 @@ class ResponseStream:
         # The headers of parts, known by identity: messages with equal ones share them.
         self._part_headers: Mapping[str, HeaderValue] | None = None
         self._waiting = False
+        self._started = False
         self._ended = False
         self._closed = False
         self._failure: SageMakerRuntimeError | None = None
+        self._watchers: list[StreamWatcher] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was read to its end."""
+        return self._ended
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes of the answer's body so far: the parts, and what frames them."""
+        return self._received
+
+    def watch(self, watcher: StreamWatcher) -> None:
+        """Tell *watcher* when the first event comes and when the stream is closed; at once where it is closed already."""
+        if self._closed:
+            watcher.closed(self, self._failure)
+        else:
+            self._watchers.append(watcher)
 
     def __aiter__(self) -> Self:
         return self
@@ -141,14 +193,16 @@ class ResponseStream:
                     if type(event) is PayloadPart and self._log is None:
                         self._part_headers = message.headers
                     if event is not None:
+                        if not self._started:
+                            self._start()
                         return event
         except SageMakerRuntimeError as error:
             if self._closed:  # by another task, and that is what broke the read
                 self._refuse()
             self._fail(error)
             raise
-        except BaseException:  # cancelled
-            self.close()
+        except BaseException as error:  # cancelled
+            self._close(error)
             raise
         self._ended = True
         self.close()
@@ -167,8 +221,18 @@ class ResponseStream:
 
     def close(self) -> None:
         """What `aclose` does, for code that cannot wait; neither does."""
+        self._close(None)
+
+    def _close(self, error: BaseException | None) -> None:
         self._closed = True
         self._body.close()
+        while self._watchers:
+            self._watchers.pop(0).closed(self, error)
+
+    def _start(self) -> None:
+        self._started = True
+        for watcher in self._watchers:
+            watcher.first_event(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -261,7 +325,7 @@ class ResponseStream:
 
     def _fail(self, error: SageMakerRuntimeError) -> None:
         self._failure = self._with_facts(error)
-        self.close()
+        self._close(error)
 
     def _with_facts(self, error: SageMakerRuntimeError) -> SageMakerRuntimeError:
         response = self._metadata.get(RAW_RESPONSE)
