@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 import pytest
-from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfiguredEndpointProvider
 from botocore.exceptions import BotoCoreError
 from botocore.loaders import Loader
 from botocore.session import Session
@@ -30,6 +30,7 @@ from sagemaker_runtime import (
     Credentials,
     EndpointError,
     EndpointResolverOptions,
+    InvokeEndpointAsyncOutput,
     Options,
     StaticCredentialsProvider,
     Timeout,
@@ -114,6 +115,12 @@ async def test_credentials_given_as_an_argument_are_those_of_the_client() -> Non
 PLACES: list[tuple[str, str, str, list[Any]]] = [
     ("region", "AWS_REGION", "region", [None, "eu-west-1", "eu-west-2", "eu-west-3", "eu-south-1"]),
     ("endpoint_url", "AWS_ENDPOINT_URL", "endpoint_url", [None, "https://a", "http://b", "https://c/d", "https://e:1"]),
+    (
+        "s3_endpoint_url",
+        "AWS_ENDPOINT_URL_S3",
+        "endpoint_url",
+        [None, "https://a", "http://b", "https://c/d", "https://e:1"],
+    ),
     ("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", [False, True, False, True, False]),
     (
         "use_dual_stack_endpoint",
@@ -302,21 +309,30 @@ async def test_the_variable_of_requests_is_the_last_to_name_certificates(
 
 
 @pytest.mark.parametrize("nearest", range(6), ids=["nowhere", "profile", "services", "all", "service", "argument"])
+@pytest.mark.parametrize(
+    ("service", "argument", "said_as"),
+    [("sagemaker_runtime", "endpoint_url", "base_endpoint"), ("s3", "s3_endpoint_url", "s3_endpoint_url")],
+)
 async def test_the_url_comes_from_the_nearest_place(
-    nearest: int, write: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+    service: str,
+    argument: str,
+    said_as: str,
+    nearest: int,
+    write: Callable[[str], int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The order of the AWS SDKs, in which the variable for all services hides the file's for this one."""
     urls = [None, "http://profile", "http://services", "http://all", "http://service", "http://argument"]
     profile = f"endpoint_url = {urls[1]}" if nearest >= 1 else ""
-    services = f"[services mine]\nsagemaker_runtime =\n  endpoint_url = {urls[2] if nearest >= 2 else ''}"
+    services = f"[services mine]\n{service} =\n  endpoint_url = {urls[2] if nearest >= 2 else ''}"
     write(f"[default]\n{profile}\nservices = mine\n{services}\n")
-    for place, variable in ((3, "AWS_ENDPOINT_URL"), (4, "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")):
+    for place, variable in ((3, "AWS_ENDPOINT_URL"), (4, f"AWS_ENDPOINT_URL_{service.upper()}")):
         if place <= nearest:
             monkeypatch.setenv(variable, str(urls[place]))
 
-    config = await load_config(endpoint_url=urls[5] if nearest == 5 else None)
+    config = await load_config(**{argument: urls[5]} if nearest == 5 else {})
 
-    assert urls[nearest] == config.base_endpoint
+    assert urls[nearest] == getattr(config, said_as)
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])
@@ -330,8 +346,11 @@ async def test_configured_urls_can_be_ignored_but_not_the_arguments(
     write(f"[default]\nendpoint_url = http://a\nservices = gone\n{ignore}")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://b")
 
-    assert (await load_config()).base_endpoint is None
-    assert "http://c" == (await load_config(endpoint_url="http://c")).base_endpoint
+    ignored = await load_config()
+    given = await load_config(endpoint_url="http://c", s3_endpoint_url="http://d")
+
+    assert (None, None) == (ignored.base_endpoint, ignored.s3_endpoint_url)
+    assert ("http://c", "http://d") == (given.base_endpoint, given.s3_endpoint_url)
 
 
 @pytest.mark.parametrize(
@@ -350,11 +369,15 @@ async def test_configured_urls_can_be_ignored_but_not_the_arguments(
             "endpoint_url of sagemaker_runtime of [services local] in {path}: the URL 'h' is not absolute",
         ),
         (
+            "[default]\nservices = local\n[services local]\ns3 = http://h\n",
+            "s3 of [services local] in {path}: a value; it takes indented lines",
+        ),
+        (
             "[default]\nregion =\n  name = eu-west-1\n",
             "region of profile 'default' in {path}: a section of its own; it takes a value on the same line",
         ),
     ],
-    ids=["no-section", "no-lines", "no-url", "no-value"],
+    ids=["no-section", "no-lines", "no-url", "no-lines-of-s3", "no-value"],
 )
 async def test_a_section_in_the_wrong_place_is_told(
     content: str, problem: str, write: Callable[[str], int], tmp_path: Path
@@ -374,7 +397,22 @@ async def test_a_services_section_may_be_about_other_services(write: Callable[[s
         "[default]\nservices = local\nendpoint_url = http://all\n[services local]\ns3 =\n  endpoint_url = http://s3\n"
     )
 
-    assert "http://all" == (await load_config()).base_endpoint
+    config = await load_config()
+
+    assert ("http://all", "http://s3") == (config.base_endpoint, config.s3_endpoint_url)
+
+
+async def test_a_url_of_s3_beside_fips_is_no_error_until_a_result_is_waited_for(
+    write: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is set for other programs on most machines, and who fetches no results would be kept from starting."""
+    write("[default]\nuse_fips_endpoint = true\n")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://localhost:9000")
+    config = await load_config(region="us-east-1", credentials=StaticCredentialsProvider("AKID", "hush"))
+    client = Client.from_config(config, override(http_client=ScriptedHTTPClient()))
+
+    with pytest.raises(ConfigError, match="endpoint_url and FIPS or dual stack exclude each other"):
+        await client.wait_for_output(InvokeEndpointAsyncOutput(output_location="s3://bucket/out"))
 
 
 @pytest.mark.parametrize(("key", "name"), [("use_fips_endpoint", "FIPS"), ("use_dualstack_endpoint", "dual stack")])
@@ -578,6 +616,7 @@ def test_the_options_of_a_config_have_all_its_values() -> None:
         credentials=StaticCredentialsProvider("AKID", "hush"),
         endpoint_options=EndpointResolverOptions(use_fips_endpoint=True),
         base_endpoint="http://h",
+        s3_endpoint_url="http://s",
         retry_mode="adaptive",
         retry_max_attempts=7,
         timeout=Timeout(connect=1.5),
@@ -634,12 +673,14 @@ VARIABLES = {
     "AWS_MAX_ATTEMPTS": ["3", "9"],
     "AWS_ENDPOINT_URL": ["http://localhost:2"],
     "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": ["http://localhost:3"],
+    "AWS_ENDPOINT_URL_S3": ["http://localhost:5"],
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": VALUES["ignore_configured_endpoint_urls"],
     "AWS_PROFILE": ["default", *["work"] * 8, "nowhere"],
     "AWS_DEFAULT_PROFILE": ["default", "work"],
 }
 SERVICES = (
-    "[services local]\nsagemaker_runtime =\n  endpoint_url = http://localhost:4\n[services other]\nsqs =\n  a = b\n"
+    "[services local]\nsagemaker_runtime =\n  endpoint_url = http://localhost:4\n"
+    "[services other]\ns3 =\n  endpoint_url = http://localhost:6\n"
 )
 
 
@@ -650,6 +691,9 @@ def asked_of_botocore(profile: str | None) -> dict[str, Any] | None:
     try:
         region = session.get_config_variable("region")
         client = session.create_client("sagemaker-runtime", region_name=region or "us-east-1")
+        s3_url = None
+        if not session.get_config_variable("ignore_configured_endpoint_urls"):
+            s3_url = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), "s3").provide()
     except BotoCoreError:
         return None
     config, url = client.meta.config, client.meta.endpoint_url
@@ -661,6 +705,7 @@ def asked_of_botocore(profile: str | None) -> dict[str, Any] | None:
         "use_fips_endpoint": bool(config.use_fips_endpoint),
         "use_dual_stack_endpoint": bool(config.use_dualstack_endpoint),
         "endpoint_url": custom,
+        "s3_endpoint_url": s3_url,
         "app_id": config.user_agent_appid,
         "retry_mode": config.retries["mode"],
         "retry_max_attempts": config.retries.get("total_max_attempts"),

@@ -153,7 +153,11 @@ class Client:
         return await self._call(INVOKE_ENDPOINT_ASYNC, params, opt_fns)
 
     async def wait_for_output(
-        self, output: InvokeEndpointAsyncOutput, *, timeout: float | None = WAIT, s3: S3ObjectReader | None = None
+        self,
+        output: InvokeEndpointAsyncOutput,
+        *opt_fns: OptFn,
+        timeout: float | None = WAIT,
+        s3: S3ObjectReader | None = None,
     ) -> AsyncInferenceResult:
         """
         Wait until an asynchronous inference has ended, and give its result. May be called again after it gave up.
@@ -161,16 +165,18 @@ class Client:
         Args:
             output: What `invoke_endpoint_async` gave; one made of the locations that you have kept serves as well.
 
+            opt_fns: Change the options for this wait alone: ``override(s3_endpoint_url="http://localhost:9000")``.
+
             timeout: Seconds to wait, an hour unless told; 0 for one look, None for no limit.
 
-            s3: Reads the objects; None for an `S3Reader` with the client's credentials, region and transport. A store
-                with another address takes one of its own: ``S3Reader(..., endpoint_url=...)``.
+            s3: Reads the objects; None for an `S3Reader` with the credentials, region, transport and
+                ``s3_endpoint_url`` of the options.
 
         Raises:
             AsyncInferenceError: The inference failed.
             WaitTimeoutError: No result in that time; the inference may still be under way.
             ServiceError: S3 refused, and would refuse again.
-            ConfigError: The output has no location, or S3 none that can be read.
+            ConfigError: The output has no location, or S3 none that can be read; or the options make no sense.
             SageMakerRuntimeError: The base of these and of all others.
         """
         from sagemaker_runtime.async_inference import wait_for_output  # noqa: PLC0415 - few clients need it and S3
@@ -179,11 +185,12 @@ class Client:
             raise ClientClosedError("the client is closed; make a new one")
         if output.output_location is None:
             raise ConfigError("the output has no output_location; the service tells it for every inference it takes")
+        options = changed_by(opt_fns, self._options) if opt_fns else self._options
         return await wait_for_output(
             output.output_location,
             output.failure_location,
-            s3=self._s3_reader() if s3 is None else s3,
-            clock=self._options.clock,
+            s3=self._s3_reader(options) if s3 is None else s3,
+            clock=options.clock,
             timeout=timeout,
         )
 
@@ -287,22 +294,25 @@ class Client:
             return evolve(result, result_metadata=output.metadata)
         return result
 
-    def _s3_reader(self) -> S3ObjectReader:
-        """The one reader of the client, which remembers in which regions buckets are."""
-        if self._s3 is None:
-            from sagemaker_runtime.s3 import S3Reader  # noqa: PLC0415
+    def _s3_reader(self, options: Options) -> S3ObjectReader:
+        """A reader under *options*. That of the client's own is kept: it remembers in which regions buckets are."""
+        if self._s3 is not None and options is self._options:
+            return self._s3
+        from sagemaker_runtime.s3 import S3Reader  # noqa: PLC0415
 
-            options = self._options
-            if options.region is None:
-                raise ConfigError("no region to look for the result in: set Options.region")
-            self._s3 = S3Reader(
-                http_client=self._http_client,
-                credentials=options.credentials,
-                region=options.region,
-                endpoint_options=options.endpoint_options,
-                clock=signing_clock(options, self._skew),
-            )
-        return self._s3
+        if options.region is None:
+            raise ConfigError("no region to look for the result in: set Options.region")
+        reader = S3Reader(
+            http_client=self._http_client if options.http_client is None else options.http_client,
+            credentials=options.credentials,
+            region=options.region,
+            endpoint_url=options.s3_endpoint_url,
+            endpoint_options=options.endpoint_options,
+            clock=signing_clock(options, self._skew),
+        )
+        if options is self._options:
+            self._s3 = reader
+        return reader
 
     @staticmethod
     async def _within(total: float, plan: _Plan, ctx: Context, params: OperationInput) -> Output:

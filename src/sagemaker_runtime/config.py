@@ -46,6 +46,9 @@ class Config:
     base_endpoint: str | None = None
     """The URL to send to; None to find it by the region."""
 
+    s3_endpoint_url: str | None = None
+    """Where results of asynchronous inferences are fetched; None for AWS's S3."""
+
     retry_mode: RetryMode | None = None
     """None for the client's own default."""
 
@@ -71,6 +74,7 @@ class Config:
             credentials=self.credentials,
             endpoint_options=self.endpoint_options,
             base_endpoint=self.base_endpoint,
+            s3_endpoint_url=self.s3_endpoint_url,
             retry_mode=self.retry_mode,
             retry_max_attempts=self.retry_max_attempts,
             timeout=self.timeout,
@@ -85,6 +89,7 @@ async def load_config(
     profile: str | None = None,
     credentials: CredentialsProvider | None = None,
     endpoint_url: str | None = None,
+    s3_endpoint_url: str | None = None,
     use_fips_endpoint: bool | None = None,
     use_dual_stack_endpoint: bool | None = None,
     retry_mode: RetryMode | None = None,
@@ -109,6 +114,9 @@ async def load_config(
         endpoint_url: The URL to send to; None for ``AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME``, ``AWS_ENDPOINT_URL``,
             ``endpoint_url`` of ``sagemaker_runtime`` in the profile's ``services``, ``endpoint_url``.
 
+        s3_endpoint_url: The same for S3, where results of asynchronous inferences are fetched; None for
+            ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``s3`` in ``services``, ``endpoint_url``.
+
         use_fips_endpoint: None for ``AWS_USE_FIPS_ENDPOINT``, ``use_fips_endpoint``.
 
         use_dual_stack_endpoint: None for ``AWS_USE_DUALSTACK_ENDPOINT``, ``use_dualstack_endpoint``.
@@ -132,7 +140,8 @@ async def load_config(
         machine = _read_machine(profile)
         fips = machine.find(_FIPS, use_fips_endpoint)
         dual_stack = machine.find(_DUAL_STACK, use_dual_stack_endpoint)
-        endpoint = machine.find_endpoint(endpoint_url)
+        endpoint = machine.find_endpoint(_ENDPOINT, "sagemaker_runtime", endpoint_url)
+        s3_endpoint = machine.find_endpoint(_S3_ENDPOINT, "s3", s3_endpoint_url)
         for name, switch in (("FIPS", fips), ("dual stack", dual_stack)):
             if endpoint is not None and switch is not None and switch.value:
                 raise ConfigError(
@@ -154,6 +163,7 @@ async def load_config(
             credentials=CredentialsCache(chain) if credentials is None else credentials,
             endpoint_options=endpoint_options,
             base_endpoint=None if endpoint is None else endpoint.value,
+            s3_endpoint_url=None if s3_endpoint is None else s3_endpoint.value,
             retry_mode=machine.value(_RETRY_MODE, retry_mode),
             retry_max_attempts=machine.value(_MAX_ATTEMPTS, retry_max_attempts),
             timeout=machine.value(_DEFAULTS_MODE) or Timeout(),
@@ -202,35 +212,39 @@ class _Machine(NamedTuple):
         """The nearest value, and where it stands."""
         return _nearest(setting, [_argument(setting, argument), *_environment(setting), *self._profile(setting)])
 
-    def find_endpoint(self, argument: object) -> _Found[str] | None:
-        """The nearest URL. The service's section comes before the profile's key; all but the argument can be ignored."""
+    def find_endpoint(self, setting: _Setting[str], service: str, argument: object) -> _Found[str] | None:
+        """
+        The nearest URL of a service, by its name in the files.
+
+        The service's section comes before the profile's key; all but the argument can be ignored.
+        """
 
         def places() -> Iterator[_Place]:
-            yield _argument(_ENDPOINT, argument)
+            yield _argument(setting, argument)
             if not self.value(_IGNORE_ENDPOINTS):
-                yield from _environment(_ENDPOINT)
-                yield from self._service()
-                yield from self._profile(_ENDPOINT)
+                yield from _environment(setting)
+                yield from self._service(service)
+                yield from self._profile(setting)
 
-        return _nearest(_ENDPOINT, places())
+        return _nearest(setting, places())
 
     def _profile(self, setting: _Setting[T]) -> Iterator[_Place]:
         if setting.key is not None:
             for path, section in self.sections:
                 yield f"{setting.key} of profile {self.profile!r} in {path}", section.get(setting.key)
 
-    def _service(self) -> Iterator[_Place]:
+    def _service(self, service: str) -> Iterator[_Place]:
         name = self.find(_SERVICES)
         if name is None:
             return
         if name.value not in self.services:
             raise ConfigError(f"{name.source}: there is no section [services {name.value}] in the config file")
         path, services = self.services[name.value]
-        source = f"sagemaker_runtime of [services {name.value}] in {path}"
-        service = services.get("sagemaker_runtime", {})
-        if not isinstance(service, dict):
+        source = f"{service} of [services {name.value}] in {path}"
+        section = services.get(service, {})
+        if not isinstance(section, dict):
             raise ConfigError(f"{source}: a value; it takes indented lines, such as 'endpoint_url = https://host'")
-        yield f"endpoint_url of {source}", cast("dict[str, object]", service).get("endpoint_url")
+        yield f"endpoint_url of {source}", cast("dict[str, object]", section).get("endpoint_url")
 
 
 def _argument(setting: _Setting[T], argument: object) -> _Place:
@@ -350,6 +364,7 @@ _DEFAULTS_MODES = {
 
 _REGION = _Setting(str, ("AWS_REGION", "AWS_DEFAULT_REGION"), "region", "region")
 _ENDPOINT = _Setting(_url, ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL"), "endpoint_url", "endpoint_url")
+_S3_ENDPOINT = _Setting(_url, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "endpoint_url", "s3_endpoint_url")
 _SERVICES = _Setting(str, key="services")
 _IGNORE_ENDPOINTS = _Setting(
     _one_of(_SWITCHES), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), "ignore_configured_endpoint_urls"

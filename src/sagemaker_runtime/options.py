@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 from collections.abc import Callable
 from types import UnionType
 from typing import Literal, ParamSpec, TypeAlias, cast
 
 import attrs
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from sagemaker_runtime.clock import Clock, ClockSkew, CorrectedClock, SystemClock
 from sagemaker_runtime.credentials import CredentialsProvider
 from sagemaker_runtime.endpoints import (
     BaseEndpointResolver,
     DefaultEndpointResolver,
+    Endpoint,
     EndpointResolver,
     EndpointResolverOptions,
 )
@@ -41,6 +41,7 @@ _METHODS = {
 _TYPES: dict[str, tuple[type | UnionType, str]] = {
     "region": (str | None, "a name such as 'eu-west-1', or None"),
     "base_endpoint": (str | None, "a URL such as 'https://host/path', or None"),
+    "s3_endpoint_url": (str | None, "a URL such as 'https://host/path', or None"),
     "app_id": (str | None, "a name, or None"),
     "timeout": (Timeout, "a Timeout, such as Timeout(read=5)"),
     "client_log_mode": (ClientLogMode, "flags such as ClientLogMode.RETRIES | ClientLogMode.REQUEST"),
@@ -97,6 +98,9 @@ class Options:
     base_endpoint: str | None = None
     """The URL to send to instead of asking the resolver; its path is kept as a prefix. None to ask the resolver."""
 
+    s3_endpoint_url: str | None = None
+    """Where `Client.wait_for_output` finds S3, with the bucket in the path; None for AWS's own, by the region."""
+
     http_signer_v4: HTTPSignerV4 = field(factory=SigV4Signer)
     """Writes the signature."""
 
@@ -135,10 +139,14 @@ class Options:
 
     def copy(self) -> Options:
         """Options of their own, with the same values; the list of ``api_options`` is copied too."""
-        options = copy.copy(self)
+        options = object.__new__(Options)
+        for name in _NAMES:
+            setattr(options, name, getattr(self, name))
         options.api_options = list(self.api_options)
         return options
 
+
+_NAMES = tuple(attrs.fields_dict(Options))
 
 OptFn: TypeAlias = Callable[[Options], None]
 """Changes options, for a client or for one call: a function of yours, or what `override` gives."""
@@ -146,7 +154,6 @@ OptFn: TypeAlias = Callable[[Options], None]
 P = ParamSpec("P")
 
 
-@frozen
 class Override:
     """
     What `override` gives: an `OptFn` that assigns.
@@ -155,7 +162,21 @@ class Override:
     at module level costs nothing more than a call without.
     """
 
-    changes: tuple[tuple[str, object], ...]
+    __slots__ = ("_changes",)
+
+    def __init__(self, changes: tuple[tuple[str, object], ...]) -> None:
+        self._changes = changes
+
+    @property
+    def changes(self) -> tuple[tuple[str, object], ...]:
+        """Names and values."""
+        return self._changes
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Override) and self._changes == other._changes
+
+    def __hash__(self) -> int:
+        return hash(self._changes)
 
     def __call__(self, options: Options) -> None:
         for name, value in self.changes:
@@ -184,16 +205,23 @@ def override(**changes: object) -> Override:
     Raises:
         TypeError: There is no such option.
     """
-    known = attrs.fields_dict(Options)
     for name in changes:
-        if name not in known:
-            raise TypeError(f"override() has no option {name!r}; it has {', '.join(known)}")
+        if name not in _NAMES:
+            raise TypeError(f"override() has no option {name!r}; it has {', '.join(_NAMES)}")
     return Override(tuple(changes.items()))
 
 
-@frozen
 class _WithAPIOptions:
-    functions: tuple[APIOption, ...]
+    __slots__ = ("functions",)
+
+    def __init__(self, functions: tuple[APIOption, ...]) -> None:
+        self.functions = functions
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _WithAPIOptions) and self.functions == other.functions
+
+    def __hash__(self) -> int:
+        return hash(self.functions)
 
     def __call__(self, options: Options) -> None:
         options.api_options = [*options.api_options, *self.functions]  # the list may be somebody's
@@ -238,6 +266,9 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
             options.endpoint_options = evolve(options.endpoint_options, use_fips_endpoint=True)
     if options.base_endpoint is not None:
         BaseEndpointResolver(options.base_endpoint).resolve_endpoint("", options.endpoint_options)
+    if options.s3_endpoint_url is not None:
+        # FIPS beside it is refused by who waits: the URL may lie around on a machine that has nothing to do with S3.
+        Endpoint(options.s3_endpoint_url)
     _settle_retryer(options)
     return options
 
