@@ -10,15 +10,23 @@ from botocore.loaders import Loader
 from sagemaker_runtime.local.constraints import (
     ENDPOINT_NAME,
     INVOKE_ENDPOINT,
+    INVOKE_ENDPOINT_ASYNC,
     INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
+    MAX_ASYNC_BODY,
     MAX_BODY,
     Constraint,
+    Range,
 )
 
 SHAPES: dict[str, Any] = Loader().load_service_model("sagemaker-runtime", "service-2", "2017-05-13")["shapes"]
-ADDED_SINCE_1_40 = {"PrefixAwareId"}
+ADDED_SINCE_1_40 = {
+    "InvokeEndpoint": {"PrefixAwareId"},
+    "InvokeEndpointAsync": {"S3OutputPathExtension", "Filename"},
+    "InvokeEndpointWithResponseStream": {"PrefixAwareId"},
+}
 OPERATIONS = {
     "InvokeEndpoint": INVOKE_ENDPOINT,
+    "InvokeEndpointAsync": INVOKE_ENDPOINT_ASYNC,
     "InvokeEndpointWithResponseStream": INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
 }
 
@@ -27,7 +35,7 @@ def members_of(operation: str) -> dict[str, Any]:
     return SHAPES[f"{operation}Input"]["members"]
 
 
-def model_name(constraint: Constraint) -> str:
+def model_name(constraint: Constraint | Range) -> str:
     return constraint.member[0].upper() + constraint.member[1:]
 
 
@@ -36,7 +44,9 @@ def test_each_header_of_the_api_model_has_its_constraint(operation: str) -> None
     """A member that was forgotten would never reach a model; one too many would, on this machine only."""
     expected = {name for name, member in members_of(operation).items() if member.get("location") == "header"}
 
-    assert expected | ADDED_SINCE_1_40 == {model_name(constraint) for constraint in OPERATIONS[operation].values()}
+    assert expected | ADDED_SINCE_1_40[operation] == {
+        model_name(constraint) for constraint in OPERATIONS[operation].values()
+    }
 
 
 @pytest.mark.parametrize(
@@ -47,10 +57,12 @@ def test_each_header_of_the_api_model_has_its_constraint(operation: str) -> None
         for constraint in (ENDPOINT_NAME, *constraints.values())
     ],
 )
-def test_a_constraint_has_the_header_and_limits_of_the_api_model(operation: str, constraint: Constraint) -> None:
+def test_a_constraint_has_the_header_and_limits_of_the_api_model(
+    operation: str, constraint: Constraint | Range
+) -> None:
     """They were copied by hand, and botocore's copy is AWS's own."""
     member = members_of(operation).get(model_name(constraint))
-    if member is None and model_name(constraint) in ADDED_SINCE_1_40:
+    if member is None and model_name(constraint) in ADDED_SINCE_1_40[operation]:
         pytest.skip("this botocore is older than the member")
     shape = SHAPES[member["shape"]]
 
@@ -62,6 +74,8 @@ def test_a_constraint_has_the_header_and_limits_of_the_api_model(operation: str,
 def test_the_largest_body_is_that_of_the_api_model() -> None:
     """The service refuses what is larger."""
     assert SHAPES["BodyBlob"]["max"] == MAX_BODY
+    if "AsyncBodyBlob" in SHAPES:  # since botocore 1.43.29
+        assert SHAPES["AsyncBodyBlob"]["max"] == MAX_ASYNC_BODY.max
 
 
 @pytest.mark.parametrize(

@@ -128,14 +128,31 @@ async def test_a_session_token_must_be_the_one_of_the_credentials(sent: str | No
         assert 1 == local.calls("echo")
 
 
-def signed(body: bytes = b"{}", *, signer: SigV4Signer | None = None, **headers: str) -> Request:
+async def test_credentials_that_have_expired_are_refused_as_such() -> None:
+    """Those of a role do expire in a program that runs for hours, and what it does then wants a test of moments."""
+    given = Credentials("AKIDLOCAL", "secret", "token", expires_at=NOON)
+
+    async with (
+        LocalEndpoint({"echo": lambda invocation: invocation.body}, credentials=given) as local,
+        Client(local.options()) as client,
+    ):
+        with pytest.raises(ServiceError, match="The security token included in the request is expired") as raised:
+            await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"1"))
+
+        assert ("ExpiredTokenException", 403) == (raised.value.code, raised.value.status)
+        assert 0 == local.calls("echo")
+
+
+def signed(
+    body: bytes = b"{}", *, signer: SigV4Signer | None = None, payload_hash: str | None = None, **headers: str
+) -> Request:
     """A request signed at noon; header names are written with underscores."""
     request = Request(host="127.0.0.1:8080", path="/endpoints/iris/invocations", body=body)
     request.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     (signer or SigV4Signer()).sign_http(
         request,
         credentials=KEYS,
-        payload_hash=sha256(body).hexdigest(),
+        payload_hash=payload_hash or sha256(body).hexdigest(),
         service="sagemaker",
         region="us-east-1",
         signing_time=AT_NOON,
@@ -143,10 +160,16 @@ def signed(body: bytes = b"{}", *, signer: SigV4Signer | None = None, **headers:
     return request
 
 
-def check(request: Request, pairs: list[tuple[str, str]] | None = None, *, now: datetime = AT_NOON) -> None:
+def check(
+    request: Request,
+    pairs: list[tuple[str, str]] | None = None,
+    *,
+    now: datetime = AT_NOON,
+    credentials: Credentials = KEYS,
+) -> None:
     pairs = list(request.headers.items()) if pairs is None else pairs
     received = ReceivedRequest(request.method, request.path, pairs, Headers.received(pairs), request.body)
-    check_signature(received, credentials=KEYS, region="us-east-1", now=now)
+    check_signature(received, credentials=credentials, region="us-east-1", now=now)
 
 
 def refused(request: Request, **arguments: object) -> tuple[str | None, str]:
@@ -154,6 +177,18 @@ def refused(request: Request, **arguments: object) -> tuple[str | None, str]:
         check(request, **arguments)
     assert 403 == raised.value.status
     return raised.value.code, str(raised.value.document["Message"])
+
+
+@pytest.mark.parametrize(("expires_at", "expired"), [(NOON + 1, False), (NOON, True), (NOON - 1, True)])
+def test_credentials_expire_at_the_very_second(expires_at: float, *, expired: bool) -> None:
+    """The edge: they are valid until then, not through it."""
+    keys = Credentials(KEYS.access_key_id, KEYS.secret_access_key, expires_at=expires_at)
+
+    if expired:
+        message = "The security token included in the request is expired"
+        assert ("ExpiredTokenException", message) == refused(signed(), credentials=keys)
+    else:
+        check(signed(), credentials=keys)
 
 
 @pytest.mark.parametrize("minutes", [-5, 0, 5])
@@ -225,6 +260,46 @@ def test_a_hash_in_a_header_must_be_that_of_the_body() -> None:
     request.body = b"[]"
 
     assert "x-amz-content-sha256" in refused(request)[1]
+
+
+def test_a_body_may_be_left_out_of_the_signature() -> None:
+    """Clients do so for bodies that cannot be read twice; all the rest is covered as ever."""
+    request = signed(signer=SigV4Signer(content_sha256_header=True), payload_hash="UNSIGNED-PAYLOAD")
+    request.body = b"[]"
+    check(request)
+
+    request.headers["x-amz-date"] = "20250615T150641Z"
+
+    assert "does not match the signature" in refused(request)[1]
+
+
+def test_nobody_on_the_way_can_take_a_body_out_of_the_signature() -> None:
+    """The header says so only where it is signed itself; else whoever adds it could change the body."""
+    request = signed()
+    request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
+
+    code, message = refused(request)
+
+    assert "InvalidSignatureException" == code
+    assert "'x-amz-content-sha256' does not match the hash of the body" in message
+
+
+@pytest.mark.parametrize("name", ["authorization", "x-amz-date", "x-amz-security-token", "host"])
+def test_a_header_that_decides_must_not_come_twice(name: str) -> None:
+    """Two readers might each believe in another one of them."""
+    request = signed()
+    pairs = list(request.headers.items())
+    twice = dict(pairs).get(name, "token")
+
+    code, _ = refused(request, pairs=[*pairs, (name, twice)])
+
+    expected = {
+        "authorization": "IncompleteSignatureException",
+        "x-amz-date": "IncompleteSignatureException",
+        "x-amz-security-token": "UnrecognizedClientException",
+        "host": "InvalidSignatureException",
+    }
+    assert expected[name] == code
 
 
 def test_headers_that_come_twice_are_signed_as_one() -> None:

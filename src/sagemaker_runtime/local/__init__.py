@@ -16,13 +16,86 @@ A model that is a generator, asynchronous or not, or that returns one, answers a
         for number in range(int(invocation.body)):
             yield b"%d " % number
 
-It listens on loopback only, and checks signatures against credentials of its own, so no real ones are needed.
+Other backends stand where a function can, and within each other: a `Container` that speaks HTTP, `Variants` by weight, a
+`MultiModel` that loads when it is asked, `InferenceComponents`, and `Sessions`::
+
+    LocalEndpoint(
+        {"iris": Sessions(Variants({"blue": (predict, 9.0), "green": (Container("http://127.0.0.1:8080"), 1.0)}))}
+    )
+
+Asynchronous inferences are queued, and their results are objects in a folder that is served as S3 at the same port, for
+`Client.wait_for_output` and for any other S3 client that puts the bucket into the path::
+
+    output = await client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="shout", body=b"hello"))
+    result = await client.wait_for_output(output)
+
+What can go wrong with a call goes wrong on request, and all that arrives is kept for a test's assertions::
+
+    local.inject("iris", Reset(after_head=True), call=2)
+    LocalEndpoint({"iris": predict}, faults=RandomFaults({Throttled(): 0.05, Latency(0.2): 0.1}, seed=7))
+    assert [200, None] == [exchange.status for exchange in local.journal.of("iris")]
+
+Who has no event loop writes ``with LocalEndpoint(...) as local``, or uses the fixture ``sagemaker_runtime_local``, which
+pytest finds by itself; programs in any language can use ``python -m sagemaker_runtime.local serve iris=module:predict``.
+
+It listens on loopback, unless told otherwise, and checks signatures against credentials of its own, so no real ones are needed.
 """
 
 from __future__ import annotations
 
 from sagemaker_runtime.local.backends import Backend, ModelFailure
+from sagemaker_runtime.local.components import InferenceComponents
+from sagemaker_runtime.local.container import Container
 from sagemaker_runtime.local.endpoint import LocalEndpoint
+from sagemaker_runtime.local.faults import (
+    ClockSkew,
+    CorruptFrame,
+    CutKeepAlive,
+    ErrorAnswer,
+    Fault,
+    InjectedFault,
+    Latency,
+    RandomFaults,
+    Reset,
+    SlowBody,
+    StreamError,
+    Throttled,
+    TruncatedBody,
+    TruncatedFrame,
+)
 from sagemaker_runtime.local.invocation import Answer, Body, Invocation, Model
+from sagemaker_runtime.local.journal import Exchange, Journal
+from sagemaker_runtime.local.multi_model import MultiModel
+from sagemaker_runtime.local.sessions import Sessions
+from sagemaker_runtime.local.variants import Variants
 
-__all__ = ["Answer", "Backend", "Body", "Invocation", "LocalEndpoint", "Model", "ModelFailure"]
+__all__ = [
+    "Answer",
+    "Backend",
+    "Body",
+    "ClockSkew",
+    "Container",
+    "CorruptFrame",
+    "CutKeepAlive",
+    "ErrorAnswer",
+    "Exchange",
+    "Fault",
+    "InferenceComponents",
+    "InjectedFault",
+    "Invocation",
+    "Journal",
+    "Latency",
+    "LocalEndpoint",
+    "Model",
+    "ModelFailure",
+    "MultiModel",
+    "RandomFaults",
+    "Reset",
+    "Sessions",
+    "SlowBody",
+    "StreamError",
+    "Throttled",
+    "TruncatedBody",
+    "TruncatedFrame",
+    "Variants",
+]

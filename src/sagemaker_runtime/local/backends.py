@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
 
+from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.invocation import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from sagemaker_runtime.local.constraints import Constraint
     from sagemaker_runtime.local.invocation import Body, Invocation, Model
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of the model, and makes a ModelError of it
@@ -66,11 +74,47 @@ class FunctionBackend:
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """What the function gives, as an `Answer`."""
-        model = self._model
-        if inspect.iscoroutinefunction(model):
-            return _as_answer(await model(invocation))
-        given = await asyncio.to_thread(_call, model, invocation)
-        return _as_answer(await given if inspect.isawaitable(given) else given)
+        return _as_answer(await result_of(self._model, invocation))
+
+
+class Backends:
+    """
+    Several backends by name, started and stopped together.
+
+    Args:
+        models: What answers, by its name.
+
+        constraint: What a name must be.
+
+    Raises:
+        ConfigError: There is none, or a name is not one that can be asked for.
+    """
+
+    def __init__(self, models: Mapping[str, Model | Backend], constraint: Constraint) -> None:
+        if not models:
+            raise ConfigError(f"there is nothing that {constraint.member} could name; give one model at least")
+        for name in models:
+            problem = constraint.problem(name)
+            if problem is not None:
+                raise ConfigError(f"{name!r} could never be asked for: {problem}")
+        self._backends = {name: as_backend(model) for name, model in models.items()}
+        self._started = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start all, one after another; if one fails, those before it are stopped."""
+        async with AsyncExitStack() as started:
+            for backend in self._backends.values():
+                await backend.start()
+                started.push_async_callback(backend.stop)
+            self._started = started.pop_all()
+
+    async def stop(self) -> None:
+        """Stop all that run, the last one first."""
+        await self._started.aclose()
+
+    def get(self, name: str) -> Backend | None:
+        """The one of that name, if there is one."""
+        return self._backends.get(name)
 
 
 def as_backend(model: Model | Backend) -> Backend:
@@ -78,11 +122,22 @@ def as_backend(model: Model | Backend) -> Backend:
     return model if isinstance(model, Backend) else FunctionBackend(model)
 
 
-def _call(model: Model, invocation: Invocation) -> object:
-    try:
-        return model(invocation)
-    except StopIteration as error:  # a future takes no StopIteration, and would be waited for without end
-        raise RuntimeError("the model raised StopIteration") from error
+async def result_of(function: Callable[[A], R | Awaitable[R]], argument: A) -> R:
+    """What a user's function gives: in a thread, or in the event loop if it is a coroutine function."""
+
+    def call() -> R | Awaitable[R]:
+        try:
+            return function(argument)
+        except StopIteration as error:  # a future takes no StopIteration, and would be waited for without end
+            raise RuntimeError("the model raised StopIteration") from error
+
+    given = call() if _is_coroutine_function(function) else await asyncio.to_thread(call)
+    return cast("R", await given if inspect.isawaitable(given) else given)
+
+
+def _is_coroutine_function(function: Callable[[A], object]) -> bool:
+    """Whether it is one, or an object whose ``__call__`` is one."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _as_answer(given: object) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
@@ -51,12 +51,44 @@ class Constraint:
         return f"Value{shown} at '{self.member}' failed to satisfy constraint: {broken}"
 
 
+@frozen
+class Range:
+    """What a member's number must be."""
+
+    member: str
+    """The name in the API model, as the service's message has it."""
+
+    header: str
+    """The header that carries it; empty for the size of the body, in bytes."""
+
+    min: int
+    max: int
+    measured: str = "value"
+    """What the number is of the member: its value, or its length."""
+
+    sensitive: ClassVar[bool] = False
+
+    def problem(self, value: str) -> str | None:
+        """What is wrong with *value*, in the service's words, or None."""
+        if re.fullmatch("[0-9]{1,9}", value) is None:
+            broken = "Member must be a whole number"
+        elif int(value) > self.max:
+            broken = f"Member must have {self.measured} less than or equal to {self.max}"
+        elif int(value) < self.min:
+            broken = f"Member must have {self.measured} greater than or equal to {self.min}"
+        else:
+            return None
+        shown = f" '{value}'" if self.header else ""
+        return f"Value{shown} at '{self.member}' failed to satisfy constraint: {broken}"
+
+
 _ASCII = r"[\x00-\x7f]*"
 _PRINT = r"\S[\x20-\x7e]*"
 _NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 _SESSION_ID = "x-amzn-sagemaker-session-id"
 
 ENDPOINT_NAME = Constraint("endpointName", "", _NAME, 63)
+MAX_ASYNC_BODY = Range("body", "", 0, 128_000, measured="length")  # shape AsyncBodyBlob
 
 # For each operation, by the name of the member's attribute in `Invocation`.
 INVOKE_ENDPOINT = {
@@ -85,8 +117,32 @@ INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = INVOKE_ENDPOINT | {
 for _absent in ("target_model", "enable_explanations"):
     del INVOKE_ENDPOINT_WITH_RESPONSE_STREAM[_absent]
 
+INVOKE_ENDPOINT_ASYNC: dict[str, Constraint | Range] = {
+    "content_type": Constraint("contentType", "x-amzn-sagemaker-content-type", _ASCII, 1024),
+    "accept": Constraint("accept", "x-amzn-sagemaker-accept", _ASCII, 1024),
+    "custom_attributes": INVOKE_ENDPOINT["custom_attributes"],
+    "inference_id": INVOKE_ENDPOINT["inference_id"],
+    "input_location": Constraint(
+        "inputLocation", "x-amzn-sagemaker-inputlocation", r"(https|s3)://[^/]+/?.*", 1024, min=1
+    ),
+    "s3_output_path_extension": Constraint(
+        "s3OutputPathExtension",
+        "x-amzn-sagemaker-s3outputpathextension",
+        r"(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+",
+        512,
+        min=1,
+    ),
+    "filename": Constraint(
+        "filename", "x-amzn-sagemaker-filename", r"(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9_.-]*", 32, min=1
+    ),
+    "request_ttl_seconds": Range("requestTTLSeconds", "x-amzn-sagemaker-requestttlseconds", 60, 21_600),
+    "invocation_timeout_seconds": Range(
+        "invocationTimeoutSeconds", "x-amzn-sagemaker-invocationtimeoutseconds", 1, 3600
+    ),
+}
 
-def violations(members: Iterable[tuple[Constraint, str]]) -> FailureError | None:
+
+def violations(members: Iterable[tuple[Constraint | Range, str]]) -> FailureError | None:
     """The service's answer to members that break their constraints, all of them at once; None if none does."""
     problems = [problem for constraint, value in members if (problem := constraint.problem(value)) is not None]
     if not problems:

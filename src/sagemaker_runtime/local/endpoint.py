@@ -4,40 +4,68 @@ from __future__ import annotations
 
 import secrets
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
-from sagemaker_runtime import ConfigError, Credentials, Options, StaticCredentialsProvider
+from sagemaker_runtime import ConfigError, Credentials, Options, StaticCredentialsProvider, SystemClock
+from sagemaker_runtime.local.asynchronous import Asynchronous
 from sagemaker_runtime.local.backends import Backend, as_backend
 from sagemaker_runtime.local.constraints import ENDPOINT_NAME
+from sagemaker_runtime.local.failures import ACCOUNT
+from sagemaker_runtime.local.faults import ErrorAnswer, Fault, FaultPlan, InjectedFault, RandomFaults
 from sagemaker_runtime.local.front import Front
 from sagemaker_runtime.local.hosting import HostedEndpoint
+from sagemaker_runtime.local.journal import Journal
+from sagemaker_runtime.local.listener import Listener
+from sagemaker_runtime.local.storage import Storage
+from sagemaker_runtime.local.storage_front import StorageFront
+from sagemaker_runtime.local.threaded import LoopThread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
+    from aiohttp import web
+
+    from sagemaker_runtime import Clock
     from sagemaker_runtime.local.invocation import Model
 
 HOST = "127.0.0.1"
-BACKLOG = 1024  # connections not accepted yet; at aiohttp's 128 a burst of more waits a second for TCP to try again
-SHUTDOWN_TIMEOUT = 1.0  # seconds that `stop` leaves to models still at work
 
 
 class LocalEndpoint:
     """
-    A SageMaker Runtime on loopback, at a port that was free.
+    A SageMaker Runtime on this machine.
 
-    An async context manager; or `start` it, and `stop` it. It runs in the event loop that starts it.
+    An async context manager; or `start` it, and `stop` it. It runs in the event loop that starts it. In a plain ``with``
+    it runs in a thread with a loop of its own, for callers that have none; `url`, `options`, `calls`, `inject`, `fail`,
+    `faults` and `journal` may be used from any thread.
 
     Args:
         endpoints: What answers for each endpoint, by the endpoint's name: a Python function, or a `Backend`.
 
         region: The region it says it is in: requests must be signed for it.
 
-        credentials: What requests must be signed with. None for random ones.
+        credentials: What requests must be signed with; once they have expired, they are refused as such. None for
+            random ones.
+
+        host: Where it listens. Loopback, unless told otherwise: a model is a function of yours.
+
+        port: 0 for one that is free, another one after each start.
+
+        faults: What hits a share of the calls; `inject` goes before it. None for nothing.
+
+        clock: What signatures are checked by, what a fault that takes time waits by, and what asynchronous inferences
+            grow old by. None for the machine's.
+
+        journal: Where the exchanges are kept. None for one with the bounds that a `Journal` has of itself.
+
+        folder: Where inputs, results and failures of asynchronous inferences are, as ``bucket/key``; what is in it is
+            served as S3. None for a temporary one, which `stop` removes.
+
+    Attributes:
+        journal: What has arrived, and how it was answered.
 
     Raises:
         ConfigError: A name is not one that an endpoint can have.
@@ -49,6 +77,12 @@ class LocalEndpoint:
         *,
         region: str = "us-east-1",
         credentials: Credentials | None = None,
+        host: str = HOST,
+        port: int = 0,
+        faults: RandomFaults | None = None,
+        clock: Clock | None = None,
+        journal: Journal | None = None,
+        folder: Path | str | None = None,
     ) -> None:
         for name in endpoints:
             problem = ENDPOINT_NAME.problem(name)
@@ -56,12 +90,27 @@ class LocalEndpoint:
                 raise ConfigError(f"{name!r} cannot be the name of an endpoint: {problem}")
         self.region = region
         self.credentials = credentials or _random_credentials()
+        self.journal = Journal() if journal is None else journal
+        self._plan = FaultPlan(faults)
         self._hosted = {
-            name: HostedEndpoint(name, as_backend(model), region=region) for name, model in endpoints.items()
+            name: HostedEndpoint(name, as_backend(model), region=region, plan=self._plan)
+            for name, model in endpoints.items()
         }
-        self._front = Front(self._hosted, region=region, credentials=self.credentials)
-        self._runner: web.AppRunner | None = None
+        clock = clock or SystemClock()
+        self._storage = Storage(None if folder is None else Path(folder), bucket=f"sagemaker-{region}-{ACCOUNT}")
+        self._asynchronous = Asynchronous(self._storage, clock)
+        self._front = Front(
+            self._hosted,
+            region=region,
+            credentials=self.credentials,
+            clock=clock,
+            journal=self.journal,
+            asynchronous=self._asynchronous,
+        )
+        self._s3 = StorageFront(self._storage, region=region, credentials=self.credentials, clock=clock)
+        self._listener = Listener(self._handle, host=host, port=port)
         self._started = AsyncExitStack()
+        self._thread: LoopThread | None = None
 
     @property
     def url(self) -> str:
@@ -71,15 +120,14 @@ class LocalEndpoint:
         Raises:
             ConfigError: It is not running.
         """
-        if self._runner is None:
-            raise ConfigError("the local endpoint is not running; use it in `async with`, or start() it")
-        return f"http://{HOST}:{self._runner.addresses[0][1]}"
+        return self._listener.url
 
     def options(self) -> Options:
         """Options for a client of this endpoint, yours to change: ``Client(local.options(), override(...))``."""
         keys = self.credentials
         provider = StaticCredentialsProvider(keys.access_key_id, keys.secret_access_key, keys.session_token)
-        return Options(base_endpoint=self.url, region=self.region, credentials=provider)
+        url = self.url
+        return Options(base_endpoint=url, s3_endpoint_url=url, region=self.region, credentials=provider)
 
     def calls(self, endpoint_name: str) -> int:
         """
@@ -92,6 +140,29 @@ class LocalEndpoint:
         """
         return self._find(endpoint_name).calls
 
+    @property
+    def faults(self) -> list[InjectedFault]:
+        """The faults that requests have met, oldest first; the last 10,000."""
+        return list(self._plan.met)
+
+    def inject(self, endpoint_name: str, fault: Fault, *, call: int, times: int = 1) -> None:
+        """
+        Let one request to an endpoint meet a fault, or several in a row.
+
+        Args:
+            endpoint_name: The endpoint.
+
+            fault: What is to go wrong. A fault of frames leaves a call alone that does not stream.
+
+            call: Which request, as `calls` counts them: 1 for the first.
+
+            times: For how many, that one included.
+
+        Raises:
+            ConfigError: There is no such endpoint, the request has come already, or *times* is below 1.
+        """
+        self._find(endpoint_name).inject(fault, call=call, times=times)
+
     def fail(
         self,
         endpoint_name: str,
@@ -102,7 +173,7 @@ class LocalEndpoint:
         message: str | None = None,
     ) -> None:
         """
-        Make one request to an endpoint fail, once; the model is not asked.
+        Make one request to an endpoint fail, once; the model is not asked. Short for `inject` with an `ErrorAnswer`.
 
         Args:
             endpoint_name: The endpoint.
@@ -118,39 +189,43 @@ class LocalEndpoint:
         Raises:
             ConfigError: There is no such endpoint, the request has come already, or the error has no known status.
         """
-        self._find(endpoint_name).fail(call, error=error, status=status, message=message)
+        self.inject(endpoint_name, ErrorAnswer(error, status, message), call=call)
 
     async def start(self) -> None:
-        """Listen. Does nothing if it does already; after `stop`, the port is another one."""
-        if self._runner is not None:
+        """
+        Listen. Does nothing if it does already.
+
+        Raises:
+            OSError: The port is taken, or there is no such host.
+        """
+        if self._listener.is_running:
             return
         async with AsyncExitStack() as started:
+            await self._storage.start()
+            started.push_async_callback(self._storage.stop)
             for hosted in self._hosted.values():
                 await hosted.backend.start()
                 started.push_async_callback(hosted.backend.stop)
-            self._runner = await self._listen()
+            started.push_async_callback(self._asynchronous.stop)
+            await self._listener.start()
+            started.push_async_callback(self._listener.stop)
             self._started = started.pop_all()
 
-    async def _listen(self) -> web.AppRunner:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._front.handle)
-        runner = web.AppRunner(
-            application,
-            access_log=None,
-            auto_decompress=False,  # the signature covers the body as it was sent
-            handler_cancellation=True,  # or a model that waits would never hear that the caller has left
-            shutdown_timeout=SHUTDOWN_TIMEOUT,
-        )
-        await runner.setup()
-        await web.TCPSite(runner, HOST, 0, backlog=BACKLOG).start()
-        return runner
-
     async def stop(self) -> None:
-        """Close the port and all connections. Does nothing if it is not running."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
-            await self._started.aclose()
+        """
+        Close the port and all connections. Does nothing if it is not running.
+
+        Raises:
+            ConfigError: It runs in the thread of a ``with``, whose end stops it.
+        """
+        if self._thread is not None and not self._thread.is_current:
+            raise ConfigError("the local endpoint runs in a thread of its own; the end of its `with` stops it")
+        await self._started.aclose()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        """The runtime takes what is posted, and all below its own path; the rest is for S3, which shares the port."""
+        ours = request.method == "POST" or request.raw_path.startswith("/endpoints/")
+        return await (self._front if ours else self._s3).handle(request)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -161,8 +236,23 @@ class LocalEndpoint:
     ) -> None:
         await self.stop()
 
+    def __enter__(self) -> Self:
+        if self._listener.is_running:
+            raise ConfigError("the local endpoint is running already")
+        thread = LoopThread(self, name=f"{self!r}")
+        thread.open()
+        self._thread = thread
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.close()
+
     def __repr__(self) -> str:
-        where = f"at {self.url}" if self._runner is not None else "not running"
+        where = f"at {self.url}" if self._listener.is_running else "not running"
         return f"<LocalEndpoint {where}, with {', '.join(self._hosted) or 'no endpoint'}>"
 
     def _find(self, endpoint_name: str) -> HostedEndpoint:

@@ -92,7 +92,7 @@ def model_error(
         original_status: HTTP status of the model.
     """
     group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
-    party = "server" if original_status >= 500 else "client"  # noqa: PLR2004
+    party = "client" if 400 <= original_status < 500 else "server"  # noqa: PLR2004 - 0 where it gave no status
     document: dict[str, str | int | None] = {
         "Message": (
             f'Received {party} error ({original_status}) from primary with message "{original}". See https://{region}.'

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import re
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
+from attrs import evolve
 
 from sagemaker_runtime import Headers
+from sagemaker_runtime.local.answers import Connection, CutError, Outgoing, cut, failed, head_of, under, whole, write
+from sagemaker_runtime.local.asynchronous import queued
 from sagemaker_runtime.local.constraints import (
     ENDPOINT_NAME,
     INVOKE_ENDPOINT,
@@ -21,19 +26,30 @@ from sagemaker_runtime.local.constraints import (
     violations,
 )
 from sagemaker_runtime.local.failures import ACCOUNT, FailureError, failure
+from sagemaker_runtime.local.faults import ClockSkew, CutKeepAlive, FrameFault, InjectedFault, Latency, Reset
 from sagemaker_runtime.local.invocation import Invocation
+from sagemaker_runtime.local.journal import Exchange
 from sagemaker_runtime.local.signature import ReceivedRequest, check_signature
-from sagemaker_runtime.local.streaming import send_stream
+from sagemaker_runtime.local.streaming import frames_of, spoil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sagemaker_runtime import Credentials
+    from sagemaker_runtime import Clock, Credentials
+    from sagemaker_runtime.local.asynchronous import Asynchronous
     from sagemaker_runtime.local.constraints import Constraint
     from sagemaker_runtime.local.hosting import HostedEndpoint
-    from sagemaker_runtime.local.invocation import Answer
+    from sagemaker_runtime.local.journal import Journal
 
-_PATH = re.compile(r"/endpoints/(?P<name>[^/?]*)/invocations(?P<streamed>-response-stream)?")
+BODY_TIMEOUT = 60.0  # seconds for a whole body; aiohttp waits without end for the rest of one with a broken chunk
+_PATH = re.compile(
+    r"/endpoints/(?P<name>[^/?]*)/(invocations(?P<streamed>-response-stream)?|(?P<queued>async-invocations))"
+)
+_OPERATIONS = {
+    None: "InvokeEndpoint",
+    "-response-stream": "InvokeEndpointWithResponseStream",
+    "async-invocations": "InvokeEndpointAsync",
+}
 
 
 class Front:
@@ -46,52 +62,166 @@ class Front:
         region: The region that requests must be signed for.
 
         credentials: What they must be signed with.
+
+        clock: The service's time.
+
+        journal: Where each request is kept.
+
+        asynchronous: Takes what may wait.
     """
 
-    def __init__(self, hosted: Mapping[str, HostedEndpoint], *, region: str, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        hosted: Mapping[str, HostedEndpoint],
+        *,
+        region: str,
+        credentials: Credentials,
+        clock: Clock,
+        journal: Journal,
+        asynchronous: Asynchronous,
+    ) -> None:
         self._hosted = hosted
         self._region = region
         self._credentials = credentials
+        self._clock = clock
+        self._journal = journal
+        self._asynchronous = asynchronous
+        self._connections: WeakKeyDictionary[asyncio.WriteTransport, Connection] = WeakKeyDictionary()
+        self._connected = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The answer to *request*, whatever it is; each has an id of its own."""
-        request_id = {"x-amzn-RequestId": str(uuid4())}
+        # There is one: who has left by now has had this task cancelled.
+        transport = cast("asyncio.WriteTransport", request.transport)
+        connection = self._connection(transport)
+        exchange = Exchange(
+            connection=connection.number,
+            time=self._clock.now(),
+            method=request.method,
+            target=request.raw_path,
+            raw_headers=request.raw_headers,
+            headers=Headers.received(request.headers.items()),
+            request_id=str(uuid4()),
+        )
         try:
-            return await self._invoke(request, request_id)
-        except FailureError as error:
-            return _write_failure(error, request_id)
-        except ConnectionError:  # the caller left in the middle of the exchange; nobody will read this
-            return web.Response(status=400)
+            try:
+                response = await self._invoke(request, exchange, connection)
+            except FailureError as error:
+                exchange.error_code = error.code
+                response = await self._send(request, failed(error), exchange)
+        except CutError as ended:
+            cut(transport, ended.how)
+        except ConnectionError:  # the caller left in the middle of the exchange
+            pass
+        else:
+            match exchange.fault:
+                case InjectedFault(CutKeepAlive(at_next_request=True)):
+                    connection.doom = exchange.fault
+                case InjectedFault(CutKeepAlive()):
+                    cut(transport, "end")
+                case _:
+                    pass
+            return response
+        return web.Response(status=400)  # which nobody will read
 
-    async def _invoke(self, request: web.Request, request_id: Mapping[str, str]) -> web.StreamResponse:
-        path = _PATH.fullmatch(request.raw_path)
-        if path is None or request.method != "POST":
-            raise failure("UnknownOperationException", "The operation is not known.", 404)
-        name, streamed, body = unquote(path["name"]), path["streamed"] is not None, await _read(request)
-        headers = Headers.received(request.headers.items())
-        received = ReceivedRequest(request.method, request.raw_path, request.headers.items(), headers, body)
-        check_signature(received, credentials=self._credentials, region=self._region, now=datetime.now(UTC))
-        members = INVOKE_ENDPOINT_WITH_RESPONSE_STREAM if streamed else INVOKE_ENDPOINT
-        invocation = _invocation(name, body, headers, members)
+    def _connection(self, transport: asyncio.WriteTransport) -> Connection:
+        connection = self._connections.get(transport)
+        if connection is None:
+            self._connected += 1
+            connection = self._connections[transport] = Connection(self._connected)
+        return connection
+
+    async def _invoke(self, request: web.Request, exchange: Exchange, connection: Connection) -> web.StreamResponse:
+        path = await self._receive(request, exchange, connection)
+        name, streamed = unquote(path["name"]), path["streamed"] is not None
         hosted = self._hosted.get(name)
+        due = None if hosted is None else hosted.due(streamed=streamed)
+        if hosted is not None and due is not None and isinstance(due.fault, ClockSkew):  # refused or not, it was met
+            exchange.fault = due
+            hosted.count(due)
+        received = ReceivedRequest(
+            request.method, request.raw_path, request.headers.items(), exchange.headers, exchange.body
+        )
+        check_signature(received, credentials=self._credentials, region=self._region, now=self._now(exchange))
+        members = INVOKE_ENDPOINT_WITH_RESPONSE_STREAM if streamed else INVOKE_ENDPOINT
+        waiting = queued(name, exchange.body, exchange.headers) if path["queued"] else None
+        exchange.invocation = (
+            _invocation(name, exchange.body, exchange.headers, members) if waiting is None else waiting.invocation
+        )
         if hosted is None:
             raise failure("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
-        reply = await hosted.invoke(invocation)
-        head = {**_head(reply.head, streamed=streamed), **request_id}
+        if exchange.fault is None:
+            exchange.fault = due
+            hosted.count(due)
+        fault = None if due is None else due.fault
+        if isinstance(fault, Latency):
+            await self._clock.sleep(fault.seconds)
+        if fault == Reset(after_head=False):
+            raise CutError("reset")
+        if waiting is not None:
+            head, body = self._asynchronous.put(waiting, hosted, fault)
+            return await self._send(request, Outgoing(202, head, whole(body), len(body)), exchange)
+        reply = await hosted.invoke(exchange.invocation, fault)
+        head = head_of(reply.head, streamed=streamed)
         async with aclosing(reply.pieces) as pieces:
-            if streamed:
-                return await send_stream(request, head, pieces)
-            return web.Response(body=b"".join([piece async for piece in pieces]), headers=head)
+            if not streamed:
+                body = b"".join([piece async for piece in pieces])
+                return await self._send(request, Outgoing(200, head, whole(body), len(body)), exchange)
+            frames = frames_of(pieces)
+            if isinstance(fault, FrameFault):
+                frames = spoil(frames, fault)
+            return await self._send(request, Outgoing(200, head, frames), exchange)
+
+    async def _receive(self, request: web.Request, exchange: Exchange, connection: Connection) -> re.Match[str]:
+        path = _PATH.fullmatch(request.raw_path) if request.method == "POST" else None
+        if path is not None:
+            exchange.endpoint_name = unquote(path["name"])
+            exchange.operation = _OPERATIONS[path["streamed"] or path["queued"]]
+        try:
+            if connection.doom is not None:
+                exchange.fault = connection.doom
+                raise CutError("reset")
+            if path is None:
+                raise failure("UnknownOperationException", "The operation is not known.", 404)
+            exchange.body = await _read(request)
+        finally:
+            self._journal.record(exchange)
+        return path
+
+    async def _send(self, request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
+        date = format_datetime(self._now(exchange), usegmt=True)
+        headers = {**outgoing.headers, "x-amzn-RequestId": exchange.request_id, "Date": date}
+        fault = None if exchange.fault is None else exchange.fault.fault
+        if request.method == "HEAD":  # whose answer has only a head
+            outgoing = evolve(outgoing, body=whole(b""))
+        return await write(request, under(fault, evolve(outgoing, headers=headers), self._clock), exchange)
+
+    def _now(self, exchange: Exchange) -> datetime:
+        match exchange.fault:
+            case InjectedFault(ClockSkew(seconds)):
+                return datetime.fromtimestamp(self._clock.now() + seconds, UTC)
+            case _:
+                return datetime.fromtimestamp(self._clock.now(), UTC)
 
 
 async def _read(request: web.Request) -> bytes:
     """The body, as long as it is not too large: aiohttp's own limit would answer in aiohttp's words."""
+    # Without a name: what users report is a bare 413.
+    too_large = FailureError(None, 413, {"Message": f"Request body is larger than {MAX_BODY} bytes."})
+    if (request.content_length or 0) > MAX_BODY:
+        raise too_large
     body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > MAX_BODY:
-            # Without a name: what users report is a bare 413.
-            raise FailureError(None, 413, {"Message": f"Request body is larger than {MAX_BODY} bytes."})
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > MAX_BODY:
+                    raise too_large
+    except (
+        TimeoutError,
+        web.RequestPayloadError,
+    ):  # the latter is of aiohttp's parser in Python, for want of the one in C
+        raise failure("RequestTimeout", "The body did not come to its end.", 408) from None
     return bytes(body)
 
 
@@ -105,23 +235,4 @@ def _invocation(name: str, body: bytes, headers: Headers, members: Mapping[str, 
     if broken is not None:
         raise broken
     values = {attribute: value for attribute, (_, value) in sent.items()}
-    return Invocation(endpoint_name=name, body=body, headers=headers, **values)
-
-
-def _head(answer: Answer, *, streamed: bool) -> dict[str, str]:
-    headers = {
-        "X-Amzn-SageMaker-Content-Type" if streamed else "Content-Type": answer.content_type,
-        "x-Amzn-Invoked-Production-Variant": answer.invoked_production_variant,
-        "X-Amzn-SageMaker-Custom-Attributes": answer.custom_attributes,
-    }
-    if not streamed:
-        headers["X-Amzn-SageMaker-New-Session-Id"] = answer.new_session_id
-        headers["X-Amzn-SageMaker-Closed-Session-Id"] = answer.closed_session_id
-    return {name: value for name, value in headers.items() if value is not None}
-
-
-def _write_failure(error: FailureError, request_id: Mapping[str, str]) -> web.Response:
-    headers = {"Content-Type": "application/json", **request_id}
-    if error.code is not None:
-        headers["x-amzn-ErrorType"] = error.code
-    return web.Response(status=error.status, body=json.dumps(error.document).encode(), headers=headers)
+    return Invocation(endpoint_name=name, body=body, new_session=False, headers=headers, **values)

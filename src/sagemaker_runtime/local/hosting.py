@@ -10,13 +10,15 @@ from attrs import frozen
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends import ModelFailure
-from sagemaker_runtime.local.failures import FailureError, failure, model_error
+from sagemaker_runtime.local.failures import FailureError, model_error
+from sagemaker_runtime.local.faults import ErrorAnswer, Throttled
 from sagemaker_runtime.local.pieces import pieces_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from sagemaker_runtime.local.backends import Backend
+    from sagemaker_runtime.local.faults import Fault, FaultPlan, InjectedFault
     from sagemaker_runtime.local.invocation import Answer, Invocation
 
 logger = logging.getLogger("sagemaker_runtime.local")
@@ -41,33 +43,41 @@ class HostedEndpoint:
         calls: Requests that have reached it, those that met a fault included.
     """
 
-    def __init__(self, name: str, backend: Backend, *, region: str) -> None:
+    def __init__(self, name: str, backend: Backend, *, region: str, plan: FaultPlan) -> None:
         self.name = name
         self.backend = backend
         self.calls = 0
         self._region = region
-        self._faults: dict[int, FailureError] = {}
+        self._plan = plan
 
-    def fail(self, call: int, *, error: str, status: int | None, message: str | None) -> None:
-        """See `LocalEndpoint.fail`."""
+    def inject(self, fault: Fault, *, call: int, times: int) -> None:
+        """See `LocalEndpoint.inject`."""
         if call <= self.calls:
             raise ConfigError(f"call {call} of endpoint {self.name!r} cannot fail: it has had {self.calls} already")
-        fault = failure(error, message, status)
-        if error == "ModelError":
-            fault = model_error(self.name, str(fault.document["Message"]), region=self._region, status=fault.status)
-        self._faults[call] = fault
+        if times < 1:
+            raise ConfigError(f"a fault for {times} calls would never be met; times takes 1 or more")
+        for number in range(call, call + times):
+            self._plan.add(self.name, number, fault)
 
-    async def invoke(self, invocation: Invocation) -> Reply:
+    def due(self, *, streamed: bool) -> InjectedFault | None:
+        """What the next request will meet; None for nothing."""
+        return self._plan.due(self.name, self.calls + 1, streamed=streamed)
+
+    def count(self, injected: InjectedFault | None) -> None:
+        """Take note of a request, and of what it has met."""
+        self.calls += 1
+        if injected is not None:
+            self._plan.happened(injected)
+
+    async def invoke(self, invocation: Invocation, fault: Fault | None) -> Reply:
         """
         The backend's answer.
 
         Raises:
-            FailureError: A fault is due, the platform refuses, or the model failed.
+            FailureError: It is the fault, the platform refuses, or the model failed.
         """
-        self.calls += 1
-        fault = self._faults.pop(self.calls, None)
-        if fault is not None:
-            raise fault
+        if isinstance(fault, ErrorAnswer | Throttled):
+            raise self._instead(fault.answer())
         try:
             answer = await self.backend.invoke(invocation)
         except FailureError:
@@ -83,6 +93,11 @@ class HostedEndpoint:
                     yield piece
             except Exception as error:
                 raise self._failed(error) from error
+
+    def _instead(self, answer: FailureError) -> FailureError:
+        if answer.code != "ModelError":
+            return answer
+        return model_error(self.name, str(answer.document["Message"]), region=self._region, status=answer.status)
 
     def _failed(self, error: Exception) -> FailureError:
         if isinstance(error, ModelFailure):

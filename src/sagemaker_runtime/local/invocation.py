@@ -59,7 +59,9 @@ class Invocation:
 
         inference_component_name: Name of the inference component wanted.
 
-        session_id: ``"NEW_SESSION"``, or the id of the session to go on with.
+        session_id: ``"NEW_SESSION"``, or the id of the session to go on with. Behind `Sessions`, always an id.
+
+        new_session: Whether `Sessions` opens the session with this request.
 
         prefix_aware_id: What requests with the same prefix share.
 
@@ -78,6 +80,7 @@ class Invocation:
     enable_explanations: str | None = None
     inference_component_name: str | None = None
     session_id: str | None = None
+    new_session: bool = False
     prefix_aware_id: str | None = None
     headers: Headers = field(factory=Headers)
 

@@ -1,30 +1,29 @@
 """
-The check of a request's signature: botocore's own signer signs what arrived once more, and the two must agree.
+The check of a request's signature: what arrived is signed once more, and the two must agree.
 
-Not this package's signer, which would agree with its own mistakes. The messages are the service's.
+Not by this package's signer, which would agree with its own mistakes; see `sigv4`. The messages are the service's.
 """
 
 from __future__ import annotations
 
 import hmac
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from attrs import frozen
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as BotocoreCredentials
 
 from sagemaker_runtime.local.failures import FailureError, refusal
+from sagemaker_runtime.local.sigv4 import ALGORITHM, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sagemaker_runtime import Credentials, Headers
 
-ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "sagemaker"
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"  # in place of the body's hash: the signature holds for any body
 SKEW = timedelta(minutes=5)
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 _ALWAYS_SIGNED = ("host", "x-amz-date")
@@ -51,7 +50,7 @@ class Authorization:
         Take the header apart.
 
         Raises:
-            FailureError: It is for another algorithm, or lacks a part.
+            FailureError: It is for another algorithm, lacks a part, or has one twice.
         """
         algorithm, _, rest = header.partition(" ")
         if algorithm != ALGORITHM:
@@ -59,6 +58,8 @@ class Authorization:
         parts: dict[str, str] = {}
         for part in rest.split(","):
             name, _, value = part.strip().partition("=")
+            if name in parts:  # the header came twice, perhaps: which of them would count?
+                raise _incomplete(f"Authorization header has '{name}' parameter more than once.")
             parts[name] = value
         for name in ("Credential", "Signature", "SignedHeaders"):
             if not parts.get(name):
@@ -98,26 +99,45 @@ def check_signature(request: ReceivedRequest, *, credentials: Credentials, regio
     token = headers.get("x-amz-security-token")
     if authorization.access_key_id != credentials.access_key_id or token != credentials.session_token:
         raise refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+    if credentials.expires_at is not None and credentials.expires_at <= now.timestamp():
+        raise refusal("ExpiredTokenException", "The security token included in the request is expired")
     timestamp = _check_time(headers.get("x-amz-date", ""), now)
     _check_scope(authorization.scope, timestamp, region)
     for name in _ALWAYS_SIGNED:
         if name not in authorization.signed_headers:
             raise _invalid(f"'{name}' must be a 'SignedHeader' in the AWS Authorization header.")
-    claimed = headers.get("x-amz-content-sha256")
-    if claimed is not None and claimed != sha256(request.body).hexdigest():
-        raise _invalid("The value of 'x-amz-content-sha256' does not match the hash of the body that was received.")
+    payload_hash = _payload_hash(request, authorization.signed_headers)
     if not authorization.signed_headers.issubset(headers):
         raise _invalid(_MISMATCH)  # a header that was signed has been lost on the way
-    expected = _signature(request, authorization.signed_headers, timestamp, credentials, region)
+    expected = signature_of(
+        request.method,
+        request.target,
+        request.pairs,
+        signed_headers=authorization.signed_headers,
+        payload_hash=payload_hash,
+        timestamp=timestamp,
+        scope=authorization.scope,
+        secret_access_key=credentials.secret_access_key,
+    )
     if not hmac.compare_digest(expected.encode(), authorization.signature.encode(errors="replace")):
         raise _invalid(_MISMATCH)
 
 
+def _payload_hash(request: ReceivedRequest, signed_headers: frozenset[str]) -> str:
+    """What the signature says of the body. One that a header has in clear is of no use unless the header is signed."""
+    claimed = request.headers.get("x-amz-content-sha256")
+    if claimed == UNSIGNED_PAYLOAD and "x-amz-content-sha256" in signed_headers:
+        return claimed
+    payload_hash = sha256(request.body).hexdigest()
+    if claimed not in (None, payload_hash):
+        raise _invalid("The value of 'x-amz-content-sha256' does not match the hash of the body that was received.")
+    return payload_hash
+
+
 def _check_time(timestamp: str, now: datetime) -> str:
-    try:
-        signed = datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
-    except ValueError:
-        raise _incomplete("Authorization header requires existence of a valid 'X-Amz-Date' header.") from None
+    signed = _moment(timestamp)
+    if signed is None:
+        raise _incomplete("Authorization header requires existence of a valid 'X-Amz-Date' header.")
     if signed < now - SKEW:
         raise _invalid(f"Signature expired: {timestamp} is now earlier than {now - SKEW:{_TIMESTAMP}}")
     if signed > now + SKEW:
@@ -125,23 +145,18 @@ def _check_time(timestamp: str, now: datetime) -> str:
     return timestamp
 
 
+@lru_cache(maxsize=16)  # requests of one second share it, and to parse it takes 10 µs
+def _moment(timestamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def _check_scope(scope: str, timestamp: str, region: str) -> None:
     expected = f"{timestamp[:8]}/{region}/{SERVICE}/aws4_request"
     if scope != expected:
         raise _invalid(f"Credential should be scoped to '{expected}', not '{scope}'.")
-
-
-def _signature(
-    request: ReceivedRequest, signed_headers: frozenset[str], timestamp: str, credentials: Credentials, region: str
-) -> str:
-    again = AWSRequest(method=request.method, url=f"http://localhost{request.target}", data=request.body)
-    for name, value in request.pairs:
-        if name.lower() in signed_headers:
-            # A byte that is not UTF-8 comes as half a surrogate pair, which no signature covers.
-            again.headers[name] = value.encode(errors="replace").decode()
-    again.context["timestamp"] = timestamp
-    signer = SigV4Auth(BotocoreCredentials(credentials.access_key_id, credentials.secret_access_key), SERVICE, region)
-    return signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
 
 
 def _incomplete(message: str) -> FailureError:

@@ -2,46 +2,69 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING
-
-from aiohttp import web
 
 from sagemaker_runtime.eventstream import MAX_PAYLOAD, Message, encode
 from sagemaker_runtime.local.failures import FailureError, stream_failure
+from sagemaker_runtime.local.faults import CorruptFrame, TruncatedFrame
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator
+
+    from sagemaker_runtime.local.faults import FrameFault
 
 _PART = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
+_EXCEPTION = {":message-type": "exception", ":content-type": "application/json"}
 
 
-async def send_stream(
-    request: web.Request, head: Mapping[str, str], pieces: AsyncGenerator[bytes]
-) -> web.StreamResponse:
+async def frames_of(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """
-    Send the pieces of a model's answer as they come, no faster than the caller takes them.
-
-    The head goes out with the first piece: until then a model that fails is an error like any other.
+    The frames of a model's answer, as it comes.
 
     Args:
-        request: What is answered.
-
-        head: Its headers.
-
         pieces: Each is one part, as long as it fits into one.
 
     Raises:
-        FailureError: The model failed before its first piece; nothing was sent.
-        ConnectionError: The caller has left.
+        FailureError: The model failed before its first piece: until then it is an error like any other.
     """
-    response = web.StreamResponse(headers={**head, "Content-Type": "application/vnd.amazon.eventstream"})
     piece = await anext(pieces, None)
-    await response.prepare(request)
     try:
         while piece is not None:
             for start in range(0, len(piece) or 1, MAX_PAYLOAD):
-                await response.write(encode(Message(_PART, piece[start : start + MAX_PAYLOAD])))
+                yield encode(Message(_PART, piece[start : start + MAX_PAYLOAD]))
             piece = await anext(pieces, None)
     except FailureError as failed:
-        await response.write(encode(stream_failure(failed)))
-    return response
+        yield encode(stream_failure(failed))
+
+
+async def spoil(frames: AsyncGenerator[bytes], fault: FrameFault) -> AsyncGenerator[bytes]:
+    """The frames of an answer as *fault* has them."""
+    good = fault.after
+    async with aclosing(frames):
+        async for frame in frames:
+            if good == 0:
+                break
+            yield frame
+            good -= 1
+        else:
+            frame = encode(Message(_PART))
+        yield _spoilt(frame, fault)
+        if not isinstance(fault, CorruptFrame):
+            return
+        async for frame in frames:
+            yield frame
+
+
+def _spoilt(frame: bytes, fault: FrameFault) -> bytes:
+    if isinstance(fault, TruncatedFrame):
+        return frame[: len(frame) // 2]
+    if isinstance(fault, CorruptFrame):
+        wrong = bytearray(frame)
+        wrong[fault.at % len(frame)] ^= 0xFF
+        return bytes(wrong)
+    document = {"Message": fault.message}
+    if fault.error == "ModelStreamError":
+        document["ErrorCode"] = fault.error_code
+    return encode(Message({**_EXCEPTION, ":exception-type": fault.error}, json.dumps(document).encode()))

@@ -1,0 +1,163 @@
+"""How an answer is written: whole, or as a fault has it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Literal
+
+from aiohttp import web
+from attrs import define, evolve, frozen
+
+from sagemaker_runtime.local.faults import Reset, SlowBody, TruncatedBody
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncGenerator, Mapping
+
+    from sagemaker_runtime import Clock
+    from sagemaker_runtime.local.failures import FailureError
+    from sagemaker_runtime.local.faults import Fault, InjectedFault
+    from sagemaker_runtime.local.invocation import Answer
+    from sagemaker_runtime.local.journal import Exchange
+
+
+class CutError(Exception):
+    """The exchange ends here, and the connection with it; see `cut`."""
+
+    def __init__(self, how: Literal["reset", "end"]) -> None:
+        super().__init__(how)
+        self.how: Literal["reset", "end"] = how
+
+
+@define(eq=False)
+class Connection:
+    """What is remembered of a connection."""
+
+    number: int
+    """1 for the first one that brought a request."""
+
+    doom: InjectedFault | None = None
+    """What cuts it when the next request comes."""
+
+
+def cut(transport: asyncio.WriteTransport, how: Literal["reset", "end"]) -> None:
+    """Close a connection: by a reset (RST), or in order (FIN), when all that was written has been sent."""
+    if how == "end":
+        transport.close()
+        return
+    with suppress(OSError):  # it is closed already
+        no_linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+    transport.abort()
+
+
+@frozen
+class Outgoing:
+    """An answer to be written."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: AsyncGenerator[bytes]
+    """In pieces. It may raise FailureError before its first one, and `CutError` at any time."""
+
+    length: int | None = None
+    """Bytes that the head promises; None for chunked coding."""
+
+
+async def whole(body: bytes) -> AsyncGenerator[bytes]:
+    """A body that is there at once."""
+    yield body
+
+
+def head_of(answer: Answer, *, streamed: bool) -> dict[str, str]:
+    """The headers of a model's answer."""
+    headers = {
+        "X-Amzn-SageMaker-Content-Type" if streamed else "Content-Type": answer.content_type,
+        "x-Amzn-Invoked-Production-Variant": answer.invoked_production_variant,
+        "X-Amzn-SageMaker-Custom-Attributes": answer.custom_attributes,
+    }
+    if streamed:
+        headers["Content-Type"] = "application/vnd.amazon.eventstream"
+    else:
+        headers["X-Amzn-SageMaker-New-Session-Id"] = answer.new_session_id
+        headers["X-Amzn-SageMaker-Closed-Session-Id"] = answer.closed_session_id
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+def failed(error: FailureError) -> Outgoing:
+    """The answer that is an error."""
+    headers = {"Content-Type": "application/json"}
+    if error.code is not None:
+        headers["x-amzn-ErrorType"] = error.code
+    body = json.dumps(error.document).encode()
+    return Outgoing(error.status, headers, whole(body), len(body))
+
+
+async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
+    """
+    Send an answer, no faster than the caller takes it. The head goes out with the first piece of the body.
+
+    Raises:
+        FailureError: There is no such piece, and nothing was sent.
+        CutError: The connection is to be closed.
+        ConnectionError: The caller has left.
+    """
+    response = web.StreamResponse(status=outgoing.status, headers=outgoing.headers)
+    response.content_length = outgoing.length
+    async with aclosing(outgoing.body) as body:
+        piece = await anext(body, None)
+        await response.prepare(request)
+        exchange.status = outgoing.status
+        while piece is not None and request.method != "HEAD":  # whose answer has no body
+            await response.write(piece)
+            piece = await anext(body, None)
+    await response.write_eof()
+    exchange.written = True
+    return response
+
+
+def under(fault: Fault | None, outgoing: Outgoing, clock: Clock) -> Outgoing:
+    """The answer as *fault* has it, if it is one of the body."""
+    length = outgoing.length
+    match fault:
+        case SlowBody():
+            return evolve(outgoing, body=_slow(outgoing.body, fault, clock))
+        case Reset():  # one before the head has left no answer
+            return evolve(outgoing, body=_reset(outgoing.body), length=None if length is None else max(length, 1))
+        case TruncatedBody(kept):
+            promised = None if length is None else max(length, min(length, kept) + 1)
+            return evolve(outgoing, body=_truncated(outgoing.body, kept), length=promised)
+        case _:
+            return outgoing
+
+
+async def _slow(body: AsyncGenerator[bytes], fault: SlowBody, clock: Clock) -> AsyncGenerator[bytes]:
+    begun = False
+    async with aclosing(body) as pieces:
+        async for piece in pieces:
+            for start in range(0, len(piece), fault.size):
+                if begun:
+                    await clock.sleep(fault.seconds)
+                begun = True
+                yield piece[start : start + fault.size]
+
+
+async def _reset(body: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(body) as pieces:
+        await anext(pieces, None)
+    yield b""  # the head
+    raise CutError("reset")
+
+
+async def _truncated(body: AsyncGenerator[bytes], kept: int) -> AsyncGenerator[bytes]:
+    async with aclosing(body) as pieces:
+        async for piece in pieces:
+            yield piece[:kept]
+            kept -= len(piece)
+            if kept <= 0:
+                break
+    yield b""  # the head, if there was no piece
+    raise CutError("end")

@@ -1,0 +1,219 @@
+"""`Asynchronous`: the queue behind InvokeEndpointAsync, and what it leaves in the storage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import secrets
+from collections import defaultdict
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+from uuid import uuid4
+
+from attrs import evolve, frozen
+
+from sagemaker_runtime.local.constraints import (
+    ENDPOINT_NAME,
+    INVOKE_ENDPOINT_ASYNC,
+    MAX_ASYNC_BODY,
+    violations,
+)
+from sagemaker_runtime.local.failures import FailureError, failure
+from sagemaker_runtime.local.faults import ErrorAnswer, Throttled
+from sagemaker_runtime.local.invocation import Invocation
+from sagemaker_runtime.local.storage import Storage, StorageError, key_problem
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Clock, Headers
+    from sagemaker_runtime.local.faults import Fault
+    from sagemaker_runtime.local.hosting import HostedEndpoint
+
+CONCURRENCY = 4  # inferences of one endpoint at once; what waits for its turn is the queue
+TTL = 21_600  # seconds; service-2.json, member RequestTTLSeconds
+INVOCATION_TIMEOUT = 900  # seconds; service-2.json, member InvocationTimeoutSeconds
+_OUTPUTS = "async-endpoint-outputs"  # as the SageMaker Python SDK has it, and the next
+_FAILURES = "async-endpoint-failures"
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")  # for the name of a file
+_S3_URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
+_HTTPS_URL = re.compile(r"https://(?:([^/]+)\.)?s3[.-][a-z0-9-]+\.amazonaws\.com/([^?#]+)", re.DOTALL)
+
+logger = logging.getLogger("sagemaker_runtime.local")
+
+
+@frozen
+class Queued:
+    """A request that may wait its turn."""
+
+    invocation: Invocation
+    """Without a body, if that is to be read from the `input_location`."""
+
+    inference_id: str
+    input_location: str | None
+    output_key: str
+    failure_key: str
+    ttl: float
+    """Seconds it may wait."""
+
+    timeout: float
+    """Seconds the model may take."""
+
+
+def queued(name: str, body: bytes, headers: Headers) -> Queued:
+    """
+    What the service takes a request for.
+
+    Args:
+        name: The endpoint's.
+
+        body: Empty for none: on the wire the two are the same.
+
+        headers: As they came.
+
+    Raises:
+        FailureError: It breaks the API model.
+    """
+    members = {
+        attribute: (constraint, value)
+        for attribute, constraint in INVOKE_ENDPOINT_ASYNC.items()
+        if (value := headers.get(constraint.header)) is not None
+    }
+    broken = violations([(ENDPOINT_NAME, name), (MAX_ASYNC_BODY, str(len(body))), *members.values()])
+    if broken is not None:
+        raise broken
+    values = {attribute: value for attribute, (_, value) in members.items()}
+    input_location = values.get("input_location")
+    if (input_location is None) == (not body):
+        given = "neither" if not body else "both"
+        raise failure("ValidationError", f"Exactly one of Body and InputLocation must be given, and there are {given}.")
+    inference_id = values.get("inference_id", str(uuid4()))
+    # Several requests may have one id, and each has a result of its own: so the id alone is no name.
+    filename = values.get("filename", f"{_UNFIT.sub('-', inference_id)}-{secrets.token_hex(4)}.out")
+    extension = values.get("s3_output_path_extension", "").strip("/")
+    output_key = "/".join(part for part in (_OUTPUTS, name, extension, filename) if part)
+    problem = key_problem(output_key)
+    if problem is not None:  # S3 would take it; a folder must not
+        raise failure("ValidationError", f"The output cannot be stored under the key '{output_key}': {problem}.")
+    return Queued(
+        invocation=Invocation(
+            endpoint_name=name,
+            body=body,
+            headers=headers,
+            content_type=values.get("content_type"),
+            accept=values.get("accept"),
+            custom_attributes=values.get("custom_attributes"),
+            inference_id=inference_id,
+        ),
+        inference_id=inference_id,
+        input_location=input_location,
+        output_key=output_key,
+        failure_key=f"{_FAILURES}/{name}/{filename.removesuffix('.out')}-error.out",
+        ttl=int(values.get("request_ttl_seconds", TTL)),
+        timeout=int(values.get("invocation_timeout_seconds", INVOCATION_TIMEOUT)),
+    )
+
+
+class Asynchronous:
+    """
+    Infers in the background, for each endpoint a few at a time and the others in the order in which they came.
+
+    Args:
+        storage: Where inputs are read, and results and failures written.
+
+        clock: What time in the queue is reckoned by.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(CONCURRENCY))
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def put(self, request: Queued, hosted: HostedEndpoint, fault: Fault | None) -> tuple[dict[str, str], bytes]:
+        """
+        Queue a request.
+
+        Args:
+            request: What to ask.
+
+            hosted: Whom to ask.
+
+            fault: What happens instead; None to ask the model.
+
+        Returns:
+            Head and body of the answer.
+
+        Raises:
+            FailureError: The fault is one of the service's. One of the model's comes later, and is written to the storage.
+        """
+        if isinstance(fault, ErrorAnswer | Throttled) and fault.answer().code != "ModelError":
+            raise fault.answer()
+        task = asyncio.create_task(self._run(request, hosted, fault, self._clock.monotonic()))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        bucket = self._storage.bucket
+        head = {
+            "Content-Type": "application/json",
+            "X-Amzn-SageMaker-OutputLocation": f"s3://{bucket}/{request.output_key}",
+            "X-Amzn-SageMaker-FailureLocation": f"s3://{bucket}/{request.failure_key}",
+        }
+        return head, json.dumps({"InferenceId": request.inference_id}).encode()
+
+    async def stop(self) -> None:
+        """Drop what is queued or under way; nothing is written for it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._turns.clear()  # the next start may be in another event loop
+
+    async def _run(self, request: Queued, hosted: HostedEndpoint, fault: Fault | None, since: float) -> None:
+        bucket = self._storage.bucket
+        async with self._turns[hosted.name]:
+            try:
+                if self._clock.monotonic() - since > request.ttl:
+                    raise failure(
+                        "InternalFailure", f"The request expired: it was queued for more than {request.ttl:g} seconds."
+                    )
+                body, content_type = await self._infer(request, hosted, fault)
+                await self._storage.write(bucket, request.output_key, body, content_type)
+            except (FailureError, StorageError) as error:
+                text = (
+                    str(error) if isinstance(error, StorageError) else str(error.document.get("Message") or error.code)
+                )
+                try:
+                    await self._storage.write(bucket, request.failure_key, text.encode(errors="replace"), "text/plain")
+                except StorageError:
+                    logger.exception("the failure of inference %s cannot be told: %s", request.inference_id, text)
+
+    async def _infer(self, request: Queued, hosted: HostedEndpoint, fault: Fault | None) -> tuple[bytes, str]:
+        invocation = request.invocation
+        if request.input_location is not None:
+            # Not looked at before its turn has come: the service takes a request without reading its input.
+            invocation = evolve(invocation, body=await self._input(request.input_location))
+        began = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(request.timeout):
+                reply = await hosted.invoke(invocation, fault)
+                async with aclosing(reply.pieces) as pieces:
+                    body = b"".join([piece async for piece in pieces])
+            if self._clock.monotonic() - began > request.timeout:  # on a clock that a test has put forward
+                raise TimeoutError
+        except TimeoutError:
+            message = f"The model did not answer within {request.timeout:g} seconds."
+            raise failure("InternalFailure", message) from None
+        return body, reply.head.content_type
+
+    async def _input(self, location: str) -> bytes:
+        match = _S3_URI.fullmatch(location) or _HTTPS_URL.fullmatch(location)
+        if match is None:
+            raise failure("ValidationError", f"The input location {location} names no object in S3.")
+        bucket, key = match[1], match[2]
+        if location.startswith("https:"):
+            path = unquote(key, errors="replace")
+            bucket, key = (bucket, path) if bucket else path.split("/", 1) if "/" in path else (path, "")
+        try:
+            return (await self._storage.read(bucket, key)).body
+        except StorageError as error:
+            raise failure("ValidationError", f"The input at {location} cannot be read: {error}") from None

@@ -1,0 +1,172 @@
+"""The command ``python -m sagemaker_runtime.local serve``: a local endpoint for programs in any language."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from sagemaker_runtime import ConfigError, Credentials
+from sagemaker_runtime.local.backends import Backend
+from sagemaker_runtime.local.endpoint import HOST, LocalEndpoint
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping, Sequence
+
+    from sagemaker_runtime.local.invocation import Model
+
+_EPILOG = """\
+examples:
+  %(prog)s iris=package.module:function
+  %(prog)s iris=package.module:function story=http://127.0.0.1:8080 --port 4570
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command until SIGINT or SIGTERM; to be called in the main thread.
+
+    Args:
+        arguments: Those of the command line. None for the process's own.
+
+    Returns:
+        The exit code: 0 when it was told to stop, 2 when it could not start.
+    """
+    given = _parser().parse_args(arguments)
+    try:
+        local = LocalEndpoint(
+            _endpoints(given.endpoint),
+            region=given.region,
+            credentials=_credentials(given),
+            host=given.host,
+            port=given.port,
+            folder=given.folder,
+        )
+        asyncio.run(_serve(local, given))
+    except ConfigError as error:
+        return _complain(f"{error}")
+    except (OSError, OverflowError) as error:  # the latter of a port beyond all ports
+        return _complain(f"cannot listen at {given.host!r}, port {given.port}: {error}")
+    return 0
+
+
+def _complain(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - it is what a command does
+    return 2
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m sagemaker_runtime.local", description="A SageMaker Runtime on this machine."
+    )
+    commands = parser.add_subparsers(required=True, metavar="serve")
+    serve = commands.add_parser(
+        "serve",
+        help="answer requests until it is told to stop",
+        description="Answer requests with Python functions, or with containers, until SIGINT or SIGTERM.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    serve.add_argument(
+        "endpoint",
+        nargs="+",
+        metavar="NAME=MODEL",
+        help="an endpoint's name, and what answers for it: MODULE:FUNCTION, or the URL of a container",
+    )
+    serve.add_argument("--host", default=HOST, help="where to listen (default: %(default)s, loopback only)")
+    serve.add_argument("--port", default=0, type=int, help="the port (default: one that is free)")
+    serve.add_argument("--folder", help="where asynchronous inputs and results are (default: a temporary one)")
+    serve.add_argument("--region", default="us-east-1", help="what requests are signed for (default: %(default)s)")
+    serve.add_argument("--access-key-id", help="what requests are signed with (default: random, and shown)")
+    serve.add_argument("--secret-access-key", help="the secret that goes with it (default: random, and shown)")
+    return parser
+
+
+def _credentials(given: Namespace) -> Credentials | None:
+    pair: tuple[str | None, str | None] = (given.access_key_id, given.secret_access_key)
+    match pair:
+        case None, None:
+            return None
+        case str(access_key_id), str(secret_access_key):
+            return Credentials(access_key_id, secret_access_key)
+        case _:
+            raise ConfigError("give both of --access-key-id and --secret-access-key, or neither")
+
+
+def _endpoints(specifications: Sequence[str]) -> Mapping[str, Model | Backend]:
+    endpoints: dict[str, Model | Backend] = {}
+    for specification in specifications:
+        name, _, target = specification.partition("=")
+        if not target:
+            raise ConfigError(f"{specification!r} is no endpoint: write NAME=MODULE:FUNCTION, or NAME=http://...")
+        if name in endpoints:
+            raise ConfigError(f"the endpoint {name!r} is given twice")
+        endpoints[name] = _model(target)
+    return endpoints
+
+
+def _model(target: str) -> Model | Backend:
+    if target.startswith(("http://", "https://")):
+        from sagemaker_runtime.local.container import Container  # noqa: PLC0415 - it needs aiohttp's client
+
+        return Container(target)
+    module, _, path = target.partition(":")
+    if not (module and path):
+        raise ConfigError(f"{target!r} is no model: write MODULE:FUNCTION, or the URL of a container")
+    try:
+        found: object = import_module(module)
+        for name in path.split("."):
+            found = getattr(found, name)
+    except Exception as error:  # a module does whatever it likes when it is imported
+        raise ConfigError(f"{target!r} cannot be imported: {type(error).__name__}: {error}") from error
+    if not (callable(found) or isinstance(found, Backend)):
+        raise ConfigError(f"{target!r} is of type {type(found).__name__}, which cannot be called")
+    return cast("Model", found)
+
+
+async def _serve(local: LocalEndpoint, given: Namespace) -> None:
+    loop, task = asyncio.get_running_loop(), cast("asyncio.Task[None]", asyncio.current_task())
+
+    def stop(number: int, frame: object) -> None:  # noqa: ARG001 - a signal's handler gets them
+        loop.call_soon_threadsafe(task.cancel)
+
+    # Not loop.add_signal_handler, which Windows lacks.
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        async with local:
+            print(_welcome(local, given), flush=True)  # noqa: T201
+            await loop.create_future()
+    except asyncio.CancelledError:  # while a container was still starting, perhaps
+        print("Stopped.")  # noqa: T201
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _welcome(local: LocalEndpoint, given: Namespace) -> str:
+    keys = local.credentials
+    secret = "..." if given.secret_access_key else keys.secret_access_key  # one that was given is shown nowhere
+    first = given.endpoint[0].partition("=")[0]
+    storage = [f"    export AWS_ENDPOINT_URL_S3={local.url}"] if given.folder else []
+    lines = [
+        f"SageMaker Runtime is listening at {local.url}, with {len(given.endpoint)} "
+        + ("endpoint:" if len(given.endpoint) == 1 else "endpoints:"),
+        *("    " + " = ".join(specification.split("=", 1)) for specification in given.endpoint),
+        "",
+        "For any AWS client, in another terminal:",
+        f"    export AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={local.url}",
+        *storage,
+        f"    export AWS_REGION={local.region} AWS_DEFAULT_REGION={local.region}",
+        f"    export AWS_ACCESS_KEY_ID={keys.access_key_id}",
+        f"    export AWS_SECRET_ACCESS_KEY={secret}",
+        "    unset AWS_SESSION_TOKEN",
+        f"    aws sagemaker-runtime invoke-endpoint --endpoint-name {first} \\",
+        "        --cli-binary-format raw-in-base64-out --body 'your input' /dev/stdout",
+        "",
+        "Ctrl-C stops it.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+"""`InferenceComponents`: several models behind one endpoint, each of which is asked for by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.local.backends import Backends
+from sagemaker_runtime.local.constraints import INVOKE_ENDPOINT
+from sagemaker_runtime.local.failures import ACCOUNT, failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagemaker_runtime.local.backends import Backend
+    from sagemaker_runtime.local.invocation import Answer, Invocation, Model
+
+
+class InferenceComponents:
+    """
+    Asks the model that ``inference_component_name`` names.
+
+    Args:
+        components: Models by the component's name.
+
+    Raises:
+        ConfigError: There is none, or a name is none that a component can have.
+    """
+
+    def __init__(self, components: Mapping[str, Model | Backend]) -> None:
+        self._backends = Backends(components, INVOKE_ENDPOINT["inference_component_name"])
+
+    async def start(self) -> None:
+        """Start all components."""
+        await self._backends.start()
+
+    async def stop(self) -> None:
+        """Stop all components."""
+        await self._backends.stop()
+
+    async def invoke(self, invocation: Invocation) -> Answer:
+        """
+        The component's answer.
+
+        Raises:
+            FailureError: No component is named, or there is none of that name.
+        """
+        name = invocation.inference_component_name
+        if name is None:
+            raise failure(
+                "ValidationError",
+                "Inference Component Name header is required for endpoints to which you plan to deploy inference "
+                "components. Please include Inference Component Name header or consider using SageMaker models.",
+            )
+        backend = self._backends.get(name)
+        if backend is None:
+            raise failure("ValidationError", f"Inference Component {name} of account {ACCOUNT} not found.")
+        return await backend.invoke(invocation)

@@ -1,0 +1,199 @@
+"""`Container`: a model behind HTTP, as the platform hosts it: any server that speaks ``/ping`` and ``/invocations``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import (
+    AioHTTPClient,
+    ConfigError,
+    Headers,
+    ReadTimeoutError,
+    Request,
+    SystemClock,
+    Timeout,
+    TransportError,
+    WriteTimeoutError,
+)
+from sagemaker_runtime.local.backends import ModelFailure
+from sagemaker_runtime.local.invocation import Answer
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from sagemaker_runtime import Clock, Response
+    from sagemaker_runtime.local.invocation import Invocation
+
+MAX_MESSAGE = 2048  # characters; service-2.json, shape Message
+PING_INTERVAL = 0.25  # seconds
+PING_TIMEOUT = Timeout(connect=2.0, write=2.0, read=2.0)  # "must respond within 2 seconds", the Developer Guide says
+# Of all that a client may send, what else was seen to reach a container: by AWS's container standards, and DJL Serving.
+_PASSED_ON = (
+    "x-amzn-sagemaker-adapter-alias",
+    "x-amzn-sagemaker-adapter-identifier",
+    "x-amzn-sagemaker-forwarded-api",
+)
+_TIMED_OUT = (
+    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
+    "each container in Amazon CloudWatch, resolve the issue, and try again."
+)
+_NO_STATUS = 0  # what the service says for a container that gave none
+
+
+class Container:
+    """
+    Asks a server over HTTP: ``POST /invocations`` for each request.
+
+    It sees the headers that the platform lets through, and no others. Pieces of its answer are passed on as they come.
+    A status other than 2xx, redirects among them, is a `ModelFailure` with that status and the text of the body; no
+    whole answer is one with the status 0.
+
+    Args:
+        url: Where it listens, such as ``http://127.0.0.1:8080``; a path stays before those of the contract.
+
+        timeout: Seconds that it may take to answer, and between two pieces of its answer. The platform's is 60.
+
+        start_timeout: Seconds that it may take until ``GET /ping`` answers 200. The platform waits for 480.
+
+        clock: What *start_timeout* is reckoned by. None for the machine's.
+
+    Raises:
+        ConfigError: The URL cannot be sent to, or *timeout* is no number above 0.
+    """
+
+    def __init__(
+        self, url: str, *, timeout: float = 60.0, start_timeout: float = 60.0, clock: Clock | None = None
+    ) -> None:
+        self._base = Request()
+        self._base.url = url
+        if self._base.query:
+            raise ConfigError(f"the container's URL {url!r} has a query; remove all from the '?'")
+        self._timeout = Timeout(connect=timeout, write=timeout, read=timeout)
+        self._start_timeout = start_timeout
+        self._clock = clock or SystemClock()
+        self._http = _transport()
+
+    async def start(self) -> None:
+        """
+        Wait until it is healthy.
+
+        Raises:
+            ConfigError: It is not, after all the time that it has.
+        """
+        try:
+            await self._wait_until_healthy()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _wait_until_healthy(self) -> None:
+        deadline = self._clock.monotonic() + self._start_timeout
+        while (problem := await self._ping()) is not None:
+            if self._clock.monotonic() >= deadline:
+                raise ConfigError(f"{self!r} was not healthy within {self._start_timeout:g} s: GET /ping {problem}")
+            await self._clock.sleep(PING_INTERVAL)
+
+    async def _ping(self) -> str | None:
+        """What is wrong with it; None if it is healthy."""
+        try:
+            response = await self._http.send(self._request("GET", "/ping"), timeout=PING_TIMEOUT)
+        except TransportError as error:
+            return f"failed: {error}"
+        text = await _text(response)
+        return None if response.status == 200 else f"answered {response.status} {text!r}"  # noqa: PLR2004
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        http, self._http = self._http, _transport()  # one that is closed stays so, and there may be another start
+        await http.close()
+
+    async def invoke(self, invocation: Invocation) -> Answer:
+        """The server's answer, its body still to come."""
+        request = self._request("POST", "/invocations", _headers(invocation), invocation.body)
+        try:
+            response = await self._http.send(request, timeout=self._timeout)
+        except TransportError as error:
+            raise _no_answer(error) from error
+        if not 200 <= response.status < 300:  # noqa: PLR2004
+            raise ModelFailure(await _text(response), response.status)
+        headers = response.headers
+        try:
+            return Answer(
+                body=_Pieces(response),
+                content_type=headers.get("content-type", "application/octet-stream"),
+                custom_attributes=headers.get("x-amzn-sagemaker-custom-attributes"),
+                new_session_id=headers.get("x-amzn-sagemaker-new-session-id"),
+                closed_session_id=headers.get("x-amzn-sagemaker-closed-session-id"),
+            )
+        except BaseException:  # a header that cannot be sent on
+            response.close()
+            raise
+
+    def _request(self, method: str, path: str, headers: Headers | None = None, body: bytes = b"") -> Request:
+        base = self._base
+        headers = headers or Headers()
+        headers["host"], headers["content-length"] = base.host, str(len(body))
+        return Request(method, base.scheme, base.host, base.path.rstrip("/") + path, "", headers, body)
+
+    def __repr__(self) -> str:
+        return f"<Container at {self._base.url.rstrip('/')}>"
+
+
+class _Pieces(AsyncIterator[bytes]):
+    """The body of an answer. No generator: one that was never begun would not close the connection."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await self._response.body.chunk()
+        except TransportError as error:
+            raise _no_answer(error) from error
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        self._response.close()
+
+
+def _transport() -> AioHTTPClient:
+    return AioHTTPClient(proxies={})  # a container is near; a proxy for the world outside would not find it
+
+
+def _headers(invocation: Invocation) -> Headers:
+    session_id = "NEW_SESSION" if invocation.new_session else invocation.session_id
+    headers = {
+        "content-type": invocation.content_type,
+        "accept": invocation.accept,
+        "x-amzn-sagemaker-custom-attributes": invocation.custom_attributes,
+        "x-amzn-sagemaker-target-model": invocation.target_model,
+        "x-amzn-sagemaker-inference-id": invocation.inference_id,
+        "x-amzn-sagemaker-session-id": session_id,
+        **{name: invocation.headers.get(name) for name in _PASSED_ON},
+    }
+    return Headers({name: value for name, value in headers.items() if value is not None})
+
+
+async def _text(response: Response) -> str:
+    """The beginning of a short body, or of an error's, as far as it comes; the response is let go."""
+    body = bytearray()
+    try:
+        while len(body) < 4 * MAX_MESSAGE and (piece := await response.body.chunk()):
+            body += piece
+    except TransportError:
+        pass  # the status says enough
+    finally:
+        response.close()
+    return body.decode(errors="replace")[:MAX_MESSAGE]
+
+
+def _no_answer(error: TransportError) -> ModelFailure:
+    if isinstance(error, WriteTimeoutError | ReadTimeoutError):
+        return ModelFailure(_TIMED_OUT, _NO_STATUS)
+    return ModelFailure(str(error), _NO_STATUS)

@@ -1,0 +1,154 @@
+"""`Journal`: what arrived at a local endpoint and how it was answered, for the assertions of tests."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
+
+from attrs import define
+
+from sagemaker_runtime import ConfigError
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Headers
+    from sagemaker_runtime.local.faults import InjectedFault
+    from sagemaker_runtime.local.invocation import Invocation
+
+MAX_EXCHANGES = 1_000
+MAX_BYTES = 16_777_216  # of bodies
+
+
+@define(eq=False, repr=False, kw_only=True)
+class Exchange:
+    """One request and its answer. What is not known, or not known yet, is None."""
+
+    number: int = 0
+    """1 for the first request that came."""
+
+    connection: int
+    """Of the TCP connection, 1 for the first one that brought a request: equal for requests that shared it."""
+
+    time: float
+    """When the head of the request had come, in seconds since 1970 by the local endpoint's clock."""
+
+    method: str
+    target: str
+    """Path and query as they came."""
+
+    raw_headers: tuple[tuple[bytes, bytes], ...]
+    """The headers as they came, one by one."""
+
+    headers: Headers
+    """The same by name."""
+
+    request_id: str
+    """What the answer calls it, in ``x-amzn-RequestId``."""
+
+    body: bytes = b""
+    """As it came; empty if it never came whole, or was too large."""
+
+    operation: str | None = None
+    """Such as ``"InvokeEndpoint"``."""
+
+    endpoint_name: str | None = None
+    """As the path has it, whether there is such an endpoint or not."""
+
+    invocation: Invocation | None = None
+    """What the model is given; None for a request that was refused."""
+
+    fault: InjectedFault | None = None
+    """What was made to go wrong."""
+
+    status: int | None = None
+    """HTTP status of the answer; None if its head was never sent."""
+
+    error_code: str | None = None
+    """The error that was answered, such as ``"ModelError"``."""
+
+    written: bool = False
+    """Whether the answer was sent to its end."""
+
+    @property
+    def invocation_id(self) -> str | None:
+        """The client's id for the call, the same for all its attempts (``amz-sdk-invocation-id``)."""
+        return self.headers.get("amz-sdk-invocation-id")
+
+    def __repr__(self) -> str:
+        # No body, no header, no member: they may be secret. A query may hold a signature.
+        facts = [f"{self.method} {self.target.partition('?')[0]}", str(self.status or "no answer")]
+        facts += [] if self.error_code is None else [self.error_code]
+        facts += [] if self.fault is None else [repr(self.fault.fault)]
+        return f"<Exchange {self.number} on connection {self.connection}: {', '.join(facts)}>"
+
+
+class Journal(Sequence[Exchange]):
+    """
+    The exchanges of a local endpoint, oldest first, each there as soon as the request is; its answer is filled in.
+
+    It may be read from any thread. It is bounded: the oldest exchanges are dropped when there are too many, or when
+    their bodies are too large together.
+
+    Args:
+        max_exchanges: How many are kept.
+
+        max_bytes: Of their requests' bodies together.
+
+    Attributes:
+        dropped: How many exchanges were lost to the bounds; an assertion about all calls should find 0.
+
+    Raises:
+        ConfigError: A bound is below 1.
+    """
+
+    def __init__(self, *, max_exchanges: int = MAX_EXCHANGES, max_bytes: int = MAX_BYTES) -> None:
+        if max_exchanges < 1 or max_bytes < 1:
+            raise ConfigError(f"Journal({max_exchanges=}, {max_bytes=}): each must be 1 or more")
+        self.max_exchanges = max_exchanges
+        self.max_bytes = max_bytes
+        self.dropped = 0
+        self._recorded = 0
+        self._exchanges: deque[Exchange] = deque()
+        self._bytes = 0
+
+    def record(self, exchange: Exchange) -> None:
+        """Number an exchange and keep it; its body does not change any more. The local endpoint does it."""
+        self._recorded += 1
+        exchange.number = self._recorded
+        self._exchanges.append(exchange)
+        self._bytes += len(exchange.body)
+        while len(self._exchanges) > self.max_exchanges or self._bytes > self.max_bytes:
+            self._bytes -= len(self._exchanges.popleft().body)
+            self.dropped += 1
+
+    def of(self, endpoint_name: str) -> list[Exchange]:
+        """The exchanges with one endpoint, those that were refused included."""
+        return [exchange for exchange in list(self._exchanges) if exchange.endpoint_name == endpoint_name]
+
+    def attempts_of(self, invocation_id: str) -> list[Exchange]:
+        """The attempts of one call, by its ``amz-sdk-invocation-id``."""
+        return [exchange for exchange in list(self._exchanges) if exchange.invocation_id == invocation_id]
+
+    def take(self) -> list[Exchange]:
+        """All exchanges, which are then forgotten here."""
+        taken = list(self._exchanges)
+        self.clear()
+        return taken
+
+    def clear(self) -> None:
+        """Forget all exchanges. Their numbers go on."""
+        self._exchanges.clear()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._exchanges)
+
+    @overload
+    def __getitem__(self, index: int) -> Exchange: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Exchange]: ...
+    def __getitem__(self, index: int | slice) -> Exchange | list[Exchange]:
+        return list(self._exchanges)[index] if isinstance(index, slice) else self._exchanges[index]
+
+    def __repr__(self) -> str:
+        return f"<Journal of {len(self)} exchanges, {self.dropped} dropped>"

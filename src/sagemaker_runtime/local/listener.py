@@ -1,0 +1,110 @@
+"""`Listener`: the port, and aiohttp's server behind it, with limits for requests from anybody."""
+
+from __future__ import annotations
+
+import logging
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from sagemaker_runtime import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+logger = logging.getLogger("sagemaker_runtime.local")
+
+BACKLOG = 1024  # connections not accepted yet; at aiohttp's 128 a burst of more waits a second for TCP to try again
+LINGERING_TIME = 1.0  # seconds to read on after an early answer: closing at once would reset the answer away
+SHUTDOWN_TIMEOUT = 1.0  # seconds that `stop` leaves to models still at work
+
+
+class _AtDebug(logging.LoggerAdapter[logging.Logger]):
+    """aiohttp tells of malformed requests with a traceback. They are the caller's mistake, and the front logs its own."""
+
+    def exception(self, msg: object, *args: object, exc_info: object = True, **_: object) -> None:
+        self.logger.debug(msg, *args, exc_info=bool(exc_info))
+
+
+class Listener:
+    """
+    Takes requests at a port.
+
+    A line or a header of more than 8 KiB is answered with 400, and the connection is closed; so are more than 128 headers,
+    with aiohttp 3.13.4 or newer. There is no limit to how slowly a head may come, and an idle connection stays open as long
+    as aiohttp keeps it, which is an hour: what hangs on is ended by `stop`, at once.
+
+    Args:
+        handle: Answers a request.
+
+        host: The name or the address to listen at.
+
+        port: 0 for one that is free, another one each time.
+    """
+
+    def __init__(self, handle: Callable[[web.Request], Awaitable[web.StreamResponse]], *, host: str, port: int) -> None:
+        self._handle = handle
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it listens."""
+        return self._runner is not None
+
+    @property
+    def url(self) -> str:
+        """
+        Where it listens, as seen from this machine.
+
+        Raises:
+            ConfigError: It does not.
+        """
+        if self._runner is None:
+            raise ConfigError("the local endpoint is not running; use it in `with` or `async with`, or start() it")
+        name, port = self._runner.addresses[0][:2]
+        address = ip_address(name)
+        if address.is_unspecified:  # all addresses of the machine, which is none that could be called
+            address = ip_address("127.0.0.1" if address.version == 4 else "::1")  # noqa: PLR2004
+        return f"http://{address}:{port}" if address.version == 4 else f"http://[{address}]:{port}"  # noqa: PLR2004
+
+    async def start(self) -> None:
+        """
+        Listen.
+
+        Raises:
+            OSError: The port is taken, or there is no such host.
+        """
+        runner = web.AppRunner(
+            web.Application(middlewares=[self._handle_all]),
+            access_log=None,
+            auto_decompress=False,  # the signature covers the body as it was sent
+            handler_cancellation=True,  # or a model that waits would never hear that the caller has left
+            lingering_time=LINGERING_TIME,
+            logger=_AtDebug(logger),
+            shutdown_timeout=SHUTDOWN_TIMEOUT,
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port, backlog=BACKLOG).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+
+    @web.middleware
+    async def _handle_all(self, request: web.Request, handler: object) -> web.StreamResponse:  # noqa: ARG002 - its 404
+        """In front of a router without routes: no route would match all that can stand in a request line."""
+        try:
+            return await self._handle(request)
+        except Exception:
+            logger.exception("the local endpoint failed; this is a mistake of its own")
+            raise  # aiohttp answers 500, or closes the connection if the answer has begun
+
+    async def stop(self) -> None:
+        """Close the port and all connections. Does nothing if it does not listen."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()

@@ -1,0 +1,191 @@
+"""`MultiModel`: many models behind one endpoint, loaded when they are asked for and unloaded when others need the room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import PureWindowsPath
+from typing import TYPE_CHECKING, TypeAlias
+
+from attrs import define, evolve
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.local.backends import Backend, ModelFailure, as_backend, result_of
+from sagemaker_runtime.local.failures import failure
+from sagemaker_runtime.local.invocation import Answer, Body, Invocation, Model
+from sagemaker_runtime.local.pieces import pieces_of
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from sagemaker_runtime.local.failures import FailureError
+
+logger = logging.getLogger("sagemaker_runtime.local")
+
+Loaded: TypeAlias = "Backend | FailureError | ModelFailure"
+"""A model, or why there is none."""
+
+Load: TypeAlias = Callable[[str], Model | Backend | Awaitable[Model | Backend]]
+"""Gives the model of a name; a plain function runs in a thread. KeyError or FileNotFoundError says there is none."""
+
+
+class MultiModel:
+    """
+    Asks the model that ``target_model`` names.
+
+    A request for one that is not loaded starts the loading, and is answered with ModelNotReadyException, as all are until
+    it is loaded. (The service first waits for it, up to 60 s.) With no room left, the model that was asked for least
+    recently is unloaded, though none that is at work: if all are, nothing is loaded for now. If the loading fails, the
+    next request is told, and the one after it starts another.
+
+    Args:
+        load: Models by name, or a function that gives them. It is not asked for a name that leads out of a folder, such
+            as ``../other``, so that it may take names for paths.
+
+        capacity: Models loaded at once.
+
+    Raises:
+        ConfigError: *capacity* is below 1.
+    """
+
+    def __init__(self, load: Load | Mapping[str, Model | Backend], *, capacity: int) -> None:
+        if capacity < 1:
+            raise ConfigError(f"capacity is {capacity}; it takes a number of models above 0")
+        self._load: Load = load if callable(load) else load.__getitem__
+        self._may_be: Callable[[str], bool] = _stays_inside if callable(load) else load.__contains__
+        self._capacity = capacity
+        self._slots: dict[str, _Slot] = {}  # the one asked for least recently first
+        self._unloading: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Nothing to do: no model is loaded yet."""
+
+    async def stop(self) -> None:
+        """Unload all models, and give up loading."""
+        slots, self._slots = list(self._slots.values()), {}
+        for slot in slots:
+            slot.loading.cancel()
+        await asyncio.gather(*(slot.loading for slot in slots), return_exceptions=True)
+        await asyncio.gather(*self._unloading, *(slot.unload() for slot in slots))
+
+    async def invoke(self, invocation: Invocation) -> Answer:
+        """
+        The model's answer.
+
+        Raises:
+            FailureError: No model is named, there is none of that name, or it is not loaded yet.
+            ModelFailure: It could not be loaded.
+        """
+        name = invocation.target_model
+        if name is None:
+            raise failure("ValidationError", "The request is missing a target model header.")
+        slot = self._slots.pop(name, None)
+        if slot is None:
+            self._begin(name)
+            raise failure("ModelNotReadyException")
+        loaded = slot.loading.result() if slot.loading.done() else None
+        if isinstance(loaded, Exception):
+            raise loaded
+        self._slots[name] = slot  # now the one asked for last
+        if loaded is None:
+            raise failure("ModelNotReadyException")
+        return await slot.serve(loaded, invocation)
+
+    def _begin(self, name: str) -> None:
+        if not self._may_be(name):
+            raise _not_found(name)
+        if len(self._slots) == self._capacity:
+            idle = next((other for other, slot in self._slots.items() if not slot.busy), None)
+            if idle is None:
+                return
+            unloading = asyncio.create_task(self._slots.pop(idle).unload())
+            self._unloading.add(unloading)
+            unloading.add_done_callback(self._unloading.discard)
+        self._slots[name] = _Slot(asyncio.create_task(self._loaded(name)))
+
+    async def _loaded(self, name: str) -> Loaded:
+        if self._unloading:  # the model that gives way, or this one itself, which was asked for again
+            await asyncio.wait(self._unloading)  # they go on if this is cancelled
+        try:
+            backend = as_backend(await result_of(self._load, name))
+            await backend.start()
+        except Exception as error:
+            logger.exception("the model %r could not be loaded", name)
+            if isinstance(error, KeyError | FileNotFoundError):
+                return _not_found(name)
+            return ModelFailure(f"the model could not be loaded: {error}")
+        return backend
+
+
+@define(eq=False)
+class _Slot:
+    """The room of one model."""
+
+    loading: asyncio.Task[Loaded]
+    serving: int = 0
+    """Requests that the model is at work on."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it cannot be unloaded now."""
+        return self.serving > 0 or not self.loading.done()
+
+    async def serve(self, backend: Backend, invocation: Invocation) -> Answer:
+        """The model's answer; it is at work until the end of the body."""
+        self.serving += 1
+        try:
+            answer = await backend.invoke(invocation)
+        except BaseException:
+            self._served()
+            raise
+        if isinstance(answer.body, bytes):
+            self._served()
+            return answer
+        return evolve(answer, body=_Watched(answer.body, self._served))
+
+    def _served(self) -> None:
+        self.serving -= 1
+
+    async def unload(self) -> None:
+        """Stop the model, if there is one. What goes wrong is for whoever wrote it."""
+        loaded = None if self.loading.cancelled() else self.loading.result()
+        if loaded is None or isinstance(loaded, Exception):
+            return
+        try:
+            await loaded.stop()
+        except Exception:
+            logger.exception("a model failed when it was unloaded")
+
+
+class _Watched(AsyncIterator[bytes]):
+    """A body, and a call when it has ended."""
+
+    def __init__(self, body: Body, ended: Callable[[], None]) -> None:
+        self._pieces = pieces_of(body)
+        self._ended = ended
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        try:
+            await self._pieces.aclose()
+        finally:
+            self._ended()
+
+
+def _stays_inside(name: str) -> bool:
+    path = PureWindowsPath(name)  # which knows the slash, the backslash and the drive
+    return not path.anchor and ".." not in path.parts
+
+
+def _not_found(name: str) -> FailureError:
+    return failure(
+        "ValidationError",
+        f"Failed to download model data (key: {name}). Please ensure that there is an object located at the URL and "
+        "that the role passed to CreateModel has permissions to download the model.",
+    )

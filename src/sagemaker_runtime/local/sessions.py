@@ -1,0 +1,113 @@
+"""`Sessions`: the sticky sessions of an endpoint, opened with ``NEW_SESSION`` and over when they expire or are closed."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+from attrs import evolve
+
+from sagemaker_runtime import ConfigError, SystemClock
+from sagemaker_runtime.local.backends import as_backend
+from sagemaker_runtime.local.failures import failure
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Clock
+    from sagemaker_runtime.local.backends import Backend
+    from sagemaker_runtime.local.invocation import Answer, Invocation, Model
+
+T = TypeVar("T")
+
+NEW_SESSION = "NEW_SESSION"
+MAX_SESSIONS = 10_000  # at once; with more, the oldest is forgotten
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Sessions:
+    """
+    Keeps the sessions of a model: of a function, which need not know of them, or of any other backend.
+
+    ``NEW_SESSION`` reaches a function as an id just made, with ``invocation.new_session``; a `Container`, which may have
+    sessions of its own, is asked for a ``NEW_SESSION``. The id and the expiry that the model names in
+    ``Answer.new_session_id`` come before those made here. A request in a session that is not open is refused. The model
+    closes one by naming it in ``Answer.closed_session_id``.
+
+    All requests of a session are answered by the same variant, whether `Variants` are in here or around.
+
+    Args:
+        model: What answers.
+
+        lifetime: Seconds from a session's opening to its expiry.
+
+        clock: What expiry is reckoned by. None for the machine's.
+
+    Raises:
+        ConfigError: The lifetime is not above 0.
+    """
+
+    def __init__(self, model: Model | Backend, *, lifetime: float = 1200.0, clock: Clock | None = None) -> None:
+        if not 0 < lifetime < math.inf:
+            raise ConfigError(f"lifetime is {lifetime!r}; it takes a number of seconds above 0")
+        self._backend = as_backend(model)
+        self._lifetime = lifetime
+        self._clock = clock or SystemClock()
+        self._expiries: dict[str, float] = {}
+
+    async def start(self) -> None:
+        """Start the model."""
+        await self._backend.start()
+
+    async def stop(self) -> None:
+        """Stop the model, and forget all sessions."""
+        self._expiries.clear()
+        await self._backend.stop()
+
+    async def invoke(self, invocation: Invocation) -> Answer:
+        """
+        The model's answer.
+
+        Raises:
+            FailureError: The session is not open.
+        """
+        session_id = invocation.session_id
+        if session_id == NEW_SESSION:
+            answer = await self._open(invocation)
+        else:
+            if session_id is not None and self._expiries.get(session_id, 0.0) <= self._clock.now():
+                raise failure("ValidationError", f"Session {session_id} does not exist, or is closed, or has expired.")
+            answer = await self._backend.invoke(invocation)
+        if answer.closed_session_id is not None:
+            self._expiries.pop(answer.closed_session_id, None)
+        return answer
+
+    async def _open(self, invocation: Invocation) -> Answer:
+        session_id = str(uuid4())
+        answer = await self._backend.invoke(evolve(invocation, session_id=session_id, new_session=True))
+        expires = self._clock.now() + self._lifetime
+        if answer.new_session_id is None:
+            shown = datetime.fromtimestamp(expires, UTC).strftime(_TIME)
+            answer = evolve(answer, new_session_id=f"{session_id}; Expires={shown}")
+        else:
+            session_id, theirs = opened(answer.new_session_id)
+            expires = expires if theirs is None else theirs
+        remember(self._expiries, session_id, expires)
+        return answer
+
+
+def opened(new_session_id: str) -> tuple[str, float | None]:
+    """The id in ``Answer.new_session_id``, and the expiry in seconds since 1970, or None if there is none to be read."""
+    session_id, _, expires = new_session_id.partition(";")
+    try:
+        moment = datetime.strptime(expires.strip(), f"Expires={_TIME}").replace(tzinfo=UTC)
+    except ValueError:
+        return session_id.strip(), None
+    return session_id.strip(), moment.timestamp()
+
+
+def remember(table: dict[str, T], session_id: str, value: T) -> None:
+    """Keep what belongs to a session, and forget the oldest one if there are too many."""
+    table[session_id] = value
+    if len(table) > MAX_SESSIONS:
+        del table[next(iter(table))]

@@ -1,0 +1,101 @@
+"""
+Signature Version 4 as the one who verifies computes it.
+
+Written from the specification a second time: this package's signer would agree with its own mistakes, and botocore's
+costs 80 µs a request and leaves out headers, such as ``user-agent``, that another client may have signed.
+
+Source: AWS IAM User Guide, "Create a signed AWS API request".
+"""
+
+from __future__ import annotations
+
+import hmac
+from functools import lru_cache
+from hashlib import sha256
+from posixpath import normpath
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+_UNRESERVED = "-_.~"  # beside letters and digits: what is not percent-encoded
+
+
+def signature_of(
+    method: str,
+    target: str,
+    pairs: Iterable[tuple[str, str]],
+    *,
+    signed_headers: Iterable[str],
+    payload_hash: str,
+    timestamp: str,
+    scope: str,
+    secret_access_key: str,
+) -> str:
+    """
+    The signature that a request must bear, in hex.
+
+    Args:
+        method: In capitals.
+
+        target: Path and query, as they were sent.
+
+        pairs: The headers one by one.
+
+        signed_headers: The names that are covered, in lower case.
+
+        payload_hash: SHA-256 of the body in hex, or what the service takes in its stead.
+
+        timestamp: As in ``X-Amz-Date``.
+
+        scope: Date, region, service and ``aws4_request``, with slashes between.
+
+        secret_access_key: What the key is derived from.
+    """
+    path, _, query = target.partition("?")
+    values: dict[str, list[str]] = {name: [] for name in sorted(signed_headers)}
+    for name, value in pairs:
+        lower = name.lower()
+        if lower in values:
+            values[lower].append(" ".join(value.split()))
+    canonical = "\n".join(
+        (
+            method,
+            _canonical_path(path, scope.split("/")[2]),
+            _canonical_query(query) if query else "",
+            *[f"{name}:{','.join(given)}" for name, given in values.items()],
+            "",
+            ";".join(values),
+            payload_hash,
+        )
+    )
+    # A byte that is not UTF-8 comes as half a surrogate pair, which no signature covers.
+    digest = sha256(canonical.encode(errors="replace")).hexdigest()
+    text = f"{ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
+    return hmac.digest(_signing_key(secret_access_key, scope), text.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=256)
+def _canonical_path(path: str, service: str) -> str:
+    if service == "s3":  # the key of an object is decoded and encoded again, with its dots and its slashes as they are
+        return quote(unquote(path, errors="surrogateescape"), safe=f"/{_UNRESERVED}", errors="surrogateescape")
+    return quote(normpath(path), safe=f"/{_UNRESERVED}", errors="replace")
+
+
+def _canonical_query(query: str) -> str:
+    pairs = sorted(tuple(map(_encoded, pair.partition("=")[::2])) for pair in query.split("&"))
+    return "&".join("=".join(pair) for pair in pairs)
+
+
+def _encoded(text: str) -> str:
+    return quote(unquote(text, errors="surrogateescape"), safe=_UNRESERVED, errors="surrogateescape")
+
+
+@lru_cache(maxsize=16)  # it changes with the day
+def _signing_key(secret_access_key: str, scope: str) -> bytes:
+    key = f"AWS4{secret_access_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key

@@ -1,0 +1,210 @@
+"""
+`Storage`: a folder that serves as S3. Each bucket is a folder in it, and each object a file at its key.
+
+Whoever looks into the folder finds the objects as they are, and a file that is put there by hand is an object too. The
+types of those that were written stand beside the buckets, in ``.types``: no bucket can have that name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import os
+import re
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import md5
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+DEFAULT_TYPE = "binary/octet-stream"  # S3's, for an object that was stored without
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MAX_KEY = 1024  # bytes; S3's
+_MAX_NAME = 255  # bytes, of a part between two slashes; most file systems'
+
+
+class StorageError(Exception):
+    """
+    An answer of S3's that is an error.
+
+    Args:
+        code: S3's name for it.
+
+        status: HTTP status.
+
+        message: S3's words.
+
+        elements: What else is in its XML.
+    """
+
+    def __init__(self, code: str, status: int, message: str, elements: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.status = status
+        self.message = message
+        self.elements = elements or {}
+
+
+@frozen
+class StoredObject:
+    """An object, whole."""
+
+    body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+    content_type: str
+    modified: float
+    """Seconds since 1970."""
+
+    @property
+    def etag(self) -> str:
+        """What S3 has in ``ETag``: the body's MD5, in quotes."""
+        return f'"{md5(self.body, usedforsecurity=False).hexdigest()}"'
+
+
+def key_problem(key: str) -> str | None:
+    """Why a key cannot be the path of a file in a bucket's folder, or None. S3 itself takes nearly any."""
+    if len(key.encode(errors="replace")) > _MAX_KEY:
+        return f"it is longer than {_MAX_KEY} bytes"
+    for name in key.split("/"):
+        if name in ("", ".", ".."):
+            return f"it has {name!r} between two slashes, or at an end"
+        if "\\" in name or not name.isprintable():  # lone surrogates, NUL; a backslash is a slash on some systems
+            return "it has a character that the name of a file cannot have everywhere"
+        if len(name.encode()) > _MAX_NAME:
+            return f"it has more than {_MAX_NAME} bytes between two slashes"
+    return None
+
+
+class Storage:
+    """
+    Objects in a folder.
+
+    All files are read and written in one thread, one after the other, so an object and its type change together. Not in
+    asyncio's own threads: models that never come to an end may have taken all of them.
+
+    Args:
+        folder: Where it is; made if need be. None for a temporary one, which `stop` removes.
+
+        bucket: One that is there from the start.
+    """
+
+    def __init__(self, folder: Path | None, *, bucket: str) -> None:
+        self.bucket = bucket
+        self._folder = folder
+        self._temporary: TemporaryDirectory[str] | None = None
+        self._root = Path()
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def start(self) -> None:
+        """Be ready to read and to write."""
+        if self._folder is None:
+            self._temporary = TemporaryDirectory(prefix="sagemaker-runtime-")
+        folder = Path(self._temporary.name) if self._temporary is not None else self._folder or Path()
+        (folder / self.bucket).mkdir(parents=True, exist_ok=True)
+        self._root = folder.resolve()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-storage")
+
+    async def stop(self) -> None:
+        """Finish what is being written, and remove the folder if it is a temporary one."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.shutdown(cancel_futures=True)
+        temporary, self._temporary = self._temporary, None
+        if temporary is not None:
+            temporary.cleanup()
+
+    async def read(self, bucket: str, key: str) -> StoredObject:
+        """
+        An object.
+
+        Raises:
+            StorageError: There is no such bucket or object, or there can be none, or the file cannot be read.
+        """
+        return await self._in_thread(lambda: self._read(bucket, key))
+
+    async def write(self, bucket: str, key: str, body: bytes, content_type: str | None = None) -> StoredObject:
+        """
+        Put an object in its place, at once: nobody sees half of it.
+
+        Raises:
+            StorageError: There is no such bucket, the key cannot be that of a file, or the file cannot be written.
+        """
+        return await self._in_thread(lambda: self._write(bucket, key, body, content_type or DEFAULT_TYPE))
+
+    async def create_bucket(self, bucket: str) -> None:
+        """
+        Make a bucket, if it is not there.
+
+        Raises:
+            StorageError: It cannot have that name.
+        """
+        await self._in_thread(lambda: self._path("", bucket).mkdir(exist_ok=True))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._thread is None:
+            raise StorageError("ServiceUnavailable", 503, "The storage has been stopped.")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except OSError as error:  # most likely, one object's key with a slash behind it is the beginning of another's
+            raise _invalid_key(f"the file system says: {error.strerror}") from error
+
+    def _read(self, bucket: str, key: str) -> StoredObject:
+        path = self._object(bucket, key)
+        if not path.is_file():
+            raise StorageError("NoSuchKey", 404, "The specified key does not exist.", {"Key": key})
+        type_path = self._path(".types", bucket, key)
+        if type_path.is_file():
+            content_type = type_path.read_text(errors="replace")
+        else:
+            content_type = mimetypes.guess_type(key)[0] or DEFAULT_TYPE
+        if not (content_type.isascii() and content_type.isprintable()):  # no header could carry it
+            content_type = DEFAULT_TYPE
+        return StoredObject(path.read_bytes(), content_type, path.stat().st_mtime)
+
+    def _write(self, bucket: str, key: str, body: bytes, content_type: str) -> StoredObject:
+        path = self._object(bucket, key)
+        partial = self._root / f".partial-{secrets.token_hex(8)}"
+        try:
+            for target, content in (
+                (self._path(".types", bucket, key), content_type.encode(errors="replace")),
+                (path, body),
+            ):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial.write_bytes(content)
+                partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        return StoredObject(body, content_type, path.stat().st_mtime)
+
+    def _object(self, bucket: str, key: str) -> Path:
+        if not self._path("", bucket).is_dir():
+            message = "The specified bucket does not exist"
+            raise StorageError("NoSuchBucket", 404, message, {"BucketName": bucket})
+        problem = key_problem(key)
+        if problem is not None:
+            raise _invalid_key(problem)
+        return self._path("", bucket, key)
+
+    def _path(self, beside: str, bucket: str, key: str = "") -> Path:
+        """A path in the folder, wherever its links lead. The key has been checked."""
+        if _BUCKET.fullmatch(bucket) is None or ".." in bucket:
+            raise StorageError("InvalidBucketName", 400, "The specified bucket is not valid.", {"BucketName": bucket})
+        path = self._root / beside / bucket / key
+        if not Path(os.path.realpath(path)).is_relative_to(
+            self._root
+        ):  # unlike resolve, at ease with links in a circle
+            raise StorageError("AccessDenied", 403, "Access Denied")
+        return path
+
+
+def _invalid_key(problem: str) -> StorageError:
+    return StorageError(
+        "InvalidURI", 400, f"Couldn't parse the specified URI: here the key is that of a file, and {problem}."
+    )

@@ -1,0 +1,136 @@
+"""`StorageFront`: the small S3 before a `Storage`. Objects are read and written whole, and that is all it can."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from datetime import UTC, datetime
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+from sagemaker_runtime import Headers
+from sagemaker_runtime.local.signature import ReceivedRequest
+from sagemaker_runtime.local.storage import Storage, StorageError
+from sagemaker_runtime.local.storage_signature import check_payload, check_storage_signature
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Clock, Credentials
+    from sagemaker_runtime.local.storage import StoredObject
+
+MAX_OBJECT = 1_073_741_824  # bytes; inputs of asynchronous inference, which this is for, are up to 1 GB
+BODY_TIMEOUT = 60.0  # seconds for a whole body; aiohttp waits without end for the rest of one with a broken chunk
+
+# To pass over one of these would be to give, or to store, something else than was asked for.
+_NOT_IMPLEMENTED = ("range", "if-match", "if-none-match", "x-amz-copy-source")
+
+
+class StorageFront:
+    """
+    Answers requests as S3 would, with the bucket in the path.
+
+    Args:
+        storage: The objects.
+
+        region: The region that requests must be signed for.
+
+        credentials: What they must be signed with.
+
+        clock: S3's time.
+    """
+
+    def __init__(self, storage: Storage, *, region: str, credentials: Credentials, clock: Clock) -> None:
+        self._storage = storage
+        self._region = region
+        self._credentials = credentials
+        self._clock = clock
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """The answer to *request*, whatever it is; each has an id of its own."""
+        request_id = secrets.token_hex(8).upper()
+        try:
+            response = await self._answer(request)
+        except StorageError as error:
+            response = _write_error(error, request_id)
+        response.headers["x-amz-request-id"] = request_id
+        return response
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        headers = Headers.received(request.headers.items())
+        received = ReceivedRequest(request.method, request.raw_path, request.headers.items(), headers, b"")
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        # The head holds all that is signed, the body's hash included: who has no key is not to fill the memory first.
+        check_storage_signature(received, credentials=self._credentials, region=self._region, now=now)
+        body = await _body(request)
+        check_payload(headers, body)
+        bucket, key = _names(received)
+        if request.method == "PUT":
+            if not key:
+                await self._storage.create_bucket(bucket)
+                return web.Response(headers={"Location": f"/{bucket}"})
+            content_type = received.headers.get("content-type")
+            return web.Response(headers=_head(await self._storage.write(bucket, key, body, content_type)))
+        if request.method not in ("GET", "HEAD"):
+            message = "The specified method is not allowed against this resource."
+            raise StorageError("MethodNotAllowed", 405, message, {"Method": request.method})
+        if not key:
+            raise _not_implemented("Resource", "bucket")
+        found = await self._storage.read(bucket, key)
+        return web.Response(body=found.body, headers={**_head(found), "Content-Type": found.content_type})
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            body = bytearray()
+            if (request.content_length or 0) <= MAX_OBJECT:
+                async for piece in request.content.iter_any():
+                    body += piece
+                    if len(body) > MAX_OBJECT:
+                        break
+                else:
+                    return bytes(body)
+    except (TimeoutError, web.RequestPayloadError):  # the latter is of aiohttp's parser in Python, as in the front
+        message = (
+            "Your socket connection to the server was not read from or written to within the timeout period. Idle "
+            "connections will be closed."
+        )
+        raise StorageError("RequestTimeout", 400, message) from None
+    message = "Your proposed upload exceeds the maximum allowed object size."
+    raise StorageError("EntityTooLarge", 400, message, {"MaxSizeAllowed": str(MAX_OBJECT)})
+
+
+def _names(request: ReceivedRequest) -> tuple[str, str]:
+    """The bucket and the key; the key is empty where the bucket itself is meant."""
+    path, _, query = request.target.partition("?")
+    if query and not query.startswith("x-id="):  # which some clients add, and means nothing
+        raise _not_implemented("Query", query)
+    for name in _NOT_IMPLEMENTED:
+        if name in request.headers:
+            raise _not_implemented("Header", name)
+    bucket, _, key = path.removeprefix("/").partition("/")
+    try:
+        return unquote(bucket, errors="strict"), unquote(key, errors="strict")
+    except UnicodeError:
+        raise StorageError("InvalidURI", 400, "Couldn't parse the specified URI.") from None
+
+
+def _head(stored: StoredObject) -> dict[str, str]:
+    return {"ETag": stored.etag, "Last-Modified": formatdate(stored.modified, usegmt=True)}
+
+
+def _not_implemented(element: str, what: str) -> StorageError:
+    message = "A header you provided implies functionality that is not implemented"
+    return StorageError("NotImplemented", 501, message, {element: what})
+
+
+def _write_error(error: StorageError, request_id: str) -> web.Response:
+    elements = {"Code": error.code, "Message": error.message, **error.elements, "RequestId": request_id}
+    body = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in elements.items())
+    document = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{body}</Error>'
+    return web.Response(
+        status=error.status, body=document.encode(errors="replace"), headers={"Content-Type": "application/xml"}
+    )

@@ -1,0 +1,113 @@
+"""The check of a request's signature as S3 does it, with S3's words for what is wrong."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.local.failures import FailureError
+from sagemaker_runtime.local.signature import Authorization, ReceivedRequest
+from sagemaker_runtime.local.sigv4 import signature_of
+from sagemaker_runtime.local.storage import StorageError
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Credentials, Headers
+
+SKEW = timedelta(minutes=15)
+UNSIGNED = "UNSIGNED-PAYLOAD"
+_TIMESTAMP = "%Y%m%dT%H%M%SZ"
+
+
+def check_storage_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
+    """
+    Make sure that the head of *request* was signed for S3 with *credentials*, in *region*, about *now*.
+
+    Its body is not looked at: that is for `check_payload`.
+
+    Raises:
+        StorageError: What S3 would answer.
+    """
+    headers = request.headers
+    if "authorization" not in headers:
+        raise StorageError("AccessDenied", 403, "Access Denied")
+    try:
+        authorization = Authorization.parse(headers["authorization"])
+    except FailureError as error:
+        raise _malformed(f"{error.document['Message']}") from None
+    access_key_id = authorization.access_key_id
+    if access_key_id != credentials.access_key_id:
+        message = "The AWS Access Key Id you provided does not exist in our records."
+        raise StorageError("InvalidAccessKeyId", 403, message, {"AWSAccessKeyId": access_key_id})
+    if headers.get("x-amz-security-token") != credentials.session_token:
+        raise StorageError("InvalidToken", 400, "The provided token is malformed or otherwise invalid.")
+    if credentials.expires_at is not None and credentials.expires_at <= now.timestamp():
+        raise StorageError("ExpiredToken", 400, "The provided token has expired.")
+    timestamp = _check_time(headers.get("x-amz-date", ""), now)
+    _check_scope(authorization.scope, timestamp, region)
+    for name in headers:
+        if (name == "host" or name.startswith("x-amz-")) and name not in authorization.signed_headers:
+            message = "There were headers present in the request which were not signed"
+            raise StorageError("AccessDenied", 403, message, {"HeadersNotSigned": name})
+    claimed = headers.get("x-amz-content-sha256")
+    if claimed is None:
+        raise StorageError("InvalidRequest", 400, "Missing required header for this request: x-amz-content-sha256")
+    expected = signature_of(
+        request.method,
+        request.target,
+        request.pairs,
+        signed_headers=authorization.signed_headers,
+        payload_hash=claimed,
+        timestamp=timestamp,
+        scope=authorization.scope,
+        secret_access_key=credentials.secret_access_key,
+    )
+    if not hmac.compare_digest(expected.encode(), authorization.signature.encode(errors="replace")):
+        message = (
+            "The request signature we calculated does not match the signature you provided. Check your key and signing "
+            "method."
+        )
+        raise StorageError("SignatureDoesNotMatch", 403, message, {"AWSAccessKeyId": access_key_id})
+
+
+def check_payload(headers: Headers, body: bytes) -> None:
+    """
+    Make sure that the body is the one that was signed.
+
+    Raises:
+        StorageError: What S3 would answer.
+    """
+    claimed = headers["x-amz-content-sha256"]
+    if claimed.startswith("STREAMING-"):
+        message = "A header you provided implies functionality that is not implemented"
+        raise StorageError("NotImplemented", 501, message, {"Header": "x-amz-content-sha256"})
+    if claimed not in (UNSIGNED, sha256(body).hexdigest()):
+        message = "The provided 'x-amz-content-sha256' header does not match what was computed."
+        raise StorageError("XAmzContentSHA256Mismatch", 400, message)
+
+
+def _check_time(timestamp: str, now: datetime) -> str:
+    try:
+        signed = datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
+    except ValueError:
+        message = "AWS authentication requires a valid Date or x-amz-date header"
+        raise StorageError("AccessDenied", 403, message) from None
+    if abs(signed - now) > SKEW:
+        message = "The difference between the request time and the current time is too large."
+        raise StorageError("RequestTimeTooSkewed", 403, message)
+    return timestamp
+
+
+def _check_scope(scope: str, timestamp: str, region: str) -> None:
+    date, _, rest = scope.partition("/")
+    signed_region, _, rest = rest.partition("/")
+    if signed_region != region:
+        raise _malformed(f"the region '{signed_region}' is wrong; expecting '{region}'", {"Region": region})
+    if (date, rest) != (timestamp[:8], "s3/aws4_request"):
+        raise _malformed(f"the credential must be scoped to '{timestamp[:8]}/{region}/s3/aws4_request', not '{scope}'.")
+
+
+def _malformed(problem: str, elements: dict[str, str] | None = None) -> StorageError:
+    message = f"The authorization header is malformed; {problem}"
+    return StorageError("AuthorizationHeaderMalformed", 400, message, elements)

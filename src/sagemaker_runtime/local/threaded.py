@@ -1,0 +1,74 @@
+"""`LoopThread`: an event loop in a thread, for those who have none of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from threading import Thread, current_thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+
+class LoopThread:
+    """
+    Keeps an asynchronous context open in a thread with an event loop of its own.
+
+    The thread is a daemon: one that nobody closes does not hold up the end of the process.
+
+    Args:
+        context: What to enter, and to leave again.
+
+        name: Of the thread, as a debugger shows it.
+    """
+
+    def __init__(self, context: AbstractAsyncContextManager[object], *, name: str) -> None:
+        self._context = context
+        self._entered: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._left: Future[None] = Future()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def open(self) -> None:
+        """
+        Start the thread and enter the context.
+
+        Raises:
+            BaseException: What entering it raised; the thread is gone then.
+        """
+        self._thread.start()
+        error = self._entered.exception()
+        if error is not None:
+            self._thread.join()
+            raise error
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is this thread that asks."""
+        return current_thread() is self._thread
+
+    def close(self) -> None:
+        """
+        Leave the context and end the thread: nothing that ran in its loop is at work afterwards.
+
+        Raises:
+            BaseException: What leaving it raised; the thread is gone all the same.
+        """
+        loop, closing = self._entered.result()
+        loop.call_soon_threadsafe(closing.set)
+        self._thread.join()
+        self._left.result()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._stay())
+        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
+            (self._left if self._entered.done() else self._entered).set_exception(error)
+        else:
+            self._left.set_result(None)
+
+    async def _stay(self) -> None:
+        closing = asyncio.Event()
+        async with self._context:
+            self._entered.set_result((asyncio.get_running_loop(), closing))
+            await closing.wait()

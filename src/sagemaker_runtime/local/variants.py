@@ -1,0 +1,90 @@
+"""`Variants`: several production variants behind one endpoint."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.local.backends import Backends
+from sagemaker_runtime.local.constraints import INVOKE_ENDPOINT
+from sagemaker_runtime.local.failures import failure
+from sagemaker_runtime.local.sessions import opened, remember
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagemaker_runtime.local.backends import Backend
+    from sagemaker_runtime.local.invocation import Answer, Invocation, Model
+
+
+class Variants:
+    """
+    Shares requests out among production variants by weight::
+
+        Variants({"blue": (model, 9.0), "green": (Container("http://127.0.0.1:8080"), 1.0)})
+
+    The one that ``target_variant`` names answers instead, and the one that opened a session answers all its requests.
+
+    Args:
+        variants: Model and weight by the variant's name. With the weight 0 a variant answers only when it is named.
+
+        seed: What the choices depend on: the same seed, the same order of variants.
+
+    Raises:
+        ConfigError: A weight is no number from 0 up, or all are 0; or a name is none that a variant can have.
+    """
+
+    def __init__(self, variants: Mapping[str, tuple[Model | Backend, float]], *, seed: int = 0) -> None:
+        self._backends = Backends(
+            {name: model for name, (model, _) in variants.items()}, INVOKE_ENDPOINT["target_variant"]
+        )
+        self._weights = {name: weight for name, (_, weight) in variants.items()}
+        if not all(math.isfinite(weight) and weight >= 0 for weight in self._weights.values()):
+            raise ConfigError(f"the weights are {self._weights}; each takes a number from 0 up")
+        if not any(self._weights.values()):
+            raise ConfigError("all weights are 0, so that no variant could answer; give one a weight above 0")
+        self._random = Random(seed)  # noqa: S311 - which variant answers is no secret
+        self._sessions: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Start all variants."""
+        await self._backends.start()
+
+    async def stop(self) -> None:
+        """Stop all variants."""
+        await self._backends.stop()
+
+    async def invoke(self, invocation: Invocation) -> Answer:
+        """
+        The answer of the variant whose turn it is.
+
+        Raises:
+            FailureError: There is no such variant.
+        """
+        name = self._choose(invocation)
+        backend = self._backends.get(name)
+        if backend is None:
+            raise failure(
+                "ValidationError", f"Production variant {name} of endpoint {invocation.endpoint_name} not found."
+            )
+        answer = await backend.invoke(invocation)
+        self._note_session(invocation, answer, name)
+        return evolve(answer, invoked_production_variant=name)
+
+    def _choose(self, invocation: Invocation) -> str:
+        if invocation.target_variant is not None:
+            return invocation.target_variant
+        sticky = self._sessions.get(invocation.session_id or "")
+        return sticky or self._random.choices(list(self._weights), list(self._weights.values()))[0]
+
+    def _note_session(self, invocation: Invocation, answer: Answer, name: str) -> None:
+        if answer.new_session_id is not None:
+            remember(self._sessions, opened(answer.new_session_id)[0], name)
+        elif invocation.new_session and invocation.session_id is not None:
+            remember(self._sessions, invocation.session_id, name)
+        if answer.closed_session_id is not None:
+            self._sessions.pop(answer.closed_session_id, None)
