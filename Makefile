@@ -5,9 +5,10 @@ VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
+INTEROP_ENVIRONMENTS := $(patsubst %,.venv/interop-%/.ready,boto3 aiobotocore awscli servers)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stream-demo test test-floor interop lint types bench docs clean
+.PHONY: help demo stream-demo test test-floor interop lint types bench bench-local docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
@@ -28,8 +29,8 @@ test: $(VENV)/.test ## Run the tests with their coverage
 test-floor: $(VENV)-floor/.test ## Run the tests on the oldest dependencies that pyproject.toml allows
 	$(VENV)-floor/bin/python -m pytest $(ARGS)
 
-interop: .venv/interop/.server $(VENV)/.test ## Prove the client against LocalStack's request parser and event-stream encoder
-	INTEROP_PYTHON=.venv/interop/bin/python $(BIN)/python -m pytest tests/interop $(ARGS)
+interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(VENV)/.test ## Prove client and local endpoint against other people's servers and clients
+	INTEROP_PYTHON=.venv/interop/bin/python INTEROP_ENVIRONMENTS=.venv $(BIN)/python -m pytest tests/interop $(ARGS)
 
 lint: $(VENV)/.checks ## Check the style
 	$(BIN)/ruff check .
@@ -43,6 +44,9 @@ bench: $(VENV)-bench/.peers ## Compare the CPU time of a call, of a streamed par
 	@$(VENV)-bench/bin/python benchmarks/call_cost.py
 	@$(VENV)-bench/bin/python benchmarks/stream_cost.py
 	@$(VENV)-bench/bin/python benchmarks/cold_start.py
+
+bench-local: $(VENV)/.package ## Compare the CPU time that a call costs the local endpoint with a bare aiohttp server's
+	@$(BIN)/python benchmarks/local_cost.py
 
 docs: ## Say where the documentation is
 	@echo 'The pages are Markdown, and need no building: README.md, docs/configuration.md, docs/retries.md.'
@@ -76,6 +80,12 @@ $(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml
 $(VENV)-bench/.peers: requirements/bench.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/python $(INSTALL) --requirement requirements/bench.txt --editable .
+	@touch $@
+
+# Other people's clients and servers, each in an environment of its own: they pin each other's dependencies.
+.venv/interop-%/.ready: tests/interop/requirements-%.txt
+	$(PYTHON) -m venv .venv/interop-$*
+	.venv/interop-$*/bin/python $(INSTALL) --requirement $<
 	@touch $@
 
 # LocalStack pins an old botocore, so the newest model is put beside it.
