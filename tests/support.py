@@ -1,45 +1,16 @@
-"""What the tests share: a clock whose hands they turn, a transport that follows a script, and the public types' shortcuts."""
+"""What the tests share: the testing kit in the shape that most of them want it in, and the public types' shortcuts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from attrs import define
 
-from attrs import define, field
+from sagemaker_runtime import Client, Headers, HTTPClient, Options, Response, Timeout, operations, override
+from sagemaker_runtime.testing import ManualClock, ScriptEntry, StubHTTPClient
+from sagemaker_runtime.testing.clock import START as NOON
 
-from sagemaker_runtime import (
-    Client,
-    Headers,
-    Options,
-    Request,
-    Response,
-    StaticCredentialsProvider,
-    Timeout,
-    operations,
-)
+__all__ = ["NOON", "OPERATIONS", "ManualClock", "ScriptedBody", "ScriptedHTTPClient", "answer", "client", "options"]
 
 OPERATIONS = [operations.operation(name) for name in operations.OPERATIONS]
-NOON = 1_750_000_000.0  # seconds since 1970: 2025-06-15T15:06:40Z
-
-
-@define
-class ManualClock:
-    """Time passes only in `sleep`, which returns at once, and by `advance`."""
-
-    time: float = NOON
-    slept: list[float] = field(factory=list)
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time - NOON
-
-    async def sleep(self, seconds: float, /) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-
-    def advance(self, seconds: float) -> None:
-        self.time += seconds
 
 
 @define
@@ -72,43 +43,25 @@ def answer(status: int = 200, body: bytes = b"ok", **headers: str) -> Response:
     return Response(status, given, ScriptedBody(body))
 
 
-Step = Response | BaseException | Callable[[Request], Response]
+class ScriptedHTTPClient(StubHTTPClient):
+    """The kit's; the last entry of the script serves for all requests that come after."""
+
+    def __init__(self, script: list[ScriptEntry] | None = None) -> None:
+        super().__init__([answer()] if script is None else script, repeat=True)
+
+    @property
+    def timeouts(self) -> list[Timeout]:
+        """The limits of each request."""
+        return [sent.timeout for sent in self.requests]
 
 
-@define
-class ScriptedHTTPClient:
-    """Answers requests from a script, in order; the last entry serves for all that come after."""
-
-    script: list[Step] = field(factory=lambda: [answer()])
-    requests: list[Request] = field(factory=list)
-    timeouts: list[Timeout] = field(factory=list)
-    closed: int = 0
-
-    async def send(self, request: Request, *, timeout: Timeout) -> Response:
-        self.requests.append(request.copy())
-        self.timeouts.append(timeout)
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(step, BaseException):
-            raise step
-        if isinstance(step, Response):
-            return step
-        return step(request)
-
-    async def close(self) -> None:
-        self.closed += 1
-
-
-def options(http_client: ScriptedHTTPClient | None = None, **changes: object) -> Options:
+def options(http_client: HTTPClient | None = None, **changes: object) -> Options:
     """Options for a client that reaches nothing but a script."""
-    values: dict[str, object] = {
-        "region": "us-east-1",
-        "credentials": StaticCredentialsProvider("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-        "http_client": http_client or ScriptedHTTPClient(),
-        "clock": ManualClock(),
-    }
-    return Options(**{**values, **changes})  # type: ignore[arg-type]
+    made = ScriptedHTTPClient().options()
+    override(**({} if http_client is None else {"http_client": http_client}), **changes)(made)
+    return made
 
 
-def client(http_client: ScriptedHTTPClient | None = None, **changes: object) -> Client:
+def client(http_client: HTTPClient | None = None, **changes: object) -> Client:
     """A client that reaches nothing but a script."""
     return Client(options(http_client, **changes))

@@ -1,0 +1,103 @@
+"""`ManualClock`: time that passes when the test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from itertools import count
+
+from attrs import define, field
+
+START = 1_750_000_000.0  # seconds since 1970: 2025-06-15T15:06:40Z
+TURNS = 50  # of the event loop, which any task has done by then what it can do without waiting for something
+
+
+@define(eq=False)
+class ManualClock:
+    """
+    A clock for ``Options.clock``: what waits on it waits no real time.
+
+    As it stands, `sleep` moves the hands and returns at once. With ``auto=False`` a sleeper waits for `elapse` or
+    `advance`, so that a test can look at what is under way::
+
+        clock = ManualClock(auto=False)
+        call = asyncio.create_task(client.invoke_endpoint(params))
+        await clock.elapse(1.0)  # whatever the call does in that second, a retry too, it has done now
+    """
+
+    time: float = START
+    """Wall time: seconds since 1970, UTC."""
+
+    auto: bool = field(default=True, kw_only=True)
+    """Whether a sleep moves the hands itself."""
+
+    slept: list[float] = field(factory=list[float], init=False)
+    """Seconds of each sleep that was begun, in order."""
+
+    _start: float = field(init=False)
+    _sleepers: list[tuple[float, int, asyncio.Future[None]]] = field(
+        factory=list[tuple[float, int, asyncio.Future[None]]], init=False, repr=False
+    )
+    _numbers: count[int] = field(factory=count, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._start = self.time
+
+    def now(self) -> float:
+        """Wall time: seconds since 1970, UTC."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return self.time - self._start
+
+    async def sleep(self, seconds: float, /) -> None:
+        """Move the hands by *seconds*; or, with ``auto=False``, wait until somebody else has."""
+        self.slept.append(seconds)
+        if self.auto:
+            self.advance(seconds)
+            await asyncio.sleep(0)  # let what is due come first: a time-out's timer,
+            await asyncio.sleep(0)  # and the cancellation that it asks for
+            return
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.time + seconds, next(self._numbers), woken))
+        if seconds <= 0:
+            self.advance(0.0)
+        await woken
+
+    def advance(self, seconds: float) -> None:
+        """Move the hands at once. Sleepers that are due by then wake late, as after the suspension of a machine."""
+        self.time += seconds
+        while self._sleepers and self._sleepers[0][0] <= self.time:
+            _, _, woken = heapq.heappop(self._sleepers)
+            if not woken.done():  # its task was cancelled
+                woken.set_result(None)
+
+    async def elapse(self, seconds: float) -> None:
+        """Let *seconds* pass: each sleeper wakes when it is due, goes on, and may sleep again within that time."""
+        end = self.time + seconds
+        await _settle()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            self.advance(self._sleepers[0][0] - self.time)
+            await _settle()
+        self.advance(end - self.time)
+        await _settle()
+
+    def drive_timeouts(self) -> None:
+        """
+        From now on, let the running event loop's time move with the hands, for as long as the loop runs.
+
+        Then `asyncio.timeout` goes by this clock, and with it ``Timeout.total``: a wait of the clock beyond the limit
+        ends the call. Real time goes on passing too. Not for a loop that does real I/O: its time-outs would end as well.
+
+        Raises:
+            AttributeError: The loop's time cannot be changed, as that of uvloop.
+        """
+        loop = asyncio.get_running_loop()
+        real, before = loop.time, self.time
+        loop.time = lambda: real() + self.time - before  # type: ignore[method-assign]
+
+
+async def _settle() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)

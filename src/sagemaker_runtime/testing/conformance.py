@@ -1,0 +1,299 @@
+"""`assert_conforms`: whether a middleware keeps the rules of the stack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Any, NoReturn, TypeAlias
+
+from attrs import define, field
+
+from sagemaker_runtime import (
+    APIOption,
+    BuildMiddleware,
+    Client,
+    DeserializeMiddleware,
+    FinalizeMiddleware,
+    InitializeMiddleware,
+    InvokeEndpointAsyncInput,
+    InvokeEndpointInput,
+    InvokeEndpointWithResponseStreamInput,
+    NopRetryer,
+    Request,
+    SageMakerRuntimeError,
+    SerializeMiddleware,
+    ServiceUnavailable,
+    Stack,
+    StackError,
+    Step,
+    Timeout,
+    TruncatedResponseError,
+    override,
+)
+from sagemaker_runtime.testing.failures import ConformanceError
+from sagemaker_runtime.testing.probe import CALL, Call, Inside, Notes, Outside
+from sagemaker_runtime.testing.requests import SentRequest
+from sagemaker_runtime.testing.responses import StubResponse, respond, respond_stream
+from sagemaker_runtime.testing.snapshot import changes, snapshot
+from sagemaker_runtime.testing.transport import StubHTTPClient
+
+AnyMiddleware: TypeAlias = (
+    InitializeMiddleware | SerializeMiddleware | BuildMiddleware | FinalizeMiddleware | DeserializeMiddleware
+)
+
+_TURNS = 20  # of the event loop, for tasks that were cancelled or woken
+_STEPS = ("initialize", "serialize", "build", "finalize", "deserialize")
+
+
+async def assert_conforms(
+    middleware: AnyMiddleware,
+    *,
+    install: APIOption | None = None,
+    repeats: bool = False,
+    answers: bool = False,
+    state: Collection[str] = (),
+    patience: float = 5.0,
+) -> None:
+    """
+    Check that a middleware behaves as others may expect, whatever it is for.
+
+    It is put into the stack of a client whose transport is a stub, and sent calls of each operation: good ones, failing
+    ones, cancelled ones, and two at once. The rules:
+
+    - *fits its step*: it has an id and the method of a step.
+    - *returns an Output*, awaited.
+    - *calls next*, and *calls next once*, *passes on what next takes*: the context with all that is in it, and a step of
+      the same kind.
+    - *gives each attempt its own* context and request, where it calls next again.
+    - *lets good calls succeed*, and does so *after a failure* too.
+    - *lets errors pass*: the same exception, or one of the package's tree.
+    - *lets cancellation pass*.
+    - *comes to an end*.
+    - *leaves nothing running* when it returns or raises.
+    - *closes responses* that it does not give back.
+    - *keeps no call state* in its attributes, and *keeps calls apart*.
+
+    Args:
+        middleware: The one to check, as an object. It stays usable.
+
+        install: Puts it into a stack: ``lambda stack: stack.finalize.insert(mine, before="Signing")``. It may leave out
+            the stacks of some operations. None calls the middleware with the stack, if it can be called, as those can
+            that are ``api_options`` themselves; else it is added to each step that it has a method for.
+
+        repeats: Whether it may call next again, as a retry or a hedge does.
+
+        answers: Whether it may answer or refuse in the service's stead, as a cache, a fallback and a circuit breaker do.
+
+        state: The attributes that it keeps for all calls together, such as a counter.
+
+        patience: Real seconds for any one call; only a middleware that hangs takes them.
+
+    Raises:
+        ConformanceError: A rule is broken; ``rule`` says which, the text what to do.
+    """
+    notes = Notes(str(getattr(middleware, "id", middleware)), repeats, answers)
+    run = _Run(middleware, install, frozenset(state), patience, notes)
+    try:
+        await run.check()
+    finally:
+        await run.clean_up()
+
+
+@define(eq=False)
+class _Run:
+    middleware: AnyMiddleware
+    install: APIOption | None
+    state: frozenset[str]
+    patience: float
+    notes: Notes
+    stub: StubHTTPClient = field(init=False)
+    client: Client = field(init=False)
+    before: dict[str, object] | None = field(default=None, init=False)
+    """What the middleware held before the calls that are compared."""
+
+    places: dict[str, set[str]] = field(factory=dict[str, set[str]], init=False)
+    """The steps it stands in, by operation."""
+
+    tasks: list[asyncio.Task[None]] = field(factory=list[asyncio.Task[None]], init=False)
+    """One for each call."""
+
+    async def check(self) -> None:
+        self.stub = StubHTTPClient([_answer], repeat=True)
+        try:
+            self.client = Client(self.stub.options(), override(retryer=NopRetryer(), api_options=[self._install]))
+        except StackError as error:
+            raise ConformanceError(str(error), "fits its step") from error
+        self.places = {operation: steps for operation, steps in self.places.items() if steps}
+        if not self.places:
+            raise ConformanceError(f"{self.notes.name} was put into no step by install", "fits its step")
+        steps = [(operation, step) for operation, steps in self.places.items() for step in _STEPS if step in steps]
+        one_operation = {step: operation for operation, step in reversed(steps)}
+
+        for operation in self.places:
+            await self._succeed(operation, "lets good calls succeed")
+        # Only now: what is made at the first call, and kept, is no call's.
+        self.before = snapshot(self.middleware)
+        for step in one_operation:
+            await self._two_at_once([operation for operation, other in steps if other == step], step)
+        for step, operation in one_operation.items():
+            await self._fail(Call(self._name(), at=step, error=_unavailable), operation)
+            await self._fail(Call(self._name(), at=step, error=_odd), operation)
+            await self._cancel(operation, step)
+        for operation in self.places:
+            await self._fail(Call(self._name(), broken=True), operation)
+            await self._succeed(operation, "lets good calls succeed after a failure")
+
+    def _install(self, stack: Stack) -> None:
+        parts: dict[str, Step[Any, Any]] = {step: getattr(stack, step) for step in _STEPS}
+        if self.install is not None:
+            self.install(stack)
+        elif callable(self.middleware):
+            self.middleware(stack)
+        else:  # of one without a method of any step, a step says what is wrong
+            for step in [step for step in _STEPS if hasattr(self.middleware, f"handle_{step}")] or _STEPS[:1]:
+                parts[step].add(self.middleware)
+        for step, part in parts.items():
+            for place in part.ids():
+                if part.get(place) is self.middleware:
+                    part.insert(Outside(step, self.notes), before=place)
+                    part.insert(Inside(step, self.notes), after=place)
+                    self.places.setdefault(stack.id, set()).add(step)
+
+    async def clean_up(self) -> None:
+        """Leave nothing behind, whatever was found."""
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=self.patience)
+        for task in self.tasks:
+            if task.done() and not task.cancelled():
+                task.exception()  # or asyncio would report one that nobody has asked for
+        for stream in self.notes.streams:
+            stream.close()
+
+    def _name(self) -> str:
+        return f"call-{len(self.tasks) + 1}"
+
+    async def _succeed(self, operation: str, rule: str) -> None:
+        outcome = await self._finish(self._start(Call(self._name()), operation))
+        refused = self.notes.answers and isinstance(outcome, SageMakerRuntimeError)
+        if outcome is not None and not refused:
+            raise ConformanceError(f"{self.notes.name} made a good call fail with {outcome!r}", rule) from outcome
+        await self._look_around()
+
+    async def _fail(self, call: Call, operation: str) -> None:
+        await self._finish(self._start(call, operation))
+        await self._look_around()
+
+    async def _cancel(self, operation: str, step: str) -> None:
+        call = Call(self._name(), at=step, held=True)
+        task = self._start(call, operation)
+        await self._entered(call, task)
+        call.cancelled = True
+        task.cancel()
+        await self._finish(task)
+        await self._look_around()
+
+    async def _two_at_once(self, operations: list[str], step: str) -> None:
+        first, second = Call("first", at=step, held=True), Call("second", at=step, held=True)
+        tasks = [self._start(first, operations[0]), self._start(second, operations[-1])]
+        for _ in range(_TURNS):  # one may wait for the other, as with a limit to calls at once
+            await asyncio.sleep(0)
+        during = snapshot(self.middleware)
+        for call in (second, first):
+            call.gate.set()
+        for task in tasks:
+            await self._finish(task)
+        self._check_state(during)
+        await self._look_around()
+
+    def _start(self, call: Call, operation: str) -> asyncio.Task[None]:
+        self.tasks.append(asyncio.create_task(self._make(call, operation), name=call.name))
+        return self.tasks[-1]
+
+    async def _make(self, call: Call, operation: str) -> None:
+        """Make a call, and read a stream to its end."""
+        CALL.set(call)
+        body = call.name.encode()
+        if operation == "InvokeEndpoint":
+            await self.client.invoke_endpoint(InvokeEndpointInput(endpoint_name=call.name, body=body))
+        elif operation == "InvokeEndpointAsync":
+            await self.client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name=call.name, body=body))
+        else:
+            output = await self.client.invoke_endpoint_with_response_stream(
+                InvokeEndpointWithResponseStreamInput(endpoint_name=call.name, body=body)
+            )
+            async with output.body as stream:
+                async for _ in stream:
+                    pass
+
+    async def _entered(self, call: Call, task: asyncio.Task[None]) -> None:
+        """Wait until a call has come to where it is held, or has ended without."""
+        arrival = asyncio.create_task(call.entered.wait())
+        await asyncio.wait({arrival, task}, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED)
+        arrival.cancel()
+
+    async def _finish(self, task: asyncio.Task[None]) -> BaseException | None:
+        """Wait for a call, and give what it raised; first the rule that it broke, if it did."""
+        await asyncio.wait({task}, timeout=self.patience)
+        if not task.done():
+            raise ConformanceError(
+                f"{self.notes.name} kept a call for more than {self.patience:g} s: give back what it holds (a lock, a "
+                "place) whatever happens, in `finally` or `async with`",
+                "comes to an end",
+            )
+        outcome = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if self.notes.problems:
+            raise self.notes.problems[0]
+        return outcome
+
+    async def _look_around(self) -> None:
+        """Check what a call must not leave behind."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        if self.notes.problems:
+            raise self.notes.problems[0]
+        if any(visit.running for visit in self.notes.visits):
+            self._break(
+                "leaves nothing running",
+                "has returned while next was still at work: await it, or cancel it and await that",
+            )
+        if self.stub.unclosed:
+            self._break(
+                "closes responses",
+                "left a response open: close the response, or the stream, that it does not give back",
+            )
+        self._check_state(snapshot(self.middleware))
+
+    def _check_state(self, now: dict[str, object]) -> None:
+        before = now if self.before is None else self.before
+        changed = [name for name in changes(before, now) if name not in self.state]
+        if changed:
+            self._break(
+                "keeps no call state",
+                f"has changed its {', '.join(changed)} during a call: keep what is of one call in local variables or in ctx; "
+                f"if it is of all calls together, say state={tuple(changed)!r}",
+            )
+
+    def _break(self, rule: str, problem: str) -> NoReturn:
+        raise ConformanceError(f"{self.notes.name} {problem}", rule)
+
+
+def _unavailable() -> Exception:
+    return ServiceUnavailable("raised by assert_conforms")
+
+
+def _odd() -> Exception:
+    return RuntimeError("raised by assert_conforms, as by another middleware")
+
+
+def _answer(request: Request) -> StubResponse:
+    """What the service would say, with what was sent in it."""
+    error = TruncatedResponseError("raised by assert_conforms") if CALL.get().broken else None
+    operation = SentRequest(request, Timeout()).operation
+    if operation == "InvokeEndpointWithResponseStream":
+        return respond_stream([request.body], error=error)
+    if operation == "InvokeEndpointAsync":
+        headers = {"x-amzn-sagemaker-outputlocation": "s3://bucket/answer"}
+        return respond(b'{"InferenceId": "1"}', status=202, headers=headers, error=error)
+    return respond(request.body, error=error)

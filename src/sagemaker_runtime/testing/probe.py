@@ -1,0 +1,287 @@
+"""What `assert_conforms` puts around a middleware: one middleware outside of it and one inside, which compare notes."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import NoReturn, TypeVar
+
+from attrs import define, field
+
+from sagemaker_runtime import (
+    BuildHandler,
+    BuildInput,
+    Context,
+    DeserializeHandler,
+    DeserializeInput,
+    FinalizeHandler,
+    FinalizeInput,
+    InitializeHandler,
+    InitializeInput,
+    InvokeEndpointWithResponseStreamOutput,
+    Key,
+    Output,
+    Request,
+    ResponseStream,
+    SageMakerRuntimeError,
+    SerializeHandler,
+    SerializeInput,
+)
+from sagemaker_runtime.middleware import Handler
+from sagemaker_runtime.testing.failures import ConformanceError
+
+S = TypeVar("S", InitializeInput, SerializeInput, BuildInput, FinalizeInput, DeserializeInput)
+
+NEXT_AT_MOST = 100  # times in one call, for a middleware that may call it again
+_MARK = Key[str]("assert_conforms")
+
+
+@define(eq=False)
+class Call:
+    """One call that is made, and what is to happen to it."""
+
+    name: str
+    """The endpoint's too."""
+
+    at: str | None = None
+    """The step below whose middleware something happens; None for nowhere."""
+
+    error: Callable[[], Exception] | None = None
+    """Makes what is raised there."""
+
+    held: bool = False
+    """Whether it waits there for `gate`."""
+
+    broken: bool = False
+    """Whether the response's body breaks off."""
+
+    cancelled: bool = False
+    entered: asyncio.Event = field(factory=asyncio.Event)
+    """Set when the call has come there."""
+
+    gate: asyncio.Event = field(factory=asyncio.Event)
+
+
+@define(eq=False)
+class Visit:
+    """One passage of a call through the middleware, in one step."""
+
+    call: Call
+    ctx: Context
+    step: object
+    given: frozenset[object]
+    """The keys that were in the context."""
+
+    contexts: list[Context] = field(factory=list[Context])
+    """What ``next`` was called with."""
+
+    requests: list[object] = field(factory=list[object])
+    errors: list[BaseException] = field(factory=list[BaseException])
+    """What came from below."""
+
+    running: int = 0
+    over: bool = False
+
+
+CALL: ContextVar[Call] = ContextVar("call")
+_VISITS: ContextVar[dict[str, Visit]] = ContextVar("visits", default={})  # noqa: B039 - never changed, only replaced
+
+
+@define(eq=False)
+class Notes:
+    """What the probes of one run have seen."""
+
+    name: str
+    """The middleware's id."""
+
+    repeats: bool
+    answers: bool
+    visits: list[Visit] = field(factory=list[Visit])
+    problems: list[ConformanceError] = field(factory=list[ConformanceError])
+    streams: list[ResponseStream] = field(factory=list[ResponseStream])
+    """All that came by, held because one that is collected would be closed, and nobody would know."""
+
+    def fail(self, rule: str, problem: str) -> NoReturn:
+        """Note a broken rule, in case the middleware swallows what is raised, and raise it."""
+        self.problems.append(ConformanceError(f"{self.name} {problem}", rule))
+        raise self.problems[-1]
+
+
+class _Probe(ABC):
+    """Stands in any step."""
+
+    side = ""
+
+    def __init__(self, step: str, notes: Notes) -> None:
+        self.step = step
+        self.notes = notes
+
+    @property
+    def id(self) -> str:
+        return f"{self.side} of {self.notes.name} in {self.step}"
+
+    def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
+        return self.watch(ctx, step, next)
+
+    def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Awaitable[Output]:
+        return self.watch(ctx, step, next)
+
+    def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
+        return self.watch(ctx, step, next)
+
+    def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
+        return self.watch(ctx, step, next)
+
+    def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:
+        return self.watch(ctx, step, next)
+
+    @abstractmethod
+    async def watch(self, ctx: Context, step: S, next: Handler[S]) -> Output:
+        """Compare what goes in with what comes out."""
+        ...
+
+
+class Outside(_Probe):
+    """Sees what the middleware is given, and what comes out of it."""
+
+    side = "Outside"
+
+    async def watch(self, ctx: Context, step: S, next: Handler[S]) -> Output:
+        call = CALL.get()
+        ctx[_MARK] = call.name
+        visit = Visit(call, ctx, step, frozenset(ctx))
+        self.notes.visits.append(visit)
+        token = _VISITS.set({**_VISITS.get(), self.step: visit})
+        try:
+            returned: object = next(ctx, step)
+            if not inspect.isawaitable(returned):
+                self._no_output(returned)
+            output: object = await returned
+            if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+                self._no_output(output)
+            self._check_output(visit, output)
+        except Exception as error:
+            self._check_error(visit, error)
+            raise
+        else:
+            return output
+        finally:
+            visit.over = True
+            _VISITS.reset(token)
+
+    def _no_output(self, returned: object) -> NoReturn:
+        if asyncio.iscoroutine(returned):
+            returned.close()
+            self.notes.fail("returns an Output", "gave a coroutine: write `return await next(ctx, step)`")
+        self.notes.fail(
+            "returns an Output",
+            f"gave {type(returned).__name__}: return what `await next(ctx, step)` gives, or an Output of its own",
+        )
+
+    def _check_output(self, visit: Visit, output: Output) -> None:
+        if visit.call.cancelled:
+            self.notes.fail(
+                "lets cancellation pass", "gave an output to a call that was cancelled: never swallow CancelledError"
+            )
+        if visit.errors and len(visit.errors) == len(visit.contexts) and not self.notes.answers:
+            self.notes.fail(
+                "lets errors pass",
+                f"gave an output where {visit.errors[-1]!r} came from below: raise it again, or say answers=True",
+            )
+        if not visit.contexts and not self.notes.answers:
+            self.notes.fail(
+                "calls next", "gave an output without calling next: call it, or say answers=True if that is its purpose"
+            )
+        if output.metadata.get(_MARK, visit.call.name) != visit.call.name:
+            self.notes.fail(
+                "keeps calls apart", "gave a call the output of another one: keep nothing of a call on self"
+            )
+
+    def _check_error(self, visit: Visit, error: Exception) -> None:
+        if isinstance(error, ConformanceError):
+            return
+        if visit.call.cancelled:
+            self.notes.fail(
+                "lets cancellation pass", f"raised {error!r} in a call that was cancelled: let CancelledError pass"
+            )
+        if not isinstance(error, SageMakerRuntimeError) and visit.errors and not any(error is e for e in visit.errors):
+            self.notes.fail(
+                "lets errors pass",
+                f"raised {error!r} where {visit.errors[-1]!r} came from below: raise that again, or an error of the "
+                "package's tree",
+            )
+
+
+class Inside(_Probe):
+    """Sees what ``next`` is called with, and is where things happen to a call."""
+
+    side = "Inside"
+
+    async def watch(self, ctx: Context, step: S, next: Handler[S]) -> Output:
+        visit = _VISITS.get()[self.step]
+        self._check_arguments(visit, ctx, step)
+        visit.running += 1
+        try:
+            await self._happen(visit.call)
+            output = await next(ctx, step)
+        except BaseException as error:
+            visit.errors.append(error)
+            raise
+        finally:
+            visit.running -= 1
+        output.metadata[_MARK] = visit.call.name
+        if isinstance(output.result, InvokeEndpointWithResponseStreamOutput):
+            self.notes.streams.append(output.result.body)
+        return output
+
+    async def _happen(self, call: Call) -> None:
+        if call.at == self.step:
+            call.entered.set()
+            if call.held:
+                await call.gate.wait()
+            if call.error is not None:
+                raise call.error()
+
+    def _check_arguments(self, visit: Visit, ctx: object, step: object) -> None:
+        fail, repeats = self.notes.fail, self.notes.repeats
+        given, subject = _subject(visit.step), _subject(step)
+        others = [other for other in self.notes.visits if other.call is not visit.call]
+        mixed = isinstance(ctx, Context) and ctx.get(_MARK, visit.call.name) != visit.call.name
+        if mixed or any(subject is _subject(other.step) for other in others):
+            fail("keeps calls apart", "called next with what belongs to another call: keep nothing of a call on self")
+        if not isinstance(ctx, Context) or type(step) is not type(visit.step):
+            fail(
+                "passes on what next takes",
+                f"called next({type(ctx).__name__}, {type(step).__name__}); it takes (Context, {type(visit.step).__name__})",
+            )
+        if type(subject) is not type(given):
+            fail(
+                "passes on what next takes",
+                f"put {type(subject).__name__} into the step, which takes {type(given).__name__}",
+            )
+        lost = [key for key in visit.given if key not in ctx]
+        if lost:
+            fail(
+                "passes on what next takes",
+                f"called next with a context that has lost {lost[0]!r}: pass ctx on, or ctx.for_attempt()",
+            )
+        if visit.over:
+            fail("leaves nothing running", "called next after it had returned: await what it starts, or cancel it")
+        if visit.contexts and not repeats:
+            fail("calls next once", "called next twice: call it once, or say repeats=True if that is its purpose")
+        if any(ctx is before for before in visit.contexts):
+            fail("gives each attempt its own", "called next twice with one context: pass ctx.for_attempt()")
+        if isinstance(subject, Request) and any(subject is before for before in visit.requests):
+            fail("gives each attempt its own", "called next twice with one request: pass a copy, request.copy()")
+        if len(visit.contexts) >= NEXT_AT_MOST:
+            fail("comes to an end", f"called next {NEXT_AT_MOST} times in one call, and does not give up")
+        visit.contexts.append(ctx)
+        visit.requests.append(subject)
+
+
+def _subject(step: object) -> object:
+    """What a step is about: the request, or the input before there is one."""
+    return step.parameters if isinstance(step, InitializeInput) else getattr(step, "request", None)

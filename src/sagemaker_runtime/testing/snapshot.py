@@ -1,0 +1,92 @@
+"""What an object holds, written down so that two moments can be compared."""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from types import FunctionType, MethodType, SimpleNamespace
+from typing import cast
+
+_DEPTH = 8  # objects within objects; what lies deeper counts by its identity
+_VALUES = (type(None), bool, int, float, complex, str, bytes, enum.Enum)
+
+
+class _Same:
+    """An object that counts by its identity. It is kept, so that no other one gets its address."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._value is self._value
+
+    def __hash__(self) -> int:
+        return id(self._value)
+
+
+def snapshot(value: object) -> dict[str, object]:
+    """
+    The attributes of *value* by name, those of its class too, each as something that can be compared.
+
+    Containers, functions, and objects of the package that *value* comes from are looked into; any other object, such as
+    a logger or a tracer, counts by its identity.
+    """
+    home = type(value).__module__.partition(".")[0]
+    shared = {name: held for name, held in vars(type(value)).items() if _is_state(name, held)}
+    return {name: _look(held, home, (id(value),)) for name, held in {**shared, **_attributes(value)}.items()}
+
+
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """The names of the attributes that differ."""
+    return sorted(name for name in {*before, *after} if before.get(name, ...) != after.get(name, ...))
+
+
+def _is_state(name: str, value: object) -> bool:
+    """Whether an attribute of a class is a value that its objects share."""
+    return not name.startswith("__") and not callable(value) and not hasattr(type(value), "__get__")
+
+
+def _attributes(value: object) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for cls in type(value).__mro__:
+        slots = cast("str | tuple[str, ...]", vars(cls).get("__slots__", ()))
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(value, name):
+                found[name] = getattr(value, name)
+    found.update(getattr(value, "__dict__", {}))
+    found.pop("__weakref__", None)
+    found.pop("__dict__", None)
+    return found
+
+
+def _look(value: object, home: str, above: tuple[int, ...]) -> object:
+    if isinstance(value, _VALUES):
+        return type(value), value
+    if id(value) in above or len(above) > _DEPTH:
+        return _Same(value)
+    inside = (*above, id(value))
+    kind: type[object] = type(value)
+    if isinstance(value, (list, tuple, deque)):
+        return kind, tuple(_look(item, home, inside) for item in cast("list[object]", value))
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[object, object]", value).items()
+        return kind, tuple((_look(key, home, inside), _look(held, home, inside)) for key, held in pairs)
+    if isinstance(value, AbstractSet):
+        return kind, frozenset(_look(item, home, inside) for item in cast("AbstractSet[object]", value))
+    if isinstance(value, MethodType):
+        return _Same(value.__func__), _look(value.__self__, home, inside)
+    if isinstance(value, FunctionType):
+        cells = [_look(_contents(cell), home, inside) for cell in value.__closure__ or ()]
+        return _Same(value), tuple(cells), _look(value.__dict__, home, inside)
+    if isinstance(value, SimpleNamespace) or kind.__module__.partition(".")[0] == home:
+        return _Same(value), _look(_attributes(value), home, inside)
+    return _Same(value)
+
+
+def _contents(cell: object) -> object:
+    try:
+        return cast("SimpleNamespace", cell).cell_contents
+    except ValueError:  # nothing in it yet
+        return None

@@ -1,0 +1,182 @@
+"""`StubOperations`: a real client, answered for above the wire."""
+
+from __future__ import annotations
+
+import pytest
+
+from sagemaker_runtime import (
+    REQUEST_ID,
+    Client,
+    Context,
+    EventStreamError,
+    InitializeHandler,
+    InitializeInput,
+    InvalidParamsError,
+    InvokeEndpointAsyncInput,
+    InvokeEndpointAsyncOutput,
+    InvokeEndpointInput,
+    InvokeEndpointOutput,
+    InvokeEndpointWithResponseStreamInput,
+    Metadata,
+    ModelError,
+    ModelStreamError,
+    Options,
+    Output,
+    ResponseStream,
+    StackError,
+    initialize_middleware,
+    with_api_options,
+)
+from sagemaker_runtime.testing import StubOperations, UnexpectedCallError, stream_output
+
+PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
+STREAMED = InvokeEndpointWithResponseStreamInput(endpoint_name="story", body=b"once")
+
+
+async def test_a_client_gives_what_was_said_for_the_operation() -> None:
+    """The application gets a client as in production, with outputs of the types that it is checked against."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b"7", content_type="text/csv"))
+    stub.on("InvokeEndpointAsync", InvokeEndpointAsyncOutput(output_location="s3://bucket/answer"))
+    client = Client(stub.options())
+    queued = InvokeEndpointAsyncInput(endpoint_name="slow", body=b"")
+
+    outputs = [await client.invoke_endpoint(PARAMS), await client.invoke_endpoint_async(queued)]
+
+    assert [b"7", "s3://bucket/answer"] == [outputs[0].body, outputs[1].output_location]
+    assert [PARAMS, queued] == stub.inputs
+
+
+async def test_answers_come_in_order_and_the_last_one_stays() -> None:
+    """First failing and then well is the case that an application's own retry is for."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", ModelError("no memory"), InvokeEndpointOutput(body=b"7"))
+    client = Client(stub.options())
+
+    with pytest.raises(ModelError, match="no memory") as caught:
+        await client.invoke_endpoint(PARAMS)
+    bodies = [(await client.invoke_endpoint(PARAMS)).body for _ in range(2)]
+
+    assert ("InvokeEndpoint", [b"7", b"7"]) == (caught.value.operation, bodies)
+
+
+async def test_the_first_rule_that_fits_the_input_counts() -> None:
+    """An application calls more than one endpoint, and the answers are not the same."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b"i"), when=lambda given: given.endpoint_name == "iris")
+    stub.on("InvokeEndpoint", lambda given: InvokeEndpointOutput(body=given.endpoint_name.encode()))
+    client = Client(stub.options())
+
+    outputs = [
+        await client.invoke_endpoint(InvokeEndpointInput(endpoint_name=name, body=b"")) for name in ("iris", "other")
+    ]
+
+    assert [b"i", b"other"] == [output.body for output in outputs]
+
+
+async def test_a_call_without_a_rule_says_which_rules_there_are() -> None:
+    """The text must be enough to put it right."""
+    stub = StubOperations()
+    client = Client(stub.options())
+
+    with pytest.raises(UnexpectedCallError, match=r"no rule fits InvokeEndpoint with .*'iris'.*; there is nothing"):
+        await client.invoke_endpoint(PARAMS)
+    stub.on("InvokeEndpointWithResponseStream", stream_output([]))
+    stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b""), when=lambda given: False)
+    with pytest.raises(UnexpectedCallError, match="there is InvokeEndpointWithResponseStream, InvokeEndpoint when"):
+        await client.invoke_endpoint(PARAMS)
+
+
+def test_a_rule_needs_an_answer() -> None:
+    """Found where it is written, and not in the middle of the application."""
+    with pytest.raises(ValueError, match="InvokeEndpoint needs an answer"):
+        StubOperations().on("InvokeEndpoint")
+
+
+async def test_a_stream_is_a_new_one_for_each_call() -> None:
+    """A stream can be read but once."""
+    stub = StubOperations()
+    stub.on("InvokeEndpointWithResponseStream", stream_output([b"once ", b"upon"], content_type="text/plain"))
+    client = Client(stub.options())
+
+    outputs = [await client.invoke_endpoint_with_response_stream(STREAMED) for _ in range(2)]
+    texts = [[text async for text in output.body.iter_text()] for output in outputs]
+
+    assert [["once ", "upon"]] * 2 == texts
+    assert "text/plain" == outputs[0].content_type
+
+
+async def test_a_stream_may_end_in_an_error() -> None:
+    """What an application shows of half an answer is worth a test."""
+    stub = StubOperations()
+    stub.on("InvokeEndpointWithResponseStream", stream_output([b"once "], error=ModelStreamError("gone")))
+    output = await Client(stub.options()).invoke_endpoint_with_response_stream(STREAMED)
+    parts = []
+
+    with pytest.raises(ModelStreamError, match="gone") as caught:  # noqa: PT012 - the parts before it count
+        async for part in output.body.iter_bytes():
+            parts.append(part)  # noqa: PERF401 - as above
+
+    assert ([b"once "], "InvokeEndpointWithResponseStream") == (parts, caught.value.operation)
+
+
+async def test_the_middleware_of_initialize_and_the_validation_still_run() -> None:
+    """They are the application's part of the call, and mistakes in the input are what its tests are to find."""
+    seen = []
+
+    @initialize_middleware("Look")
+    async def look(ctx, step, next):
+        seen.append(step.parameters.endpoint_name)
+        return await next(ctx, step)
+
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b""))
+    client = Client(stub.options(), with_api_options(lambda stack: stack.initialize.add(look)))
+
+    await client.invoke_endpoint(PARAMS)
+    with pytest.raises(InvalidParamsError):
+        await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="not a name", body=b""))
+
+    assert (["iris"], [PARAMS]) == (seen, stub.inputs)
+
+
+async def test_it_stands_in_a_client_with_options_of_its_own() -> None:
+    """An application that makes its own options gets the stub as one of their api_options."""
+    stub = StubOperations()
+    metadata = Metadata()
+    metadata[REQUEST_ID] = "id"
+    stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b"7", result_metadata=metadata))
+
+    async with Client(Options(), with_api_options(stub)) as client:
+        output = await client.invoke_endpoint(PARAMS)
+
+    assert (b"7", "id") == (output.body, output.result_metadata[REQUEST_ID])
+
+
+async def test_an_output_of_another_operation_is_refused_by_the_client() -> None:
+    """A test that mixes them up must not hand the application what it never gets."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", InvokeEndpointAsyncOutput())
+
+    with pytest.raises(StackError, match="gave InvokeEndpointAsyncOutput where InvokeEndpointOutput is due"):
+        await Client(stub.options()).invoke_endpoint(PARAMS)
+
+
+async def test_a_stream_is_closed_when_a_middleware_further_out_fails() -> None:
+    """Nobody has got it then, so nobody else could close it, and it would end in a ResourceWarning."""
+    given: list[ResponseStream] = []
+
+    @initialize_middleware("Fails")
+    async def fails(ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
+        output = await next(ctx, step)
+        given.append(output.result.body)
+        raise ValueError("too late")
+
+    stub = StubOperations()
+    stub.on("InvokeEndpointWithResponseStream", stream_output([b"never read"]))
+    async with Client(stub.options(), with_api_options(lambda stack: stack.initialize.add(fails))) as client:
+        with pytest.raises(ValueError, match="too late"):
+            await client.invoke_endpoint_with_response_stream(STREAMED)
+
+    with pytest.raises(EventStreamError, match="closed"):
+        await anext(given[0])
