@@ -1,12 +1,14 @@
 """
 Serve a real classifier on this machine and send it 150 calls at once through the whole stack: ``make demo``.
 
-Nothing is mocked but the cloud: real HTTP, real signatures, and one answer of 503 that is tried again.
+Nothing is mocked but the cloud: real HTTP, real signatures, and one answer of 503 that is tried again. The call that met
+it is shown as a waterfall; with the name of a file, such as ``waterfall.svg``, it is drawn there too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import Counter
 
@@ -31,6 +33,7 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.local import LocalEndpoint
+from sagemaker_runtime.plugins.waterfall import Waterfall
 
 URGENT = override(timeout=Timeout(total=5.0))  # made once, so that the client compiles the stack for it once
 
@@ -78,11 +81,14 @@ async def main() -> Report:
 
     async with LocalEndpoint({"iris": IrisClassifier(irises[::2])}) as local:
         local.fail("iris", call=7, error="ServiceUnavailable")
-        async with Client(local.options(), with_api_options(add_ours)) as client, asyncio.TaskGroup() as group:
+        async with (
+            Client(local.options(), with_api_options(add_ours, Waterfall())) as client,
+            asyncio.TaskGroup() as group,
+        ):
             urgent = [group.create_task(classify(client, iris, URGENT)) for iris in irises[:20]]
             others = [group.create_task(classify(client, iris)) for iris in irises[20:]]
         return Report(client.stack("InvokeEndpoint"), counter.statuses, [task.result() for task in urgent + others])
 
 
 if __name__ == "__main__":
-    show(asyncio.run(main()))
+    show(asyncio.run(main()), picture=sys.argv[1] if len(sys.argv) > 1 else None)

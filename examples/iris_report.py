@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sagemaker_runtime import ATTEMPTS, InvokeEndpointOutput, Stack
+from sagemaker_runtime.plugins.waterfall import WATERFALL
 
 if TYPE_CHECKING:
     from iris_classifier import Iris
@@ -38,13 +40,20 @@ def accuracy(calls: list[Call]) -> float:
     return sum(call.output.body.decode() == call.iris.species for call in calls) / len(calls)
 
 
-def show(report: Report) -> None:
-    """Print it, for a reader who sees all this for the first time."""
+def show(report: Report, *, picture: str | None = None) -> None:
+    """Print it, for a reader who sees all this for the first time; draw the waterfall into the file *picture*."""
     statuses = ", ".join(f"{count} x {status}" for status, count in report.statuses.most_common())
     tenants = ", ".join({call.output.custom_attributes or "no tenant" for call in report.calls})
     latencies = [call.seconds * 1000 for call in report.calls]
     cuts = statistics.quantiles(latencies, n=100, method="inclusive")
-    print(f"Each call passes through this stack, with TagTenant and CountAttempts added to it:\n\n{report.stack}\n")
+    print(
+        f"Each call passes through this stack, with TagTenant, CountAttempts and Waterfall added to it:\n\n{report.stack}\n"
+    )
+    for call in report.retried:
+        waterfall = call.output.result_metadata[WATERFALL]
+        print(f"What became of one that met a 503, among {len(report.calls)} at once:\n\n{waterfall}\n")
+        if picture is not None:
+            Path(picture).write_text(waterfall.svg())
     print(f"calls      {len(report.calls)} at once; TagTenant told the container: {tenants}")
     print(f"attempts   {report.statuses.total()}; CountAttempts saw {statuses}")
     for call in report.retried:

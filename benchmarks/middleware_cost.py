@@ -1,0 +1,172 @@
+"""
+CPU time that a middleware adds to a call: a user's of five lines, and the plugins with nobody to report to.
+
+A stub stands in the transport's place, so that nothing but the stack runs. Each figure is a difference: two clients take
+turns in this process, one with and one without, and the median of the pairs is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import statistics
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.trace import NoOpTracerProvider
+
+from sagemaker_runtime import (
+    Client,
+    Headers,
+    InvokeEndpointInput,
+    Options,
+    Response,
+    ServiceError,
+    StaticCredentialsProvider,
+    build_middleware,
+)
+from sagemaker_runtime.context import OPERATION
+from sagemaker_runtime.plugins.metrics import Metrics
+from sagemaker_runtime.plugins.tracing import Tracing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from sagemaker_runtime import BuildHandler, BuildInput, Context, Output, Request, Stack, Timeout
+    from sagemaker_runtime.middleware.steps import BuildFunction
+    from sagemaker_runtime.options import APIOption
+
+PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2", content_type="text/csv")
+
+
+class StubBody:
+    """A body that is there at once."""
+
+    delimited = True
+
+    async def read(self) -> bytes:
+        return b"setosa"
+
+    async def chunk(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        pass
+
+
+class StubHTTPClient:
+    """Answers at once, without a wire."""
+
+    async def send(self, request: Request, *, timeout: Timeout) -> Response:  # noqa: ARG002 - a protocol's
+        return Response(200, Headers({"content-type": "text/csv", "content-length": "6"}), StubBody())
+
+    async def close(self) -> None:
+        pass
+
+
+calls_of: Counter[str] = Counter()
+failed: Counter[str] = Counter()
+
+
+def count_calls(ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
+    calls_of[ctx[OPERATION]] += 1
+    return next(ctx, step)
+
+
+async def count_failures(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
+    try:
+        return await next(ctx, step)
+    except ServiceError as error:
+        failed[error.code] += 1
+        raise
+
+
+def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
+    step.request.headers["X-Amzn-SageMaker-Custom-Attributes"] = "tenant=acme"
+    return next(ctx, step)
+
+
+class Measured(NamedTuple):
+    """What is added to the stack, so many times, and the microseconds that one of them may cost."""
+
+    name: str
+    api_option: APIOption
+    copies: int = 1
+    limit: float | None = None
+
+
+def copies(function: BuildFunction, number: int) -> APIOption:
+    def add(stack: Stack) -> None:
+        for copy in range(number):
+            stack.build.add(build_middleware(f"Copy{copy}")(function))
+
+    return add
+
+
+# One middleware is lost in the noise of a whole call, ten are not.
+MEASURED = (
+    Measured("a function of five lines", copies(count_calls, 10), 10, 0.5),
+    Measured("a coroutine around the call", copies(count_failures, 10), 10, 0.5),
+    Measured("a header more to sign", copies(tag_tenant, 1)),
+    Measured("Tracing without a tracer", Tracing(NoOpTracerProvider()), limit=5.0),
+    Measured("Metrics without a meter", Metrics(NoOpMeterProvider())),
+)
+
+
+def client_with(*api_options: APIOption) -> Client:
+    return Client(
+        Options(
+            region="us-east-1",
+            credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret"),
+            http_client=StubHTTPClient(),
+            api_options=list(api_options),
+        )
+    )
+
+
+async def cpu_per_call(client: Client, calls: int) -> float:
+    """Seconds of CPU that one of *calls* took."""
+    invoke = client.invoke_endpoint
+    started = time.process_time()
+    for _ in range(calls):
+        await invoke(PARAMS)
+    return (time.process_time() - started) / calls
+
+
+async def measure(measured: Measured, *, calls: int, pairs: int) -> tuple[float, float]:
+    """Seconds of CPU of a call without it, and those that one of it adds: medians of the pairs."""
+    without, with_it = client_with(), client_with(measured.api_option)
+    for client in (without, with_it):
+        await cpu_per_call(client, calls)
+    base: list[float] = []
+    added: list[float] = []
+    for pair in range(pairs):
+        # By turns one and the other goes first, so that neither has the better half of each pair.
+        order = (without, with_it) if pair % 2 else (with_it, without)
+        times = {client: await cpu_per_call(client, calls) for client in order}
+        base.append(times[without])
+        added.append((times[with_it] - times[without]) / measured.copies)
+    return statistics.median(base), statistics.median(added)
+
+
+def main() -> None:
+    """Print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=250, help="calls in each half of a pair")
+    parser.add_argument("--pairs", type=int, default=81, help="5 at least")
+    arguments = parser.parse_args()
+    print(f"CPU added to a call, median of {arguments.pairs} pairs of {arguments.calls} calls")
+    print(f"{'':<28} {'a call':>9} {'added':>11} {'limit':>9}")
+    gc.disable()  # or a collection falls into one half of a pair
+    for measured in MEASURED:
+        base, added = asyncio.run(measure(measured, calls=arguments.calls, pairs=arguments.pairs))
+        gc.collect()
+        limit = "" if measured.limit is None else f"{measured.limit:.1f} us"
+        print(f"{measured.name:<28} {base * 1e6:>6.1f} us {added * 1e6:>8.2f} us {limit:>9}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The instruments of `metrics`: names, units and bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry.metrics import get_meter
+
+from sagemaker_runtime import __version__
+from sagemaker_runtime.plugins._telemetry import SCOPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
+
+# Seconds: OpenTelemetry's for HTTP, and on to the minute that a model may take; and those of work without waiting.
+WAITING = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0)
+WORKING = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1.0)
+
+
+class Instruments:
+    """
+    What one `Metrics` records with.
+
+    Args:
+        id: Of the `Metrics`; tells its instruments from another one's of the same provider.
+
+        meter_provider: None for the global one.
+
+        observe_quota: Gives the retry quota when it is asked for.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        meter_provider: MeterProvider | None,
+        observe_quota: Callable[[CallbackOptions], Iterable[Observation]],
+    ) -> None:
+        meter = get_meter(SCOPE, __version__, meter_provider, attributes={"id": id})
+
+        def seconds(name: str, description: str, bounds: tuple[float, ...]) -> Histogram:
+            return meter.create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=bounds)
+
+        self.duration = seconds("client.call.duration", "A call with its retries", WAITING)
+        self.attempt_duration = seconds("client.call.attempt_duration", "One attempt of a call", WAITING)
+        self.first_byte = seconds("client.http.time_to_first_byte", "Until the head of the answer", WAITING)
+        self.first_part = seconds("client.call.time_to_first_part", "Until the first part of a stream", WAITING)
+        self.serialization = seconds("client.call.serialization_duration", "Writing the request", WORKING)
+        self.resolution = seconds("client.call.resolve_endpoint_duration", "Finding the URL", WORKING)
+        self.signing = seconds("client.call.auth.signing_duration", "Signing the request", WORKING)
+        self.attempts = meter.create_counter("client.call.attempts", "{attempt}", "Attempts of calls")
+        self.errors = meter.create_counter("client.call.errors", "{error}", "Errors of attempts and of calls")
+        self.in_flight = meter.create_up_down_counter("client.call.in_flight", "{call}", "Calls that have not ended")
+        self.connections = meter.create_up_down_counter(
+            "client.http.connections.usage", "{connection}", "Connections acquired or waited for"
+        )
+        meter.create_observable_gauge(
+            "client.retry_quota.available", [observe_quota], "{token}", "What is left of the retry quota"
+        )

@@ -1,0 +1,62 @@
+"""What spans and metrics call things by: OpenTelemetry's conventions where they have a name, else the Go SDK's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import Output, ServiceError, TotalTimeoutError
+from sagemaker_runtime.context import OPERATION
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Clock, Context, ResponseStream
+
+SCOPE = "sagemaker_runtime"
+
+# Source: OpenTelemetry semantic conventions, "AWS SDK" and "HTTP client". No version is named, as they are still drafts.
+RPC_SYSTEM = "rpc.system"
+AWS_API = "aws-api"
+RPC_SERVICE = "rpc.service"
+RPC_METHOD = "rpc.method"
+CLOUD_REGION = "cloud.region"
+AWS_REQUEST_ID = "aws.request_id"
+ERROR_TYPE = "error.type"
+HTTP_REQUEST_METHOD = "http.request.method"
+HTTP_REQUEST_BODY_SIZE = "http.request.body.size"
+HTTP_REQUEST_RESEND_COUNT = "http.request.resend_count"
+HTTP_RESPONSE_BODY_SIZE = "http.response.body.size"
+HTTP_RESPONSE_STATUS_CODE = "http.response.status_code"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+URL_FULL = "url.full"
+
+# Ours; the first is the Go SDK's too.
+OPERATION_ATTEMPT = "operation.attempt"
+OPERATION_RETRY_REASON = "operation.retry_reason"
+ENDPOINT_NAME = "aws.sagemaker.endpoint_name"
+STREAM_ENDED = "aws.sagemaker.stream_ended"
+FIRST_PART = "aws.sagemaker.first_part"
+
+
+def error_type(error: BaseException, deadline: float | None, clock: Clock) -> str:
+    """
+    What an error is called: the service's code, or the exception's class.
+
+    ``Timeout.total`` reaches a middleware as a cancellation and becomes a TotalTimeoutError outside the stack, so it is
+    called so where the *deadline* is over.
+    """
+    if isinstance(error, ServiceError):
+        return error.code
+    if isinstance(error, asyncio.CancelledError) and deadline is not None and clock.monotonic() >= deadline:
+        return TotalTimeoutError.__name__
+    return type(error).__name__
+
+
+def stream_of(ctx: Context, output: Output) -> ResponseStream | None:
+    """The stream of a streaming call; None for another one, and where a middleware has answered with something else."""
+    if ctx[OPERATION] != "InvokeEndpointWithResponseStream" or not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+        return None
+    from sagemaker_runtime import InvokeEndpointWithResponseStreamOutput  # noqa: PLC0415 - 7 ms, for streams only
+
+    result = output.result
+    return result.body if isinstance(result, InvokeEndpointWithResponseStreamOutput) else None

@@ -1,0 +1,118 @@
+"""A circuit breaker: an endpoint that keeps failing is left alone for a while, and then asked by one attempt first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from sagemaker_runtime import ConfigError, SageMakerRuntimeError, ServiceError, SystemClock, TransportError
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Clock, Context, FinalizeHandler, FinalizeInput, Output, Stack
+
+__all__ = ["CircuitBreaker", "CircuitOpenError"]
+
+SERVER_ERRORS = 500  # and all above
+
+
+class CircuitOpenError(SageMakerRuntimeError):
+    """The endpoint has failed too often of late. Nothing was sent; never retried."""
+
+
+@define(eq=False)
+class _Circuit:
+    failures: int = 0
+    opened: float | None = None
+    """When it last opened, by the monotonic clock; None while it is closed."""
+
+    probing: bool = False
+
+
+class CircuitBreaker:
+    """
+    Fail at once with `CircuitOpenError` where an endpoint's last attempts all failed.
+
+    Closed, it counts failures in a row: an exchange that broke off (`TransportError`), or a status of 500 or above. At
+    *failure_threshold* it opens, for *recovery_timeout*. Then it is half open: one attempt goes through, which closes it
+    or opens it again. Any other answer, `ModelError` and throttling included, shows that the endpoint is there.
+
+    Stands just below Retry, so it learns from each attempt, and ends the retries of the calls under way when it opens. One
+    object may serve several clients; endpoints are told apart by the URL of the request, so also by region and operation.
+
+    Args:
+        failure_threshold: Failures in a row that open it.
+
+        recovery_timeout: Seconds from then to the attempt that may close it.
+
+        clock: None for the machine's.
+
+    Raises:
+        ConfigError: The threshold is below 1.
+    """
+
+    id = "CircuitBreaker"
+
+    def __init__(
+        self, failure_threshold: int = 5, *, recovery_timeout: float = 30.0, clock: Clock | None = None
+    ) -> None:
+        if failure_threshold < 1:
+            raise ConfigError(f"CircuitBreaker: a failure_threshold of {failure_threshold!r} would never let it close")
+        self._threshold = failure_threshold
+        self._recovery = recovery_timeout
+        self._clock = SystemClock() if clock is None else clock
+        self._circuits: dict[str, _Circuit] = {}  # of the endpoints that have failed and not answered since
+
+    def __call__(self, stack: Stack) -> None:
+        stack.finalize.insert(self, after="Retry")
+
+    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        url = step.request.url
+        probed = self._enter(url)
+        try:
+            output = await next(ctx, step)
+        except TransportError:
+            self._failed(url, probed)
+            raise
+        except ServiceError as error:
+            if error.status is not None and error.status >= SERVER_ERRORS:
+                self._failed(url, probed)
+            else:
+                self._answered(url, probed)
+            raise
+        else:
+            self._answered(url, probed)
+            return output
+        finally:
+            if probed is not None:
+                probed.probing = False
+
+    def _enter(self, url: str) -> _Circuit | None:
+        """Let an attempt pass, or not; the circuit if the attempt is the one that probes it."""
+        circuit = self._circuits.get(url)
+        if circuit is None or circuit.opened is None:
+            return None
+        left = circuit.opened + self._recovery - self._clock.monotonic()
+        if left > 0:
+            raise CircuitOpenError(
+                f"not sent: {url} failed {circuit.failures} times in a row; asked again in {left:.1f} s"
+            )
+        if circuit.probing:
+            raise CircuitOpenError(
+                f"not sent: {url} failed {circuit.failures} times in a row, and is being asked again"
+            )
+        circuit.probing = True
+        return circuit
+
+    def _failed(self, url: str, probed: _Circuit | None) -> None:
+        circuit = self._circuits.setdefault(url, _Circuit())
+        if circuit is probed or circuit.opened is None:
+            circuit.failures += 1
+            if circuit.failures >= self._threshold:
+                circuit.opened = self._clock.monotonic()
+
+    def _answered(self, url: str, probed: _Circuit | None) -> None:
+        # An attempt from before it opened says nothing of now.
+        circuit = self._circuits.get(url)
+        if circuit is not None and (circuit is probed or circuit.opened is None):
+            del self._circuits[url]

@@ -1,0 +1,146 @@
+"""
+Objects in place of bytes: a codec encodes ``InvokeEndpointInput.body`` and decodes ``InvokeEndpointOutput.body``.
+
+::
+
+    iris = JSONCodec()
+    async with Client(options, with_api_options(iris)) as client:
+        output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=iris.body([[5.1, 3.5]])))
+        answer = iris.value(output)
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from attrs import evolve
+
+from sagemaker_runtime import (
+    BEFORE,
+    REQUEST_ID,
+    InitializeInput,
+    InvokeEndpointInput,
+    InvokeEndpointOutput,
+    SageMakerRuntimeError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sagemaker_runtime import Context, InitializeHandler, Output, Stack
+
+__all__ = ["BodyCodec", "CSVCodec", "DecodeError", "JSONCodec"]
+
+Given = TypeVar("Given")
+Taken = TypeVar("Taken")
+
+
+class DecodeError(SageMakerRuntimeError):
+    """The model ran, and its answer is not in the codec's format. The content is not shown."""
+
+
+class BodyCodec(Generic[Given, Taken]):
+    """
+    The base of the codecs: an object in gives an object out, and a call with bytes is left as it is.
+
+    Stands at the front of Initialize, so before the validation, which sees bytes. It names its content type, also as the
+    one to accept, where the input names none. InvokeEndpoint alone.
+
+    Attributes:
+        content_type: MIME type of what it writes and reads.
+    """
+
+    id = "BodyCodec"
+    content_type: str
+
+    def encode(self, value: Given) -> bytes:
+        """The bytes to send. What it raises, the call raises."""
+        raise NotImplementedError
+
+    def decode(self, body: bytes) -> Taken:
+        """
+        The object in an answer.
+
+        Raises:
+            ValueError: The answer is not in the format; the call raises `DecodeError`.
+        """
+        raise NotImplementedError
+
+    def body(self, value: Given) -> bytes:
+        """*value* itself, as a checker lets ``InvokeEndpointInput.body`` take it."""
+        return cast("bytes", value)
+
+    def value(self, output: InvokeEndpointOutput) -> Taken:
+        """``output.body`` itself, as what a checker should know that it is."""
+        return cast("Taken", output.body)
+
+    def __call__(self, stack: Stack) -> None:
+        if stack.id == "InvokeEndpoint":
+            stack.initialize.add(self, BEFORE)
+
+    async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
+        given = step.parameters
+        if not isinstance(given, InvokeEndpointInput) or isinstance(cast("object", given.body), bytes):
+            return await next(ctx, step)
+        encoded = evolve(
+            given,
+            body=self.encode(cast("Given", given.body)),
+            content_type=given.content_type or self.content_type,
+            accept=given.accept or self.content_type,
+        )
+        output = await next(ctx, InitializeInput(encoded))
+        if isinstance(output.result, InvokeEndpointOutput):
+            output.result = evolve(output.result, body=cast("bytes", self._decoded(output.result)))
+        return output
+
+    def _decoded(self, result: InvokeEndpointOutput) -> Taken:
+        try:
+            return self.decode(result.body)
+        except (ValueError, RecursionError) as error:
+            # Not raised here: a JSONDecodeError or UnicodeDecodeError in the context would carry the content along.
+            problem = type(error).__name__
+        failure = DecodeError(
+            f"the answer, {len(result.body)} bytes of type {result.content_type}, cannot be read as {self.content_type} "
+            f"({problem})"
+        )
+        failure.metadata, failure.request_id = result.result_metadata, result.result_metadata.get(REQUEST_ID)
+        raise failure
+
+
+class JSONCodec(BodyCodec[object, object]):
+    """What `json.dumps` takes, and what `json.loads` gives. ``NaN``, which is no JSON, is a ValueError."""
+
+    content_type = "application/json"
+
+    def encode(self, value: object) -> bytes:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def decode(self, body: bytes) -> object:
+        return json.loads(body)
+
+
+class _Lines(list[str]):
+    """Takes the writer's lines. They end with CR LF there, so that it quotes either character in a field."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n"))
+
+
+class CSVCodec(BodyCodec["Iterable[Iterable[object]]", list[list[str]]]):
+    """Rows of anything that has a text, and rows of text; no head. Lines end with a line feed, the last with nothing."""
+
+    content_type = "text/csv"
+
+    def encode(self, value: Iterable[Iterable[object]]) -> bytes:
+        lines = _Lines()
+        csv.writer(lines).writerows(value)
+        return "\n".join(lines).encode()
+
+    def decode(self, body: bytes) -> list[list[str]]:
+        try:
+            return list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
+        except csv.Error as error:
+            raise ValueError(str(error)) from None

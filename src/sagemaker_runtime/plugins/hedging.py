@@ -1,0 +1,124 @@
+"""
+Hedged requests: a second attempt where the first is slower than usual; the answer that comes first is taken.
+
+It runs the model twice for those calls. For a model that answers alike and whose calls cost little, that buys a
+shorter tail: Dean and Barroso, "The tail at scale", 2013.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from sagemaker_runtime import ConfigError, FinalizeInput, Key, SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagemaker_runtime import Clock, Context, FinalizeHandler, Output, Stack
+
+__all__ = ["HEDGED", "Hedging"]
+
+HEDGED = Key[bool]("hedged")
+"""Whether a second attempt was sent beside the first. Metadata, set by `Hedging` where it was."""
+
+WINDOW = 200  # latencies kept of each endpoint
+MAX_CREDIT = 10.0  # hedges at most that a quiet time saves up for a bad one
+
+
+@define(eq=False)
+class _Endpoint:
+    latencies: deque[float] = field(factory=lambda: deque[float](maxlen=WINDOW))
+    credit: float = 0.0
+
+
+class Hedging:
+    """
+    Send a second attempt once the first takes longer than *percentile* of the last 200 calls to its endpoint did.
+
+    Stands just below Retry, so that each hedge has a request and a signature of its own. The loser is cancelled, which
+    closes its connection, and the model may run on. A first attempt that fails in time is left to Retry; if both fail,
+    the error is the first attempt's. InvokeEndpoint alone: a stream would begin twice, and a queue would run both.
+
+    Args:
+        percentile: Of the latencies, above 0 and at most 100.
+
+        budget: The share of the calls that may be hedged, from 0 to 1, lest an overload is doubled.
+
+        min_samples: Answers of an endpoint that must be known before its calls are hedged.
+
+        clock: None for the machine's.
+
+    Raises:
+        ConfigError: A number is out of its range.
+    """
+
+    id = "Hedging"
+
+    def __init__(
+        self, *, percentile: float = 95.0, budget: float = 0.1, min_samples: int = 20, clock: Clock | None = None
+    ) -> None:
+        if not (0 < percentile <= 100 and 0 <= budget <= 1 and 1 <= min_samples <= WINDOW):  # noqa: PLR2004
+            raise ConfigError(
+                f"{percentile=}, {budget=}, {min_samples=}; Hedging takes 0 < percentile <= 100, 0 <= budget <= 1 and "
+                f"1 <= min_samples <= {WINDOW}"
+            )
+        self._rank = percentile / 100
+        self._budget = budget
+        self._min_samples = min_samples
+        self._clock = SystemClock() if clock is None else clock
+        self._endpoints: defaultdict[str, _Endpoint] = defaultdict(_Endpoint)
+
+    def __call__(self, stack: Stack) -> None:
+        if stack.id == "InvokeEndpoint":
+            stack.finalize.insert(self, after="Retry")
+
+    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        endpoint = self._endpoints[step.request.url]
+        endpoint.credit = min(endpoint.credit + self._budget, MAX_CREDIT)
+        started = self._clock.monotonic()
+        if len(endpoint.latencies) < self._min_samples or endpoint.credit < 1:
+            output = await next(ctx, step)
+        else:
+            output = await self._race(ctx, step, next, endpoint)
+        # Of a hedged call, this is longer than the delay whoever won, so the percentile does not creep down.
+        endpoint.latencies.append(self._clock.monotonic() - started)
+        return output
+
+    async def _race(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler, endpoint: _Endpoint) -> Output:
+        async def attempt() -> Output:
+            return await next(ctx.for_attempt(), FinalizeInput(step.request.copy()))
+
+        latencies = sorted(endpoint.latencies)
+        delay = latencies[math.ceil(self._rank * len(latencies)) - 1]
+        timer = asyncio.ensure_future(self._clock.sleep(delay))
+        attempts = [asyncio.ensure_future(attempt())]
+        try:
+            await asyncio.wait((timer, *attempts), return_when=asyncio.FIRST_COMPLETED)
+            if not attempts[0].done() and endpoint.credit >= 1:
+                endpoint.credit -= 1
+                attempts.append(asyncio.ensure_future(attempt()))
+            output = await _first_success(attempts)
+            if len(attempts) > 1:
+                output.metadata[HEDGED] = True
+            return output
+        finally:
+            for task in (timer, *attempts):
+                task.cancel()
+            await asyncio.gather(timer, *attempts, return_exceptions=True)
+            attempts.clear()  # or a failed task, its error's traceback and this frame would keep one another
+
+
+async def _first_success(attempts: Sequence[asyncio.Future[Output]]) -> Output:
+    """What the first to succeed gave, or else what the first of them raised."""
+    pending = set(attempts)
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in attempts:
+            if task in done and not task.cancelled() and task.exception() is None:
+                return task.result()
+    return await attempts[0]

@@ -1,0 +1,276 @@
+"""
+OpenTelemetry metrics with the Go SDK's names, and with names of ours (*) for what it does not measure.
+
+::
+
+    client = Client(Options(region="eu-west-1", api_options=[Metrics()]))
+
+=========================================  ============  =============================================================
+client.call.duration                       s             a call with its retries, a streamed one until its stream closes
+client.call.in_flight *                    {call}        calls that have not ended
+client.call.attempts                       {attempt}     attempts, the first of each call included
+client.call.errors                         {error}       errors of attempts, and of calls outside of their attempts
+client.call.attempt_duration               s             an attempt, from signing to the answer's end, or a stream's head
+client.call.serialization_duration         s             writing the input into a request
+client.call.resolve_endpoint_duration      s             asking the resolver for the URL
+client.call.auth.signing_duration          s             signing, with the wait for credentials where that is needed
+client.call.time_to_first_part *           s             from a call's start to the first part of its stream
+client.http.time_to_first_byte             s             from handing over the request to the head of the answer
+client.http.connections.usage              {connection}  connections acquired, or waited for: one for each exchange
+client.retry_quota.available *             {token}       the retryer's quota; of several clients, the lowest
+=========================================  ============  =============================================================
+
+Attributes: ``rpc.service``, ``rpc.method``, ``aws.sagemaker.endpoint_name`` where the input was valid, and ``error.type`` on
+errors and on durations of what failed. The last two metrics, and ``in_flight``, are of the client and not of an endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from weakref import ref
+
+from attrs import define, field
+from opentelemetry.metrics import Observation
+
+from sagemaker_runtime import (
+    BEFORE,
+    SERVICE_ID,
+    InvalidParamsError,
+    Key,
+    RetryQuota,
+    SystemClock,
+    deserialize_middleware,
+    finalize_middleware,
+    serialize_middleware,
+)
+from sagemaker_runtime.context import DEADLINE, OPERATION
+from sagemaker_runtime.plugins import _telemetry as names
+from sagemaker_runtime.plugins._instruments import Instruments
+from sagemaker_runtime.plugins._telemetry import error_type, stream_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider
+
+    from sagemaker_runtime import (
+        Clock,
+        Context,
+        DeserializeHandler,
+        DeserializeInput,
+        FinalizeHandler,
+        FinalizeInput,
+        InitializeHandler,
+        InitializeInput,
+        Output,
+        ResponseStream,
+        Stack,
+    )
+    from sagemaker_runtime.middleware import Handler
+
+    S = TypeVar("S")
+    Handle: TypeAlias = Callable[[Context, S, Handler[S]], Awaitable[Output]]
+
+__all__ = ["Metrics"]
+
+Attributes: TypeAlias = dict[str, str]
+
+_SERVICE: Attributes = {names.RPC_SERVICE: SERVICE_ID}
+_ACQUIRED: Attributes = {**_SERVICE, "state": "acquired"}
+
+
+@define(eq=False)
+class _Call:
+    """What is to be known of one call."""
+
+    started: float
+    """By the monotonic clock."""
+
+    operation: Attributes
+    attributes: Attributes
+    """The operation, and the endpoint."""
+
+    counted: list[BaseException] = field(factory=list[BaseException])
+    """Errors of its attempts, which are not to be counted twice."""
+
+
+class Metrics:
+    """
+    Measures: give it to a client, or to one call, in ``api_options``. One serves any number of clients.
+
+    It takes the time of the middleware that stand in ``OperationSerializer``, ``ResolveEndpoint`` and ``Signing`` when it is
+    added; what is put there afterwards is not timed.
+
+    Args:
+        meter_provider: None for OpenTelemetry's global one.
+
+        id: The name in the printed stack, and an attribute of the instrumentation scope. Two of them need two ids, whether
+            they are given to one client or to one provider.
+
+        clock: The client's, where that is not the machine's.
+    """
+
+    def __init__(
+        self, meter_provider: MeterProvider | None = None, *, id: str = "Metrics", clock: Clock | None = None
+    ) -> None:
+        self.id = id
+        self._clock: Clock = SystemClock() if clock is None else clock
+        self._call = Key[_Call](f"{id}, the call")  # of this object alone
+        self._quotas: tuple[tuple[ref[object], RetryQuota], ...] = ()
+        self._lock = Lock()
+        self._measure = Instruments(id, meter_provider, self._observe_quota)
+
+    def __call__(self, stack: Stack) -> None:
+        measure = self._measure
+        stack.initialize.add(self, BEFORE)
+        for place, histogram in (
+            ("OperationSerializer", measure.serialization),
+            ("ResolveEndpoint", measure.resolution),
+        ):
+            writer = stack.serialize.get(place)
+            if writer is not None:
+                timed = serialize_middleware(f"{writer.id}, timed by {self.id}")
+                stack.serialize.swap(place, timed(self._timed(writer.handle_serialize, histogram)))
+        signer = stack.finalize.get("Signing")
+        if signer is not None:
+            timed_signing = finalize_middleware(f"{signer.id}, timed by {self.id}")
+            stack.finalize.swap("Signing", timed_signing(self._timed(signer.handle_finalize, measure.signing)))
+        attempt = finalize_middleware(self.id)(self._attempt)
+        stack.finalize.insert(attempt, before="RetryMetricsHeader")  # and so inside of a hedge, which is next to Retry
+        stack.deserialize.add(deserialize_middleware(self.id)(self._exchange), BEFORE)
+        stack.deserialize.add(deserialize_middleware(f"{self.id}, first byte")(self._first_byte))
+        self._note_quota(stack, attempt)
+
+    async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
+        """Once per call."""
+        operation = {**_SERVICE, names.RPC_METHOD: ctx[OPERATION]}
+        endpoint_name: object = getattr(step.parameters, "endpoint_name", None)
+        attributes = {**operation, names.ENDPOINT_NAME: endpoint_name} if isinstance(endpoint_name, str) else operation
+        ctx[self._call] = call = _Call(self._clock.monotonic(), operation, attributes)
+        self._measure.in_flight.add(1, operation)
+        try:
+            output = await next(ctx, step)
+        except BaseException as error:
+            self._end(call, error, ctx.get(DEADLINE))
+            raise
+        finally:
+            call.counted.clear()  # or an error, its traceback and this list would keep one another, and the stream
+        stream = stream_of(ctx, output)
+        if stream is None:
+            self._end(call)
+        else:
+            # Without the context, which knows the stream: an abandoned one must not be kept.
+            stream.watch(_Watcher(partial(self._first_part, call), partial(self._end, call)))
+        return output
+
+    def _end(self, call: _Call, error: BaseException | None = None, deadline: float | None = None) -> None:
+        measure, attributes = self._measure, call.attributes
+        if error is not None:
+            # A name that is not valid may be anything, and each would be a time series of its own.
+            known = call.operation if isinstance(error, InvalidParamsError) else call.attributes
+            attributes = {**known, names.ERROR_TYPE: error_type(error, deadline, self._clock)}
+            if not any(error is counted for counted in call.counted):
+                measure.errors.add(1, attributes)
+        measure.duration.record(self._clock.monotonic() - call.started, attributes)
+        measure.in_flight.add(-1, call.operation)
+
+    def _first_part(self, call: _Call) -> None:
+        self._measure.first_part.record(self._clock.monotonic() - call.started, call.attributes)
+
+    async def _attempt(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        """Once per attempt."""
+        call = ctx.get(self._call)
+        if call is None:
+            return await next(ctx, step)
+        measure, attributes = self._measure, call.attributes
+        measure.attempts.add(1, attributes)
+        started = self._clock.monotonic()
+        try:
+            return await next(ctx, step)
+        except BaseException as error:
+            attributes = {**attributes, names.ERROR_TYPE: error_type(error, ctx.get(DEADLINE), self._clock)}
+            if not isinstance(error, asyncio.CancelledError):  # of a call if it ends it, and else of a hedge that lost
+                measure.errors.add(1, attributes)
+                call.counted.append(error)
+            raise
+        finally:
+            measure.attempt_duration.record(self._clock.monotonic() - started, attributes)
+
+    async def _exchange(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        """Once per attempt: a connection is held until the answer has been read, or its stream is closed."""
+        connections = self._measure.connections
+        connections.add(1, _ACQUIRED)
+        try:
+            output = await next(ctx, step)
+            stream = stream_of(ctx, output)
+        except BaseException:
+            connections.add(-1, _ACQUIRED)
+            raise
+        if stream is None:
+            connections.add(-1, _ACQUIRED)
+        else:
+            stream.watch(_Watcher(_nothing, lambda _: connections.add(-1, _ACQUIRED)))
+        return output
+
+    async def _first_byte(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        """Once per attempt, next to the transport."""
+        started = self._clock.monotonic()
+        output = await next(ctx, step)
+        call = ctx.get(self._call)
+        if call is not None:
+            self._measure.first_byte.record(self._clock.monotonic() - started, call.attributes)
+        return output
+
+    def _timed(self, handle: Handle[S], histogram: Histogram) -> Handle[S]:
+        """A middleware's method that records how long the middleware itself takes, before what it calls."""
+        monotonic = self._clock.monotonic
+
+        def timed(ctx: Context, step: S, next: Handler[S]) -> Awaitable[Output]:
+            started = monotonic()
+
+            def then(ctx: Context, step: S) -> Awaitable[Output]:
+                call = ctx.get(self._call)
+                if call is not None:
+                    histogram.record(monotonic() - started, call.attributes)
+                return next(ctx, step)
+
+            return handle(ctx, step, then)
+
+        return timed
+
+    def _note_quota(self, stack: Stack, attempt: object) -> None:
+        """Observe the quota of the stack's retryer, if it has one, for as long as the stack is there."""
+        quota: object = getattr(getattr(stack.finalize.get("Retry"), "retryer", None), "quota", None)
+        if isinstance(quota, RetryQuota):
+            with self._lock:  # clients may be made in several threads, and the gauge is read in one of its own
+                alive = tuple(noted for noted in self._quotas if noted[0]() is not None)
+                self._quotas = (*alive, (ref(attempt), quota))
+
+    def _observe_quota(self, _: CallbackOptions) -> Iterator[Observation]:
+        available = [quota.available for stands, quota in self._quotas if stands() is not None]
+        if available:
+            yield Observation(min(available), _SERVICE)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id!r}>"
+
+
+class _Watcher:
+    """Passes on what a stream tells."""
+
+    def __init__(self, first_part: Callable[[], None], end: Callable[[BaseException | None], None]) -> None:
+        self.first_part = first_part
+        self.end = end
+
+    def first_event(self, _: ResponseStream) -> None:
+        self.first_part()
+
+    def closed(self, _: ResponseStream, error: BaseException | None) -> None:
+        self.end(error)
+
+
+def _nothing() -> None:
+    pass

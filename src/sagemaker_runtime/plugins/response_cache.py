@@ -1,0 +1,108 @@
+"""A cache of answers: the same question to the same model, asked again, is answered from memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from attrs import evolve
+
+from sagemaker_runtime import BEFORE, InvokeEndpointOutput, Key, Metadata, Output, SystemClock
+from sagemaker_runtime.context import PAYLOAD_HASH
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Clock, Context, FinalizeHandler, FinalizeInput, Request, Stack
+
+__all__ = ["CACHE_AGE", "ResponseCache"]
+
+CACHE_AGE = Key[float]("cache age")
+"""Seconds since the answer was made. Metadata, set by `ResponseCache` where it answered; missing where the model did."""
+
+PREFIX = "x-amzn-sagemaker-"
+SESSION = PREFIX + "session-id"
+IRRELEVANT = {PREFIX + "inference-id", PREFIX + "prefix-aware-id"}  # they name and route a call, and change no answer
+BESIDE_BODY = 1_024  # bytes, about; or empty answers would cost nothing
+HASH_LENGTH = 64  # of SHA-256 in hex; PAYLOAD_HASH may be UNSIGNED-PAYLOAD too
+
+_Question: TypeAlias = tuple[str, str, frozenset[tuple[str, str]]]
+
+
+class _Entry(NamedTuple):
+    result: InvokeEndpointOutput
+    made: float
+
+
+class ResponseCache:
+    """
+    Answer InvokeEndpoint from memory where URL, body, content type, accept and what the service's headers say are the same.
+
+    For models that always answer alike. Errors and calls of a session are not kept. Stands at the front of Finalize, so
+    a call that is answered here is neither signed nor sent, and its hash is the one the signature takes. Calls at the same
+    time all ask the model. One object may serve several clients of one AWS account, as the account is in no URL.
+
+    Args:
+        ttl: Seconds that an answer is good for.
+
+        max_bytes: Of the bodies kept, and 1,024 beside each; those unused for longest go first.
+
+        clock: None for the machine's.
+    """
+
+    id = "ResponseCache"
+
+    def __init__(self, *, ttl: float, max_bytes: int = 67_108_864, clock: Clock | None = None) -> None:
+        self._ttl = ttl
+        self._max_bytes = max_bytes
+        self._clock = SystemClock() if clock is None else clock
+        self._entries: OrderedDict[_Question, _Entry] = OrderedDict()
+        self._bytes = 0
+
+    def __call__(self, stack: Stack) -> None:
+        if stack.id == "InvokeEndpoint":
+            stack.finalize.add(self, BEFORE)
+
+    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        question = _question(step.request, ctx[PAYLOAD_HASH])
+        if question is None:
+            return await next(ctx, step)
+        entry = self._entries.get(question)
+        if entry is not None:
+            age = self._clock.monotonic() - entry.made
+            if age < self._ttl:
+                self._entries.move_to_end(question)
+                metadata = Metadata()
+                metadata[CACHE_AGE] = age
+                return Output(evolve(entry.result, result_metadata=metadata), metadata)
+        output = await next(ctx, step)
+        if isinstance(output.result, InvokeEndpointOutput):
+            self._keep(question, evolve(output.result, result_metadata=Metadata()))  # the live response is not kept
+        return output
+
+    def _keep(self, question: _Question, result: InvokeEndpointOutput) -> None:
+        before = self._entries.pop(question, None)
+        if before is not None:
+            self._bytes -= _size(before)
+        entry = _Entry(result, self._clock.monotonic())
+        if _size(entry) > self._max_bytes:
+            return  # or all others would go for its sake
+        self._entries[question] = entry
+        self._bytes += _size(entry)
+        while self._bytes > self._max_bytes:
+            _, oldest = self._entries.popitem(last=False)
+            self._bytes -= _size(oldest)
+
+
+def _size(entry: _Entry) -> int:
+    return len(entry.result.body) + BESIDE_BODY
+
+
+def _question(request: Request, payload_hash: str) -> _Question | None:
+    """What the answer depends on; None where it depends on more."""
+    if SESSION in request.headers or len(payload_hash) != HASH_LENGTH:
+        return None
+    facts = (
+        (name, value)
+        for name, value in request.headers.items()
+        if name in ("content-type", "accept") or (name.startswith(PREFIX) and name not in IRRELEVANT)
+    )
+    return request.url, payload_hash, frozenset(facts)

@@ -1,0 +1,215 @@
+"""An endpoint that keeps failing is left alone for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import AsyncIterator
+
+import pytest
+from support import ManualClock, ScriptedHTTPClient, answer, client, options
+
+from sagemaker_runtime import (
+    Client,
+    ConfigError,
+    ConnectionLostError,
+    CredentialsError,
+    InvokeEndpointInput,
+    NopRetryer,
+    Options,
+    SageMakerRuntimeError,
+    ServiceUnavailable,
+    StandardRetryer,
+)
+from sagemaker_runtime.local import Invocation, LocalEndpoint
+from sagemaker_runtime.plugins.circuit_breaker import CircuitBreaker, CircuitOpenError
+
+PARAMS = InvokeEndpointInput(endpoint_name="model", body=b"question")
+OTHER = InvokeEndpointInput(endpoint_name="other", body=b"question")
+
+
+@pytest.fixture
+async def local() -> AsyncIterator[LocalEndpoint]:
+    def model(invocation: Invocation) -> bytes:
+        return invocation.body
+
+    async with LocalEndpoint({"model": model, "other": model}) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def breaker(clock: ManualClock) -> CircuitBreaker:
+    return CircuitBreaker(2, recovery_timeout=30.0, clock=clock)
+
+
+def guarded(local: LocalEndpoint, breaker: CircuitBreaker) -> Options:
+    given = local.options()
+    given.api_options = [breaker]
+    given.retryer = NopRetryer()
+    return given
+
+
+async def fail(client: Client, times: int, error: type[SageMakerRuntimeError] = ServiceUnavailable) -> None:
+    for _ in range(times):
+        with pytest.raises(error):
+            await client.invoke_endpoint(PARAMS)
+
+
+async def test_it_opens_after_failures_in_a_row_and_sends_nothing(
+    local: LocalEndpoint, breaker: CircuitBreaker
+) -> None:
+    """A caller is told at once, and an endpoint on its knees is left alone; another one is not concerned."""
+    for call in (1, 2):
+        local.fail("model", call=call)
+    async with Client(guarded(local, breaker)) as client:
+        await fail(client, 2)
+
+        with pytest.raises(
+            CircuitOpenError, match=r"endpoints/model/invocations failed 2 times in a row; .* in 30.0 s"
+        ):
+            await client.invoke_endpoint(PARAMS)
+        assert b"question" == (await client.invoke_endpoint(OTHER)).body
+
+    assert 2 == local.calls("model")
+
+
+@pytest.mark.parametrize("between", ["success", "ValidationError", "ModelError", "ThrottlingException"])
+async def test_an_answer_between_failures_keeps_it_closed(
+    local: LocalEndpoint, breaker: CircuitBreaker, between: str
+) -> None:
+    """Only a row of failures says that the endpoint is gone: an error of another kind came from it."""
+    local.fail("model", call=1)
+    if between != "success":
+        local.fail("model", call=2, error=between)
+    local.fail("model", call=3)
+    async with Client(guarded(local, breaker)) as client:
+        await fail(client, 1)
+        if between == "success":
+            await client.invoke_endpoint(PARAMS)
+        else:
+            await fail(client, 1, SageMakerRuntimeError)
+        await fail(client, 1)
+
+        assert b"question" == (await client.invoke_endpoint(PARAMS)).body
+
+
+async def test_after_the_wait_one_attempt_goes_through_and_closes_it(
+    local: LocalEndpoint, breaker: CircuitBreaker, clock: ManualClock
+) -> None:
+    """Half open: a crowd that came back at once would knock over what has just got up."""
+    for call in (1, 2):
+        local.fail("model", call=call)
+    async with Client(guarded(local, breaker)) as client:
+        await fail(client, 2)
+        clock.advance(29.9)
+        await fail(client, 1, CircuitOpenError)
+        clock.advance(0.2)
+
+        outcomes = await asyncio.gather(*(client.invoke_endpoint(PARAMS) for _ in range(3)), return_exceptions=True)
+        assert 1 == sum(not isinstance(outcome, BaseException) for outcome in outcomes)
+        assert 2 == sum("is being asked again" in str(outcome) for outcome in outcomes)
+
+        assert b"question" == (await client.invoke_endpoint(PARAMS)).body
+
+    assert 4 == local.calls("model")
+
+
+async def test_an_attempt_that_fails_opens_it_for_as_long_again(
+    local: LocalEndpoint, breaker: CircuitBreaker, clock: ManualClock
+) -> None:
+    """One failure is enough then: it takes a success to show that things have changed."""
+    for call in (1, 2, 3):
+        local.fail("model", call=call)
+    async with Client(guarded(local, breaker)) as client:
+        await fail(client, 2)
+        clock.advance(30.0)
+        await fail(client, 1)
+
+        with pytest.raises(CircuitOpenError, match=r"failed 3 times in a row; asked again in 30\.0 s"):
+            await client.invoke_endpoint(PARAMS)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), CredentialsError("none")])
+async def test_a_probe_that_tells_nothing_leaves_room_for_the_next(
+    breaker: CircuitBreaker, clock: ManualClock, error: BaseException
+) -> None:
+    """A caller who left in the middle would otherwise keep the circuit half open for ever."""
+    http = ScriptedHTTPClient([answer(500), answer(500), error, answer()])
+    async with client(http, api_options=[breaker], retryer=NopRetryer()) as guarded:
+        await fail(guarded, 2, SageMakerRuntimeError)
+        clock.advance(30.0)
+        with pytest.raises(type(error)):
+            await guarded.invoke_endpoint(PARAMS)
+
+        assert b"ok" == (await guarded.invoke_endpoint(PARAMS)).body
+
+
+async def test_what_was_sent_before_it_opened_does_not_count_after(clock: ManualClock) -> None:
+    """A late answer is news of the past: it neither closes the circuit nor lengthens the wait."""
+    breaker = CircuitBreaker(1, recovery_timeout=30.0, clock=clock)
+    gates = {name: asyncio.Event() for name in ("good", "bad")}
+
+    async def model(invocation: Invocation) -> bytes:
+        gate = gates.get(invocation.body.decode())
+        if gate is not None:
+            await gate.wait()
+        return invocation.body
+
+    def late(body: bytes) -> InvokeEndpointInput:
+        return InvokeEndpointInput(endpoint_name="model", body=body)
+
+    async with LocalEndpoint({"model": model}) as local, Client(guarded(local, breaker)) as client:
+        good = asyncio.ensure_future(client.invoke_endpoint(late(b"good")))
+        bad = asyncio.ensure_future(client.invoke_endpoint(late(b"bad")))
+        while local.calls("model") < 2:
+            await asyncio.sleep(0)
+        local.fail("model", call=3)
+        await fail(client, 1)
+        clock.advance(20.0)
+        gates["good"].set()
+        await good
+        await local.stop()
+        with pytest.raises(SageMakerRuntimeError):
+            await bad
+
+        with pytest.raises(CircuitOpenError, match=r"failed 1 times in a row; asked again in 10\.0 s"):
+            await client.invoke_endpoint(PARAMS)
+
+
+async def test_it_counts_attempts_and_ends_the_retries(breaker: CircuitBreaker) -> None:
+    """It stands below Retry: a call under way must not go on knocking once the circuit is open."""
+    http = ScriptedHTTPClient([ConnectionLostError("lost"), ConnectionLostError("lost"), answer()])
+    async with client(http, api_options=[breaker], retryer=StandardRetryer()) as guarded:
+        with pytest.raises(CircuitOpenError) as caught:
+            await guarded.invoke_endpoint(PARAMS)
+
+    assert 2 == len(http.requests)
+    assert ["ConnectionLostError", "ConnectionLostError", "CircuitOpenError"] == [
+        attempt.error_type for attempt in caught.value.attempts
+    ]
+
+
+async def test_clients_that_share_it_share_what_it_knows(breaker: CircuitBreaker) -> None:
+    """An endpoint is as broken for one client as for the other."""
+    given = options(ScriptedHTTPClient([answer(503)]), api_options=[breaker], retryer=NopRetryer())
+    async with Client(given) as one, Client(given) as other:
+        await fail(one, 2, SageMakerRuntimeError)
+        await fail(other, 1, CircuitOpenError)
+
+
+def test_its_error_survives_a_process_boundary() -> None:
+    """Every exception of the package pickles."""
+    error = pickle.loads(pickle.dumps(CircuitOpenError("not sent")))  # noqa: S301 - our own
+
+    assert (CircuitOpenError, "not sent") == (type(error), str(error))
+
+
+def test_a_threshold_of_none_is_refused() -> None:
+    """It could never let anything through."""
+    with pytest.raises(ConfigError, match="never let it close"):
+        CircuitBreaker(0)
