@@ -60,8 +60,8 @@ class Outgoing:
 
     status: int
     headers: Mapping[str, str]
-    body: AsyncGenerator[bytes]
-    """In pieces. It may raise FailureError before its first one, and `CutError` at any time."""
+    body: bytes | AsyncGenerator[bytes]
+    """At once, or in pieces, which may raise FailureError before the first one, and `CutError` at any time."""
 
     length: int | None = None
     """Bytes that the head promises; None for chunked coding."""
@@ -105,6 +105,13 @@ async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) ->
         CutError: The connection is to be closed.
         ConnectionError: The caller has left.
     """
+    if isinstance(outgoing.body, bytes):  # one write, head and all: pieces would cost two, and so two wake-ups
+        response = web.Response(status=outgoing.status, body=outgoing.body, headers=outgoing.headers)
+        await response.prepare(request)
+        exchange.status = outgoing.status
+        await response.write_eof()
+        exchange.written = True
+        return response
     response = web.StreamResponse(status=outgoing.status, headers=outgoing.headers)
     response.content_length = outgoing.length
     async with aclosing(outgoing.body) as body:
@@ -122,14 +129,15 @@ async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) ->
 def under(fault: Fault | None, outgoing: Outgoing, clock: Clock) -> Outgoing:
     """The answer as *fault* has it, if it is one of the body."""
     length = outgoing.length
+    body = whole(outgoing.body) if isinstance(outgoing.body, bytes) else outgoing.body
     match fault:
         case SlowBody():
-            return evolve(outgoing, body=_slow(outgoing.body, fault, clock))
+            return evolve(outgoing, body=_slow(body, fault, clock))
         case Reset():  # one before the head has left no answer
-            return evolve(outgoing, body=_reset(outgoing.body), length=None if length is None else max(length, 1))
+            return evolve(outgoing, body=_reset(body), length=None if length is None else max(length, 1))
         case TruncatedBody(kept):
             promised = None if length is None else max(length, min(length, kept) + 1)
-            return evolve(outgoing, body=_truncated(outgoing.body, kept), length=promised)
+            return evolve(outgoing, body=_truncated(body, kept), length=promised)
         case _:
             return outgoing
 

@@ -6,7 +6,8 @@ import asyncio
 import re
 from contextlib import aclosing
 from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote
 from uuid import uuid4
@@ -160,13 +161,13 @@ class Front:
             raise CutError("reset")
         if waiting is not None:
             head, body = self._asynchronous.put(waiting, hosted, fault)
-            return await self._send(request, Outgoing(202, head, whole(body), len(body)), exchange)
+            return await self._send(request, Outgoing(202, head, body, len(body)), exchange)
         reply = await hosted.invoke(exchange.invocation, fault)
         head = head_of(reply.head, streamed=streamed)
         async with aclosing(reply.pieces) as pieces:
             if not streamed:
                 body = b"".join([piece async for piece in pieces])
-                return await self._send(request, Outgoing(200, head, whole(body), len(body)), exchange)
+                return await self._send(request, Outgoing(200, head, body, len(body)), exchange)
             frames = frames_of(pieces)
             if isinstance(fault, FrameFault):
                 frames = spoil(frames, fault)
@@ -189,7 +190,7 @@ class Front:
         return path
 
     async def _send(self, request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
-        date = format_datetime(self._now(exchange), usegmt=True)
+        date = _http_date(int(self._now(exchange).timestamp()))
         headers = {**outgoing.headers, "x-amzn-RequestId": exchange.request_id, "Date": date}
         fault = None if exchange.fault is None else exchange.fault.fault
         if request.method == "HEAD":  # whose answer has only a head
@@ -204,12 +205,19 @@ class Front:
                 return datetime.fromtimestamp(self._clock.now(), UTC)
 
 
+@lru_cache(maxsize=16)  # it changes with the second
+def _http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
 async def _read(request: web.Request) -> bytes:
     """The body, as long as it is not too large: aiohttp's own limit would answer in aiohttp's words."""
     # Without a name: what users report is a bare 413.
     too_large = FailureError(None, 413, {"Message": f"Request body is larger than {MAX_BODY} bytes."})
     if (request.content_length or 0) > MAX_BODY:
         raise too_large
+    if request.content.is_eof() and request.content.exception() is None:  # a short body is there with its head, and needs no limit of time
+        return request.content.read_nowait()
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
