@@ -119,6 +119,43 @@ def test_all_that_was_fed_can_be_taken_later() -> None:
     decoder.end()
 
 
+LARGE = [Message({"n": number}, bytes(range(256)) * 40) for number in range(3)]
+LARGE_FRAME = len(encode(LARGE[0]))
+
+
+@pytest.mark.parametrize("cut", [1, 11, 12, 13, 20, *range(LARGE_FRAME - 5, LARGE_FRAME + 2), LARGE_FRAME + 13])
+@pytest.mark.parametrize("second", [1, 3, 5000, 3 * LARGE_FRAME])
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_large_message_is_put_together_out_of_whatever_pieces_it_comes_in(
+    cut: int, second: int, *, asked: bool
+) -> None:
+    """Its payload is copied out of them without being joined: each mark of the frame may lie across two pieces."""
+    stream = b"".join(map(encode, LARGE))
+    decoder, found = Decoder(), []
+
+    for piece in (stream[:cut], stream[cut : cut + second], stream[cut + second :]):
+        decoder.feed(piece)
+        found += take_all(decoder) if asked else []
+    found += take_all(decoder)
+
+    assert LARGE == found
+    decoder.end()
+
+
+@pytest.mark.parametrize("at", [20, 5000, LARGE_FRAME - 2])
+def test_a_large_message_in_pieces_that_is_corrupted_is_refused(at: int) -> None:
+    """The checksum is reckoned from piece to piece, and must cover all of them."""
+    wire = bytearray(encode(LARGE[0]))
+    wire[at] ^= 1
+    decoder = Decoder()
+    decoder.feed(bytes(wire[:4000]))
+    assert decoder.take() is None
+    decoder.feed(bytes(wire[4000:]))
+
+    with pytest.raises(EventStreamError, match="checksum"):
+        decoder.take()
+
+
 @pytest.mark.parametrize("size", [1, 36, 4096, 100_000])
 def test_frames_that_begin_alike_are_not_taken_for_each_other(size: int) -> None:
     """What was seen before is remembered by a frame's lengths, and they say nothing of the headers' values."""

@@ -37,7 +37,7 @@ _SMALLEST = _PRELUDE.size + _CHECKSUM.size
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
-_LARGE = 4096  # bytes; a longer frame is cut through a view: there the copies cost more than the view does
+_LARGE = 4096  # bytes; a longer frame that comes in pieces is not joined, which would be one copy of its payload more
 _HEAD_KEPT = 512  # bytes; a longer head is not remembered
 _HEADS_KEPT = 256
 _OBJECT = 64  # bytes; what a piece weighs beside its contents
@@ -149,7 +149,7 @@ class Decoder:
             return
         self._pieces.append(data)
         self._held += len(data)
-        if self._held >= self._need > 0:
+        if self._held >= self._need > 0 and not self._buffer:
             self._join()
         # A peer that sends byte by byte must not have us keep an object for each. Joined only after growing by a part
         # of its own size, what is held is copied a bounded number of times.
@@ -173,6 +173,8 @@ class Decoder:
         head, length, checksum, headers, total = seen
         end = at + total
         if end > len(buffer):
+            if total > _LARGE:
+                return self._take_unseen()
             return self.take() if self._gather(total) else None
         start = at + length
         payload = buffer[start : end - 4]
@@ -205,22 +207,20 @@ class Decoder:
         if not self._gather(_PRELUDE.size):
             return None
         total, headers_length = self._lengths()
+        payload_at = _PRELUDE.size + headers_length
+        if total > _LARGE and self._gather(payload_at) and len(self._buffer) - self._at < total:
+            return self._take_scattered(total, payload_at)
         if not self._gather(total):
             return None
 
         end = self._at + total
         with memoryview(self._buffer) as buffer, buffer[self._at : end] as frame:
-            payload_at = _PRELUDE.size + headers_length
             if crc32(frame[:-4]) != _checksum_at(frame, total - 4)[0]:
                 raise self._broken("the message does not match its checksum")
             head = bytes(frame[:payload_at])
             payload = bytes(frame[payload_at:-4])
-        try:
-            block = head[_PRELUDE.size :]
-            headers = (_decode_headers if len(head) > _HEAD_KEPT else _remembered_headers)(block)
-        except ValueError as problem:
-            raise self._broken(str(problem)) from None
-        if total <= _LARGE and len(head) <= _HEAD_KEPT:
+        headers = self._headers(head)
+        if len(head) <= _HEAD_KEPT:
             if len(self._heads) == _HEADS_KEPT:
                 self._heads.clear()
             self._heads[head[: _PRELUDE.size]] = (head, len(head), crc32(head), headers, total)
@@ -228,6 +228,51 @@ class Decoder:
         if end == len(self._buffer):
             self._let_go()
         return Message(headers, payload)
+
+    def _take_scattered(self, total: int, payload_at: int) -> Message | None:
+        """
+        `take` for a large frame whose head is in the buffer, and its end not: the payload is copied once, out of the pieces.
+
+        Args:
+            total: Bytes of the frame.
+
+            payload_at: Bytes of it before the payload.
+        """
+        self._need = total
+        excess = len(self._buffer) - self._at + self._held - total
+        if excess < 0:
+            return None
+        last, begun = self._pieces[-1], self._offset + self._at
+        if excess > len(last):  # it was complete before the last piece came, and nobody asked
+            self._gather(total)
+            return self._take_unseen()
+        views = [memoryview(self._buffer)[self._at :], *(memoryview(piece) for piece in self._pieces)]
+        views[-1] = views[-1][: len(last) - excess]
+        while len(views[-1]) < _CHECKSUM.size:
+            views[-2:] = [memoryview(b"".join(views[-2:]))]
+        (expected,) = _checksum_at(views[-1], len(views[-1]) - _CHECKSUM.size)
+        views[-1] = views[-1][: -_CHECKSUM.size]
+        checksum = 0
+        for view in views:
+            checksum = crc32(view, checksum)
+        if checksum != expected:
+            raise self._broken("the message does not match its checksum")
+        head = bytes(self._buffer[self._at : self._at + payload_at])
+        views[0] = views[0][payload_at:]
+        message = Message(self._headers(head), b"".join(views))
+        self._buffer, self._at, self._offset = last, len(last) - excess, begun + total - (len(last) - excess)
+        self._pieces = []
+        self._held = self._need = 0
+        if not excess:
+            self._let_go()
+        return message
+
+    def _headers(self, head: bytes) -> Mapping[str, HeaderValue]:
+        """The headers in the first bytes of a frame, which end where its payload begins."""
+        try:
+            return (_decode_headers if len(head) > _HEAD_KEPT else _remembered_headers)(head[_PRELUDE.size :])
+        except ValueError as problem:
+            raise self._broken(str(problem)) from None
 
     def _lengths(self) -> tuple[int, int]:
         """Total length and length of the headers, checked: a wrong one must not be waited for, nor allocated."""
