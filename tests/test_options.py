@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import pickle
+import subprocess
+import sys
 
 import attrs
 import pytest
@@ -363,3 +366,14 @@ def test_a_store_that_no_request_can_reach_is_refused_when_the_client_is_made(va
     """The wait for a result comes long after, and then an inference has been paid for."""
     with pytest.raises(ConfigError, match=problem):
         client(s3_endpoint_url=value)
+
+
+def test_an_override_is_pickled_without_its_hash() -> None:
+    """The hash of a string is another one in another process, where a client would not find the override again."""
+    known = override(region="eu-west-1")
+    hash(known)
+
+    code = "import pickle, sys; found = pickle.load(sys.stdin.buffer); print(hash(found) == hash(found.changes))"
+    said = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(known), capture_output=True, check=True)  # noqa: S603
+
+    assert b"True" == said.stdout.strip()

@@ -340,16 +340,17 @@ class Client:
         if not all(type(opt_fn) is Override for opt_fn in opt_fns):
             return self._compile(operation, changed_by(opt_fns, self._options))
         key = (operation, opt_fns)
+        plans = self._override_plans
         try:
-            hash(key)  # asked by itself, because an empty dict's pop does not ask
-            plan = self._override_plans.pop(key, None)
+            plan = plans.get(key)
         except TypeError:  # a value that cannot be hashed, such as a list
             return self._compile(operation, changed_by(opt_fns, self._options))
         if plan is None:
-            plan = self._compile(operation, changed_by(opt_fns, self._options))
-            if len(self._override_plans) >= PLANS_KEPT:
-                del self._override_plans[next(iter(self._override_plans))]
-        self._override_plans[key] = plan  # at the end: the first is the one longest unused
+            plan = plans[key] = self._compile(operation, changed_by(opt_fns, self._options))
+            if len(plans) > PLANS_KEPT:
+                del plans[next(iter(plans))]
+        elif len(plans) >= PLANS_KEPT:  # one must go next time: the first, so this one goes to the end
+            plans[key] = plans.pop(key)
         return plan
 
     def _compile(self, operation: str, options: Options) -> _Plan:

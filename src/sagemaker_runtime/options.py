@@ -162,10 +162,14 @@ class Override:
     at module level costs nothing more than a call without.
     """
 
-    __slots__ = ("_changes",)
+    __slots__ = ("_changes", "_hash")
 
     def __init__(self, changes: tuple[tuple[str, object], ...]) -> None:
         self._changes = changes
+        self._hash: int | None = None  # of values that cannot be hashed there is none
+
+    def __reduce__(self) -> tuple[type[Override], tuple[tuple[tuple[str, object], ...]]]:
+        return Override, (self._changes,)  # without the hash: that of a string differs from process to process
 
     @property
     def changes(self) -> tuple[tuple[str, object], ...]:
@@ -176,7 +180,9 @@ class Override:
         return isinstance(other, Override) and self._changes == other._changes
 
     def __hash__(self) -> int:
-        return hash(self._changes)
+        if self._hash is None:
+            self._hash = hash(self._changes)
+        return self._hash
 
     def __call__(self, options: Options) -> None:
         for name, value in self.changes:
