@@ -48,8 +48,10 @@ bench: $(VENV)-bench/.peers ## Compare the CPU time of a call, of a streamed par
 bench-local: $(VENV)/.package ## Compare the CPU time that a call costs the local endpoint with a bare aiohttp server's
 	@$(BIN)/python benchmarks/local_cost.py
 
-docs: ## Say where the documentation is
-	@echo 'The pages are Markdown, and need no building: README.md, docs/configuration.md, docs/retries.md.'
+docs: $(VENV)/.docs ## Build the documentation, and check and run the code on its pages
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
+	$(BIN)/python -m pytest --quiet tests/test_doc_pages.py tests/test_doc_middleware.py
+	@echo 'The documentation is in build/docs/index.html.'
 
 clean: ## Remove all that make has made
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
@@ -70,6 +72,10 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.package
 
 $(VENV)/.checks: requirements/checks.txt $(VENV)/.test
 	$(PIP) --requirement requirements/checks.txt
+	@touch $@
+
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.checks
+	$(PIP) --requirement requirements/docs.txt
 	@touch $@
 
 $(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml

@@ -122,7 +122,7 @@ class Decoder:
         self._max_payload = max_payload
         self._buffer = b""
         self._at = 0  # where in the buffer the next frame begins
-        self._offset = 0  # where in the stream the buffer begins
+        self._offset: int = 0  # where in the stream the buffer begins
         # What follows the buffer. Pieces of an unfinished frame are joined once, when all are there: a frame of 20 MB
         # that comes in 64 KiB costs one copy, not three hundred.
         self._pieces: list[bytes] = []

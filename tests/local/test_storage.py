@@ -528,7 +528,7 @@ async def test_nothing_is_read_of_an_upload_that_is_not_signed_as_it_should_be(t
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_an_object_that_is_too_large_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, announced: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, announced: bool
 ) -> None:
     """What is stored is read whole into memory, here and by whoever fetches it."""
     monkeypatch.setattr(storage_front, "MAX_OBJECT", 1000)

@@ -47,6 +47,7 @@ from sagemaker_runtime.local.backends import Backend, ModelFailure
 from sagemaker_runtime.local.components import InferenceComponents
 from sagemaker_runtime.local.container import Container
 from sagemaker_runtime.local.endpoint import LocalEndpoint
+from sagemaker_runtime.local.failures import FailureError, failure
 from sagemaker_runtime.local.faults import (
     ClockSkew,
     CorruptFrame,
@@ -79,6 +80,7 @@ __all__ = [
     "CutKeepAlive",
     "ErrorAnswer",
     "Exchange",
+    "FailureError",
     "Fault",
     "InferenceComponents",
     "InjectedFault",
@@ -98,4 +100,5 @@ __all__ = [
     "TruncatedBody",
     "TruncatedFrame",
     "Variants",
+    "failure",
 ]

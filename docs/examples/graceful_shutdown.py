@@ -1,0 +1,58 @@
+"""
+A worker that ends well: on SIGTERM it takes no more work, lets the calls under way finish, and then closes the client.
+
+A container has seconds between SIGTERM and SIGKILL; calls that take longer than the grace are cancelled. An event loop handles
+signals on Unix only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+from sagemaker_runtime import Client, InvokeEndpointInput
+from sagemaker_runtime.local import Invocation, LocalEndpoint
+
+GRACE = 20.0  # seconds; less than the platform's
+
+
+class Worker:
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.stopping = asyncio.Event()
+        self.done = 0
+
+    async def run(self) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.stopping.set)
+        try:
+            async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as calls:
+                while not self.stopping.is_set():
+                    calls.create_task(self.work())
+                    await asyncio.sleep(0.005)  # stands for the wait for the next piece of work
+                limit.reschedule(asyncio.get_running_loop().time() + GRACE)  # the group now waits for its tasks
+        finally:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+
+    async def work(self) -> None:
+        await self.client.invoke_endpoint(InvokeEndpointInput(endpoint_name="slow", body=b"hello"))
+        self.done += 1
+
+
+async def slow(invocation: Invocation) -> bytes:
+    """Stands for the model."""
+    await asyncio.sleep(0.05)
+    return invocation.body
+
+
+async def main() -> None:
+    async with LocalEndpoint({"slow": slow}) as local:
+        async with Client(local.options()) as client:
+            worker = Worker(client)
+            asyncio.get_running_loop().call_later(0.03, os.kill, os.getpid(), signal.SIGTERM)
+            await worker.run()
+        print("stopped; calls lost:", local.calls("slow") - worker.done)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,50 @@
+"""
+One call with a time limit of its own and no retries: for a caller who would rather have no answer than a late one.
+
+The override is made once, at module level: then such a call costs no more than one without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from sagemaker_runtime import (
+    Client,
+    InvokeEndpointInput,
+    NopRetryer,
+    ServiceUnavailable,
+    Timeout,
+    TotalTimeoutError,
+    override,
+)
+from sagemaker_runtime.local import Invocation, Latency, LocalEndpoint
+
+NOW_OR_NEVER = override(retryer=NopRetryer(), timeout=Timeout(total=0.08))
+PARAMS = InvokeEndpointInput(endpoint_name="ranking", body=b"shoes")
+
+
+def ranking(invocation: Invocation) -> bytes:
+    """Stands for the model."""
+    return b"ranked " + invocation.body
+
+
+async def ranked(client: Client) -> bytes:
+    """The model's order, or else the one that the shop had anyway."""
+    try:
+        return (await client.invoke_endpoint(PARAMS, NOW_OR_NEVER)).body
+    except (TotalTimeoutError, ServiceUnavailable):
+        return b"unranked shoes"
+
+
+async def main() -> None:
+    async with LocalEndpoint({"ranking": ranking}) as local, Client(local.options()) as client:
+        await client.invoke_endpoint(PARAMS)  # connects, so that the limit below is for the model alone
+        local.inject("ranking", Latency(5.0), call=2)
+        local.fail("ranking", call=3, error="ServiceUnavailable")
+        for _ in range(2):
+            print((await ranked(client)).decode())
+        print(local.calls("ranking"), "requests for 3 calls")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

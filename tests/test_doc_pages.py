@@ -1,0 +1,240 @@
+"""Every code block of the README and of the pages under docs is run or type-checked, and what they name exists."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib.util
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import indent
+from types import ModuleType
+from typing import Any
+
+import pytest
+from doc_pages import DOCS, PAGES, README, ROOT, blocks, name_of, without_blocks
+
+import sagemaker_runtime
+from sagemaker_runtime import Client, InvokeEndpointInput
+from sagemaker_runtime.local import Invocation, LocalEndpoint
+
+RUN = [README, *(DOCS / name for name in ("tutorial.md", "middleware.md", "local.md", "faults.md"))]  # the blocks of the others are type-checked
+PACKAGE = ROOT / "src" / "sagemaker_runtime"
+
+
+# What is run
+
+
+def shout(invocation: Invocation) -> bytes:
+    return invocation.body.upper()
+
+
+def story(_: Invocation) -> Iterator[bytes]:
+    yield from (b"Alice was ", b"beginning")
+
+
+@pytest.fixture
+def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LocalEndpoint]:
+    """What a page's calls reach, in a thread of its own; the environment leads there too."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "prompt.json").write_text("hello")
+    endpoints = {"iris": shout, "shout": shout, "story": story, "story-async": shout}
+    with LocalEndpoint(endpoints, folder=tmp_path) as local:
+        monkeypatch.setenv("AWS_REGION", local.region)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", local.credentials.access_key_id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", local.credentials.secret_access_key)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", local.url)
+        yield local
+
+
+def examples(page: Path) -> list[tuple[str, str | None]]:
+    """A page's Python blocks, each with the text block right behind it: what it prints, or None."""
+    pattern = r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?"
+    found = re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
+    return [(source, text or None) for source, text in found if not source.startswith(("# wrong", "# right"))]
+
+
+async def run(source: str, where: str, names: dict[str, Any]) -> None:
+    waits = eval(compile(source, where, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)  # noqa: S307 - our own pages
+    if inspect.isawaitable(waits):
+        await waits
+
+
+@pytest.mark.parametrize("page", RUN, ids=name_of)
+def test_what_a_page_shows_works_and_prints_what_the_page_says(
+    page: Path, local: LocalEndpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is copied from a page must work where it is put; each block knows the names of those above it."""
+    names: dict[str, Any] = {}
+    clients: list[Client] = []
+
+    with asyncio.Runner() as runner:
+        for number, (source, expected) in enumerate(examples(page), start=1):
+            where = f"{page.name}, block {number}"
+            if page.name != "tutorial.md":  # which makes its own; on the others one made above may lead to AWS
+                clients.append(Client(local.options()))
+                names |= {
+                    "client": clients[-1],
+                    "params": InvokeEndpointInput(endpoint_name="iris", body=b"1,2"),
+                }
+            if "asyncio.run(" in source:
+                exec(compile(source, where, "exec"), names)  # noqa: S102 - our own pages
+            else:
+                runner.run(run(source, where, names))
+            printed = capsys.readouterr().out
+            assert expected is None or expected == printed, where
+        for client in clients:
+            runner.run(client.close())
+
+    assert names["output"].result_metadata
+
+
+# What is type-checked
+
+
+GIVEN = """from __future__ import annotations
+import asyncio, gzip, json, logging, time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from sagemaker_runtime import *
+from sagemaker_runtime.local import Invocation, LocalEndpoint
+from sagemaker_runtime.plugins.circuit_breaker import CircuitBreaker
+TENANT = Key[str]("tenant")
+client = Client()
+options = Options()
+params = InvokeEndpointInput(endpoint_name="iris", body=b"")
+local = LocalEndpoint({})
+def predict(invocation: Invocation) -> bytes:
+    return invocation.body
+"""
+
+
+def as_module(page: Path) -> str:
+    """
+    A page as a module, in which each block is a function within that of the block before.
+
+    So a block knows the names of those above it, may give one of them another type, and may await. What all blocks may
+    count on is given to each anew, but for what it assigns itself.
+    """
+    lines = [GIVEN, "import given\n"]
+    sources = [source for source in blocks(page.read_text(), "python") if not source.startswith("# wrong")]
+    for depth, source in enumerate(sources):
+        names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+        stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        given = [f"{name} = given.{name}\n" for name in ("client", "options", "params", "local") if name not in stored]
+        lines.append(indent(f"async def block_{depth + 1}() -> None:\n", "    " * depth))
+        lines.append(indent("".join(given) + source, "    " * (depth + 1)))
+    return "".join(lines)
+
+
+def test_the_code_of_every_page_passes_mypy(tmp_path: Path) -> None:
+    """As strictly as the package itself: a page that asks for what there is no more, or gives the wrong thing, fails."""
+    pytest.importorskip("mypy", reason="make docs and make types install it")
+    (tmp_path / "given.py").write_text(GIVEN)
+    modules: list[Path] = []
+    for page in PAGES:
+        if blocks(page.read_text(), "python"):
+            modules.append(tmp_path / (re.sub(r"\W", "_", name_of(page)) + "_page.py"))
+            modules[-1].write_text(as_module(page))
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={ROOT}/.mypy_cache/pages"]
+
+    checked = subprocess.run(  # noqa: S603 - our own pages
+        [*mypy, "--disable-error-code=no-redef", *modules],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT / "src")},
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert len(modules) > len(RUN)
+
+
+# What is named exists
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_a_page_names_and_tells_to_run_exists(page: Path) -> None:
+    """A file that was moved, a target or a module that is gone. Sphinx looks for the headings."""
+    text = page.read_text()
+    prose = without_blocks(text)
+    commands = "\n".join([*blocks(text, "console"), *re.findall(r"`(make [^`]*)`", prose)])
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose) if "://" not in link]
+
+    assert [] == [link for link in links if not (page.parent / link).exists()]
+    files = re.findall(r"`((?:benchmarks|docs|examples|src|tests)/[\w./-]*)`", prose)
+    assert [] == [file for file in files if not (ROOT / file).exists()]
+    assert set(re.findall(r"\bmake ([a-z-]+)", commands)) <= targets
+    modules = re.findall(r"\bpython[\d.]* -m ([\w.]+)", commands)
+    assert [] == [module for module in modules if importlib.util.find_spec(module) is None]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_page_stands_in_a_table_of_contents(page: Path) -> None:
+    """What stands in none is found by nobody; the README links to the first page."""
+    index = DOCS / "index.md"
+    contents = {
+        (folder / entry).resolve()
+        for folder in (DOCS, DOCS / "api")
+        for block in blocks((folder / "index.md").read_text(), r"\{toctree\}")
+        for entry in re.findall(r"^[\w/]+$", block, re.MULTILINE)
+    }
+
+    assert page in (README, index) or page.with_suffix("") in contents
+    assert "docs/index.md" in README.read_text()
+
+
+def test_the_readme_tells_where_things_are() -> None:
+    """Each file and folder of its tree is there, and no module or folder of the package is missing from it."""
+    (tree,) = [text for text in blocks(README.read_text(), "text") if text.startswith("src/")]
+    named = set(re.findall(r"\b[a-z0-9_]+(?:\.py|/(?=\s))", tree)) - {"src/", "sagemaker_runtime/"}
+
+    there = {path.name + "/" * path.is_dir() for path in PACKAGE.iterdir() if path.name[0] not in "._"}
+
+    folders = [PACKAGE, *(PACKAGE / name for name in there if name.endswith("/"))]
+    assert [] == [name for name in named if not any((folder / name).exists() for folder in folders)]
+    assert set() == there - named - {"py.typed"}
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """A name that can be imported and not looked up is half a secret."""
+    pages = "\n".join(path.read_text() for path in (DOCS / "api").glob("*.rst"))
+    documented = set(re.findall(r"^\.\. auto\w+:: (\S+)", pages, re.MULTILINE))
+    errors = importlib.import_module("sagemaker_runtime.errors")  # which is documented as a whole
+    names = {path.rpartition(".")[2] for path in documented} | set(vars(errors))
+
+    homes = ["context", "endpoints", "eventstream", "middleware", "retry", "wire", "testing", "local"]
+    plugins = [f"plugins.{path.stem}" for path in (PACKAGE / "plugins").glob("[a-z]*.py")]
+    modules = [importlib.import_module(f"sagemaker_runtime.{name}") for name in [*homes, *plugins]]
+
+    public = {name for module in [sagemaker_runtime, *modules] for name in getattr(module, "__all__", ())}
+    assert errors.__name__ in documented
+    assert set() == public - names - {"__version__"}
+
+
+# The pictures
+
+
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(DOCS))
+    return importlib.import_module("pictures")
+
+
+def test_the_pictures_show_what_the_package_does(pictures: ModuleType) -> None:
+    """``python docs/pictures.py`` makes them anew, when a place of the stack has another name."""
+    drawn: dict[Path, str] = pictures.pictures()
+
+    assert drawn == {path: path.read_text() for path in drawn}
+    assert {path.name for path in drawn} == {path.name for path in (DOCS / "pictures").iterdir()}
+    assert all(f"docs/pictures/{path.name}" in README.read_text() for path in drawn)
