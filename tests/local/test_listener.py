@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import socket
@@ -109,3 +110,34 @@ async def test_a_mistake_of_the_servers_own_is_told_in_the_log_and_not_to_the_ca
         record.message for record in caplog.records if record.levelno >= logging.WARNING
     ]
     assert "the secret path /home" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("version", "expectation", "status"),
+    [
+        (b"1.1", b"100-Continue", 100),
+        (b"1.1", b"the-unexpected", 417),
+        (b"1.1", b"\xff", 417),
+        (b"1.1", b"", 200),
+        (b"1.0", b"100-continue", 200),
+        (b"1.0", b"the-unexpected", 200),
+    ],
+)
+async def test_who_expects_to_be_asked_for_the_body_is_asked(version: bytes, expectation: bytes, status: int) -> None:
+    """Such a client may wait for ever. HTTP/1.0 knows no expectations: who speaks it would take the 100 for the answer."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return web.Response()
+
+    listener = Listener(handle, host="127.0.0.1", port=0)
+    await listener.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(listener.url).port)
+        writer.write(b"POST / HTTP/%b\r\nHost: h\r\nContent-Length: 0\r\nExpect: %b\r\n\r\n" % (version, expectation))
+        line = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        await listener.stop()
+
+    assert status == int(line.split()[1])

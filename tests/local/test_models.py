@@ -7,11 +7,13 @@ import functools
 import logging
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import pytest
 
 from sagemaker_runtime import Client, InvokeEndpointInput, InvokeEndpointOutput, ModelError
-from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model
+from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model, workers
+from sagemaker_runtime.local.backends import FunctionBackend
 
 
 def plain(invocation: Invocation) -> bytes:
@@ -70,6 +72,99 @@ async def test_a_plain_function_does_not_hold_up_the_event_loop() -> None:
         outputs = await asyncio.gather(*calls)
 
     assert [b"1", b"2"] == [output.body for output in outputs]
+
+
+async def test_plain_functions_that_take_their_time_run_at_once() -> None:
+    """As many as the event loop's executor has threads: a thread that is at work must not keep the others' calls."""
+    all_inside = threading.Barrier(workers.THREADS)
+
+    def wait_for_the_others(invocation: Invocation) -> bytes:
+        all_inside.wait(timeout=10)
+        return invocation.body
+
+    backend = FunctionBackend(wait_for_the_others)
+    calls = [backend.invoke(Invocation(endpoint_name="it", body=b"%d" % n)) for n in range(workers.THREADS)]
+    answers = await asyncio.gather(*calls)
+
+    assert [b"%d" % n for n in range(workers.THREADS)] == [answer.body for answer in answers]
+
+
+async def test_calls_beyond_the_turn_of_a_thread_are_made_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread goes back after some calls, for others need it too; what came meanwhile must find the next one."""
+    monkeypatch.setattr(workers, "THREADS", 1)
+    all_wait = threading.Event()
+    called: list[bytes] = []
+
+    def note(invocation: Invocation) -> bytes:
+        all_wait.wait(timeout=10)
+        called.append(invocation.body)
+        return invocation.body
+
+    backend = FunctionBackend(note)
+    bodies = [b"%d" % n for n in range(3 * workers.CALLS_PER_TURN)]
+    async with asyncio.TaskGroup() as group:
+        for body in bodies:
+            group.create_task(backend.invoke(Invocation(endpoint_name="it", body=body)))
+        await asyncio.sleep(0)
+        all_wait.set()
+
+    assert bodies == called
+
+
+async def test_a_plain_function_is_not_called_for_a_caller_that_left_before_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody wants the result, and those behind would wait for it."""
+    monkeypatch.setattr(workers, "THREADS", 1)
+    leave = threading.Event()
+    called: list[bytes] = []
+
+    def note(invocation: Invocation) -> bytes:
+        called.append(invocation.body)
+        leave.wait(timeout=10)
+        return invocation.body
+
+    backend = FunctionBackend(note)
+    calls = [
+        asyncio.create_task(backend.invoke(Invocation(endpoint_name="it", body=body))) for body in (b"1", b"2", b"3")
+    ]
+    await asyncio.sleep(0)
+    calls[0].cancel()  # which comes too late for it
+    calls[1].cancel()
+    await asyncio.sleep(0)
+    leave.set()
+    await asyncio.wait(calls)
+
+    assert [b"1", b"3"] == called
+    assert [True, True, False] == [call.cancelled() for call in calls]
+
+
+async def test_quick_calls_share_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To wake one for each would cost more than all the rest of the call."""
+    monkeypatch.setattr(workers, "PATIENCE", 600.0)
+    threads: list[int] = []
+
+    def note_thread(invocation: Invocation) -> bytes:
+        threads.append(threading.get_ident())
+        return b""
+
+    backend = FunctionBackend(note_thread)
+    await asyncio.gather(*[backend.invoke(Invocation(endpoint_name="it", body=b"")) for _ in range(3)])
+
+    assert 3 == len(threads)
+    assert 1 == len(set(threads))
+    assert threading.get_ident() not in threads
+
+
+async def test_a_plain_function_sees_the_context_of_its_request() -> None:
+    """Tracing and logging keep the current span there, whichever thread the model runs in."""
+    span = ContextVar("span", default="none")
+    backend = FunctionBackend(lambda _: span.get().encode())
+    span.set("the request's")
+
+    answer = await backend.invoke(Invocation(endpoint_name="it", body=b""))
+
+    assert b"the request's" == answer.body
 
 
 async def test_a_coroutine_function_runs_in_the_event_loop() -> None:

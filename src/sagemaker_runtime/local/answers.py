@@ -93,7 +93,7 @@ def failed(error: FailureError) -> Outgoing:
     if error.code is not None:
         headers["x-amzn-ErrorType"] = error.code
     body = json.dumps(error.document).encode()
-    return Outgoing(error.status, headers, whole(body), len(body))
+    return Outgoing(error.status, headers, body, len(body))
 
 
 async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
@@ -106,12 +106,12 @@ async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) ->
         ConnectionError: The caller has left.
     """
     if isinstance(outgoing.body, bytes):  # one write, head and all: pieces would cost two, and so two wake-ups
-        response = web.Response(status=outgoing.status, body=outgoing.body, headers=outgoing.headers)
-        await response.prepare(request)
+        answer = web.Response(status=outgoing.status, body=outgoing.body, headers=outgoing.headers)
+        await answer.prepare(request)
         exchange.status = outgoing.status
-        await response.write_eof()
+        await answer.write_eof()
         exchange.written = True
-        return response
+        return answer
     response = web.StreamResponse(status=outgoing.status, headers=outgoing.headers)
     response.content_length = outgoing.length
     async with aclosing(outgoing.body) as body:
@@ -128,6 +128,8 @@ async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) ->
 
 def under(fault: Fault | None, outgoing: Outgoing, clock: Clock) -> Outgoing:
     """The answer as *fault* has it, if it is one of the body."""
+    if fault is None:
+        return outgoing
     length = outgoing.length
     body = whole(outgoing.body) if isinstance(outgoing.body, bytes) else outgoing.body
     match fault:

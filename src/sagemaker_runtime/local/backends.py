@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.invocation import Answer
+from sagemaker_runtime.local.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -65,16 +66,18 @@ class FunctionBackend:
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self._workers = Workers()
 
     async def start(self) -> None:
-        """Nothing to do."""
+        """Forget calls of an event loop that has ended: nobody waits for them, and none of them will be told."""
+        self._workers = Workers()
 
     async def stop(self) -> None:
         """Nothing to do."""
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """What the function gives, as an `Answer`."""
-        return _as_answer(await result_of(self._model, invocation))
+        return _as_answer(await result_of(self._model, invocation, in_thread=self._workers.run))
 
 
 class Backends:
@@ -122,7 +125,12 @@ def as_backend(model: Model | Backend) -> Backend:
     return model if isinstance(model, Backend) else FunctionBackend(model)
 
 
-async def result_of(function: Callable[[A], R | Awaitable[R]], argument: A) -> R:
+async def result_of(
+    function: Callable[[A], R | Awaitable[R]],
+    argument: A,
+    *,
+    in_thread: Callable[[Callable[[], object]], Awaitable[object]] = asyncio.to_thread,
+) -> R:
     """What a user's function gives: in a thread, or in the event loop if it is a coroutine function."""
 
     def call() -> R | Awaitable[R]:
@@ -131,7 +139,7 @@ async def result_of(function: Callable[[A], R | Awaitable[R]], argument: A) -> R
         except StopIteration as error:  # a future takes no StopIteration, and would be waited for without end
             raise RuntimeError("the model raised StopIteration") from error
 
-    given = call() if _is_coroutine_function(function) else await asyncio.to_thread(call)
+    given = call() if _is_coroutine_function(function) else await in_thread(call)
     return cast("R", await given if inspect.isawaitable(given) else given)
 
 

@@ -14,7 +14,6 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
-from attrs import evolve
 
 from sagemaker_runtime import Headers
 from sagemaker_runtime.local.answers import Connection, CutError, Outgoing, cut, failed, head_of, under, whole, write
@@ -143,7 +142,8 @@ class Front:
         received = ReceivedRequest(
             request.method, request.raw_path, request.headers.items(), exchange.headers, exchange.body
         )
-        check_signature(received, credentials=self._credentials, region=self._region, now=self._now(exchange))
+        now = datetime.fromtimestamp(self._now(exchange), UTC)
+        check_signature(received, credentials=self._credentials, region=self._region, now=now)
         members = INVOKE_ENDPOINT_WITH_RESPONSE_STREAM if streamed else INVOKE_ENDPOINT
         waiting = queued(name, exchange.body, exchange.headers) if path["queued"] else None
         exchange.invocation = (
@@ -164,6 +164,9 @@ class Front:
             return await self._send(request, Outgoing(202, head, body, len(body)), exchange)
         reply = await hosted.invoke(exchange.invocation, fault)
         head = head_of(reply.head, streamed=streamed)
+        if not streamed and isinstance(reply.head.body, bytes):  # there is nothing to close
+            body = reply.head.body
+            return await self._send(request, Outgoing(200, head, body, len(body)), exchange)
         async with aclosing(reply.pieces) as pieces:
             if not streamed:
                 body = b"".join([piece async for piece in pieces])
@@ -190,19 +193,19 @@ class Front:
         return path
 
     async def _send(self, request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
-        date = _http_date(int(self._now(exchange).timestamp()))
+        date = _http_date(int(self._now(exchange)))
         headers = {**outgoing.headers, "x-amzn-RequestId": exchange.request_id, "Date": date}
+        body = whole(b"") if request.method == "HEAD" else outgoing.body  # whose answer has only a head
+        outgoing = Outgoing(outgoing.status, headers, body, outgoing.length)
         fault = None if exchange.fault is None else exchange.fault.fault
-        if request.method == "HEAD":  # whose answer has only a head
-            outgoing = evolve(outgoing, body=whole(b""))
-        return await write(request, under(fault, evolve(outgoing, headers=headers), self._clock), exchange)
+        return await write(request, under(fault, outgoing, self._clock), exchange)
 
-    def _now(self, exchange: Exchange) -> datetime:
+    def _now(self, exchange: Exchange) -> float:
         match exchange.fault:
             case InjectedFault(ClockSkew(seconds)):
-                return datetime.fromtimestamp(self._clock.now() + seconds, UTC)
+                return self._clock.now() + seconds
             case _:
-                return datetime.fromtimestamp(self._clock.now(), UTC)
+                return self._clock.now()
 
 
 @lru_cache(maxsize=16)  # it changes with the second
@@ -212,19 +215,18 @@ def _http_date(seconds: int) -> str:
 
 async def _read(request: web.Request) -> bytes:
     """The body, as long as it is not too large: aiohttp's own limit would answer in aiohttp's words."""
-    # Without a name: what users report is a bare 413.
-    too_large = FailureError(None, 413, {"Message": f"Request body is larger than {MAX_BODY} bytes."})
     if (request.content_length or 0) > MAX_BODY:
-        raise too_large
-    if request.content.is_eof() and request.content.exception() is None:  # a short body is there with its head, and needs no limit of time
-        return request.content.read_nowait()
+        raise _too_large()
+    content = request.content
+    if content.is_eof() and content.exception() is None:  # a short one, which came with its head: no wait to be limited
+        return content.read_nowait()
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
-            async for piece in request.content.iter_any():
+            async for piece in content.iter_any():
                 body += piece
                 if len(body) > MAX_BODY:
-                    raise too_large
+                    raise _too_large()
     except (
         TimeoutError,
         web.RequestPayloadError,
@@ -233,14 +235,17 @@ async def _read(request: web.Request) -> bytes:
     return bytes(body)
 
 
+def _too_large() -> FailureError:
+    # Without a name: what users report is a bare 413.
+    return FailureError(None, 413, {"Message": f"Request body is larger than {MAX_BODY} bytes."})
+
+
 def _invocation(name: str, body: bytes, headers: Headers, members: Mapping[str, Constraint]) -> Invocation:
-    sent = {
-        attribute: (constraint, value)
-        for attribute, constraint in members.items()
-        if (value := headers.get(constraint.header)) is not None
+    raw = headers.raw
+    values = {
+        attribute: raw[constraint.header] for attribute, constraint in members.items() if constraint.header in raw
     }
-    broken = violations([(ENDPOINT_NAME, name), *sent.values()])
+    broken = violations([(ENDPOINT_NAME, name), *((members[attribute], value) for attribute, value in values.items())])
     if broken is not None:
         raise broken
-    values = {attribute: value for attribute, (_, value) in sent.items()}
     return Invocation(endpoint_name=name, body=body, new_session=False, headers=headers, **values)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
@@ -47,7 +49,7 @@ class Listener:
         self._handle = handle
         self._host = host
         self._port = port
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
 
     @property
     def is_running(self) -> bool:
@@ -77,15 +79,16 @@ class Listener:
         Raises:
             OSError: The port is taken, or there is no such host.
         """
-        runner = web.AppRunner(
-            web.Application(middlewares=[self._handle_all]),
+        server = web.Server(
+            self._answer,
+            request_factory=partial(web.Request, loop=asyncio.get_running_loop()),
             access_log=None,
             auto_decompress=False,  # the signature covers the body as it was sent
             handler_cancellation=True,  # or a model that waits would never hear that the caller has left
             lingering_time=LINGERING_TIME,
             logger=_AtDebug(logger),
-            shutdown_timeout=SHUTDOWN_TIMEOUT,
         )
+        runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIMEOUT)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port, backlog=BACKLOG).start()
@@ -94,11 +97,12 @@ class Listener:
             raise
         self._runner = runner
 
-    @web.middleware
-    async def _handle_all(self, request: web.Request, handler: object) -> web.StreamResponse:  # noqa: ARG002 - its 404
-        """In front of a router without routes: no route would match all that can stand in a request line."""
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """No `web.Application`: each request would cost a search of its router, which would find nothing."""
+        if "Expect" in request.headers:
+            await _expect(request)
         try:
-            return await self._handle(request)
+            return await self._handle(cast("web.Request", request))  # as the factory has it
         except Exception:
             logger.exception("the local endpoint failed; this is a mistake of its own")
             raise  # aiohttp answers 500, or closes the connection if the answer has begun
@@ -108,3 +112,14 @@ class Listener:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+
+
+async def _expect(request: web.BaseRequest) -> None:
+    """Ask for the body of a caller who waits to be asked. RFC 9110, section 10.1.1: HTTP/1.0 knows no expectations."""
+    expected = request.headers["Expect"]
+    if request.version < (1, 1) or not expected:
+        return
+    if expected.lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # by which aiohttp tells whether the answer has begun
