@@ -7,8 +7,11 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
 INTEROP_ENVIRONMENTS := $(patsubst %,.venv/interop-%/.ready,boto3 aiobotocore awscli servers)
 
+PYTHON_3_12 := $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python; do $$python -c '' 2>/dev/null && echo $$python && break; done)
+SMITHY := $(if $(PYTHON_3_12),.venv/smithy-bench/.peers)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo stream-demo test test-floor interop lint types bench bench-local docs clean
+.PHONY: profile help demo stream-demo test test-floor interop lint types bench bench-local docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
@@ -40,10 +43,11 @@ types: $(VENV)/.checks ## Check the types with mypy and pyright, both strict
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(VENV)-bench/.peers ## Compare the CPU time of a call, of a streamed part and of a start with aiohttp's and the peers'
-	@$(VENV)-bench/bin/python benchmarks/call_cost.py
-	@$(VENV)-bench/bin/python benchmarks/stream_cost.py
-	@$(VENV)-bench/bin/python benchmarks/cold_start.py
+bench: $(VENV)-bench/.peers $(SMITHY) ## Compare calls, streams, bodies and starts with bare aiohttp's and the peers': 10 minutes
+	@SMITHY_PYTHON=$(SMITHY:.peers=bin/python) $(VENV)-bench/bin/python benchmarks/run.py
+
+profile: $(VENV)-bench/.peers ## Show where the time of a call goes
+	@$(VENV)-bench/bin/python benchmarks/profile_call.py
 
 bench-local: $(VENV)/.package ## Compare the CPU time that a call costs the local endpoint with a bare aiohttp server's
 	@$(BIN)/python benchmarks/local_cost.py
@@ -92,6 +96,12 @@ $(VENV)-bench/.peers: requirements/bench.txt pyproject.toml
 .venv/interop-%/.ready: tests/interop/requirements-%.txt
 	$(PYTHON) -m venv .venv/interop-$*
 	.venv/interop-$*/bin/python $(INSTALL) --requirement $<
+	@touch $@
+
+# AWS's smithy client needs Python 3.12, and is left out of the benchmarks where that is not found.
+.venv/smithy-bench/.peers: requirements/smithy.txt
+	$(PYTHON_3_12) -m venv .venv/smithy-bench
+	.venv/smithy-bench/bin/python $(INSTALL) --requirement requirements/smithy.txt
 	@touch $@
 
 # LocalStack pins an old botocore, so the newest model is put beside it.

@@ -3,12 +3,15 @@ A server that answers every POST with the same bytes, on a plain asyncio protoco
 
 It never sleeps either: to wake a process on an idle core of a virtual machine costs 20 us and more, which the kernel
 charges to whoever sends. A client that takes a little longer for a call would pay that at each call, a quick one never.
+
+Argument: how many requests wait for one another before any is answered; 1 if there is none.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from typing import ClassVar
 
 ANSWER = (
     b"HTTP/1.1 200 OK\r\n"
@@ -24,6 +27,9 @@ ANSWER = (
 
 class Canned(asyncio.Protocol):
     """Counts the bytes of a request's body, and answers."""
+
+    together = 1
+    waiting: ClassVar[list[asyncio.Transport]] = []
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -49,13 +55,18 @@ class Canned(asyncio.Protocol):
             self._missing -= taken
             data = data[taken:]
             if not self._missing and self._transport is not None:
-                self._transport.write(ANSWER)
+                self.waiting.append(self._transport)
+                if len(self.waiting) >= self.together:
+                    for transport in self.waiting:
+                        transport.write(ANSWER)
+                    self.waiting.clear()
 
 
 async def main() -> None:
     """Serve on a free port, which is printed, until standard input ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Canned, "127.0.0.1", 0)
+    Canned.together = int(sys.argv[1]) if sys.argv[1:] else 1
+    server = await loop.create_server(Canned, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
 
     def stay_awake() -> None:

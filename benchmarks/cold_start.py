@@ -6,14 +6,16 @@ Each figure is the median of several processes, started in turn. What a process 
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import statistics
 import subprocess
 import sys
 
+from measure import Row, ratio
 from serving import serving
+
+ROUNDS = 11
 
 BARE = """
 import asyncio, aiohttp
@@ -23,7 +25,7 @@ async def main(url):
             assert await response.read()
 """
 
-OURS = """
+BASE_ENDPOINT = """
 import asyncio
 from sagemaker_runtime import Client, InvokeEndpointInput, Options, StaticCredentialsProvider
 async def main(url):
@@ -33,7 +35,7 @@ async def main(url):
         assert (await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"{}"))).body
 """
 
-OURS_DEFAULT_RESOLVER = """
+DEFAULT_RESOLVER = """
 import asyncio
 from sagemaker_runtime import AioHTTPClient, Client, InvokeEndpointInput, Options, StaticCredentialsProvider
 class ToLoopback(AioHTTPClient):
@@ -51,7 +53,7 @@ async def main(url):
     await http_client.close()
 """
 
-OURS_ENVIRONMENT = """
+ENVIRONMENT = """
 import asyncio
 from sagemaker_runtime import Client, InvokeEndpointInput, load_config, override
 async def main(url):
@@ -69,13 +71,14 @@ def main(url):
 RUN = "\nimport sys\nasyncio.run(main(sys.argv[1]))\n"
 PROGRAMS = {
     "bare aiohttp": BARE + RUN,
-    "ours, base_endpoint": OURS + RUN,
-    "ours, default resolver": OURS_DEFAULT_RESOLVER + RUN,
-    "ours, all from the environment": OURS_ENVIRONMENT + RUN,
+    "ours, base_endpoint": BASE_ENDPOINT + RUN,
+    "ours, default resolver": DEFAULT_RESOLVER + RUN,
+    "ours, all from the environment": ENVIRONMENT + RUN,
     "boto3": BOTO3 + "\nimport sys\nmain(sys.argv[1])\n",
     "import aiohttp": "import aiohttp",
     "import sagemaker_runtime": "import sagemaker_runtime",
 }
+OURS = [name for name in PROGRAMS if name.startswith("ours")]
 
 
 def cpu_of(program: str, url: str, environment: dict[str, str]) -> float:
@@ -86,11 +89,8 @@ def cpu_of(program: str, url: str, environment: dict[str, str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main() -> None:
-    """Print a line for each program."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    arguments = parser.parse_args()
+def measured(rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """By program, the seconds of CPU that a process took, in each round."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "REQUESTS_CA_"))
     } | {
@@ -102,17 +102,32 @@ def main() -> None:
     }
     times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     with serving("canned_server.py") as url:
-        for round_number in range(arguments.rounds + 1):
+        for round_number in range(rounds + 1):
             for name, program in PROGRAMS.items():
                 seconds = cpu_of(program, url, environment)
                 if round_number:  # the first one compiles what is not compiled yet
                     times[name].append(seconds)
-    print(f"\nCPU from the start of a process to its first answer, median of {arguments.rounds}")
-    print(f"{'':<32} {'CPU':>8} {'ratio to bare aiohttp':>24}")
-    for name, taken in times.items():
-        ratio = statistics.median(own / bare for own, bare in zip(taken, times["bare aiohttp"], strict=True))
-        print(f"{name:<32} {statistics.median(taken) * 1e3:>5.0f} ms {ratio:>24.2f}")
+    return times
+
+
+def rows() -> list[Row]:
+    """The lines of the table."""
+    times = measured()
+    bare = times["bare aiohttp"]
+
+    def row(what: str, name: str, other: list[float], limit: str) -> Row:
+        took = statistics.median(times[name]) * 1e3
+        return Row(what, ratio(times[name], other), limit, f"{took:.0f} ms and {statistics.median(other) * 1e3:.0f} ms")
+
+    return [
+        *(
+            row(f"start to first answer, {name.removeprefix('ours, ')} / aiohttp", name, bare, "<= 1.15")
+            for name in OURS
+        ),
+        *(row(f"the same / boto3, {name.removeprefix('ours, ')}", name, times["boto3"], "<= 1") for name in OURS),
+        row("import sagemaker_runtime / import aiohttp", "import sagemaker_runtime", times["import aiohttp"], "<= 1.1"),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    print(*rows(), sep="\n")

@@ -1,0 +1,124 @@
+"""
+Run all benchmarks, print one table, and write it into docs/performance, with a picture: ``make bench``.
+
+Each figure is a ratio between things that run in turn, or CPU time; so a busy machine makes it less exact, not wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+import body_cost
+import call_cost
+import cold_start
+import endurance
+import stream_cost
+from serving import serving
+
+if TYPE_CHECKING:
+    from measure import Row
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance"
+LIMIT = 1.25  # times bare aiohttp
+WIDTH = 640  # of the picture; its bars end at 520
+
+
+def stand_in(aiohttp: float) -> dict[str, float]:
+    """The seconds of a call in AWS's smithy client, as many times *aiohttp*'s as it measures; nothing without it."""
+    python = os.environ.get("SMITHY_PYTHON", "")
+    if not python:
+        return {}
+    with serving("canned_server.py") as url:
+        script = Path(__file__).with_name("smithy.py")
+        ran = subprocess.run([python, script, url], capture_output=True, text=True, check=False)
+    if ran.returncode:
+        print(f"smithy-python did not run: {ran.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+        return {}
+    bare, smithy = map(float, ran.stdout.split())
+    return {"smithy-python (Bedrock's InvokeModel)": smithy / bare * aiohttp}
+
+
+def picture(peers: dict[str, float]) -> str:
+    """A bar for each client, and the limit marked."""
+    longest = max(peers.values())
+    scale = 520 / longest
+    limit = peers["aiohttp"] * LIMIT * scale
+    bars = []
+    for number, (name, seconds) in enumerate(sorted(peers.items(), key=lambda peer: peer[1])):
+        top = 50 + number * 44
+        color = "#d6336c" if name == "ours" else "#868e96"
+        label = f"{escape(name)}: {seconds * 1e6:.0f} µs, {seconds / peers['aiohttp']:.2f} times"
+        bars.append(
+            f'<text x="10" y="{top}">{label}</text>'
+            f'<rect x="10" y="{top + 6}" width="{seconds * scale:.1f}" height="18" fill="{color}"/>'
+        )
+    height = 60 + 44 * len(peers)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="14">'
+        "<style>text{fill:#212529}@media(prefers-color-scheme:dark){text{fill:#f1f3f5}}</style>"
+        '<text x="10" y="22" font-weight="bold">CPU time of a call, 1 KB, 32 in flight</text>'
+        f"{''.join(bars)}"
+        f'<line x1="{10 + limit:.1f}" x2="{10 + limit:.1f}" y1="32" y2="{height - 22}" stroke="#1971c2" stroke-dasharray="4"/>'
+        f'<text x="{14 + limit:.1f}" y="{height - 8}">the goal: {LIMIT} times bare aiohttp</text></svg>\n'
+    )
+
+
+def table(rows: list[Row]) -> str:
+    """The table of the page."""
+    lines = [
+        f"| {row.what} | {row.figure:.2f} | {row.limit} | {'yes' if row.met else 'no'} | {row.details} |"
+        for row in rows
+    ]
+    return "\n".join(["| what | figure | goal | met | from |", "| --- | --- | --- | --- | --- |", *lines]) + "\n"
+
+
+def main() -> None:
+    """Run, print and write."""
+    print(f"{'what':<58} {'figure':>8} {'limit':>9}")
+    found: list[Row] = []
+
+    def show(rows: list[Row]) -> None:
+        found.extend(rows)
+        print(*rows, sep="\n", flush=True)
+
+    calls, peers = call_cost.rows()
+    show(calls)
+    peers |= stand_in(peers["aiohttp"])
+    for part in (cold_start, body_cost, stream_cost, endurance):
+        show(part.rows())
+    for name, seconds in peers.items():
+        print(f"{name:<58} {seconds * 1e6:>8.0f} us a call, 32 in flight")
+    PAGE.mkdir(exist_ok=True)
+    (PAGE / "calls.svg").write_text(picture(peers))
+    document = {
+        "when": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "microseconds of a call, 32 in flight": {name: round(seconds * 1e6) for name, seconds in peers.items()},
+        "rows": [
+            {
+                "what": row.what,
+                "figure": round(row.figure, 3),
+                "limit": row.limit,
+                "met": row.met,
+                "details": row.details,
+            }
+            for row in found
+        ],
+    }
+    (PAGE / "results.json").write_text(json.dumps(document, indent=2) + "\n")
+    print(
+        f"written: {PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE}/calls.svg and results.json"
+    )
+
+
+if __name__ == "__main__":
+    main()
