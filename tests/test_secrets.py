@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import pickle
 import warnings
@@ -36,6 +37,7 @@ from marked import (
     reply,
     told,
 )
+from support import ScriptedHTTPClient, answer, client
 from transport.servers import Exchange, serving
 
 from sagemaker_runtime import (
@@ -43,8 +45,14 @@ from sagemaker_runtime import (
     CredentialsError,
     EndpointNotFoundError,
     InvokeEndpointAsyncOutput,
+    InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
+    NopRetryer,
+    Request,
+    Response,
     S3Reader,
+    ServiceError,
+    StaticCredentialsProvider,
     Timeout,
     build_middleware,
     errors,
@@ -323,3 +331,35 @@ async def test_the_warning_of_a_forgotten_stream_tells_no_secret() -> None:
 
         assert [ResourceWarning] == [each.category for each in caught]
         assert set() == leaks(server, *(f"{each} {each.message!r}" for each in caught))
+
+
+@pytest.mark.parametrize("token", ["short/+", "a-session-token/of+forty-characters-or-so=="])
+async def test_a_refusal_that_quotes_what_was_signed_tells_no_secret(
+    token: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A service that finds a signature wrong may answer with all that should have been signed, the session token too."""
+    caplog.set_level(logging.DEBUG, "sagemaker_runtime")
+
+    def refuse(request: Request) -> Response:
+        signed = "\n".join(f"{name}:{value}" for name, value in request.headers.items())
+        document = json.dumps({"message": f"The canonical string should have been '{signed}'"})
+        return answer(403, document.encode(), x_amzn_errortype="InvalidSignatureException")
+
+    caller = client(
+        ScriptedHTTPClient([refuse]),
+        credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret", token),
+        client_log_mode=ClientLogMode.RESPONSE_WITH_BODY | ClientLogMode.RETRIES,
+        retryer=NopRetryer(),
+    )
+    with pytest.raises(ServiceError) as caught:
+        await caller.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="iris", body=b"", custom_attributes='trace="abc"')
+        )
+
+    error = caught.value
+    told = f"{error} {error.body!r} {error.attempts} {caplog.text}"
+    assert "The canonical string should have been" in str(error)
+    assert "host:runtime.sagemaker.us-east-1.amazonaws.com" in str(error)
+    assert f":{token}" not in told
+    assert "Signature=" not in told
+    assert "abc" not in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from sagemaker_runtime.context import (
     ResponseTiming,
 )
 from sagemaker_runtime.errors import SageMakerRuntimeError, ServiceError, TransportError
-from sagemaker_runtime.headers import amz_seconds, http_date
+from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_seconds, http_date
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
 from sagemaker_runtime.wire import read_error, read_whole
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.clock import Clock, ClockSkew
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.eventstream import Message
+    from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.middleware.steps import DeserializeHandler, DeserializeInput
     from sagemaker_runtime.operations.response_stream import ResponseStream
     from sagemaker_runtime.protocol import Codec
@@ -53,6 +55,7 @@ SKEW_CODES = frozenset(
         "SignatureDoesNotMatch",
     }
 )
+_TELLING = 16  # characters of a secret that is looked for by itself
 SKEW_TOLERATED = 240.0  # seconds; the service allows 300, and a refusal below this has another reason
 SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header says nothing of the skew
 
@@ -175,11 +178,14 @@ class OperationDeserializer:
             return output
         try:
             if not _succeeded(response):
-                raise self.codec.error(response.status, response.headers, await read_error(response.body))
-            body = (
-                self._stream(ctx, response, output.metadata) if self.codec.streams else await read_whole(response.body)
-            )
-            output.result = self.codec.deserialize(response.headers, body, output.metadata)
+                body = _without_secrets(await read_error(response.body), step.request.headers)
+                raise self.codec.error(response.status, response.headers, body)
+            if self.codec.streams:
+                stream = self._stream(ctx, response, output.metadata)
+                output.result = self.codec.deserialize(response.headers, stream, output.metadata)
+            else:
+                body = await read_whole(response.body)
+                output.result = self.codec.deserialize(response.headers, body, output.metadata)
         except BaseException:
             response.close()
             raise
@@ -194,6 +200,16 @@ class OperationDeserializer:
         if opened is not None and response in opened:
             opened[opened.index(response)] = stream  # which, closed by whoever fails, knows that it was
         return stream
+
+
+def _without_secrets(body: bytes, sent: Headers) -> bytes:
+    """An error's body less the secrets it quotes: who refuses a signature may tell all that should have been signed."""
+    for name in SENSITIVE_HEADERS.intersection(sent):
+        for value in {sent[name], json.dumps(sent[name])[1:-1]}:
+            for text, instead in ((f"{name}:{value}", f"{name}:{REDACTED}"), (value, REDACTED)):
+                if len(text) >= _TELLING:  # a short value may stand in any text by chance
+                    body = body.replace(text.encode(errors="replace"), instead.encode())
+    return body
 
 
 def _succeeded(response: Response) -> bool:
@@ -283,7 +299,10 @@ class RequestResponseLogger:
         # A stream's body is for its reader alone: to log it whole would be to wait for its end.
         if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and _succeeded(response)):
             try:
-                logger.debug("%s response: %r, body %r", operation, response, await response.body.read(), extra=facts)
+                body = await response.body.read()
+                if not _succeeded(response):
+                    body = _without_secrets(body, request.headers)
+                logger.debug("%s response: %r, body %r", operation, response, body, extra=facts)
             except TransportError as error:  # which OperationDeserializer's own read meets again
                 logger.debug("%s response: %r, and its body broke off: %s", operation, response, error, extra=facts)
         elif mode & (ClientLogMode.RESPONSE | ClientLogMode.RESPONSE_WITH_BODY):

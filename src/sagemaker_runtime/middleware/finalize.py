@@ -130,7 +130,8 @@ class Retry:
                 failures[-1].add_note(f"not retried: {told}")
                 raise failures.pop()
             if ClientLogMode.RETRIES in self.log_mode:
-                ctx[LOGGER].debug("%s waits %.3f s for room", ctx[OPERATION], wait)
+                facts = {"aws_operation": ctx[OPERATION], "aws_attempt": len(failures) + 1}
+                ctx[LOGGER].debug("%s waits %.3f s for room", ctx[OPERATION], wait, extra=facts)
             await self.clock.sleep(wait)
 
     def _log(self, ctx: Context, record: AttemptRecord) -> None:
