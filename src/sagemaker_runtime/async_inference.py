@@ -12,7 +12,7 @@ import math
 import random
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attr import field, frozen
 
 from sagemaker_runtime.errors import AsyncInferenceError, ConfigError, ServiceError, WaitTimeoutError
 from sagemaker_runtime.retry import Failure, classify

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from attrs import evolve
+from attr import evolve
 
 from sagemaker_runtime import operations
 from sagemaker_runtime.clock import ClockSkew

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from attrs import Factory, field, frozen
+from attr import Factory, field, frozen
 
 from sagemaker_runtime.context import Key
 from sagemaker_runtime.errors import ConfigError, EndpointError, EndpointNotFoundError

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 from zlib import crc32
 
-from attrs import define
+from attr import define
 
 from sagemaker_runtime.errors import EventStreamError
 

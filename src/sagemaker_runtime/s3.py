@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote
 
-from attrs import define, field, frozen
+from attr import define, field, frozen
 
 from sagemaker_runtime.clock import Clock, SystemClock
 from sagemaker_runtime.credentials import CredentialsProvider

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from attrs import field, frozen
+from attr import field, frozen
 
 from sagemaker_runtime.errors import StreamContentError
 

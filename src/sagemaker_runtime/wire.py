@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from attrs import Attribute, field, frozen
-from attrs.validators import optional
+from attr import Attribute, field, frozen
+from attr.validators import optional
 
 from sagemaker_runtime.errors import ConfigError, TransportError, TruncatedResponseError
 from sagemaker_runtime.headers import Headers

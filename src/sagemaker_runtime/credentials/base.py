@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NoReturn, Protocol, Self
 
-from attrs import Attribute, field, frozen
-from attrs.validators import optional
+from attr import Attribute, field, frozen
+from attr.validators import optional
 
 from sagemaker_runtime.errors import ConfigError, CredentialsError
 from sagemaker_runtime.headers import header_problem

@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-import attrs
-from attrs import define, field
+import attr
+from attr import define, field
 
 from sagemaker_runtime.context import Metadata
 from sagemaker_runtime.errors import ServiceError
@@ -125,14 +125,14 @@ def bindings(members: type[OperationInput | OperationOutput]) -> dict[str, Bindi
     """The binding of each member of an input or output class, by the name of its attribute, in order."""
     return {
         attribute.name: attribute.metadata[_METADATA_KEY]
-        for attribute in attrs.fields(members)
+        for attribute in attr.fields(members)
         if _METADATA_KEY in attribute.metadata
     }
 
 
 def required(members: type[OperationInput | OperationOutput]) -> frozenset[str]:
     """The attributes without a default."""
-    return frozenset(attribute.name for attribute in attrs.fields(members) if attribute.default is attrs.NOTHING)
+    return frozenset(attribute.name for attribute in attr.fields(members) if attribute.default is attr.NOTHING)
 
 
 def show(value: object, shape: Shape) -> str:

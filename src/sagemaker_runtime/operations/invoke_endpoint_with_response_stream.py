@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attr import define, field
 
 from sagemaker_runtime import errors
 from sagemaker_runtime.operations import shapes

@@ -6,7 +6,7 @@ import builtins
 import warnings
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias, TypeVar
 
-from attrs import define, field
+from attr import define, field
 
 from sagemaker_runtime.context import ATTEMPTS, RAW_RESPONSE, REQUEST_ID
 from sagemaker_runtime.errors import (

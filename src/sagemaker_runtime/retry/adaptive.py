@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from attrs import Factory, field, frozen
+from attr import Factory, field, frozen
 
 from sagemaker_runtime.clock import Clock, SystemClock
 from sagemaker_runtime.retry.classification import Failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar
 
-from attrs import Attribute, evolve, field, fields, frozen
+from attr import Attribute, evolve, field, fields, frozen
 
 from sagemaker_runtime.errors import ConfigError, ModelNotReadyException, ServiceError
 from sagemaker_runtime.retry.classification import Failure, classify
