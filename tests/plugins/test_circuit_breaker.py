@@ -10,19 +10,36 @@ import pytest
 from support import ManualClock, ScriptedHTTPClient, answer, client, options
 
 from sagemaker_runtime import (
+    BuildHandler,
+    BuildInput,
     Client,
     ConfigError,
+    ConnectError,
     ConnectionLostError,
+    Context,
     CredentialsError,
+    FinalizeHandler,
+    FinalizeInput,
     InvokeEndpointInput,
+    ModelError,
     NopRetryer,
     Options,
+    Output,
+    Request,
+    Response,
     SageMakerRuntimeError,
+    ServiceError,
     ServiceUnavailable,
     StandardRetryer,
+    Timeout,
+    TotalTimeoutError,
+    build_middleware,
+    finalize_middleware,
+    override,
 )
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.circuit_breaker import CircuitBreaker, CircuitOpenError
+from sagemaker_runtime.testing import StubHTTPClient, assert_conforms, respond
 
 PARAMS = InvokeEndpointInput(endpoint_name="model", body=b"question")
 OTHER = InvokeEndpointInput(endpoint_name="other", body=b"question")
@@ -213,3 +230,73 @@ def test_a_threshold_of_none_is_refused() -> None:
     """It could never let anything through."""
     with pytest.raises(ConfigError, match="never let it close"):
         CircuitBreaker(0)
+
+
+async def test_an_endpoint_that_hangs_until_the_total_time_is_over_has_failed(
+    breaker: CircuitBreaker, clock: ManualClock
+) -> None:
+    """It is the commonest way to be down, and reaches a middleware as a cancellation."""
+    clock.drive_timeouts()
+    stub = StubHTTPClient([respond().after(20.0)], repeat=True, clock=clock)
+    limits = override(api_options=[breaker], timeout=Timeout(read=60.0, total=15.0))
+    async with Client(stub.options(), limits) as hung:
+        await fail(hung, 2, TotalTimeoutError)
+        await fail(hung, 1, CircuitOpenError)
+
+    assert 2 == len(stub.requests)
+
+
+@pytest.mark.parametrize(
+    ("script", "opens"),
+    [
+        (["500", "ServiceUnavailable"], True),
+        (["500", "ModelError"], False),
+        (["500", "ModelError", "500"], True),
+    ],
+)
+async def test_an_error_made_up_by_a_middleware_counts_by_its_name(
+    breaker: CircuitBreaker, script: list[str], *, opens: bool
+) -> None:
+    """Without a status it was no answer: it shows neither that the endpoint is there, nor, mostly, that it is not."""
+    left = list(script)
+    made_up = {"ServiceUnavailable": ServiceUnavailable("ours"), "ModelError": ModelError("ours")}
+
+    @finalize_middleware("MakeUp")
+    async def make_up(ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        if left and left[0] in made_up:
+            raise made_up[left.pop(0)]
+        return await next(ctx, step)
+
+    def http(_: Request) -> Response:
+        return answer(int(left.pop(0)) if left else 200)
+
+    changes = {"api_options": [breaker, lambda stack: stack.finalize.add(make_up)], "retryer": NopRetryer()}
+    async with client(ScriptedHTTPClient([http]), **changes) as guarded:
+        await fail(guarded, len(script), ServiceError)
+        if opens:
+            await fail(guarded, 1, CircuitOpenError)
+        else:
+            assert b"ok" == (await guarded.invoke_endpoint(PARAMS)).body
+
+
+async def test_its_error_does_not_show_the_query() -> None:
+    """A gateway's key may be in it, and errors end up in logs."""
+
+    @build_middleware("AddKey")
+    async def add_key(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
+        step.request.query = "key=SECRET"
+        return await next(ctx, step)
+
+    changes = {"api_options": [CircuitBreaker(1), lambda stack: stack.build.add(add_key)], "retryer": NopRetryer()}
+    async with client(ScriptedHTTPClient([ConnectError("refused")]), **changes) as guarded:
+        await fail(guarded, 1, ConnectError)
+        with pytest.raises(CircuitOpenError, match="endpoints/model/invocations failed 1 times") as caught:
+            await guarded.invoke_endpoint(PARAMS)
+
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("threshold", [1, 1_000])
+async def test_it_keeps_the_rules_of_the_stack(threshold: int) -> None:
+    """Whether it opens at the first failure or never; it refuses calls by design, and counts for all of them."""
+    await assert_conforms(CircuitBreaker(threshold), answers=True, state=["_circuits"])

@@ -26,6 +26,8 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.codecs import BodyCodec, CSVCodec, DecodeError, JSONCodec
+from sagemaker_runtime.plugins.numpy_codec import NumPyCodec
+from sagemaker_runtime.testing import assert_conforms
 
 JSON, CSV = JSONCodec(), CSVCodec()
 
@@ -75,6 +77,8 @@ async def test_bytes_and_streams_are_left_as_they_are() -> None:
         (JSON, b'{"secret": 1'),
         (JSON, b'"secret \xff"'),
         (JSON, b"[" * 100_000),
+        (JSON, b'{"secret": NaN}'),
+        (JSON, b"[-Infinity]"),
         (CSV, b"secret,\xff"),
         (CSV, b'"secret" and more'),
     ],
@@ -97,11 +101,11 @@ async def test_an_answer_in_another_format_is_an_error_that_does_not_show_it(
     assert str(caught.value) == str(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301 - our own
 
 
-@pytest.mark.parametrize(("codec", "value"), [(JSON, {"a": float("nan")}), (JSON, object()), (CSV, 7)])
+@pytest.mark.parametrize(("codec", "value"), [(JSON, {"a": float("nan")}), (JSON, object()), (CSV, 7), (CSV, "1,2")])
 async def test_an_object_that_cannot_be_encoded_is_the_callers_mistake(
     codec: BodyCodec[object, object], value: object
 ) -> None:
-    """It is raised as Python raises it, and nothing is sent: NaN is no JSON, and a container may choke on it."""
+    """It is raised as Python raises it, and nothing is sent: NaN is no JSON, and of a text each character would be a row."""
     http = ScriptedHTTPClient()
     async with client(http, api_options=[codec]) as encoding:
         with pytest.raises((TypeError, ValueError, csv.Error)):
@@ -149,3 +153,20 @@ def test_a_codec_without_a_format_says_so() -> None:
     for method in (codec.encode, codec.decode):
         with pytest.raises(NotImplementedError):
             method(b"")
+
+
+async def test_a_client_may_have_several_and_the_last_one_given_gets_the_object() -> None:
+    """A call to an endpoint that speaks CSV goes through a client whose others speak JSON."""
+    async with LocalEndpoint({"echo": echo}) as local, Client(local.options(), with_api_options(JSON)) as client:
+        params = InvokeEndpointInput(endpoint_name="echo", body=CSV.body([[1, 2]]))
+        output = await client.invoke_endpoint(params, with_api_options(NumPyCodec(), CSV))
+        ids = client.stack("InvokeEndpoint").initialize.ids()
+
+    assert [["1", "2"]] == CSV.value(output)
+    assert ["JSONCodec", "OperationInputValidation"] == ids
+
+
+@pytest.mark.parametrize("codec", [JSON, CSV, NumPyCodec()])
+async def test_it_keeps_the_rules_of_the_stack(codec: BodyCodec[object, object]) -> None:
+    """It stands outermost, so what it did wrong would be wrong with every call."""
+    await assert_conforms(codec)

@@ -18,11 +18,15 @@ from sagemaker_runtime import (
     Output,
     ReadTimeoutError,
     SageMakerRuntimeError,
+    Timeout,
+    TotalTimeoutError,
     override,
     with_api_options,
 )
+from sagemaker_runtime.context import DEADLINE
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.concurrency import AdaptiveConcurrencyLimit, ConcurrencyLimit
+from sagemaker_runtime.testing import StubHTTPClient, assert_conforms, respond
 
 
 def asking(body: bytes = b"") -> InvokeEndpointInput:
@@ -280,3 +284,54 @@ async def test_a_call_that_is_dropped_while_it_waits_is_forgotten() -> None:
     await line.call("next")
 
     assert ["first", "next"] == line.served
+
+
+async def test_an_endpoint_that_hangs_until_the_total_time_is_over_is_overloaded() -> None:
+    """It is the worst of overloads, and reaches a middleware as a cancellation without a record of the attempt."""
+    clock = ManualClock()
+    clock.drive_timeouts()
+    adaptive = AdaptiveConcurrencyLimit(8, clock=clock)
+    stub = StubHTTPClient([respond().after(20.0)], clock=clock)
+    limits = override(api_options=[adaptive], timeout=Timeout(read=60.0, total=15.0))
+    async with Client(stub.options(), limits) as hung:
+        with pytest.raises(TotalTimeoutError):
+            await hung.invoke_endpoint(asking())
+
+    assert 4 == adaptive.limit
+
+
+@pytest.mark.parametrize(
+    ("waited", "worked", "total", "limit"), [(4.0, 6.0, 10.0, 1), (6.0, 4.0, 10.0, 2), (4.0, 6.0, 60.0, 2)]
+)
+async def test_a_call_that_mostly_waited_for_its_place_says_nothing_of_the_endpoint(
+    waited: float, worked: float, total: float, limit: int
+) -> None:
+    """Or a limit that is too low would keep itself low; and a caller who left in time says nothing either."""
+    clock, release = ManualClock(), asyncio.Event()
+    adaptive = AdaptiveConcurrencyLimit(2, clock=clock)
+
+    async def hold(ctx: Context, step: InitializeInput) -> Output:
+        await release.wait()
+        return Output()
+
+    async def hang(ctx: Context, step: InitializeInput) -> Output:
+        clock.advance(worked)
+        raise asyncio.CancelledError
+
+    ctx = Context()
+    ctx[DEADLINE] = clock.monotonic() + total
+    step = InitializeInput(asking())
+    holding = [asyncio.ensure_future(adaptive.handle_initialize(Context(), step, hold)) for _ in range(2)]
+    hanging = asyncio.ensure_future(adaptive.handle_initialize(ctx, step, hang))
+    await asyncio.sleep(0)
+    clock.advance(waited)
+    release.set()
+    await asyncio.gather(*holding, hanging, return_exceptions=True)
+
+    assert limit == adaptive.limit
+
+
+@pytest.mark.parametrize("limit", [ConcurrencyLimit(1), ConcurrencyLimit(100), AdaptiveConcurrencyLimit(1)])
+async def test_it_keeps_the_rules_of_the_stack(limit: ConcurrencyLimit) -> None:
+    """A place that is not given back would end all calls; the gates are of all of them together."""
+    await assert_conforms(limit, state=["_gates"])

@@ -16,6 +16,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.context import OPERATION
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.custom_attributes import CustomAttributes
+from sagemaker_runtime.testing import assert_conforms
 
 
 def asking(custom_attributes: str | None = None) -> InvokeEndpointInput:
@@ -84,3 +85,8 @@ async def test_a_thousand_and_twenty_four_characters_are_sent() -> None:
         await tagged.invoke_endpoint(asking("y" * 1_004))
 
     assert 1_024 == len(http.requests[0].headers["X-Amzn-SageMaker-Custom-Attributes"])
+
+
+async def test_it_keeps_the_rules_of_the_stack() -> None:
+    """It is the shortest example of a plugin there is."""
+    await assert_conforms(CustomAttributes(lambda ctx: ctx[OPERATION]))

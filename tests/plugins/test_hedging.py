@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from attrs import define, field
-from support import ManualClock
+from support import ManualClock, ScriptedHTTPClient, answer, client
 
 from sagemaker_runtime import (
     Client,
@@ -18,11 +18,13 @@ from sagemaker_runtime import (
     InvokeEndpointInput,
     ModelError,
     Output,
+    ValidationError,
     finalize_middleware,
     with_api_options,
 )
 from sagemaker_runtime.local import Invocation, LocalEndpoint
-from sagemaker_runtime.plugins.hedging import HEDGED, Hedging
+from sagemaker_runtime.plugins.hedging import ENDPOINTS, HEDGED, Hedging
+from sagemaker_runtime.testing import assert_conforms, respond_error
 
 
 @define
@@ -269,3 +271,38 @@ def test_numbers_out_of_their_range_are_refused(numbers: dict[str, float]) -> No
     """A percentile of 0 would hedge every call, and a window that is never full none."""
     with pytest.raises(ConfigError, match="0 < percentile <= 100"):
         Hedging(**numbers)  # type: ignore[arg-type]
+
+
+async def test_endpoints_that_never_answered_are_not_remembered() -> None:
+    """A name may come from a request; a hundred thousand that do not exist must not fill the memory."""
+    hedging = Hedging()
+    http = ScriptedHTTPClient([respond_error("ValidationError", "Endpoint not found")])
+    async with client(http, api_options=[hedging]) as asking:
+        for number in range(3):
+            with pytest.raises(ValidationError):
+                await asking.invoke_endpoint(InvokeEndpointInput(endpoint_name=f"no-{number}", body=b""))
+
+    assert [] == list(hedging._endpoints)
+
+
+async def test_of_many_endpoints_those_that_answered_last_are_remembered(clock: AlarmClock) -> None:
+    """Each costs 7 KB, and a program that makes an endpoint for each customer has many."""
+    hedging = Hedging(min_samples=1, budget=1.0, clock=clock)
+    async with client(ScriptedHTTPClient([answer()]), api_options=[hedging]) as asking:
+        for number in (*range(ENDPOINTS), 0, ENDPOINTS):
+            await asking.invoke_endpoint(InvokeEndpointInput(endpoint_name=f"e-{number}", body=b""))
+        assert 1 == len(clock.slept), "the first was asked again, and it was known what is usual"
+
+        await asking.invoke_endpoint(InvokeEndpointInput(endpoint_name="e-0", body=b""))
+        assert 2 == len(clock.slept)
+        await asking.invoke_endpoint(InvokeEndpointInput(endpoint_name="e-1", body=b""))
+
+    assert 2 == len(clock.slept), "the one that answered longest ago was forgotten"
+    assert ENDPOINTS == len(hedging._endpoints)
+
+
+async def test_it_keeps_the_rules_of_the_stack() -> None:
+    """Attempts of their own, nothing left running, and no response left open, with a hedge in each call but the first."""
+    await assert_conforms(
+        Hedging(min_samples=1, budget=1.0, clock=ManualClock()), repeats=True, state=["_endpoints", "_clock"]
+    )

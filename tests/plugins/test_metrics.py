@@ -33,6 +33,8 @@ from sagemaker_runtime import (
 from sagemaker_runtime.eventstream import Message, encode
 from sagemaker_runtime.local import LocalEndpoint
 from sagemaker_runtime.plugins.metrics import Metrics
+from sagemaker_runtime.plugins.waterfall import Waterfall
+from sagemaker_runtime.testing import assert_conforms
 
 UNAVAILABLE = b"HTTP/1.1 503 X\r\nx-amzn-ErrorType: ServiceUnavailable\r\nContent-Length: 2\r\n\r\n{}"
 UNITS = {
@@ -371,3 +373,57 @@ async def test_a_stack_that_lacks_what_is_measured_is_measured_as_far_as_it_goes
         await client.invoke_endpoint(params())
 
     assert ["client.http.connections.usage", "client.retry_quota.available"] == sorted(measures.collect())
+
+
+@pytest.mark.parametrize("removed", [["RetryMetricsHeader"], ["RetryMetricsHeader", "Signing"]])
+async def test_attempts_are_measured_where_what_each_attempt_does_was_removed(removed):
+    """For a service of one's own that takes neither the header nor a signature."""
+    measures = Measures()
+
+    def strip(stack):
+        for id in removed:
+            stack.finalize.remove(id)
+
+    async with support.client(None, **measured_by(strip, Metrics(measures.provider))) as client:
+        await client.invoke_endpoint(params())
+        places = client.stack("InvokeEndpoint").finalize.ids()
+
+    assert ["Retry", "Metrics", "Signing"][: 4 - len(removed)] == places
+    assert 1 == measures.value("client.call.attempts") == measures.value("client.call.attempt_duration")
+
+
+@pytest.mark.parametrize("waterfall_first", [True, False])
+async def test_the_retry_quota_is_seen_beside_a_waterfall(*, waterfall_first):
+    """It puts something of its own into each place, and the first sign of an outage must not go out for it."""
+    measures = Measures()
+    plugins = [Metrics(measures.provider), Waterfall()]
+    client = support.client(None, **measured_by(*(reversed(plugins) if waterfall_first else plugins)))
+    gc.collect()
+
+    assert 500 == measures.value("client.retry_quota.available")
+
+    del client
+    gc.collect()
+    assert "client.retry_quota.available" not in measures.collect()
+
+
+@finalize_middleware("Once")
+def once(ctx, step, next):
+    return next(ctx, step)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda stack: stack.finalize.remove("Retry"), lambda stack: stack.finalize.swap("Retry", once)]
+)
+async def test_without_a_retryer_there_is_no_quota(change):
+    """Its place may be empty, or have something of the user's own in it."""
+    measures = Measures()
+
+    async with support.client(None, **measured_by(change, Metrics(measures.provider))) as client:
+        await client.invoke_endpoint(params())
+        assert "client.retry_quota.available" not in measures.collect()
+
+
+async def test_it_keeps_the_rules_of_the_stack():
+    """What measures must not change what is measured; the stacks whose quota it reads are of all calls together."""
+    await assert_conforms(Metrics(Measures().provider))

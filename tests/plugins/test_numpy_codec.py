@@ -92,6 +92,10 @@ def test_objects_are_not_sent() -> None:
         npy(head("[('a', '|O')]"), b"cos\nsystem\n(S'true'\ntR."),
         npy(head(shape="(1000000000000000,)"), bytes(16)),
         npy(head(shape="(-2,)"), bytes(16)),
+        npy(head(shape="(-1,)"), bytes(16)),
+        npy(head("'|S0'", shape="(1000000000000000000,)")),
+        npy(head("'<U0'", shape="(1000000000000, 1000000)")),
+        npy(head("[('a', '<f4', (0,))]", shape="(1000000000000000000,)")),
         npy(head(shape="(1,)"), bytes(16)),
         npy(head(shape="(3,)"), bytes(16)),
         npy(head(shape="(2**62, 2**62)"), bytes(16)),
@@ -102,10 +106,10 @@ def test_objects_are_not_sent() -> None:
         npy(head(), bytes(16), version=(3, 0)),
         npy(head(), bytes(16), version=(9, 9)),
     ],
-    ids=range(16),
+    ids=range(20),
 )
 async def test_a_hostile_file_is_an_error_and_runs_nothing(body: bytes) -> None:
-    """Pickles, code in the head, sizes beyond all memory, sizes that are not those of the data."""
+    """Pickles, code in the head, sizes beyond all memory, sizes that are not those of the data, elements without size."""
     async with (
         LocalEndpoint({"hostile": lambda _: body}) as local,
         Client(local.options(), with_api_options(NPY)) as client,

@@ -19,9 +19,12 @@ from sagemaker_runtime import (
     FinalizeHandler,
     FinalizeInput,
     InvokeEndpointInput,
+    InvokeEndpointOutput,
     InvokeEndpointWithResponseStreamInput,
     ModelError,
     Output,
+    ServiceUnavailable,
+    Stack,
     StackError,
     build_middleware,
     finalize_middleware,
@@ -30,6 +33,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.context import PAYLOAD_HASH
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.response_cache import CACHE_AGE, ResponseCache
+from sagemaker_runtime.testing import assert_conforms
 
 
 def model(invocation: Invocation) -> Answer:
@@ -196,3 +200,42 @@ async def test_a_middleware_that_gives_no_result_leaves_nothing_in_the_cache(loc
         for _ in range(2):
             with pytest.raises(StackError, match="gave NoneType"):
                 await client.invoke_endpoint(asking())
+
+
+async def test_what_a_middleware_has_answered_is_not_kept(local: LocalEndpoint) -> None:
+    """A fallback for one failure would else be the model's answer for as long as the cache remembers."""
+
+    @finalize_middleware("Fallback")
+    async def fallback(ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        try:
+            return await next(ctx, step)
+        except ServiceUnavailable:
+            return Output(InvokeEndpointOutput(body=b"unknown"))
+
+    local.fail("model", call=1, error="ServiceUnavailable")
+    cache = ResponseCache(ttl=60.0)
+    options = with_api_options(lambda stack: stack.finalize.insert(fallback, after="Retry"), cache)
+    async with Client(local.options(), options) as client:
+        bodies = [(await client.invoke_endpoint(asking())).body for _ in range(3)]
+
+    assert [b"unknown", b"x", b"x"] == bodies
+    assert 2 == local.calls("model")
+
+
+async def test_without_a_hash_nothing_is_kept() -> None:
+    """Who has taken the signature away has no use for the hash either, and calls must go on."""
+
+    def strip(stack: Stack) -> None:
+        stack.build.remove("ComputePayloadHash")
+        stack.finalize.remove("Signing")
+
+    http = ScriptedHTTPClient([answer(body=b"one"), answer(body=b"two")])
+    async with client(http, api_options=[ResponseCache(ttl=60.0), strip]) as asked:
+        bodies = [(await asked.invoke_endpoint(asking())).body for _ in range(2)]
+
+    assert [b"one", b"two"] == bodies
+
+
+async def test_it_keeps_the_rules_of_the_stack() -> None:
+    """It answers by design, and what it keeps is of all calls together."""
+    await assert_conforms(ResponseCache(ttl=60.0), answers=True, state=["_entries", "_bytes"])

@@ -49,6 +49,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.eventstream import Message, encode
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.tracing import Tracing
+from sagemaker_runtime.testing import StubHTTPClient, assert_conforms, respond
 
 SECRET = "4111-1111-1111-1111"
 ANSWERED = b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: abc-123\r\nContent-Length: 2\r\n\r\nok"
@@ -159,9 +160,10 @@ async def test_what_is_said_between_caller_and_model_is_in_no_span():
     changes = traced_by(Tracing(spans.provider), lambda stack: stack.build.add(add_query))
     async with serving(failed) as server, client_for(server, **changes) as client:
         with pytest.raises(ModelError, match=SECRET):
-            await client.invoke_endpoint(params(SECRET.encode(), custom_attributes=SECRET))
+            await client.invoke_endpoint(params(SECRET.encode(), custom_attributes="SECRET-tenant"))
 
     assert [ATTEMPT, CALL] == [span.name for span in spans.all]
+    assert "SECRET-tenant" not in spans.text()
     assert {"ModelError"} == {span.attributes[error_attributes.ERROR_TYPE] for span in spans.all}
     assert SECRET not in spans.text()
     assert "Signature" not in spans.text()
@@ -526,6 +528,8 @@ async def test_the_trace_reaches_the_container_behind_the_users_own_attributes(o
         ("tenant=acme", "tenant=acme,{traceparent},tracestate=a=1%2Cb=50%25"),
         ("x" * (1_024 - 68), "{own},{traceparent}"),
         ("traceparent=00-1-1-00", "{own}"),
+        ("tenant=acme, traceparent=00-1-1-00", "{own}"),
+        ("x-my-traceparent=none", "{own},{traceparent},tracestate=a=1%2Cb=50%25"),
     ],
 )
 async def test_the_state_of_vendors_goes_where_there_is_room_and_a_trace_that_is_there_stays(own, sent):
@@ -560,6 +564,7 @@ async def test_a_trace_that_does_not_fit_is_left_out_with_a_warning(caplog):
     assert ["InvokeEndpoint sends no trace context: there is no room beside custom attributes of 1024 characters"] == [
         record.getMessage() for record in caplog.records
     ]
+    assert [("InvokeEndpoint", 1)] == [(record.aws_operation, record.aws_attempt) for record in caplog.records]
 
 
 async def test_custom_attributes_are_left_alone_unless_asked():
@@ -677,3 +682,38 @@ async def test_a_client_without_a_region_tells_none():
         await client.invoke_endpoint(params())
 
     assert cloud_attributes.CLOUD_REGION not in spans.one(CALL).attributes
+
+
+@pytest.mark.parametrize("removed", [["RetryMetricsHeader"], ["RetryMetricsHeader", "Signing"]])
+async def test_an_attempt_has_a_span_where_what_each_attempt_does_was_removed(removed):
+    """For a service of one's own that takes neither the header nor a signature."""
+    spans = Spans()
+
+    def strip(stack):
+        for id in removed:
+            stack.finalize.remove(id)
+
+    async with support.client(None, **traced_by(strip, Tracing(spans.provider))) as client:
+        await client.invoke_endpoint(params())
+        places = client.stack("InvokeEndpoint").finalize.ids()
+
+    assert [ATTEMPT, CALL] == [span.name for span in spans.all]
+    assert ["Retry", "Tracing", "Signing"][: 4 - len(removed)] == places
+
+
+@pytest.mark.parametrize(("length", "told"), [("9" * 18, 10**18 - 1), ("9" * 19, None), ("9" * 5_000, None)])
+async def test_a_length_that_is_none_is_left_out(length, told):
+    """It is a peer's text: a call must not fail because a span cannot hold it."""
+    spans = Spans()
+    stub = StubHTTPClient([respond(b"ok", headers={"content-length": length})])
+
+    async with support.client(stub, **traced_by(Tracing(spans.provider))) as client:
+        await client.invoke_endpoint(params())
+
+    assert told == spans.one(CALL).attributes.get(http_attributes.HTTP_RESPONSE_BODY_SIZE)
+
+
+@pytest.mark.parametrize("propagates", [True, False])
+async def test_it_keeps_the_rules_of_the_stack(*, propagates):
+    """What traces must not change what is traced."""
+    await assert_conforms(Tracing(Spans().provider, propagate_in_custom_attributes=propagates))

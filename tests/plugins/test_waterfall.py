@@ -29,11 +29,13 @@ from sagemaker_runtime import (
     Stack,
     StandardRetryer,
     build_middleware,
+    finalize_middleware,
     initialize_middleware,
     with_api_options,
 )
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.waterfall import WATERFALL, Span, Trace, Waterfall
+from sagemaker_runtime.testing import assert_conforms
 
 PARAMS = InvokeEndpointInput(endpoint_name="model", body=b"question")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -302,3 +304,42 @@ def test_a_call_that_took_no_time_can_be_drawn() -> None:
 
     assert "▏" == str(trace).splitlines()[-1][-1]
     assert "UserAgent" in trace.svg()
+
+
+async def test_one_id_for_a_place_and_for_who_stands_in_another_is_no_clash() -> None:
+    """The stack allows it, and what times it must not refuse it."""
+
+    def corp(ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
+        return next(ctx, step)
+
+    def change(stack: Stack) -> None:
+        stack.finalize.swap("Signing", finalize_middleware("Corp")(corp))
+        stack.finalize.insert(finalize_middleware("Corp")(corp), after="Retry")
+
+    async with client(api_options=[change, Waterfall()]) as timed:
+        trace = (await timed.invoke_endpoint(PARAMS)).result_metadata[WATERFALL]
+
+    assert ["Retry", "Corp", "RetryMetricsHeader", "Signing"] == [
+        span.id for span in trace.spans if span.step == "Finalize"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(9.9999, "9999.900"), (10.0, "10000"), (120.0, "120000"), (99_999.0, "99999000"), (1e6, "1.00e+09")],
+)
+def test_a_long_call_stays_within_the_columns(seconds: float, shown: str) -> None:
+    """A model may take an hour, and an error's name may be long: what juts out breaks the chart of all others."""
+    span = Span("Deserialize", "Transport", 1, start=0.0, end=seconds)
+    trace = Trace("InvokeEndpoint", [span], seconds, error_type="E" * 100)
+
+    lines = str(trace).splitlines()
+
+    assert max(len(line) for line in lines) <= 100
+    assert lines[0].endswith("E…")
+    assert ["Transport", shown] == lines[-1].split()[:2]
+
+
+async def test_it_keeps_the_rules_of_the_stack() -> None:
+    """It stands around all others, so a rule that it broke would seem to be broken by them."""
+    await assert_conforms(Waterfall())

@@ -146,3 +146,25 @@ async def test_a_time_out_that_is_not_due_does_not_end_by_the_clock() -> None:
         await clock.sleep(29.0)
 
     assert not limit.expired()
+
+
+async def test_a_clock_that_is_asked_twice_drives_a_loop_once() -> None:
+    """A fixture and a test may both ask for it, and time would pass at twice the speed."""
+    clock = ManualClock()
+    for _ in range(2):
+        clock.drive_timeouts()
+
+    async with asyncio.timeout(30.0) as limit:
+        await clock.sleep(29.0)
+
+    assert not limit.expired()
+
+
+@pytest.mark.parametrize("auto", [True, False])
+async def test_a_sleep_of_less_than_nothing_takes_no_time(*, auto: bool) -> None:
+    """As with asyncio's: a wait that was due already must not turn the time back."""
+    clock = ManualClock(auto=auto)
+
+    await clock.sleep(-5.0)
+
+    assert (0.0, [-5.0]) == (clock.monotonic(), clock.slept)

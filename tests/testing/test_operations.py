@@ -180,3 +180,17 @@ async def test_a_stream_is_closed_when_a_middleware_further_out_fails() -> None:
 
     with pytest.raises(EventStreamError, match="closed"):
         await anext(given[0])
+
+
+async def test_an_exception_is_raised_as_if_for_the_first_time() -> None:
+    """The last answer stays, and its traceback would grow with each call."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", ModelError("no memory"))
+    client = Client(stub.options())
+    lengths = []
+    for _ in range(2):
+        with pytest.raises(ModelError) as caught:
+            await client.invoke_endpoint(PARAMS)
+        lengths.append(len(caught.traceback))
+
+    assert lengths[0] == lengths[1]

@@ -13,6 +13,7 @@ from sagemaker_runtime import (
     Client,
     Credentials,
     EventStreamError,
+    InvokeEndpointAsyncOutput,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
     ModelError,
@@ -20,12 +21,14 @@ from sagemaker_runtime import (
     ReadTimeoutError,
     Request,
     Response,
+    StaticCredentialsProvider,
     Timeout,
     TransportError,
     TruncatedResponseError,
     errors,
     override,
 )
+from sagemaker_runtime.eventstream import Message, encode
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 from sagemaker_runtime.testing import (
     Recorder,
@@ -34,6 +37,7 @@ from sagemaker_runtime.testing import (
     StubResponse,
     UnexpectedCallError,
     respond,
+    respond_error,
     respond_stream,
 )
 from sagemaker_runtime.testing.responses import StubBody
@@ -270,7 +274,8 @@ async def test_a_request_that_was_not_recorded_is_told_from_the_nearest(
     with pytest.raises(UnexpectedCallError, match=f"the nearest differs in {problem}"):
         await replayer.send(request_, timeout=Timeout())
 
-    with pytest.raises(UnexpectedCallError, match="has 1 exchanges that nobody asked for: POST /endpoints/echo/inv"):
+    told = f"{problem}.*; and .* has 1 exchanges that nobody asked for: POST /endpoints/echo/inv"
+    with pytest.raises(UnexpectedCallError, match=told):
         replayer.assert_done()
 
 
@@ -328,14 +333,45 @@ async def test_a_transports_own_error_comes_again_as_ours(tmp_path: Path) -> Non
     assert ReadTimeoutError is await outcome(Replayer(path))
 
 
-@pytest.mark.parametrize("text", ["[]", '{"version": 2}', "nothing"])
+GOOD = {
+    "request": {"method": "POST", "path": "/", "headers": {}, "body": ""},
+    "response": {"status": 200, "headers": {}, "pieces": [], "ended": True, "delimited": True},
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[]", "nothing", "\ufeff{}"),
+        *('{"version": 2}', '{"version": 1}', '{"version": 1, "exchanges": {}}'),
+        *('{"version": 1, "exchanges": [{}]}', '{"version": 1, "exchanges": [[]]}'),
+        *(
+            json.dumps({"version": 1, "exchanges": [{**GOOD, part: {**members, name: odd}}]})
+            for part, members in GOOD.items()
+            for name in members
+            for odd in (None, [None], {"base64": "?"})
+            if not (isinstance(members[name], dict) and isinstance(odd, dict))
+        ),
+        json.dumps({"version": 1, "exchanges": [{**GOOD, "error": 1}]}),
+        json.dumps({"version": 1, "exchanges": [{**GOOD, "response": {**GOOD["response"], "headers": {"etag": 1}}}]}),
+    ],
+)
 def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
     """At once, and not in the middle of a test."""
     path = tmp_path / "odd.json"
     path.write_text(text)
 
-    with pytest.raises(ValueError, match=r"no recording of version 1|Expecting value"):
+    with pytest.raises(ValueError, match=r"odd.json is no recording of version 1 \(.*\); make it anew"):
         Replayer(path)
+
+
+def test_a_file_with_what_it_must_have_is_a_recording(tmp_path: Path) -> None:
+    """The one that those above were made of, by leaving something out."""
+    path = tmp_path / "good.json"
+    path.write_text(json.dumps({"version": 1, "exchanges": [GOOD]}))
+
+    with pytest.raises(UnexpectedCallError, match="has 1 exchanges that nobody asked for: POST /"):
+        Replayer(path).assert_done()
 
 
 async def test_an_error_in_the_file_that_is_none_of_a_transport_is_refused(tmp_path: Path) -> None:
@@ -346,3 +382,130 @@ async def test_an_error_in_the_file_that_is_none_of_a_transport_is_refused(tmp_p
 
     with pytest.raises(ValueError, match="the error 'ConfigError', which is none of a transport"):
         await Replayer(path).send(Request(path="/endpoints/echo/invocations", body=b"1,2"), timeout=Timeout())
+
+
+def refusing(request: Request) -> StubResponse:
+    """What AWS says of a signature that is wrong: what should have been signed, as it got it."""
+    quoted = (
+        f"POST\n{request.path}\n\nx-amz-security-token:{request.headers['x-amz-security-token']}\n\n"
+        f"{request.headers['authorization']}"
+    )
+    return respond_error(
+        "InvalidSignatureException",
+        f"The Canonical String for this request should have been\n'{quoted}'",
+        status=403,
+        headers={"x-amzn-note": request.headers["x-amz-security-token"]},
+    )
+
+
+def refusing_in_a_stream(request: Request) -> StubResponse:
+    """The same within messages, cut where nobody would look for it, beside a good one."""
+    token = request.headers["x-amz-security-token"].encode()
+    good, quoting = (
+        encode(Message({":message-type": "event", ":event-type": "PayloadPart", "n": 7, "note": note}, part))
+        for note, part in (("", b"good"), (token.decode(), b"seen: " + token))
+    )
+    middle = quoting.index(token) + 4
+    return StubResponse(200, respond_stream([]).headers, (good, quoting[:middle], quoting[middle:]))
+
+
+@pytest.mark.parametrize("token", ["SECRET-token", 'SECRET/"quoted"+token=='])
+@pytest.mark.parametrize("answer", [refusing, refusing_in_a_stream])
+async def test_what_an_answer_quotes_of_the_signature_is_not_written_down(
+    tmp_path: Path, answer: object, token: str
+) -> None:
+    """A session token is good for hours, and a recording of a refused call would have it in its error's text."""
+    path = tmp_path / "refused.json"
+    options = override(credentials=StaticCredentialsProvider("AKIDEXAMPLE", "key", token))
+    async with Recorder(StubHTTPClient([answer]), path) as recorder:
+        client = Client(StubHTTPClient([]).options(), override(http_client=recorder), options, ONCE)
+        if answer is refusing:
+            with pytest.raises(Exception, match="Canonical String"):
+                await client.invoke_endpoint(invoke(b"1,2"))
+        else:
+            output = await client.invoke_endpoint_with_response_stream(stream())
+            assert [b"good", b"seen: " + token.encode()] == [part async for part in output.body.iter_bytes()]
+
+    text = path.read_text()
+    assert "SECRET" not in text
+    assert "Signature=" not in text
+    if answer is refusing:
+        assert 2 == text.count("x-amz-security-token:<scrubbed>") + text.count('"x-amzn-note": "<scrubbed>"')
+    else:
+        assert [b"good", b"seen: <scrubbed>"] == await parts_of(Replayer(path))
+
+
+async def test_a_result_in_another_region_is_found_again(tmp_path: Path) -> None:
+    """S3 says in a header where the bucket is, and who reads results follows it."""
+    path, output = tmp_path / "s3.json", InvokeEndpointAsyncOutput(output_location="s3://bucket/key")
+    moved = respond(status=301, headers={"x-amz-bucket-region": "eu-west-1", "x-amz-request-id": "id-7"})
+    options = StubHTTPClient([]).options()
+    async with Recorder(StubHTTPClient([moved, respond(b"result")]), path) as recorder:
+        client = Client(options, override(http_client=recorder))
+        assert b"result" == (await client.wait_for_output(output, timeout=0)).body
+
+    replayer = Replayer(path)
+
+    assert b"result" == (await Client(replayer.options()).wait_for_output(output, timeout=0)).body
+    assert "id-7" in path.read_text()
+    replayer.assert_done()
+
+
+async def test_a_second_close_changes_nothing(tmp_path: Path) -> None:
+    """What was scrubbed must not be scrubbed again, nor a good file replaced when the ``async with`` fails later."""
+    path, stub = tmp_path / "twice.json", StubHTTPClient([respond(b"Bob")], repeat=True)
+    with pytest.raises(RuntimeError, match="later"):  # noqa: PT012 - what is inside is the point
+        async with Recorder(stub, path, scrub=lambda body: b"[%b]" % body) as recorder:
+            await outcome(recorder)
+            await recorder.close()
+            written = path.read_text()
+            await recorder.close()
+            raise RuntimeError("later")
+
+    assert (written, 1) == (path.read_text(), stub.closed)
+    assert ["[Bob]"] == json.loads(written)["exchanges"][0]["response"]["pieces"]
+
+
+async def test_a_file_that_cannot_be_written_does_not_keep_the_transport_open(tmp_path: Path) -> None:
+    """Its connections are worth more than the recording."""
+    stub = StubHTTPClient([])
+
+    with pytest.raises(FileNotFoundError):
+        await Recorder(stub, tmp_path / "nowhere" / "file.json").close()
+
+    assert 1 == stub.closed
+
+
+async def test_a_request_that_was_not_recorded_is_an_error_at_the_end_also_where_it_was_swallowed(
+    tmp_path: Path,
+) -> None:
+    """An application that logs every exception and goes on would pass otherwise."""
+    path = tmp_path / "one.json"
+    await record(path, respond(b"1"))
+    replayer = Replayer(path)
+
+    heard = [await outcome(replayer) for _ in range(2)]
+
+    assert [b"1", UnexpectedCallError] == heard
+    with pytest.raises(UnexpectedCallError, match="was asked more often than"):
+        replayer.assert_done()
+
+
+class Whole(bytes):
+    """A body that may be compared, and not walked through."""
+
+    __slots__ = ()
+
+    def __iter__(self):
+        raise AssertionError("gone through byte by byte")
+
+
+async def test_a_large_body_is_found_without_going_through_it(tmp_path: Path) -> None:
+    """Ten recordings of 6 MB would keep the event loop busy for seconds with each request."""
+    path = tmp_path / "large.json"
+    async with Recorder(StubHTTPClient([respond(b"first"), respond(b"second")]), path) as recorder:
+        client = Client(StubHTTPClient([]).options(), override(http_client=recorder))
+        for body in (b"1,2,3", b"1,2"):
+            await client.invoke_endpoint(invoke(body))
+
+    assert b"second" == await outcome(Replayer(path, scrub=Whole))

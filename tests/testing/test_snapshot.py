@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import pytest
 from attrs import define
 
+from sagemaker_runtime import build_middleware
+from sagemaker_runtime.testing import StubHTTPClient
 from sagemaker_runtime.testing.snapshot import changes, snapshot
 
 
@@ -118,3 +120,20 @@ def test_a_circle_has_an_end() -> None:
     part.value = [part]
 
     assert [] == changed_by(Holder([ring, part]), lambda: None)
+
+
+@pytest.mark.parametrize(("held", "seen"), [(Part(), ["handle_build"]), (StubHTTPClient([]), [])])
+def test_a_function_is_at_home_where_it_was_written(held: Part | StubHTTPClient, seen: list[str]) -> None:
+    """Its state is in its closure; what it holds of this package, such as a second client, is not its own."""
+
+    @build_middleware("Closure")
+    async def closure(ctx, step, next):
+        return held
+
+    before = snapshot(closure)
+    if isinstance(held, Part):
+        held.value = 1
+    else:
+        held.closed += 1
+
+    assert seen == changes(before, snapshot(closure))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import attrs
 import pytest
 
@@ -21,6 +23,7 @@ from sagemaker_runtime import (
     Response,
     ServiceError,
     Timeout,
+    TransportError,
     TruncatedResponseError,
     ValidationError,
     override,
@@ -331,3 +334,30 @@ async def test_a_body_read_twice_gives_the_same_bytes() -> None:
     response: Response = respond(b"7").response()
 
     assert (b"7", b"7") == (await response.body.read(), await response.body.read())
+
+
+async def test_a_request_too_many_is_an_error_at_the_end_also_where_the_code_has_swallowed_it() -> None:
+    """An application that logs every exception and goes on would pass otherwise."""
+    stub = StubHTTPClient([respond(b"7")])
+    for _ in range(2):
+        with contextlib.suppress(Exception):
+            await client(stub).invoke_endpoint(PARAMS)
+
+    with pytest.raises(UnexpectedCallError, match="request 2, POST /endpoints/iris/invocations"):
+        stub.assert_done()
+
+
+async def test_an_exception_of_the_script_is_raised_as_if_for_the_first_time() -> None:
+    """Of one that repeats, each call would else show the frames and the notes of all before it."""
+    stub = StubHTTPClient([ConnectError("down")], repeat=True)
+    body = StubHTTPClient([respond(b"half", error=TruncatedResponseError("cut"))], repeat=True)
+    seen = []
+    for sending in (Client(stub.options()), client(body)):
+        for _ in range(2):
+            with pytest.raises(TransportError) as caught:
+                await sending.invoke_endpoint(PARAMS)
+            caught.value.add_note("of this call")
+            seen.append((len(caught.traceback), len(caught.value.__notes__)))
+
+    assert seen[0] == seen[1]
+    assert seen[2] == seen[3]

@@ -11,6 +11,8 @@ from sagemaker_runtime.plugins import _telemetry as names
 if TYPE_CHECKING:
     from sagemaker_runtime import Context, Metadata, Request
 
+_LONGEST = 18  # digits of a Content-Length; more would not fit an attribute's 64 bits, and 4,300 are no int for Python
+
 Attributes: TypeAlias = dict[str, str | int]
 
 
@@ -65,6 +67,6 @@ def answer_attributes(metadata: Metadata) -> Attributes:
         response = metadata[RAW_RESPONSE]
         facts[names.HTTP_RESPONSE_STATUS_CODE] = response.status
         length = response.headers.get("content-length", "")
-        if length.isascii() and length.isdigit():
+        if length.isascii() and length.isdigit() and len(length) <= _LONGEST:
             facts[names.HTTP_RESPONSE_BODY_SIZE] = int(length)
     return facts

@@ -23,7 +23,7 @@ def x_ray(span: Span) -> str:
 
 def with_trace_context(own: str, span: Span) -> str | None:
     """Custom attributes with the trace context behind them; None if there is no room. One that is there is kept."""
-    if "traceparent=" in own:
+    if any(attribute.strip().startswith("traceparent=") for attribute in own.split(",")):
         return own
     carrier: dict[str, str] = {}
     _TRACE_CONTEXT.inject(carrier, set_span_in_context(span))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import Output, ServiceError, TotalTimeoutError
 from sagemaker_runtime.context import OPERATION
+from sagemaker_runtime.plugins._deadline import is_total_timeout
 
 if TYPE_CHECKING:
-    from sagemaker_runtime import Clock, Context, ResponseStream
+    from sagemaker_runtime import Clock, Context, FinalizeMiddleware, ResponseStream, Stack
 
 SCOPE = "sagemaker_runtime"
 
@@ -39,17 +39,22 @@ FIRST_PART = "aws.sagemaker.first_part"
 
 
 def error_type(error: BaseException, deadline: float | None, clock: Clock) -> str:
-    """
-    What an error is called: the service's code, or the exception's class.
-
-    ``Timeout.total`` reaches a middleware as a cancellation and becomes a TotalTimeoutError outside the stack, so it is
-    called so where the *deadline* is over.
-    """
+    """What an error is called: the service's code, or the exception's class; once outside the stack, that is."""
     if isinstance(error, ServiceError):
         return error.code
-    if isinstance(error, asyncio.CancelledError) and deadline is not None and clock.monotonic() >= deadline:
+    if is_total_timeout(error, deadline, clock):
         return TotalTimeoutError.__name__
     return type(error).__name__
+
+
+def add_once_per_attempt(stack: Stack, middleware: FinalizeMiddleware) -> None:
+    """Put a middleware in front of what each attempt does: inside of a hedge, which goes next to Retry."""
+    places = (id for id in ("RetryMetricsHeader", "Signing") if stack.finalize.get(id) is not None)
+    place = next(places, None)
+    if place is None:
+        stack.finalize.add(middleware)
+    else:
+        stack.finalize.insert(middleware, before=place)
 
 
 def stream_of(ctx: Context, output: Output) -> ResponseStream | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from attrs import define
 
 from sagemaker_runtime import ConfigError, SageMakerRuntimeError, ServiceError, SystemClock, TransportError
+from sagemaker_runtime.context import DEADLINE
+from sagemaker_runtime.plugins._deadline import is_total_timeout
 
 if TYPE_CHECKING:
-    from sagemaker_runtime import Clock, Context, FinalizeHandler, FinalizeInput, Output, Stack
+    from sagemaker_runtime import Clock, Context, FinalizeHandler, FinalizeInput, Output, Request, Stack
 
 __all__ = ["CircuitBreaker", "CircuitOpenError"]
 
 SERVER_ERRORS = 500  # and all above
+SERVER_CODES = {"InternalFailure", "ServiceUnavailable", "InternalDependencyException"}  # whose status is such a one
 
 
 class CircuitOpenError(SageMakerRuntimeError):
@@ -33,19 +37,21 @@ class CircuitBreaker:
     """
     Fail at once with `CircuitOpenError` where an endpoint's last attempts all failed.
 
-    Closed, it counts failures in a row: an exchange that broke off (`TransportError`), or a status of 500 or above. At
-    *failure_threshold* it opens, for *recovery_timeout*. Then it is half open: one attempt goes through, which closes it
-    or opens it again. Any other answer, `ModelError` and throttling included, shows that the endpoint is there.
+    Closed, it counts failures in a row: an exchange that broke off (`TransportError`), a status of 500 or above, or an
+    attempt under way when ``Timeout.total`` ended. At *failure_threshold* it opens, for *recovery_timeout*. Then it is
+    half open: one attempt goes through, which closes it or opens it again. Any other answer, `ModelError` and throttling
+    included, shows that the endpoint is there. An error that a middleware made up, without a status, counts where it is
+    one of the service's for such a status, and is else no news.
 
     Stands just below Retry, so it learns from each attempt, and ends the retries of the calls under way when it opens. One
-    object may serve several clients; endpoints are told apart by the URL of the request, so also by region and operation.
+    object may serve several clients; endpoints are told apart by the URL without its query, so also by region and operation.
 
     Args:
         failure_threshold: Failures in a row that open it.
 
         recovery_timeout: Seconds from then to the attempt that may close it.
 
-        clock: None for the machine's.
+        clock: The client's, where that is not the machine's.
 
     Raises:
         ConfigError: The threshold is below 1.
@@ -67,17 +73,21 @@ class CircuitBreaker:
         stack.finalize.insert(self, after="Retry")
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-        url = step.request.url
+        url = _url_of(step.request)
         probed = self._enter(url)
         try:
             output = await next(ctx, step)
         except TransportError:
             self._failed(url, probed)
             raise
-        except ServiceError as error:
-            if error.status is not None and error.status >= SERVER_ERRORS:
+        except asyncio.CancelledError as error:
+            if is_total_timeout(error, ctx.get(DEADLINE), self._clock):
                 self._failed(url, probed)
-            else:
+            raise
+        except ServiceError as error:
+            if error.code in SERVER_CODES if error.status is None else error.status >= SERVER_ERRORS:
+                self._failed(url, probed)
+            elif error.status is not None:
                 self._answered(url, probed)
             raise
         else:
@@ -116,3 +126,8 @@ class CircuitBreaker:
         circuit = self._circuits.get(url)
         if circuit is not None and (circuit is probed or circuit.opened is None):
             del self._circuits[url]
+
+
+def _url_of(request: Request) -> str:
+    """What an endpoint is told by, here and in errors: no query, which may hold a secret."""
+    return f"{request.scheme}://{request.host}{request.path}"

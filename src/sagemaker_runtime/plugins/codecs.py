@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
 
 from attrs import evolve
 
@@ -47,9 +47,12 @@ class BodyCodec(Generic[Given, Taken]):
     The base of the codecs: an object in gives an object out, and a call with bytes is left as it is.
 
     Stands at the front of Initialize, so before the validation, which sees bytes. It names its content type, also as the
-    one to accept, where the input names none. InvokeEndpoint alone.
+    one to accept, where the input names none. InvokeEndpoint alone. Of several codecs the last one given, so that of a
+    call rather than the client's, gets the object.
 
     Attributes:
+        id: The name in the printed stack; a subclass has its own.
+
         content_type: MIME type of what it writes and reads.
     """
 
@@ -111,15 +114,20 @@ class BodyCodec(Generic[Given, Taken]):
 
 
 class JSONCodec(BodyCodec[object, object]):
-    """What `json.dumps` takes, and what `json.loads` gives. ``NaN``, which is no JSON, is a ValueError."""
+    """What `json.dumps` takes, and what `json.loads` gives. ``NaN`` and ``Infinity``, which are no JSON, are refused."""
 
+    id = "JSONCodec"
     content_type = "application/json"
 
     def encode(self, value: object) -> bytes:
         return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
 
     def decode(self, body: bytes) -> object:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_no_json)
+
+
+def _no_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
 
 
 class _Lines(list[str]):
@@ -130,11 +138,19 @@ class _Lines(list[str]):
 
 
 class CSVCodec(BodyCodec["Iterable[Iterable[object]]", list[list[str]]]):
-    """Rows of anything that has a text, and rows of text; no head. Lines end with a line feed, the last with nothing."""
+    """
+    Rows of anything that has a text, and rows of text; no head. Lines end with a line feed, the last with nothing.
 
+    None is an empty field. A text is a row too, of its characters. Rows without a field are not told from the end where
+    they are the last, so they do not come back. A field of an answer has `csv.field_size_limit` characters at most.
+    """
+
+    id = "CSVCodec"
     content_type = "text/csv"
 
     def encode(self, value: Iterable[Iterable[object]]) -> bytes:
+        if isinstance(value, str):  # each of its characters would be a row
+            raise TypeError("CSVCodec takes rows; what is CSV already goes as bytes: text.encode()")
         lines = _Lines()
         csv.writer(lines).writerows(value)
         return "\n".join(lines).encode()

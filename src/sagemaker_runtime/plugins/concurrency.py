@@ -17,7 +17,8 @@ from weakref import WeakKeyDictionary
 from attrs import define, field
 
 from sagemaker_runtime import BEFORE, ConfigError, SystemClock
-from sagemaker_runtime.context import ATTEMPTS
+from sagemaker_runtime.context import ATTEMPTS, DEADLINE
+from sagemaker_runtime.plugins._deadline import is_total_timeout
 from sagemaker_runtime.retry import THROTTLING_CODES
 
 if TYPE_CHECKING:
@@ -105,8 +106,9 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
     A limit that follows what the endpoint can take: additive increase, multiplicative decrease.
 
     A success while all places are taken adds 1/limit, so about 1 for each round of calls. An overload halves the limit,
-    once for the calls then under way: an attempt that was throttled, got 503 or no answer in time, or a call
-    that took longer than *target_latency*. Cold starts and the model's own failures tell nothing.
+    once for the calls then under way: an attempt that was throttled, got 503 or no answer in time; a call that took
+    longer than *target_latency*; or one whose ``Timeout.total`` ended, unless it had waited even longer for its place.
+    Cold starts and the model's own failures tell nothing.
 
     Args:
         initial: Calls at once to begin with.
@@ -117,7 +119,7 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
 
         target_latency: Seconds that a call may take once it has its place; None to heed errors alone.
 
-        clock: None for the machine's.
+        clock: The client's, where that is not the machine's.
 
     Raises:
         ConfigError: Not 1 <= minimum <= initial <= maximum.
@@ -148,20 +150,27 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
         gate = self._gate()
+        came = self._clock.monotonic()
         await gate.enter()
         started = self._clock.monotonic()
-        succeeded = False
+        succeeded = hung = False
         try:
             output = await next(ctx, step)
             succeeded = True
+        except asyncio.CancelledError as error:
+            # Else a limit that is too low would keep falling: calls that waited for it have no time left for the model.
+            longer = self._clock.monotonic() - started >= started - came
+            hung = longer and is_total_timeout(error, ctx.get(DEADLINE), self._clock)
+            raise
+        else:
             return output
         finally:
-            self._learn(gate, ctx, started, succeeded=succeeded)
+            self._learn(gate, ctx, started, succeeded=succeeded, hung=hung)
             gate.leave()
 
-    def _learn(self, gate: _Gate, ctx: Context, started: float, *, succeeded: bool) -> None:
+    def _learn(self, gate: _Gate, ctx: Context, started: float, *, succeeded: bool, hung: bool) -> None:
         now = self._clock.monotonic()
-        if now - started > self._target or _overloaded(ctx):
+        if hung or now - started > self._target or _overloaded(ctx):
             if started > gate.decreased:
                 gate.decreased = now
                 gate.limit = max(self._minimum, gate.limit * DECREASE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import defaultdict, deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -27,6 +27,7 @@ HEDGED = Key[bool]("hedged")
 """Whether a second attempt was sent beside the first. Metadata, set by `Hedging` where it was."""
 
 WINDOW = 200  # latencies kept of each endpoint
+ENDPOINTS = 256  # kept, of 7 KB each; what answered longest ago goes first
 MAX_CREDIT = 10.0  # hedges at most that a quiet time saves up for a bad one
 
 
@@ -71,14 +72,15 @@ class Hedging:
         self._budget = budget
         self._min_samples = min_samples
         self._clock = SystemClock() if clock is None else clock
-        self._endpoints: defaultdict[str, _Endpoint] = defaultdict(_Endpoint)
+        self._endpoints: OrderedDict[str, _Endpoint] = OrderedDict()
 
     def __call__(self, stack: Stack) -> None:
         if stack.id == "InvokeEndpoint":
             stack.finalize.insert(self, after="Retry")
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-        endpoint = self._endpoints[step.request.url]
+        url = step.request.url
+        endpoint = self._endpoints.get(url) or _Endpoint()  # kept once it has answered: a name may be anything
         endpoint.credit = min(endpoint.credit + self._budget, MAX_CREDIT)
         started = self._clock.monotonic()
         if len(endpoint.latencies) < self._min_samples or endpoint.credit < 1:
@@ -86,8 +88,16 @@ class Hedging:
         else:
             output = await self._race(ctx, step, next, endpoint)
         # Of a hedged call, this is longer than the delay whoever won, so the percentile does not creep down.
-        endpoint.latencies.append(self._clock.monotonic() - started)
+        self._answered(url, endpoint).latencies.append(self._clock.monotonic() - started)
         return output
+
+    def _answered(self, url: str, endpoint: _Endpoint) -> _Endpoint:
+        """Keep an endpoint, and give it; or the one that another call has kept meanwhile."""
+        kept = self._endpoints.setdefault(url, endpoint)
+        self._endpoints.move_to_end(url)
+        if len(self._endpoints) > ENDPOINTS:
+            self._endpoints.popitem(last=False)
+        return kept
 
     async def _race(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler, endpoint: _Endpoint) -> Output:
         async def attempt() -> Output:

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from inspect import unwrap
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from weakref import ref
@@ -49,7 +50,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.context import DEADLINE, OPERATION
 from sagemaker_runtime.plugins import _telemetry as names
 from sagemaker_runtime.plugins._instruments import Instruments
-from sagemaker_runtime.plugins._telemetry import error_type, stream_of
+from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -139,10 +140,10 @@ class Metrics:
             timed_signing = finalize_middleware(f"{signer.id}, timed by {self.id}")
             stack.finalize.swap("Signing", timed_signing(self._timed(signer.handle_finalize, measure.signing)))
         attempt = finalize_middleware(self.id)(self._attempt)
-        stack.finalize.insert(attempt, before="RetryMetricsHeader")  # and so inside of a hedge, which is next to Retry
+        add_once_per_attempt(stack, attempt)
         stack.deserialize.add(deserialize_middleware(self.id)(self._exchange), BEFORE)
         stack.deserialize.add(deserialize_middleware(f"{self.id}, first byte")(self._first_byte))
-        self._note_quota(stack, attempt)
+        self._note_quota(stack, attempt.handle_finalize)  # which a Waterfall keeps, and not the object around it
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
         """Once per call."""
@@ -243,8 +244,8 @@ class Metrics:
 
     def _note_quota(self, stack: Stack, attempt: object) -> None:
         """Observe the quota of the stack's retryer, if it has one, for as long as the stack is there."""
-        quota: object = getattr(getattr(stack.finalize.get("Retry"), "retryer", None), "quota", None)
-        if isinstance(quota, RetryQuota):
+        quota = _quota_of(stack)
+        if quota is not None:
             with self._lock:  # clients may be made in several threads, and the gauge is read in one of its own
                 alive = tuple(noted for noted in self._quotas if noted[0]() is not None)
                 self._quotas = (*alive, (ref(attempt), quota))
@@ -256,6 +257,16 @@ class Metrics:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r}>"
+
+
+def _quota_of(stack: Stack) -> RetryQuota | None:
+    """The quota of the stack's retryer, also where somebody (a Waterfall) has wrapped the middleware that asks it."""
+    retry = stack.finalize.get("Retry")
+    if retry is None:
+        return None
+    owner: object = getattr(unwrap(retry.handle_finalize), "__self__", None)
+    quota: object = getattr(getattr(owner, "retryer", None), "quota", None)
+    return quota if isinstance(quota, RetryQuota) else None
 
 
 class _Watcher:

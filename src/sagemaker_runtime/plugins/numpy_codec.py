@@ -15,11 +15,13 @@ __all__ = ["NumPyCodec"]
 
 class NumPyCodec(BodyCodec[npt.NDArray[Any], npt.NDArray[Any]]):
     """
-    Arrays of any shape and type but ``object``: its elements are pickles, and reading one runs what is in it.
+    Arrays of any shape and type but ``object``: its elements are pickles, and reading one runs what is in it. Nor are
+    elements of no size read, such as those of type ``"S0"``: no number of them would be too large for the answer.
 
     The array of an answer shares the memory of the body, so it is read-only; ``.copy()`` gives one to change.
     """
 
+    id = "NumPyCodec"
     content_type = "application/x-npy"
 
     def encode(self, value: npt.NDArray[Any]) -> bytes:
@@ -44,6 +46,10 @@ def _read(body: bytes) -> npt.NDArray[Any]:
     shape, fortran_order, dtype = read_header(file)
     if dtype.hasobject:
         raise ValueError("an array of objects")
+    if dtype.itemsize == 0:
+        raise ValueError("elements of no size")
+    if min(shape, default=0) < 0:  # -1 would be as many as there are
+        raise ValueError(f"shape {shape}")
     array = np.ndarray(shape, dtype, body, file.tell(), order="F" if fortran_order else "C")
     if array.nbytes != len(body) - file.tell():
         raise ValueError("more bytes than the array has")

@@ -36,9 +36,10 @@ class ResponseCache:
     """
     Answer InvokeEndpoint from memory where URL, body, content type, accept and what the service's headers say are the same.
 
-    For models that always answer alike. Errors and calls of a session are not kept. Stands at the front of Finalize, so
-    a call that is answered here is neither signed nor sent, and its hash is the one the signature takes. Calls at the same
-    time all ask the model. One object may serve several clients of one AWS account, as the account is in no URL.
+    For models that always answer alike. Errors, calls of a session, and what a middleware has answered in the model's
+    stead are not kept. Stands at the front of Finalize, so a call that is answered here is neither signed nor sent, and its
+    hash is the one the signature takes; without ``ComputePayloadHash`` it does nothing. Calls at the same time all ask the
+    model. One object may serve several clients of one AWS account, as the account is in no URL.
 
     Args:
         ttl: Seconds that an answer is good for.
@@ -62,7 +63,7 @@ class ResponseCache:
             stack.finalize.add(self, BEFORE)
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-        question = _question(step.request, ctx[PAYLOAD_HASH])
+        question = _question(step.request, ctx.get(PAYLOAD_HASH, ""))
         if question is None:
             return await next(ctx, step)
         entry = self._entries.get(question)
@@ -74,7 +75,7 @@ class ResponseCache:
                 metadata[CACHE_AGE] = age
                 return Output(evolve(entry.result, result_metadata=metadata), metadata)
         output = await next(ctx, step)
-        if isinstance(output.result, InvokeEndpointOutput):
+        if isinstance(output.result, InvokeEndpointOutput) and output.raw_response is not None:
             self._keep(question, evolve(output.result, result_metadata=Metadata()))  # the live response is not kept
         return output
 

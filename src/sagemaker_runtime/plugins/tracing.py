@@ -36,11 +36,11 @@ from sagemaker_runtime import (
     WriteTimeoutError,
     __version__,
 )
-from sagemaker_runtime.context import DEADLINE, LOGGER, OPERATION
+from sagemaker_runtime.context import ATTEMPT, DEADLINE, LOGGER, OPERATION
 from sagemaker_runtime.plugins import _telemetry as names
 from sagemaker_runtime.plugins._attributes import answer_attributes, attempt_attributes, call_attributes
 from sagemaker_runtime.plugins._propagation import with_trace_context, x_ray
-from sagemaker_runtime.plugins._telemetry import error_type, stream_of
+from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -110,7 +110,7 @@ class Tracing:
 
     def __call__(self, stack: Stack) -> None:
         stack.initialize.add(self, BEFORE)
-        stack.finalize.insert(self, before="RetryMetricsHeader")  # and so inside of a hedge, which goes next to Retry
+        add_once_per_attempt(stack, self)
 
     def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
         """Once per call."""
@@ -184,6 +184,7 @@ class Tracing:
                     "%s sends no trace context: there is no room beside custom attributes of %d characters",
                     ctx[OPERATION],
                     len(own),
+                    extra={"aws_operation": ctx[OPERATION], "aws_attempt": ctx.get(ATTEMPT, 1)},
                 )
             else:
                 headers[CUSTOM_ATTRIBUTES] = merged

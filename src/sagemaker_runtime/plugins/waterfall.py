@@ -11,6 +11,7 @@ Where the time of a call went: each middleware on the way in and on the way out,
 
 from __future__ import annotations
 
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from attrs import define, field
@@ -198,7 +199,8 @@ def _time(
     """Put a timed middleware, under the name of the one it times, into each place of *step*."""
     places = [(id, middleware) for id in step.ids() if (middleware := step.get(id)) is not None]
     for id, middleware in places:
-        step.swap(id, as_middleware(middleware.id)(_timed(step.name.capitalize(), id, handle_of(middleware))))
+        name = id if middleware.id in step.ids() else middleware.id  # a step has no two under one name
+        step.swap(id, as_middleware(name)(_timed(step.name.capitalize(), id, handle_of(middleware))))
 
 
 def _timed(step_name: str, id: str, handle: Handle[S]) -> Handle[S]:
@@ -221,7 +223,7 @@ def _timed(step_name: str, id: str, handle: Handle[S]) -> Handle[S]:
         finally:
             span.end = recorder.now()
 
-    return timed
+    return update_wrapper(timed, handle, assigned=(), updated=())  # Metrics looks for the retryer behind it
 
 
 def _pass_on(ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:

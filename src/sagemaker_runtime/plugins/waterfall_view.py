@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.plugins.waterfall import Span, Trace
 
-NAME, NUMBER, CELLS = 30, 9, 42  # columns of the text: 30 + 3 * 9 + 1 + 42 = 100
+COLUMNS = 100  # of the text: 30 + 3 * 9 + 1 + 42
+NAME, NUMBER, CELLS = 30, 9, 42
 ROW, LEFT, RIGHT, TOP, WIDTH = 20, 240, 220, 56, 960  # of the SVG, in pixels
 
-COLUMNS = (WIDTH - 150, WIDTH - 80, WIDTH - 16)  # where the numbers of the SVG end
+NUMBERS_END = (WIDTH - 150, WIDTH - 80, WIDTH - 16)  # of the SVG
 HEADS = ("in, ms", "between", "out, ms")
 LEGEND = {"own": "itself", "between": "between attempts", "transport": "transport", "below": "further in"}
 STYLE = """
@@ -44,17 +45,30 @@ def _groups(trace: Trace) -> Iterator[tuple[str, list[Span]]]:
 
 def _name(span: Span) -> str:
     """The id, cut to the room there is."""
-    return span.id if len(span.id) <= NAME - 2 else f"{span.id[: NAME - 3]}…"
+    return _cut(span.id, NAME - 2)
+
+
+def _cut(text: str, columns: int) -> str:
+    return text if len(text) <= columns else f"{text[: columns - 1]}…"
 
 
 def _numbers(span: Span) -> list[str]:
     """Milliseconds in, between and out; empty where there were none."""
-    return [f"{seconds * 1000:.3f}" if seconds else "" for seconds in (span.way_in, span.between, span.way_out)]
+    return [_number(seconds * 1000) if seconds else "" for seconds in (span.way_in, span.between, span.way_out)]
+
+
+def _number(milliseconds: float) -> str:
+    """At most 8 characters, so that there is a blank before it."""
+    exact = f"{milliseconds:.3f}"
+    if len(exact) < NUMBER:
+        return exact
+    rounded = f"{milliseconds:.0f}"
+    return rounded if len(rounded) < NUMBER else f"{milliseconds:.2e}"
 
 
 def as_text(trace: Trace) -> str:
     """The chart as lines of at most 100 columns."""
-    lines = [_title(trace), " " * NAME + "".join(f"{head:>{NUMBER}}" for head in HEADS)]
+    lines = [_cut(_title(trace), COLUMNS), " " * NAME + "".join(f"{head:>{NUMBER}}" for head in HEADS)]
     for heading, spans in _groups(trace):
         lines.append(heading)
         for span in spans:
@@ -99,7 +113,10 @@ def as_svg(trace: Trace) -> str:
             f"<style>{STYLE}</style>",
             f'<rect class="ground" width="{WIDTH}" height="{height}"/>',
             f'<text class="head" x="16" y="28">{escape(_title(trace))}</text>',
-            *(f'<text class="number" x="{x}" y="{TOP}">{head}</text>' for x, head in zip(COLUMNS, HEADS, strict=True)),
+            *(
+                f'<text class="number" x="{x}" y="{TOP}">{head}</text>'
+                for x, head in zip(NUMBERS_END, HEADS, strict=True)
+            ),
             *(
                 f'<text class="{kind}" x="{LEFT + 125 * place}" y="{TOP}">\N{BLACK SQUARE} {text}</text>'
                 for place, (kind, text) in enumerate(LEGEND.items())
@@ -121,6 +138,6 @@ def _row(span: Span, y: int, scale: float) -> Iterator[str]:
         kind = "transport" if span.id == "Transport" else "own" if index in (0, len(span.below)) else "between"
         if end > start:
             yield bar(start, end, kind, 12)
-    for x, number in zip(COLUMNS, _numbers(span), strict=True):
+    for x, number in zip(NUMBERS_END, _numbers(span), strict=True):
         if number:
             yield f'<text class="number" x="{x}" y="{y}">{number}</text>'

@@ -5,25 +5,36 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeAlias, cast
+from types import NoneType
+from typing import TypeAlias, TypeVar, cast
 
 from attrs import define, field
 
 from sagemaker_runtime import EventStreamError, Headers
-from sagemaker_runtime.eventstream import Decoder, Message, encode
+from sagemaker_runtime.eventstream import Decoder, HeaderValue, Message, encode
 from sagemaker_runtime.testing.responses import EVENT_STREAM
 
 Scrub: TypeAlias = Callable[[bytes], bytes]
 """Takes out of a body what must not be written down, and gives the rest. Of a stream, it gets each part's payload."""
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_OBJECT: type[dict[str, object]] = dict
+_ARRAY: type[list[object]] = list
 
 VERSION = 1
 SCRUBBED = "<scrubbed>"
 # Only what is listed is written down: a list of secrets would never be complete, and dates and ids make every recording
 # differ from the one before. A name that ends in a hyphen stands for all that begin so.
 _REQUEST_HEADERS = ("accept", "content-type", "x-amzn-sagemaker-")
-_RESPONSE_HEADERS = ("content-length", "content-type", "etag", "x-amz-retry-after", "x-amzn-")
+_RESPONSE_HEADERS = (
+    *("content-length", "content-type", "etag", "x-amzn-"),
+    *("x-amz-bucket-region", "x-amz-request-id", "x-amz-retry-after"),
+)
+_SECRET_HEADERS = ("authorization", "x-amz-security-token")
 _SENSITIVE = "x-amzn-sagemaker-custom-attributes"
 
 
@@ -49,6 +60,9 @@ class Exchange:
     error: str | None = None
     """Name of the `TransportError` that the exchange, or the reading, ended with."""
 
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    """What was sent and must not be written down, though an answer quotes it; never in the file."""
+
 
 def request_headers(headers: Headers) -> dict[str, str]:
     """What is written down of a request's headers."""
@@ -68,15 +82,31 @@ def _kept(headers: Headers, listed: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def scrub_answer(exchange: Exchange, scrub: Scrub) -> None:
+def secrets_of(headers: Headers) -> tuple[bytes, ...]:
+    """What signs a request, as it is and as JSON writes it: the service quotes it where it refuses a signature."""
+    sent = [headers[name] for name in _SECRET_HEADERS if headers.get(name)]
+    return tuple(text.encode() for value in sent for text in (json.dumps(value)[1:-1], value))
+
+
+def scrub_answer(exchange: Exchange, scrub: Scrub | None) -> None:
     """
-    Take out of an answer's body what *scrub* takes out.
+    Take out of an answer what signed its request, and what *scrub* takes out of its body.
 
     A secret may lie across two pieces, and a frame has a checksum: so a stream is cut anew, a piece for each message,
     and any other body becomes one piece. What is broken in a stream is left out, and the answer then has no end.
     """
+    for name, value in exchange.answer_headers.items():
+        exchange.answer_headers[name] = _without(exchange.secrets, value.encode()).decode()
+    whole = b"".join(exchange.pieces)
+    if scrub is None and whole == _without(exchange.secrets, whole):
+        return
+
+    def clean(body: bytes) -> bytes:
+        body = _without(exchange.secrets, body)
+        return body if scrub is None else scrub(body)
+
     if not exchange.answer_headers.get("content-type", "").startswith(EVENT_STREAM):
-        exchange.pieces = [scrub(b"".join(exchange.pieces))]
+        exchange.pieces = [clean(whole)]
         return
     pieces, exchange.pieces = exchange.pieces, []
     decoder = Decoder()
@@ -84,10 +114,21 @@ def scrub_answer(exchange: Exchange, scrub: Scrub) -> None:
         for piece in pieces:
             decoder.feed(piece)
             while (message := decoder.take()) is not None:
-                exchange.pieces.append(encode(Message(message.headers, scrub(message.payload))))
+                headers = {name: _clean(value, exchange.secrets) for name, value in message.headers.items()}
+                exchange.pieces.append(encode(Message(headers, clean(message.payload))))
         decoder.end()
     except EventStreamError:
         exchange.ended = False
+
+
+def _without(secrets: Iterable[bytes], text: bytes) -> bytes:
+    for secret in secrets:
+        text = text.replace(secret, SCRUBBED.encode())
+    return text
+
+
+def _clean(value: HeaderValue, secrets: Iterable[bytes]) -> HeaderValue:
+    return _without(secrets, value.encode()).decode() if isinstance(value, str) else value
 
 
 def dump(exchanges: Iterable[Exchange], path: Path) -> None:
@@ -110,13 +151,13 @@ def load(path: Path) -> list[Exchange]:
         OSError: It cannot be read.
         ValueError: It is no recording, or one of another version.
     """
-    document: object = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(document, dict) or cast("dict[str, object]", document).get("version") != VERSION:
-        raise ValueError(f"{path} is no recording of version {VERSION}; make it anew with Recorder")
-    return [
-        _from_json(exchange)
-        for exchange in cast("dict[str, list[dict[str, dict[str, object]]]]", document)["exchanges"]
-    ]
+    try:
+        document: object = json.loads(path.read_text(encoding="utf-8"))
+        if _member(document, "version", int) != VERSION:
+            raise ValueError("another version")
+        return [_from_json(exchange) for exchange in _member(document, "exchanges", _ARRAY)]
+    except ValueError as error:
+        raise ValueError(f"{path} is no recording of version {VERSION} ({error}); make it anew with Recorder") from None
 
 
 def _to_json(exchange: Exchange) -> dict[str, object]:
@@ -141,23 +182,36 @@ def _to_json(exchange: Exchange) -> dict[str, object]:
     return written
 
 
-def _from_json(written: Mapping[str, object]) -> Exchange:
-    request = cast("dict[str, object]", written["request"])
+def _from_json(written: object) -> Exchange:
+    request = _member(written, "request", _OBJECT)
     exchange = Exchange(
-        cast("str", request["method"]),
-        cast("str", request["path"]),
-        cast("dict[str, str]", request["headers"]),
-        _body_from_json(request["body"]),
-        error=cast("str | None", written.get("error")),
+        _member(request, "method", str),
+        _member(request, "path", str),
+        _headers_from_json(request),
+        _body_from_json(_member(request, "body", (str, _OBJECT))),
+        error=_member(written, "error", (str, NoneType)),
     )
-    response = cast("dict[str, object] | None", written.get("response"))
+    response = _member(written, "response", (_OBJECT, NoneType))
     if response is not None:
-        exchange.status = cast("int", response["status"])
-        exchange.answer_headers = cast("dict[str, str]", response["headers"])
-        exchange.pieces = [_body_from_json(piece) for piece in cast("list[object]", response["pieces"])]
-        exchange.ended = cast("bool", response["ended"])
-        exchange.delimited = cast("bool", response["delimited"])
+        exchange.status = _member(response, "status", int)
+        exchange.answer_headers = _headers_from_json(response)
+        exchange.pieces = [_body_from_json(piece) for piece in _member(response, "pieces", _ARRAY)]
+        exchange.ended = _member(response, "ended", bool)
+        exchange.delimited = _member(response, "delimited", bool)
     return exchange
+
+
+def _headers_from_json(written: object) -> dict[str, str]:
+    headers = _member(written, "headers", _OBJECT)
+    return {name: _member(headers, name, str) for name in headers}
+
+
+def _member(written: object, name: str, kind: type[T] | tuple[type[T], type[U]]) -> T | U:
+    """A member of an object; None where it is missing, if it may be."""
+    value: object = cast("dict[str, object]", written).get(name) if isinstance(written, dict) else None
+    if not isinstance(value, kind):
+        raise ValueError(f"its {name} is {type(value).__name__}")  # noqa: TRY004 - what the file's reader foresees
+    return value
 
 
 def _body_to_json(body: bytes) -> object:
@@ -174,4 +228,4 @@ def _body_to_json(body: bytes) -> object:
 def _body_from_json(written: object) -> bytes:
     if isinstance(written, str):
         return written.encode()
-    return base64.b64decode(cast("dict[str, str]", written)["base64"])
+    return base64.b64decode(_member(written, "base64", str), validate=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 from itertools import count
+from typing import TYPE_CHECKING
 
 from attrs import define, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 START = 1_750_000_000.0  # seconds since 1970: 2025-06-15T15:06:40Z
 TURNS = 50  # of the event loop, which any task has done by then what it can do without waiting for something
@@ -52,10 +56,10 @@ class ManualClock:
         return self.time - self._start
 
     async def sleep(self, seconds: float, /) -> None:
-        """Move the hands by *seconds*; or, with ``auto=False``, wait until somebody else has."""
+        """Move the hands by *seconds*, if that is forward; or, with ``auto=False``, wait until somebody else has."""
         self.slept.append(seconds)
         if self.auto:
-            self.advance(seconds)
+            self.advance(max(seconds, 0.0))
             await asyncio.sleep(0)  # let what is due come first: a time-out's timer,
             await asyncio.sleep(0)  # and the cancellation that it asks for
             return
@@ -89,13 +93,26 @@ class ManualClock:
 
         Then `asyncio.timeout` goes by this clock, and with it ``Timeout.total``: a wait of the clock beyond the limit
         ends the call. Real time goes on passing too. Not for a loop that does real I/O: its time-outs would end as well.
+        May be called again, to no effect.
 
         Raises:
             AttributeError: The loop's time cannot be changed, as that of uvloop.
         """
         loop = asyncio.get_running_loop()
-        real, before = loop.time, self.time
-        loop.time = lambda: real() + self.time - before  # type: ignore[method-assign]
+        if not (isinstance(loop.time, _DrivenTime) and loop.time.clock is self):
+            loop.time = _DrivenTime(self, loop.time)  # type: ignore[method-assign]
+
+
+class _DrivenTime:
+    """The time of an event loop, and that of a clock from now on."""
+
+    def __init__(self, clock: ManualClock, real: Callable[[], float]) -> None:
+        self.clock = clock
+        self._real = real
+        self._before = clock.time
+
+    def __call__(self) -> float:
+        return self._real() + self.clock.time - self._before
 
 
 async def _settle() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
 from attrs import define, field
@@ -12,21 +13,25 @@ from sagemaker_runtime import (
     APIOption,
     BuildMiddleware,
     Client,
+    ConnectError,
     DeserializeMiddleware,
     FinalizeMiddleware,
     InitializeMiddleware,
     InvokeEndpointAsyncInput,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
+    ModelError,
     NopRetryer,
     Request,
     SageMakerRuntimeError,
     SerializeMiddleware,
+    ServiceError,
     ServiceUnavailable,
     Stack,
     StackError,
     Step,
     Timeout,
+    TotalTimeoutError,
     TruncatedResponseError,
     override,
 )
@@ -69,7 +74,7 @@ async def assert_conforms(
     - *lets errors pass*: the same exception, or one of the package's tree.
     - *lets cancellation pass*.
     - *comes to an end*.
-    - *leaves nothing running* when it returns or raises.
+    - *leaves nothing running* when it returns or raises; a task of all calls together is begun at the first.
     - *closes responses* that it does not give back.
     - *keeps no call state* in its attributes, and *keeps calls apart*.
 
@@ -117,6 +122,9 @@ class _Run:
     tasks: list[asyncio.Task[None]] = field(factory=list[asyncio.Task[None]], init=False)
     """One for each call."""
 
+    running: set[asyncio.Task[object]] | None = field(default=None, init=False)
+    """What ran before the calls that are compared."""
+
     async def check(self) -> None:
         self.stub = StubHTTPClient([_answer], repeat=True)
         try:
@@ -132,12 +140,12 @@ class _Run:
         for operation in self.places:
             await self._succeed(operation, "lets good calls succeed")
         # Only now: what is made at the first call, and kept, is no call's.
-        self.before = snapshot(self.middleware)
+        self.before, self.running = snapshot(self.middleware), self._others()
         for step in one_operation:
             await self._two_at_once([operation for operation, other in steps if other == step], step)
         for step, operation in one_operation.items():
-            await self._fail(Call(self._name(), at=step, error=_unavailable), operation)
-            await self._fail(Call(self._name(), at=step, error=_odd), operation)
+            for made in _ERRORS:
+                await self._fail(Call(self._name(), at=step, error=made), operation)
             await self._cancel(operation, step)
         for operation in self.places:
             await self._fail(Call(self._name(), broken=True), operation)
@@ -258,12 +266,22 @@ class _Run:
                 "leaves nothing running",
                 "has returned while next was still at work: await it, or cancel it and await that",
             )
+        left = set[asyncio.Task[object]]() if self.running is None else self._others() - self.running
+        if left:
+            self._break(
+                "leaves nothing running",
+                f"has left a task at work, {min(task.get_name() for task in left)}: await it, or cancel it and await that",
+            )
         if self.stub.unclosed:
             self._break(
                 "closes responses",
                 "left a response open: close the response, or the stream, that it does not give back",
             )
         self._check_state(snapshot(self.middleware))
+
+    def _others(self) -> set[asyncio.Task[object]]:
+        """The tasks of the event loop but for the calls."""
+        return asyncio.all_tasks().difference(self.tasks)
 
     def _check_state(self, now: dict[str, object]) -> None:
         before = now if self.before is None else self.before
@@ -279,17 +297,26 @@ class _Run:
         raise ConformanceError(f"{self.notes.name} {problem}", rule)
 
 
-def _unavailable() -> Exception:
-    return ServiceUnavailable("raised by assert_conforms")
+def _throttled() -> Exception:
+    error = ServiceError(_RAISED)
+    error.code, error.status = "ThrottlingException", 400
+    return error
 
 
-def _odd() -> Exception:
-    return RuntimeError("raised by assert_conforms, as by another middleware")
+_RAISED = "raised by assert_conforms"
+_ERRORS: tuple[Callable[[], Exception], ...] = (
+    partial(ServiceUnavailable, _RAISED),
+    partial(ModelError, _RAISED),
+    _throttled,
+    partial(ConnectError, _RAISED),
+    partial(TotalTimeoutError, _RAISED),
+    partial(RuntimeError, f"{_RAISED}, as by another middleware"),
+)
 
 
 def _answer(request: Request) -> StubResponse:
     """What the service would say, with what was sent in it."""
-    error = TruncatedResponseError("raised by assert_conforms") if CALL.get().broken else None
+    error = TruncatedResponseError(_RAISED) if CALL.get().broken else None
     operation = SentRequest(request, Timeout()).operation
     if operation == "InvokeEndpointWithResponseStream":
         return respond_stream([request.body], error=error)

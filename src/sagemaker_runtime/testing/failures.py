@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
+
 
 class UnexpectedCallError(AssertionError):
     """A call that no script, rule or recording foresees; or one foreseen that did not come."""
@@ -17,3 +21,9 @@ class ConformanceError(AssertionError):
 
     def __str__(self) -> str:
         return f"{self.args[0]} [rule: {self.rule}]"
+
+
+def anew(error: E) -> E:
+    """An exception of a script as it was before it was raised: else each call would add to its traceback and its notes."""
+    vars(error).pop("__notes__", None)
+    return error.with_traceback(None)

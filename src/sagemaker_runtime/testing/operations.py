@@ -27,7 +27,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.context import OPERATION, STREAMS
 from sagemaker_runtime.eventstream import Message, encode
 from sagemaker_runtime.testing.clock import ManualClock
-from sagemaker_runtime.testing.failures import UnexpectedCallError
+from sagemaker_runtime.testing.failures import UnexpectedCallError, anew
 from sagemaker_runtime.testing.requests import Input
 from sagemaker_runtime.testing.responses import StubBody
 from sagemaker_runtime.testing.transport import StubHTTPClient, fake_options
@@ -123,7 +123,7 @@ class StubOperations:
         rule = _fitting(self._rules, operation, parameters)
         outcome = rule.answer(parameters)
         if isinstance(outcome, Exception):
-            raise outcome
+            raise anew(outcome)
         if isinstance(outcome, InvokeEndpointWithResponseStreamOutput):
             ctx[STREAMS].append(outcome.body)  # for the client to close, if a middleware further out fails
         return Output(outcome, outcome.result_metadata.copy())  # one output may serve for many calls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from operator import ne
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ from sagemaker_runtime.testing.cassette import (
     load,
     request_headers,
     scrub_answer,
+    secrets_of,
 )
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError
@@ -73,8 +75,9 @@ class Recorder:
             ...
 
     The file is written when the ``async with`` ends, or by `close`; not when an exception ends it, which would replace a
-    good recording by a part of one. Credentials, signatures, cookies, dates and user agents are never written down, and
-    of custom attributes only that there were some; bodies are, but for what *scrub* takes out.
+    good recording by a part of one. Credentials, signatures, cookies, dates and user agents are never written down, not
+    even where an answer quotes what was sent, and of custom attributes only that there were some; bodies are, but for
+    what *scrub* takes out.
 
     Args:
         http_client: Does the work. It is closed with the recorder.
@@ -89,10 +92,12 @@ class Recorder:
         self._path = Path(path)
         self._scrub = scrub
         self._exchanges: list[Exchange] = []
+        self._closed = False
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """What the other transport gives, or raises."""
         exchange = _exchange_of(request, self._scrub)
+        exchange.secrets = secrets_of(request.headers)
         self._exchanges.append(exchange)
         try:
             response = await self._http_client.send(request, timeout=timeout)
@@ -105,9 +110,14 @@ class Recorder:
         return Response(response.status, response.headers, _RecordedBody(response.body, exchange))
 
     async def close(self) -> None:
-        """Write the file, and close the other transport."""
-        await asyncio.to_thread(self._write)
-        await self._http_client.close()
+        """Write the file, and close the other transport. May be called again, to no effect."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await asyncio.to_thread(self._write)
+        finally:
+            await self._http_client.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,15 +127,15 @@ class Recorder:
     ) -> None:
         if exc is None:
             await self.close()
-        else:
+        elif not self._closed:
+            self._closed = True
             await self._http_client.close()
 
     def _write(self) -> None:
         # What has neither answer nor error was cancelled.
         known = [exchange for exchange in self._exchanges if exchange.status is not None or exchange.error is not None]
-        if self._scrub is not None:
-            for exchange in known:
-                scrub_answer(exchange, self._scrub)
+        for exchange in known:
+            scrub_answer(exchange, self._scrub)
         dump(known, self._path)
 
 
@@ -188,6 +198,7 @@ class Replayer:
         self._scrub = scrub
         self._left = load(self._path)
         self._used: list[Exchange] = []
+        self._unexpected: list[str] = []
 
     def options(self) -> Options:
         """Options for a client of this transport, yours to change; a retry's wait takes no time."""
@@ -201,9 +212,10 @@ class Replayer:
             UnexpectedCallError: There is none left for this request.
         """
         wanted = _exchange_of(request, self._scrub)
-        exchange = next((exchange for exchange in self._left if _differences(wanted, exchange) == []), None)
+        exchange = next((exchange for exchange in self._left if _asked(exchange) == _asked(wanted)), None)
         if exchange is None:
-            raise UnexpectedCallError(self._riddle(wanted))
+            self._unexpected.append(self._riddle(wanted))
+            raise UnexpectedCallError(self._unexpected[-1])
         self._left.remove(exchange)
         self._used.append(exchange)
         if exchange.status is None:
@@ -217,29 +229,37 @@ class Replayer:
 
     def assert_done(self) -> None:
         """
-        Check that all that was recorded was asked for.
+        Check that all that was recorded was asked for, and nothing else.
 
         Raises:
-            UnexpectedCallError: Something was not.
+            UnexpectedCallError: Something was not; or something else was, also where the code has swallowed that error.
         """
+        problems = self._unexpected[:1]
         if self._left:
             shown = ", ".join(f"{exchange.method} {exchange.path}" for exchange in self._left)
-            raise UnexpectedCallError(f"{self._path} has {len(self._left)} exchanges that nobody asked for: {shown}")
+            problems.append(f"{self._path} has {len(self._left)} exchanges that nobody asked for: {shown}")
+        if problems:
+            raise UnexpectedCallError("; and ".join(problems))
 
     def _riddle(self, wanted: Exchange) -> str:
         """What to say of a request without an answer: in what the nearest recorded one differs."""
         asked = f"{wanted.method} {wanted.path} with a body of {len(wanted.body)} bytes"
-        if any(_differences(wanted, exchange) == [] for exchange in self._used):
+        if any(_asked(exchange) == _asked(wanted) for exchange in self._used):
             return f"{asked} was asked more often than {self._path} has it; make the recording anew"
         if not self._left:
             return f"{asked} is not in {self._path}, of which nothing is left; make the recording anew"
-        nearest = min(self._left, key=lambda exchange: len(_differences(wanted, exchange)))
+        nearest = min(self._left, key=lambda exchange: sum(map(ne, _asked(exchange), _asked(wanted))))
         return f"{asked} is not in {self._path}; the nearest differs in {'; '.join(_differences(wanted, nearest))}"
 
 
 def _exchange_of(request: Request, scrub: Scrub | None) -> Exchange:
     body = bytes(request.body) if scrub is None else scrub(request.body)
     return Exchange(request.method, request.path, request_headers(request.headers), body)
+
+
+def _asked(exchange: Exchange) -> tuple[str, str, bytes]:
+    """What of a request counts."""
+    return exchange.method, exchange.path, exchange.body
 
 
 def _differences(wanted: Exchange, recorded: Exchange) -> list[str]:

@@ -9,6 +9,7 @@ from attrs import define, evolve, field, frozen
 
 from sagemaker_runtime import Headers, Response, ServiceError, TransportError
 from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.testing.failures import anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +54,7 @@ class StubBody:
             return self.pieces.pop(0)
         self.closed = True
         if self.error is not None:
-            raise self.error
+            raise anew(self.error)
         return b""
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ def snapshot(value: object) -> dict[str, object]:
     Containers, functions, and objects of the package that *value* comes from are looked into; any other object, such as
     a logger or a tracer, counts by its identity.
     """
-    home = type(value).__module__.partition(".")[0]
+    home = _home(value)
     shared = {name: held for name, held in vars(type(value)).items() if _is_state(name, held)}
     return {name: _look(held, home, (id(value),)) for name, held in {**shared, **_attributes(value)}.items()}
 
@@ -41,6 +41,13 @@ def snapshot(value: object) -> dict[str, object]:
 def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
     """The names of the attributes that differ."""
     return sorted(name for name in {*before, *after} if before.get(name, ...) != after.get(name, ...))
+
+
+def _home(value: object) -> str:
+    """The package that *value* comes from; of a function that was made a middleware, the function's."""
+    own = (held for name, held in _attributes(value).items() if name.startswith("handle_") and callable(held))
+    module: object = getattr(next(own, type(value)), "__module__", None)
+    return module.partition(".")[0] if isinstance(module, str) else ""
 
 
 def _is_state(name: str, value: object) -> bool:

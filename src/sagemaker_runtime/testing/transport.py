@@ -17,7 +17,7 @@ from sagemaker_runtime import (
     Timeout,
 )
 from sagemaker_runtime.testing.clock import ManualClock
-from sagemaker_runtime.testing.failures import UnexpectedCallError
+from sagemaker_runtime.testing.failures import UnexpectedCallError, anew
 from sagemaker_runtime.testing.requests import SentRequest
 from sagemaker_runtime.testing.responses import StubBody, StubResponse
 
@@ -78,6 +78,7 @@ class StubHTTPClient:
     """How often `close` was called. A client does not close a transport that it was given."""
 
     _begun: int = field(default=0, init=False)
+    _unexpected: list[str] = field(factory=list[str], init=False, repr=False)
     _bodies: list[tuple[SentRequest, StubBody]] = field(
         factory=list[tuple[SentRequest, StubBody]], init=False, repr=False
     )
@@ -99,7 +100,7 @@ class StubHTTPClient:
         entry = self._next(sent)
         answer = entry(request) if callable(entry) else entry
         if isinstance(answer, BaseException):
-            raise answer
+            raise anew(answer)
         if isinstance(answer, Response):
             return answer
         if answer.delay > 0:
@@ -124,9 +125,12 @@ class StubHTTPClient:
         Check that the code did what the script foresees, and cleaned up behind it.
 
         Raises:
-            UnexpectedCallError: A part of the script is left (but the last entry of one that repeats), or a response
-                was neither read to its end nor closed.
+            UnexpectedCallError: There was a request too many, also where the code has swallowed that error; a part of
+                the script is left (but the last entry of one that repeats); or a response was neither read to its end
+                nor closed.
         """
+        if self._unexpected:
+            raise UnexpectedCallError(self._unexpected[0])
         left = len(self.script) - (1 if self.repeat and self._begun else 0)
         if left > 0:
             raise UnexpectedCallError(
@@ -138,9 +142,10 @@ class StubHTTPClient:
 
     def _next(self, sent: SentRequest) -> ScriptEntry:
         if not self.script:
-            raise UnexpectedCallError(
+            self._unexpected.append(
                 f"request {len(self.requests)}, {sent.method} {sent.path} (attempt {sent.attempt}), is not in the script, "
                 f"which had {self._begun} entries; add one, or repeat the last with repeat=True"
             )
+            raise UnexpectedCallError(self._unexpected[-1])
         self._begun += 1
         return self.script[0] if self.repeat and len(self.script) == 1 else self.script.pop(0)
