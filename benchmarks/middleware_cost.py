@@ -7,7 +7,6 @@ turns in this process, one with and one without, and the median of the pairs is 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import statistics
@@ -15,6 +14,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from measure import Row
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.trace import NoOpTracerProvider
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.options import APIOption
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2", content_type="text/csv")
+CALLS = 250  # in each half of a pair
+PAIRS = 81
 
 
 class StubBody:
@@ -136,7 +138,7 @@ async def cpu_per_call(client: Client, calls: int) -> float:
     return (time.process_time() - started) / calls
 
 
-async def measure(measured: Measured, *, calls: int, pairs: int) -> tuple[float, float]:
+async def measure(measured: Measured, *, calls: int = CALLS, pairs: int = PAIRS) -> tuple[float, float]:
     """Seconds of CPU of a call without it, and those that one of it adds: medians of the pairs."""
     without, with_it = client_with(), client_with(measured.api_option)
     for client in (without, with_it):
@@ -152,21 +154,23 @@ async def measure(measured: Measured, *, calls: int, pairs: int) -> tuple[float,
     return statistics.median(base), statistics.median(added)
 
 
-def main() -> None:
-    """Print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=250, help="calls in each half of a pair")
-    parser.add_argument("--pairs", type=int, default=81, help="5 at least")
-    arguments = parser.parse_args()
-    print(f"CPU added to a call, median of {arguments.pairs} pairs of {arguments.calls} calls")
-    print(f"{'':<28} {'a call':>9} {'added':>11} {'limit':>9}")
+def rows() -> list[Row]:
+    """The lines of the table."""
+    found = []
     gc.disable()  # or a collection falls into one half of a pair
-    for measured in MEASURED:
-        base, added = asyncio.run(measure(measured, calls=arguments.calls, pairs=arguments.pairs))
-        gc.collect()
-        limit = "" if measured.limit is None else f"{measured.limit:.1f} us"
-        print(f"{measured.name:<28} {base * 1e6:>6.1f} us {added * 1e6:>8.2f} us {limit:>9}")
+    try:
+        for measured in MEASURED:
+            base, added = asyncio.run(measure(measured))
+            gc.collect()
+            if measured.limit is None:
+                print(f"{measured.name}: {added * 1e6:.2f} us, which has no limit")
+            else:
+                details = f"to a call of {base * 1e6:.1f} us without a network"
+                found.append(Row(f"us that is added by: {measured.name}", added * 1e6, f"<= {measured.limit}", details))
+    finally:
+        gc.enable()
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    print(*rows(), sep="\n")

@@ -20,6 +20,7 @@ import body_cost
 import call_cost
 import cold_start
 import endurance
+import middleware_cost
 import stream_cost
 from serving import serving
 
@@ -92,7 +93,7 @@ def main() -> None:
     calls, peers = call_cost.rows()
     show(calls)
     peers |= stand_in(peers["aiohttp"])
-    for part in (cold_start, body_cost, stream_cost, endurance):
+    for part in (middleware_cost, cold_start, body_cost, stream_cost, endurance):
         show(part.rows())
     for name, seconds in peers.items():
         print(f"{name:<58} {seconds * 1e6:>8.0f} us a call, 32 in flight")
