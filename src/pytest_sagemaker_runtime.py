@@ -35,7 +35,8 @@ def sagemaker_runtime_local() -> Iterator[type[LocalEndpoint]]:
         local = sagemaker_runtime_local({"iris": predict})
 
     It is `LocalEndpoint`, with the same arguments, but what it makes is running: in a thread, so that a test may be
-    asynchronous or not, and until the test ends.
+    asynchronous or not, and until the test ends. The test waits for it: so a `Container` must not be served by the
+    test's own event loop.
     """
     from sagemaker_runtime.local import LocalEndpoint  # noqa: PLC0415 - not before it is used
 

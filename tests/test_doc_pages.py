@@ -23,7 +23,10 @@ import sagemaker_runtime
 from sagemaker_runtime import Client, InvokeEndpointInput
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 
-RUN = [README, *(DOCS / name for name in ("tutorial.md", "middleware.md", "local.md", "faults.md"))]  # the blocks of the others are type-checked
+RUN = [
+    README,
+    *(DOCS / name for name in ("tutorial.md", "middleware.md", "local.md", "faults.md")),
+]  # the blocks of the others are type-checked
 PACKAGE = ROOT / "src" / "sagemaker_runtime"
 
 

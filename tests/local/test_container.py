@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -27,12 +28,13 @@ from sagemaker_runtime import (
     NopRetryer,
     Output,
     PayloadPart,
+    Timeout,
     ValidationError,
     build_middleware,
     override,
     with_api_options,
 )
-from sagemaker_runtime.local import Container, LocalEndpoint, Sessions
+from sagemaker_runtime.local import Container, LocalEndpoint, Sessions, container
 
 ONCE = override(retryer=NopRetryer())
 TIMED_OUT = "Your invocation timed out while waiting for a response from container primary"
@@ -458,6 +460,36 @@ async def test_a_container_that_never_gets_healthy_is_told_by_url_and_answer() -
         refused.value
     )
     assert [0.25] * 8 == clock.slept
+
+
+async def dribble(request: web.Request, status: int = 503) -> web.StreamResponse:
+    response = web.StreamResponse(status=status)
+    await response.prepare(request)
+    while True:
+        await response.write(b"x")
+        await asyncio.sleep(0)
+
+
+async def test_a_health_that_dribbles_in_does_not_hold_up_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in time, and the last one never."""
+    monkeypatch.setattr(container, "PING_TIMEOUT", Timeout(connect=2.0, write=2.0, read=0.05))
+    monkeypatch.setattr(container, "MAX_MESSAGE", 1_000_000)
+
+    async with served(echo, dribble) as url:
+        local = LocalEndpoint({"it": Container(url, start_timeout=0, clock=ManualClock())})
+        async with asyncio.timeout(10):
+            with pytest.raises(ConfigError, match=r"GET /ping answered 503 'x+'"):
+                await local.start()
+
+
+async def test_a_healthy_status_is_all_that_the_start_waits_for() -> None:
+    """Whatever the body is: the platform does not read it either."""
+    async with (
+        served(echo, partial(dribble, status=200)) as url,
+        asyncio.timeout(10),
+        LocalEndpoint({"it": Container(url)}) as local,
+    ):
+        assert 0 == local.calls("it")
 
 
 @pytest.mark.parametrize("status", [200, 503])

@@ -514,6 +514,9 @@ async def test_a_fault_for_a_call_goes_before_chance() -> None:
     [
         (lambda: Latency(-0.1), "Latency(seconds=-0.1): it takes 0 or more"),
         (lambda: SlowBody(1.0, size=0), "SlowBody(size=0): it takes 1 or more"),
+        (lambda: ClockSkew(1e18), "ClockSkew(seconds=1e+18): it takes ten years at most"),
+        (lambda: ClockSkew(float("-inf")), "ClockSkew(seconds=-inf): it takes ten years at most"),
+        (lambda: ClockSkew(float("nan")), "ClockSkew(seconds=nan): it takes ten years at most"),
         (lambda: SlowBody(float("nan")), "SlowBody(seconds=nan): it takes 0 or more"),
         (lambda: ErrorAnswer("TeapotException"), "no status is known for the error 'TeapotException'"),
         (lambda: RandomFaults({Throttled(): 0.9, Reset(): 0.2}, seed=1), "together 1 or less, not 1.1"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
@@ -190,13 +192,15 @@ async def test_a_fault_is_shown(local: LocalEndpoint) -> None:
     )
 
 
-def exchange(body: bytes = b"") -> Exchange:
+def exchange(
+    body: bytes = b"", target: str = "/endpoints/echo/invocations", raw_headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> Exchange:
     return Exchange(
         connection=1,
         time=NOON,
         method="POST",
-        target="/endpoints/echo/invocations",
-        raw_headers=(),
+        target=target,
+        raw_headers=raw_headers,
         headers=Headers(),
         request_id="id",
         body=body,
@@ -219,19 +223,57 @@ def test_the_oldest_are_dropped_when_their_bodies_are_too_large() -> None:
     journal = Journal(max_bytes=10)
 
     for size in (4, 4, 3, 11, 1, 9):
-        journal.record(exchange(bytes(size)))
+        journal.record(exchange(bytes(size), target=""))
 
     assert [b"\0", bytes(9)] == [kept.body for kept in journal]
     assert 4 == journal.dropped
 
 
+def test_headers_and_targets_count_as_bodies_do() -> None:
+    """What refused requests bring is in their heads, and a thousand heads of a megabyte would be a gigabyte."""
+    journal = Journal(max_bytes=10)
+
+    journal.record(exchange(b"12", target="/345", raw_headers=((b"67", b"8"), (b"9", b""))))
+    kept = len(journal)
+    for _ in range(2):
+        journal.record(exchange(target="/", raw_headers=((b"1234", b"567890"),)))
+
+    assert (1, 0, 3) == (kept, len(journal), journal.dropped)
+
+
+def test_threads_may_take_while_others_record() -> None:
+    """A test in one thread takes what arrives in another: no exchange may be lost between the two."""
+    journal = Journal(max_bytes=100)
+    taken: list[Exchange] = []
+
+    def record() -> None:
+        for _ in range(2_000):
+            journal.record(exchange(b"1" * 30, target=""))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=record) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            taken += journal.take()
+    finally:
+        sys.setswitchinterval(before)
+    taken += journal.take()
+    journal.record(exchange(bytes(100), target=""))
+
+    assert 4_000 == len({each.number for each in taken}) + journal.dropped
+    assert 1 == len(journal)
+
+
 def test_what_is_taken_is_forgotten() -> None:
     """A test of several steps asserts on each by itself; the bounds begin anew, and the numbers go on."""
     journal = Journal(max_bytes=10)
-    journal.record(exchange(bytes(10)))
+    journal.record(exchange(bytes(10), target=""))
 
     taken = journal.take()
-    journal.record(exchange(bytes(10)))
+    journal.record(exchange(bytes(10), target=""))
     kept = journal[:]
     journal.clear()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import re
@@ -20,15 +21,34 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.session import Session
 
-from sagemaker_runtime import Client, InvokeEndpointInput, Options, StaticCredentialsProvider
+from sagemaker_runtime import Client, InvokeEndpointAsyncInput, InvokeEndpointInput, Options, StaticCredentialsProvider
 from sagemaker_runtime.local.cli import main
 
 MODELS = """
+import threading
+
 class Classifier:
     def predict(self, invocation):
         return b"setosa"
 
+class Failing:
+    async def start(self):
+        raise OSError("the accelerator\\nis gone")
+
+    async def stop(self): ...
+
+    async def invoke(self, invocation): ...
+
+def hang(invocation):
+    print("at work", flush=True)
+    threading.Event().wait()
+
+def hang_in_the_middle(invocation):
+    yield b"first"
+    hang(invocation)
+
 iris = Classifier()
+failing = Failing()
 number = 7
 """
 
@@ -90,6 +110,42 @@ async def test_it_serves_until_it_is_told_to_stop(folder: Path, number: signal.S
     assert "127.0.0.1" == urlsplit(exported(said)["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"]).hostname
     assert "aws sagemaker-runtime invoke-endpoint --endpoint-name iris " in said
     assert ("Stopped.\n", "", 0) == (rest, errors, process.returncode)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("model", ["hang", "hang_in_the_middle"])
+@pytest.mark.parametrize("queued", [False, True])
+async def test_it_stops_while_a_model_is_at_work_in_a_thread(
+    folder: Path, number: signal.Signals, model: str, *, queued: bool
+) -> None:
+    """No thread can be ended from outside, and whoever pressed Ctrl-C does not want to wait for it."""
+    with serving(f"iris=some_models:{model}", cwd=folder) as (process, said):
+        async with Client(options_from(said)) as client:
+            call = asyncio.create_task(
+                client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="iris", body=b"1"))
+                if queued
+                else client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"1"))
+            )
+            assert process.stdout is not None
+            assert "at work\n" == await asyncio.to_thread(process.stdout.readline)
+            process.send_signal(number)
+            rest, errors = await asyncio.to_thread(process.communicate, timeout=10)
+            await asyncio.gather(call, return_exceptions=True)
+
+    assert ("Stopped.\n", "", 0) == (rest, errors, process.returncode)
+
+
+def test_who_reads_no_further_stops_nothing(folder: Path) -> None:
+    """``serve ... | head -1`` wants the address, and a server at it."""
+    with serving("iris=some_models:iris.predict", cwd=folder) as (process, _):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.send_signal(signal.SIGTERM)
+        errors = process.stderr.read()
+        process.wait(timeout=10)
+
+    assert ("", 0) == (errors, process.returncode)
 
 
 def test_what_it_says_is_all_that_another_client_needs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +250,11 @@ def test_the_handlers_of_signals_are_put_back(folder: Path, monkeypatch: pytest.
         (["iris=some_models:iris.predcit"], "AttributeError: 'Classifier' object has no attribute 'predcit'"),
         (["iris=.some_models:iris"], "'.some_models:iris' cannot be imported: TypeError"),
         (["iris=broken_models:f"], "'broken_models:f' cannot be imported: LookupError: no weights in the file"),
+        (["iris=some_models:Classifier"], "'some_models:Classifier' is a class: let it name an object of it"),
+        (["iris=some_models:failing"], "an endpoint could not be started: OSError: the accelerator is gone"),
+        (["iris=some_models:iris.predict", "--folder", __file__], f"the folder {__file__!r} cannot be used: "),
+        (["iris=some_models:iris.predict", "--host", ""], "write '0.0.0.0' for that"),
+        (["iris=some_models:iris.predict", "--region", "US EAST"], "'US EAST' cannot be the name of a region"),
         (["iris=some_models:number"], "'some_models:number' is of type int, which cannot be called"),
         (["a=some_models:iris.predict", "a=some_models:iris.predict"], "the endpoint 'a' is given twice"),
         (["a/b=some_models:iris.predict"], "'a/b' cannot be the name of an endpoint"),

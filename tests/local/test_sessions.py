@@ -174,9 +174,30 @@ async def test_no_session_outlives_its_endpoint() -> None:
             await client.invoke_endpoint(ask(session_id))
 
 
-@pytest.mark.parametrize("lifetime", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("said", ["", "; Expires=2099-01-01T00:00:00Z"])
+async def test_a_session_without_an_id_is_none_of_the_models(said: str) -> None:
+    """The caller could not go on with it; so the one made here holds, with its own expiry."""
+    clock = ManualClock()
+
+    async def nameless(invocation: Invocation) -> Answer:
+        return Answer(body=b"", new_session_id=said if invocation.new_session else None)
+
+    async with (
+        LocalEndpoint({"it": Sessions(nameless, lifetime=90, clock=clock)}) as local,
+        Client(local.options(), ONCE) as client,
+    ):
+        session_id = session_of(await client.invoke_endpoint(ask("NEW_SESSION")))
+        await client.invoke_endpoint(ask(session_id))
+        clock.advance(90)
+        with pytest.raises(ValidationError, match=f"Session {session_id} does not exist"):
+            await client.invoke_endpoint(ask(session_id))
+
+    assert 36 == len(session_id)
+
+
+@pytest.mark.parametrize("lifetime", [0, -1, float("nan"), float("inf"), 1e12])
 def test_a_lifetime_that_is_none_is_refused(lifetime: float) -> None:
-    """Sessions that are over at once, or never, are a slip."""
+    """Sessions that are over at once, or never, are a slip; beyond the calendar no expiry could be written."""
     model: Model = say_who
 
     with pytest.raises(ConfigError, match="it takes a number of seconds above 0"):

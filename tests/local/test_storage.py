@@ -230,6 +230,31 @@ async def test_a_key_that_continues_another_is_refused(tmp_path: Path, first: st
     assert [".types", "inputs", "sagemaker-us-east-1-000000000000"] == names_in(tmp_path)
 
 
+@pytest.mark.parametrize(("first", "second"), [("a", "a/b"), ("a/b", "a")])
+async def test_a_key_that_was_refused_is_in_nobodys_way(tmp_path: Path, first: str, second: str) -> None:
+    """Where there is no object, there must be no type either, which would take the place of another's."""
+    async with local_with(tmp_path) as local:
+        await send(local, signed(local, "PUT", f"/inputs/{first}", b"first"))
+        await send(local, signed(local, "PUT", f"/inputs/{second}", b"second"))
+
+        status, _, _ = await send(local, signed(local, "PUT", f"/inputs/{first}", b"again"))
+
+        assert 200 == status
+        assert b"again" == (await send(local, signed(local, "GET", f"/inputs/{first}")))[2]
+
+
+async def test_a_key_that_lost_to_a_file_put_there_by_hand_is_in_nobodys_way(tmp_path: Path) -> None:
+    """The file has no type, so that the place of its type is free to be spoilt."""
+    async with local_with(tmp_path) as local:
+        (tmp_path / "inputs" / "hand").write_bytes(b"by hand")
+
+        refused = (await send(local, signed(local, "PUT", "/inputs/hand/x", b"1")))[0]
+        taken = (await send(local, signed(local, "PUT", "/inputs/hand", b"2")))[0]
+
+        assert (400, 200) == (refused, taken)
+        assert b"2" == (await send(local, signed(local, "GET", "/inputs/hand")))[2]
+
+
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 

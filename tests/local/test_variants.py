@@ -185,6 +185,17 @@ async def test_all_requests_of_a_session_go_to_one_variant(backend: Sessions | V
     assert {"blue", "green"} == set[str | None]().union(*answered)
 
 
+async def test_an_empty_session_ties_nobody_to_a_variant() -> None:
+    """A request without a session would be in it."""
+
+    async def nameless(invocation: Invocation) -> Answer:
+        return Answer(body=b"", new_session_id="; Expires=2099-01-01T00:00:00Z")
+
+    answered = await answered_by(Variants({"blue": (nameless, 1.0), "green": (model, 1.0)}), calls=40)
+
+    assert {"blue", "green"} == set(answered[answered.index("blue") + 1 :])
+
+
 async def test_a_request_for_a_new_session_is_drawn_like_any_other() -> None:
     """Without sessions around, all of them bear the same ``NEW_SESSION``, which is nobody's id."""
     variants = Variants({"blue": (model, 1.0), "green": (model, 1.0)})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from sagemaker_runtime.local.cli import main
+from sagemaker_runtime.local.cli import leave, main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

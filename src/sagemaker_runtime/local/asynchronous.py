@@ -24,6 +24,7 @@ from sagemaker_runtime.local.constraints import (
 from sagemaker_runtime.local.failures import FailureError, failure
 from sagemaker_runtime.local.faults import ErrorAnswer, Throttled
 from sagemaker_runtime.local.invocation import Invocation
+from sagemaker_runtime.local.listener import SHUTDOWN_TIMEOUT
 from sagemaker_runtime.local.storage import Storage, StorageError, key_problem
 
 if TYPE_CHECKING:
@@ -162,11 +163,13 @@ class Asynchronous:
         return head, json.dumps({"InferenceId": request.inference_id}).encode()
 
     async def stop(self) -> None:
-        """Drop what is queued or under way; nothing is written for it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Drop what is queued or under way; nothing is written for it. What does not end in time goes on by itself."""
         self._turns.clear()  # the next start may be in another event loop
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
 
     async def _run(self, request: Queued, hosted: HostedEndpoint, fault: Fault | None, since: float) -> None:
         bucket = self._storage.bucket

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
+from weakref import WeakKeyDictionary
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.invocation import Answer
@@ -30,9 +31,17 @@ class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of
         message: What the caller sees as ``OriginalMessage``.
 
         status: What the caller sees as ``OriginalStatusCode``.
+
+    Raises:
+        TypeError: One of them is of another type, which no answer could carry.
     """
 
     def __init__(self, message: str, status: int = 500) -> None:
+        given = cast(
+            "tuple[object, object]", (message, status)
+        )  # by a user's code, which no type checker may have seen
+        if not (isinstance(given[0], str) and isinstance(given[1], int)):
+            raise TypeError(f"ModelFailure takes a text and a number, not {given!r:.200}")
         super().__init__(message)
         self.message = message
         self.status = status
@@ -40,7 +49,12 @@ class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of
 
 @runtime_checkable
 class Backend(Protocol):
-    """Answers for an endpoint. One serves all its requests, many at once."""
+    """
+    Answers for an endpoint. One serves all its requests, many at once.
+
+    It is an object, not its class, and it is in one place at a time: another one that starts it, in the same local
+    endpoint or not, is refused until it has been stopped.
+    """
 
     async def start(self) -> None:
         """Get ready; called when the local endpoint starts, perhaps again after `stop`."""
@@ -66,18 +80,24 @@ class FunctionBackend:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._workers = Workers()
+        self._workers: WeakKeyDictionary[asyncio.AbstractEventLoop, Workers] = WeakKeyDictionary()
 
     async def start(self) -> None:
-        """Forget calls of an event loop that has ended: nobody waits for them, and none of them will be told."""
-        self._workers = Workers()
+        """Nothing to do."""
 
     async def stop(self) -> None:
         """Nothing to do."""
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """What the function gives, as an `Answer`."""
-        return _as_answer(await result_of(self._model, invocation, in_thread=self._workers.run))
+        return _as_answer(await result_of(self._model, invocation, in_thread=self._in_thread))
+
+    def _in_thread(self, function: Callable[[], object]) -> Awaitable[object]:
+        loop = asyncio.get_running_loop()
+        workers = self._workers.get(loop)
+        if workers is None:
+            workers = self._workers[loop] = Workers()
+        return workers.run(function)
 
 
 class Backends:
@@ -107,8 +127,8 @@ class Backends:
         """Start all, one after another; if one fails, those before it are stopped."""
         async with AsyncExitStack() as started:
             for backend in self._backends.values():
-                await backend.start()
-                started.push_async_callback(backend.stop)
+                await begin(backend)
+                started.push_async_callback(end, backend)
             self._started = started.pop_all()
 
     async def stop(self) -> None:
@@ -121,8 +141,51 @@ class Backends:
 
 
 def as_backend(model: Model | Backend) -> Backend:
-    """*model* if it is a backend, else one that asks it."""
-    return model if isinstance(model, Backend) else FunctionBackend(model)
+    """
+    *model* if it is a backend, else one that asks it.
+
+    Raises:
+        ConfigError: It is neither a backend nor can it be called, or it is the class of a backend.
+    """
+    if isinstance(model, Backend):
+        if inspect.isclass(model):
+            name = cast("type[object]", model).__name__
+            raise ConfigError(f"{name} is a class; give an object of it, such as {name}()")
+        return model
+    if not callable(model):
+        raise ConfigError(f"an object of type {type(model).__name__} can neither be called, nor is it a backend")
+    return FunctionBackend(model)
+
+
+# By the backend's identity, since it need not have a hash. The second is the event loop that it is at work in.
+_at_work: dict[int, tuple[Backend, asyncio.AbstractEventLoop]] = {}
+
+
+async def begin(backend: Backend) -> None:
+    """
+    Start a backend: two that started the same one would stop it under each other's feet.
+
+    Raises:
+        ConfigError: It is at work in another place.
+    """
+    ours = (backend, asyncio.get_running_loop())
+    claim = _at_work.setdefault(id(backend), ours)  # one operation: others may be in other threads
+    if claim is not ours and not claim[1].is_closed():  # a loop that has ended may have stopped nothing
+        raise ConfigError(f"{backend!r} is at work in another place; give each place an object of its own")
+    _at_work[id(backend)] = ours
+    try:
+        await backend.start()
+    except BaseException:
+        del _at_work[id(backend)]
+        raise
+
+
+async def end(backend: Backend) -> None:
+    """Stop a backend that was started by `begin`."""
+    try:
+        await backend.stop()
+    finally:
+        _at_work.pop(id(backend), None)
 
 
 async def result_of(

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import os
 import signal
 import sys
+import threading
+import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from sagemaker_runtime import ConfigError, Credentials
 from sagemaker_runtime.local.backends import Backend
 from sagemaker_runtime.local.endpoint import HOST, LocalEndpoint
+from sagemaker_runtime.local.listener import ListenError
+from sagemaker_runtime.local.mishaps import text_of
+from sagemaker_runtime.local.workers import THREADS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.local.invocation import Model
 
+GRACE = 1.0  # seconds for threads that are about to end
 _EPILOG = """\
 examples:
   %(prog)s iris=package.module:function
@@ -47,11 +57,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder=given.folder,
         )
         asyncio.run(_serve(local, given))
-    except ConfigError as error:
+    except (ConfigError, ListenError) as error:
         return _complain(f"{error}")
-    except (OSError, OverflowError) as error:  # the latter of a port beyond all ports
-        return _complain(f"cannot listen at {given.host!r}, port {given.port}: {error}")
     return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, though a model may be at work in a thread, which the interpreter would wait for."""
+    deadline = time.monotonic() + GRACE
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(deadline - time.monotonic(), 0.0))
+            if thread.is_alive():
+                _say("", end="")
+                os._exit(code)
+    sys.exit(code)
+
+
+class _Threads(ThreadPoolExecutor):
+    """An event loop's threads, whose end is not waited for: a model may be at work in one for as long as it likes."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+def _say(text: str, end: str = "\n") -> None:
+    try:
+        print(text, end=end, flush=True)  # noqa: T201 - it is what a command does
+    except (
+        BrokenPipeError
+    ):  # whoever read has seen enough; nor is the interpreter to complain, which flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> int:
@@ -123,6 +159,8 @@ def _model(target: str) -> Model | Backend:
             found = getattr(found, name)
     except Exception as error:  # a module does whatever it likes when it is imported
         raise ConfigError(f"{target!r} cannot be imported: {type(error).__name__}: {error}") from error
+    if inspect.isclass(found):
+        raise ConfigError(f"{target!r} is a class: let it name an object of it, or a method of one")
     if not (callable(found) or isinstance(found, Backend)):
         raise ConfigError(f"{target!r} is of type {type(found).__name__}, which cannot be called")
     return cast("Model", found)
@@ -131,20 +169,38 @@ def _model(target: str) -> Model | Backend:
 async def _serve(local: LocalEndpoint, given: Namespace) -> None:
     loop, task = asyncio.get_running_loop(), cast("asyncio.Task[None]", asyncio.current_task())
 
-    def stop(number: int, frame: object) -> None:  # noqa: ARG001 - a signal's handler gets them
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(*_: object) -> None:
         loop.call_soon_threadsafe(task.cancel)
 
-    # Not loop.add_signal_handler, which Windows lacks.
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+        with suppress(NotImplementedError):  # on Windows, whose loop is woken by any signal
+            # Elsewhere a signal that comes just before the loop begins to wait would be noticed when that wait is over.
+            loop.add_signal_handler(number, task.cancel)
+    loop.set_default_executor(_Threads(THREADS, "local-model"))
     try:
+        await _start(local)
         async with local:
-            print(_welcome(local, given), flush=True)  # noqa: T201
+            _say(_welcome(local, given))
             await loop.create_future()
     except asyncio.CancelledError:  # while a container was still starting, perhaps
-        print("Stopped.")  # noqa: T201
+        _say("Stopped.")
     finally:
         for number, handler in before.items():
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+async def _start(local: LocalEndpoint) -> None:
+    try:
+        await local.start()
+    except (ConfigError, ListenError):
+        raise
+    except Exception as error:  # of a backend, which does whatever it likes when it is started
+        raise ConfigError(f"an endpoint could not be started: {type(error).__name__}: {text_of(error)}") from error
 
 
 def _welcome(local: LocalEndpoint, given: Namespace) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from sagemaker_runtime import (
     WriteTimeoutError,
 )
 from sagemaker_runtime.local.backends import ModelFailure
+from sagemaker_runtime.local.failures import MAX_MESSAGE
 from sagemaker_runtime.local.invocation import Answer
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime import Clock, Response
     from sagemaker_runtime.local.invocation import Invocation
 
-MAX_MESSAGE = 2048  # characters; service-2.json, shape Message
 PING_INTERVAL = 0.25  # seconds
 PING_TIMEOUT = Timeout(connect=2.0, write=2.0, read=2.0)  # "must respond within 2 seconds", the Developer Guide says
 # Of all that a client may send, what else was seen to reach a container: by AWS's container standards, and DJL Serving.
@@ -100,8 +101,10 @@ class Container:
             response = await self._http.send(self._request("GET", "/ping"), timeout=PING_TIMEOUT)
         except TransportError as error:
             return f"failed: {error}"
-        text = await _text(response)
-        return None if response.status == 200 else f"answered {response.status} {text!r}"  # noqa: PLR2004
+        if response.status == 200:  # noqa: PLR2004 - a body has nothing to add
+            response.close()
+            return None
+        return f"answered {response.status} {await _text(response, PING_TIMEOUT)!r}"
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -116,7 +119,7 @@ class Container:
         except TransportError as error:
             raise _no_answer(error) from error
         if not 200 <= response.status < 300:  # noqa: PLR2004
-            raise ModelFailure(await _text(response), response.status)
+            raise ModelFailure(await _text(response, self._timeout), response.status)
         headers = response.headers
         try:
             return Answer(
@@ -180,13 +183,14 @@ def _headers(invocation: Invocation) -> Headers:
     return Headers({name: value for name, value in headers.items() if value is not None})
 
 
-async def _text(response: Response) -> str:
-    """The beginning of a short body, or of an error's, as far as it comes; the response is let go."""
+async def _text(response: Response, timeout: Timeout) -> str:
+    """The beginning of an error's body, as far as it comes before the read timeout is over; the response is let go."""
     body = bytearray()
     try:
-        while len(body) < 4 * MAX_MESSAGE and (piece := await response.body.chunk()):
-            body += piece
-    except TransportError:
+        async with asyncio.timeout(timeout.read):  # for the whole: each byte by itself may come in time
+            while len(body) < 4 * MAX_MESSAGE and (piece := await response.body.chunk()):
+                body += piece
+    except (TransportError, TimeoutError):
         pass  # the status says enough
     finally:
         response.close()

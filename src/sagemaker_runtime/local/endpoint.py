@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import re
 import secrets
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import ConfigError, Credentials, Options, StaticCredentialsProvider, SystemClock
 from sagemaker_runtime.local.asynchronous import Asynchronous
-from sagemaker_runtime.local.backends import Backend, as_backend
+from sagemaker_runtime.local.backends import Backend, as_backend, begin, end
 from sagemaker_runtime.local.constraints import ENDPOINT_NAME
 from sagemaker_runtime.local.failures import ACCOUNT
 from sagemaker_runtime.local.faults import ErrorAnswer, Fault, FaultPlan, InjectedFault, RandomFaults
@@ -22,7 +25,7 @@ from sagemaker_runtime.local.storage_front import StorageFront
 from sagemaker_runtime.local.threaded import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.invocation import Model
 
 HOST = "127.0.0.1"
+_REGION = re.compile(r"[a-z0-9-]+")
+_MAX_BUCKET = 63  # characters; S3's
+
+logger = logging.getLogger("sagemaker_runtime.local")
 
 
 class LocalEndpoint:
@@ -42,6 +49,9 @@ class LocalEndpoint:
     it runs in a thread with a loop of its own, for callers that have none; `url`, `options`, `calls`, `inject`, `fail`,
     `faults` and `journal` may be used from any thread.
 
+    Starts and stops wait for each other. It belongs to the event loop that it runs in, until it is stopped there or that
+    loop is closed.
+
     Args:
         endpoints: What answers for each endpoint, by the endpoint's name: a Python function, or a `Backend`.
 
@@ -50,7 +60,8 @@ class LocalEndpoint:
         credentials: What requests must be signed with; once they have expired, they are refused as such. None for
             random ones.
 
-        host: Where it listens. Loopback, unless told otherwise: a model is a function of yours.
+        host: Where it listens. Loopback, unless told otherwise: a model is a function of yours. ``0.0.0.0`` and ``::``
+            are all addresses of the machine.
 
         port: 0 for one that is free, another one after each start.
 
@@ -68,7 +79,8 @@ class LocalEndpoint:
         journal: What has arrived, and how it was answered.
 
     Raises:
-        ConfigError: A name is not one that an endpoint can have.
+        ConfigError: A name is not one that an endpoint can have, nor a region's; a host is missing; or a model cannot be
+            called, or is a class where an object of it is wanted.
     """
 
     def __init__(
@@ -88,6 +100,12 @@ class LocalEndpoint:
             problem = ENDPOINT_NAME.problem(name)
             if problem is not None:
                 raise ConfigError(f"{name!r} cannot be the name of an endpoint: {problem}")
+        bucket = f"sagemaker-{region}-{ACCOUNT}"
+        if _REGION.fullmatch(region) is None or len(bucket) > _MAX_BUCKET:
+            raise ConfigError(
+                f"{region!r} cannot be the name of a region: it takes up to {_MAX_BUCKET - len(bucket) + len(region)} "
+                "lowercase letters, digits and hyphens, such as 'us-east-1'"
+            )
         self.region = region
         self.credentials = credentials or _random_credentials()
         self.journal = Journal() if journal is None else journal
@@ -97,7 +115,7 @@ class LocalEndpoint:
             for name, model in endpoints.items()
         }
         clock = clock or SystemClock()
-        self._storage = Storage(None if folder is None else Path(folder), bucket=f"sagemaker-{region}-{ACCOUNT}")
+        self._storage = Storage(None if folder is None else Path(folder), bucket=bucket)
         self._asynchronous = Asynchronous(self._storage, clock)
         self._front = Front(
             self._hosted,
@@ -110,6 +128,9 @@ class LocalEndpoint:
         self._s3 = StorageFront(self._storage, region=region, credentials=self.credentials, clock=clock)
         self._listener = Listener(self._handle, host=host, port=port)
         self._started = AsyncExitStack()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn = asyncio.Lock()
+        self._stopping: set[asyncio.Task[None]] = set()
         self._thread: LoopThread | None = None
 
     @property
@@ -197,30 +218,63 @@ class LocalEndpoint:
 
         Raises:
             OSError: The port is taken, or there is no such host.
+            ConfigError: It runs in another event loop, or its folder cannot be used, or a backend is at work elsewhere.
         """
-        if self._listener.is_running:
-            return
-        async with AsyncExitStack() as started:
-            await self._storage.start()
-            started.push_async_callback(self._storage.stop)
-            for hosted in self._hosted.values():
-                await hosted.backend.start()
-                started.push_async_callback(hosted.backend.stop)
-            started.push_async_callback(self._asynchronous.stop)
-            await self._listener.start()
-            started.push_async_callback(self._listener.stop)
-            self._started = started.pop_all()
+        async with self._in_turn():
+            if self._listener.is_running:
+                return
+            async with AsyncExitStack() as started:
+                started.push_async_callback(self._storage.stop)
+                await self._storage.start()
+                for hosted in self._hosted.values():
+                    await begin(hosted.backend)
+                    started.push_async_callback(end, hosted.backend)
+                started.push_async_callback(self._asynchronous.stop)
+                await self._listener.start()
+                started.push_async_callback(self._listener.stop)
+                self._started = started.pop_all()
 
     async def stop(self) -> None:
         """
-        Close the port and all connections. Does nothing if it is not running.
+        Close the port and all connections. Does nothing if it is not running. If this is cancelled, it goes on by itself.
 
         Raises:
-            ConfigError: It runs in the thread of a ``with``, whose end stops it.
+            ConfigError: It runs in the thread of a ``with``, whose end stops it, or in another event loop.
         """
         if self._thread is not None and not self._thread.is_current:
             raise ConfigError("the local endpoint runs in a thread of its own; the end of its `with` stops it")
-        await self._started.aclose()
+        stopping = asyncio.create_task(self._stop())
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        await asyncio.shield(stopping)
+
+    async def _stop(self) -> None:
+        async with self._in_turn():
+            await self._started.aclose()
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncGenerator[None]:
+        """One start or stop after the other, in the event loop that it runs in."""
+        loop, left = asyncio.get_running_loop(), False
+        if self._loop is not loop:
+            left = self._is_left
+            if self._loop is not None and not left and (self._turn.locked() or self._listener.is_running):
+                raise ConfigError(
+                    "the local endpoint runs in another event loop: stop it there, or make one for each loop"
+                )
+            self._loop, self._turn = loop, asyncio.Lock()
+        async with self._turn:
+            if left:  # its connections are dead; what else there is, is let go
+                try:
+                    await self._started.aclose()
+                except Exception:
+                    logger.debug("not all of an event loop that was closed could be stopped", exc_info=True)
+            yield
+
+    @property
+    def _is_left(self) -> bool:
+        """Whether its event loop was closed while it ran."""
+        return self._loop is not None and self._loop.is_closed()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         """The runtime takes what is posted, and all below its own path; the rest is for S3, which shares the port."""
@@ -237,7 +291,7 @@ class LocalEndpoint:
         await self.stop()
 
     def __enter__(self) -> Self:
-        if self._listener.is_running:
+        if self._listener.is_running and not self._is_left:
             raise ConfigError("the local endpoint is running already")
         thread = LoopThread(self, name=f"{self!r}")
         thread.open()
@@ -252,7 +306,7 @@ class LocalEndpoint:
             thread.close()
 
     def __repr__(self) -> str:
-        where = f"at {self.url}" if self._listener.is_running else "not running"
+        where = f"at {self.url}" if self._listener.is_running and not self._is_left else "not running"
         return f"<LocalEndpoint {where}, with {', '.join(self._hosted) or 'no endpoint'}>"
 
     def _find(self, endpoint_name: str) -> HostedEndpoint:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ACCOUNT = "000000000000"
+MAX_MESSAGE = 2048  # characters of what a model said; service-2.json, shape Message
 
 # Name to status and message. Source: service-2.json for the names and statuses of all but the last; that one is in
 # no model, and it is the service that says it with a null.
@@ -83,7 +84,7 @@ def model_error(
     Args:
         endpoint_name: The endpoint called.
 
-        original: What the model said.
+        original: What the model said; no more than the beginning is told.
 
         region: The region that the logs are said to be in.
 
@@ -91,6 +92,7 @@ def model_error(
 
         original_status: HTTP status of the model.
     """
+    original = original[:MAX_MESSAGE]
     group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
     party = "client" if 400 <= original_status < 500 else "server"  # noqa: PLR2004 - 0 where it gave no status
     document: dict[str, str | int | None] = {

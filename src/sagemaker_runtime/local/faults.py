@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 N = TypeVar("N", int, float)
 
 FAULTS_KEPT = 10_000
+MAX_SKEW = 315_576_000.0  # seconds; ten years
 
 
 def _at_least(least: N) -> Callable[[object, Attribute[N], N], None]:
@@ -30,6 +31,11 @@ def _at_least(least: N) -> Callable[[object, Attribute[N], N], None]:
             raise ConfigError(f"{type(fault).__name__}({attribute.name}={value!r}): it takes {least:g} or more")
 
     return check
+
+
+def _in_the_calendar(fault: object, attribute: Attribute[float], value: float) -> None:
+    if not abs(value) <= MAX_SKEW:
+        raise ConfigError(f"{type(fault).__name__}({attribute.name}={value!r}): it takes ten years at most")
 
 
 @frozen
@@ -141,8 +147,10 @@ class CutKeepAlive:
 
     at_next_request: bool = False
     """
-    Whether it is closed when the next request has come over it, of whatever endpoint, and not at once: so a server
-    that closes an idle connection meets a client that is just using it. That request reaches no model.
+    Whether it is not closed at once, but reset when the next request to the runtime has come over it: so a server that
+    closes an idle connection meets a client that is just using it. That may be a request to another endpoint, or one
+    that would be refused; it reaches no model, and is no call of its endpoint. Requests to S3 over it pass. If none
+    follows, nothing happens.
     """
 
 
@@ -154,8 +162,8 @@ class ClockSkew:
     A clock that stays wrong for a while is ``inject(..., times=…)``.
     """
 
-    seconds: float
-    """How far it is ahead; negative if it is behind. Within five minutes, signatures still hold."""
+    seconds: float = field(validator=_in_the_calendar)
+    """How far it is ahead, ten years at most; negative if it is behind. Within five minutes, signatures still hold."""
 
 
 FrameFault: TypeAlias = TruncatedFrame | CorruptFrame | StreamError

@@ -12,6 +12,8 @@ from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends import ModelFailure
 from sagemaker_runtime.local.failures import FailureError, model_error
 from sagemaker_runtime.local.faults import ErrorAnswer, Throttled
+from sagemaker_runtime.local.invocation import Answer
+from sagemaker_runtime.local.mishaps import is_ours, text_of
 from sagemaker_runtime.local.pieces import pieces_of
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.local.backends import Backend
     from sagemaker_runtime.local.faults import Fault, FaultPlan, InjectedFault
-    from sagemaker_runtime.local.invocation import Answer, Invocation
+    from sagemaker_runtime.local.invocation import Invocation
 
 logger = logging.getLogger("sagemaker_runtime.local")
 
@@ -80,27 +82,36 @@ class HostedEndpoint:
             raise self._instead(fault.answer())
         try:
             answer = await self.backend.invoke(invocation)
+            if not isinstance(answer, Answer):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's backend
+                raise TypeError(f"the backend gave {type(answer).__name__}, and must give an Answer")
         except FailureError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if is_ours(error):
+                raise
             raise self._failed(error) from error
         return Reply(answer, self._pieces(answer))
 
     async def _pieces(self, answer: Answer) -> AsyncGenerator[bytes]:
         async with aclosing(pieces_of(answer.body)) as pieces:
-            try:
-                async for piece in pieces:
-                    yield piece
-            except Exception as error:
-                raise self._failed(error) from error
+            while True:
+                try:
+                    piece = await anext(pieces, None)
+                except BaseException as error:
+                    if is_ours(error):
+                        raise
+                    raise self._failed(error) from error
+                if piece is None:
+                    return
+                yield piece
 
     def _instead(self, answer: FailureError) -> FailureError:
         if answer.code != "ModelError":
             return answer
         return model_error(self.name, str(answer.document["Message"]), region=self._region, status=answer.status)
 
-    def _failed(self, error: Exception) -> FailureError:
+    def _failed(self, error: BaseException) -> FailureError:
         if isinstance(error, ModelFailure):
             return model_error(self.name, error.message, region=self._region, original_status=error.status)
         logger.error("the model of endpoint %r failed", self.name, exc_info=error)
-        return model_error(self.name, str(error), region=self._region)
+        return model_error(self.name, text_of(error), region=self._region)

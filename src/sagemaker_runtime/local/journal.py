@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, overload
 
 from attrs import define
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.invocation import Invocation
 
 MAX_EXCHANGES = 1_000
-MAX_BYTES = 16_777_216  # of bodies
+MAX_BYTES = 16_777_216  # of what came: bodies, headers and targets
 
 
 @define(eq=False, repr=False, kw_only=True)
@@ -86,13 +87,13 @@ class Journal(Sequence[Exchange]):
     """
     The exchanges of a local endpoint, oldest first, each there as soon as the request is; its answer is filled in.
 
-    It may be read from any thread. It is bounded: the oldest exchanges are dropped when there are too many, or when
-    their bodies are too large together.
+    It may be used from any thread. It is bounded: the oldest exchanges are dropped when there are too many, or when
+    what came with them is too large together.
 
     Args:
         max_exchanges: How many are kept.
 
-        max_bytes: Of their requests' bodies together.
+        max_bytes: Of their requests together, each with target, headers and body.
 
     Attributes:
         dropped: How many exchanges were lost to the bounds; an assertion about all calls should find 0.
@@ -109,17 +110,25 @@ class Journal(Sequence[Exchange]):
         self.dropped = 0
         self._recorded = 0
         self._exchanges: deque[Exchange] = deque()
+        self._sizes: deque[int] = deque()
         self._bytes = 0
+        self._turn = Lock()  # of whoever changes it
 
     def record(self, exchange: Exchange) -> None:
         """Number an exchange and keep it; its body does not change any more. The local endpoint does it."""
-        self._recorded += 1
-        exchange.number = self._recorded
-        self._exchanges.append(exchange)
-        self._bytes += len(exchange.body)
-        while len(self._exchanges) > self.max_exchanges or self._bytes > self.max_bytes:
-            self._bytes -= len(self._exchanges.popleft().body)
-            self.dropped += 1
+        size = len(exchange.body) + len(exchange.target)
+        for name, value in exchange.raw_headers:
+            size += len(name) + len(value)
+        with self._turn:
+            self._recorded += 1
+            exchange.number = self._recorded
+            self._exchanges.append(exchange)
+            self._sizes.append(size)
+            self._bytes += size
+            while len(self._exchanges) > self.max_exchanges or self._bytes > self.max_bytes:
+                self._exchanges.popleft()
+                self._bytes -= self._sizes.popleft()
+                self.dropped += 1
 
     def of(self, endpoint_name: str) -> list[Exchange]:
         """The exchanges with one endpoint, those that were refused included."""
@@ -131,13 +140,19 @@ class Journal(Sequence[Exchange]):
 
     def take(self) -> list[Exchange]:
         """All exchanges, which are then forgotten here."""
-        taken = list(self._exchanges)
-        self.clear()
+        with self._turn:
+            taken = list(self._exchanges)
+            self._forget()
         return taken
 
     def clear(self) -> None:
         """Forget all exchanges. Their numbers go on."""
+        with self._turn:
+            self._forget()
+
+    def _forget(self) -> None:
         self._exchanges.clear()
+        self._sizes.clear()
         self._bytes = 0
 
     def __len__(self) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
+from socket import inet_aton
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("sagemaker_runtime.local")
 
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - it is what a user must say to be heard beyond this machine
+
 BACKLOG = 1024  # connections not accepted yet; at aiohttp's 128 a burst of more waits a second for TCP to try again
 LINGERING_TIME = 1.0  # seconds to read on after an early answer: closing at once would reset the answer away
 SHUTDOWN_TIMEOUT = 1.0  # seconds that `stop` leaves to models still at work
@@ -27,6 +31,10 @@ class _AtDebug(logging.LoggerAdapter[logging.Logger]):
 
     def exception(self, msg: object, *args: object, exc_info: object = True, **_: object) -> None:
         self.logger.debug(msg, *args, exc_info=bool(exc_info))
+
+
+class ListenError(OSError):
+    """It cannot listen: the port is taken, or there is no such host or port."""
 
 
 class Listener:
@@ -43,9 +51,16 @@ class Listener:
         host: The name or the address to listen at.
 
         port: 0 for one that is free, another one each time.
+
+    Raises:
+        ConfigError: The host is none, or another way to write `EVERYWHERE`.
     """
 
     def __init__(self, handle: Callable[[web.Request], Awaitable[web.StreamResponse]], *, host: str, port: int) -> None:
+        if not host or (_is_zero(host) and host not in EVERYWHERE):
+            raise ConfigError(
+                f"the host {host!r} would be every address of this machine: write {EVERYWHERE[0]!r} for that"
+            )
         self._handle = handle
         self._host = host
         self._port = port
@@ -77,7 +92,7 @@ class Listener:
         Listen.
 
         Raises:
-            OSError: The port is taken, or there is no such host.
+            ListenError: The port is taken, or there is no such host or port.
         """
         server = web.Server(
             self._answer,
@@ -92,8 +107,11 @@ class Listener:
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port, backlog=BACKLOG).start()
-        except BaseException:
+        except BaseException as error:
             await runner.cleanup()
+            if isinstance(error, OSError | OverflowError | UnicodeError):
+                where = f"cannot listen at {self._host!r}, port {self._port}"
+                raise ListenError(f"{where}: {error}") from error
             raise
         self._runner = runner
 
@@ -112,6 +130,15 @@ class Listener:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+
+
+def _is_zero(host: str) -> bool:
+    """Whether the system takes it for the IPv4 or IPv6 address that is all zeros: as ``0`` is one."""
+    with suppress(ValueError):
+        return ip_address(host).is_unspecified
+    with suppress(OSError, UnicodeError):
+        return not any(inet_aton(host))
+    return False
 
 
 async def _expect(request: web.BaseRequest) -> None:

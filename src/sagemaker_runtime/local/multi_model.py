@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import define, evolve
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.local.backends import Backend, ModelFailure, as_backend, result_of
+from sagemaker_runtime.local.backends import Backend, ModelFailure, as_backend, begin, end, result_of
 from sagemaker_runtime.local.failures import failure
 from sagemaker_runtime.local.invocation import Answer, Body, Invocation, Model
+from sagemaker_runtime.local.mishaps import is_ours, text_of
 from sagemaker_runtime.local.pieces import pieces_of
 
 if TYPE_CHECKING:
@@ -109,12 +110,14 @@ class MultiModel:
             await asyncio.wait(self._unloading)  # they go on if this is cancelled
         try:
             backend = as_backend(await result_of(self._load, name))
-            await backend.start()
-        except Exception as error:
+            await begin(backend)
+        except BaseException as error:
+            if is_ours(error):
+                raise
             logger.exception("the model %r could not be loaded", name)
             if isinstance(error, KeyError | FileNotFoundError):
                 return _not_found(name)
-            return ModelFailure(f"the model could not be loaded: {error}")
+            return ModelFailure(f"the model could not be loaded: {text_of(error)}")
         return backend
 
 
@@ -153,8 +156,10 @@ class _Slot:
         if loaded is None or isinstance(loaded, Exception):
             return
         try:
-            await loaded.stop()
-        except Exception:
+            await end(loaded)
+        except BaseException as error:
+            if is_ours(error):
+                raise
             logger.exception("a model failed when it was unloaded")
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from sagemaker_runtime.local.mishaps import is_ours
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
     from sagemaker_runtime.local.invocation import Body
 
 logger = logging.getLogger("sagemaker_runtime.local")
 
 _END: Final = object()
+_EXITED = "the model raised GeneratorExit"  # which would end our own generators as well, and not in order
+# The answer is out by then, or nobody waits for it: it is for whoever wrote the model.
+_CLOSING = "a model's generator failed when it was closed"
 
 
 async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
@@ -30,7 +34,15 @@ async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
         yield body
     elif isinstance(body, AsyncIterator):
         try:
-            async for piece in body:
+            while True:
+                try:
+                    piece = await anext(body)
+                except StopAsyncIteration:
+                    break
+                except GeneratorExit as error:
+                    if is_ours(error):
+                        raise
+                    raise RuntimeError(_EXITED) from error
                 yield _checked(piece)
         finally:
             await _close(body)
@@ -40,8 +52,11 @@ async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
             while (given := await asyncio.to_thread(threaded.next)) is not _END:
                 yield _checked(given)
         finally:
-            # Shielded: the caller's leaving may be told twice, by a failing write and by a cancellation.
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, threaded.close))
+            at_work = threaded.at_work
+            closing = asyncio.get_running_loop().run_in_executor(None, threaded.close)
+            if not at_work:  # or the end would wait for a model that may never come to its own
+                # Shielded: the caller's leaving may be told twice, by a failing write and by a cancellation.
+                await asyncio.shield(closing)
 
 
 class _Threaded:
@@ -51,31 +66,38 @@ class _Threaded:
         self._pieces = pieces
         self._turn = Lock()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether it is in the middle of a piece that nobody waits for any more."""
+        return self._turn.locked()
+
     def next(self) -> object:
         with self._turn:
-            return next(self._pieces, _END)
+            try:
+                return next(self._pieces, _END)
+            except GeneratorExit as error:
+                raise RuntimeError(_EXITED) from error
 
     def close(self) -> None:
         close: Callable[[], object] | None = getattr(self._pieces, "close", None)
-        if close is not None:
-            with self._turn, _logged():
+        if close is None:
+            return
+        with self._turn:
+            try:
                 close()
+            except BaseException:
+                logger.exception(_CLOSING)
 
 
 async def _close(pieces: AsyncIterator[bytes]) -> None:
     close: Callable[[], Awaitable[object]] | None = getattr(pieces, "aclose", None)
     if close is not None:
-        with _logged():
+        try:
             await close()
-
-
-@contextmanager
-def _logged() -> Generator[None]:
-    """The answer is out by now, or nobody waits for it: what goes wrong is for whoever wrote the model."""
-    try:
-        yield
-    except Exception:
-        logger.exception("a model's generator failed when it was closed")
+        except BaseException as error:
+            if is_ours(error):
+                raise
+            logger.exception(_CLOSING)
 
 
 def _checked(piece: object) -> bytes:

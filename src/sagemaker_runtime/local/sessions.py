@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
@@ -10,7 +9,7 @@ from uuid import uuid4
 from attrs import evolve
 
 from sagemaker_runtime import ConfigError, SystemClock
-from sagemaker_runtime.local.backends import as_backend
+from sagemaker_runtime.local.backends import as_backend, begin, end
 from sagemaker_runtime.local.failures import failure
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ T = TypeVar("T")
 
 NEW_SESSION = "NEW_SESSION"
 MAX_SESSIONS = 10_000  # at once; with more, the oldest is forgotten
+MAX_LIFETIME = 315_576_000.0  # seconds; beyond the calendar, an expiry could not be written
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -44,12 +44,12 @@ class Sessions:
         clock: What expiry is reckoned by. None for the machine's.
 
     Raises:
-        ConfigError: The lifetime is not above 0.
+        ConfigError: The lifetime is not above 0, or more than ten years.
     """
 
     def __init__(self, model: Model | Backend, *, lifetime: float = 1200.0, clock: Clock | None = None) -> None:
-        if not 0 < lifetime < math.inf:
-            raise ConfigError(f"lifetime is {lifetime!r}; it takes a number of seconds above 0")
+        if not 0 < lifetime <= MAX_LIFETIME:
+            raise ConfigError(f"lifetime is {lifetime!r}; it takes a number of seconds above 0, and ten years at most")
         self._backend = as_backend(model)
         self._lifetime = lifetime
         self._clock = clock or SystemClock()
@@ -57,12 +57,12 @@ class Sessions:
 
     async def start(self) -> None:
         """Start the model."""
-        await self._backend.start()
+        await begin(self._backend)
 
     async def stop(self) -> None:
         """Stop the model, and forget all sessions."""
         self._expiries.clear()
-        await self._backend.stop()
+        await end(self._backend)
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """
@@ -86,11 +86,12 @@ class Sessions:
         session_id = str(uuid4())
         answer = await self._backend.invoke(evolve(invocation, session_id=session_id, new_session=True))
         expires = self._clock.now() + self._lifetime
-        if answer.new_session_id is None:
+        their_id, theirs = opened(answer.new_session_id or "")
+        if not their_id:
             shown = datetime.fromtimestamp(expires, UTC).strftime(_TIME)
             answer = evolve(answer, new_session_id=f"{session_id}; Expires={shown}")
         else:
-            session_id, theirs = opened(answer.new_session_id)
+            session_id = their_id
             expires = expires if theirs is None else theirs
         remember(self._expiries, session_id, expires)
         return answer
@@ -107,7 +108,9 @@ def opened(new_session_id: str) -> tuple[str, float | None]:
 
 
 def remember(table: dict[str, T], session_id: str, value: T) -> None:
-    """Keep what belongs to a session, and forget the oldest one if there are too many."""
+    """Keep what belongs to a session, and forget the oldest one if there are too many. No id, no session."""
+    if not session_id:
+        return
     table[session_id] = value
     if len(table) > MAX_SESSIONS:
         del table[next(iter(table))]

@@ -81,7 +81,10 @@ def signature_of(
 def _canonical_path(path: str, service: str) -> str:
     if service == "s3":  # the key of an object is decoded and encoded again, with its dots and its slashes as they are
         return quote(unquote(path, errors="surrogateescape"), safe=f"/{_UNRESERVED}", errors="surrogateescape")
-    return quote(normpath(path), safe=f"/{_UNRESERVED}", errors="replace")
+    normal = f"/{normpath(path).strip('/')}"  # two slashes at the start are a root of their own to normpath
+    if normal != "/" and path.endswith("/"):
+        normal += "/"
+    return quote(normal, safe=f"/{_UNRESERVED}", errors="replace")
 
 
 def _canonical_query(query: str) -> str:

@@ -12,13 +12,17 @@ import mimetypes
 import os
 import re
 import secrets
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, TypeVar
+from weakref import finalize
 
 from attrs import field, frozen
+
+from sagemaker_runtime import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,16 +102,25 @@ class Storage:
     def __init__(self, folder: Path | None, *, bucket: str) -> None:
         self.bucket = bucket
         self._folder = folder
-        self._temporary: TemporaryDirectory[str] | None = None
+        self._remove: Callable[[], object] | None = None
         self._root = Path()
         self._thread: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
-        """Be ready to read and to write."""
-        if self._folder is None:
-            self._temporary = TemporaryDirectory(prefix="sagemaker-runtime-")
-        folder = Path(self._temporary.name) if self._temporary is not None else self._folder or Path()
-        (folder / self.bucket).mkdir(parents=True, exist_ok=True)
+        """
+        Be ready to read and to write.
+
+        Raises:
+            ConfigError: The folder that was given cannot be used.
+        """
+        folder = self._folder
+        if folder is None:
+            folder = Path(mkdtemp(prefix="sagemaker-runtime-"))
+            self._remove = finalize(self, _remove, folder, os.getpid())
+        try:
+            (folder / self.bucket).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the folder {str(folder)!r} cannot be used: {error.strerror}") from error
         self._root = folder.resolve()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-storage")
 
@@ -116,9 +129,9 @@ class Storage:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.shutdown(cancel_futures=True)
-        temporary, self._temporary = self._temporary, None
-        if temporary is not None:
-            temporary.cleanup()
+        remove, self._remove = self._remove, None
+        if remove is not None:
+            remove()
 
     async def read(self, bucket: str, key: str) -> StoredObject:
         """
@@ -172,12 +185,13 @@ class Storage:
         path = self._object(bucket, key)
         partial = self._root / f".partial-{secrets.token_hex(8)}"
         try:
+            # The object first: where there is no place for it, no type must stay behind to be in the way of another's.
             for target, content in (
-                (self._path(".types", bucket, key), content_type.encode(errors="replace")),
                 (path, body),
+                (self._path(".types", bucket, key), content_type.encode(errors="replace")),
             ):
-                target.parent.mkdir(parents=True, exist_ok=True)
                 partial.write_bytes(content)
+                target.parent.mkdir(parents=True, exist_ok=True)
                 partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
@@ -202,6 +216,12 @@ class Storage:
         ):  # unlike resolve, at ease with links in a circle
             raise StorageError("AccessDenied", 403, "Access Denied")
         return path
+
+
+def _remove(folder: Path, process: int) -> None:
+    """Remove a temporary folder, but not at the end of a process that was forked off meanwhile."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _invalid_key(problem: str) -> StorageError:

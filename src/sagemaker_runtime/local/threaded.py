@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Thread, current_thread
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ class LoopThread:
         self._context = context
         self._entered: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._left: Future[None] = Future()
+        self._process = os.getpid()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def open(self) -> None:
@@ -51,11 +54,16 @@ class LoopThread:
         """
         Leave the context and end the thread: nothing that ran in its loop is at work afterwards.
 
+        In a process that was forked off meanwhile it does nothing: the context is the parent's.
+
         Raises:
             BaseException: What leaving it raised; the thread is gone all the same.
         """
+        if os.getpid() != self._process:  # in a child that was forked off there is no such thread
+            return
         loop, closing = self._entered.result()
-        loop.call_soon_threadsafe(closing.set)
+        with suppress(RuntimeError):  # the loop has ended: `_left` knows why
+            loop.call_soon_threadsafe(closing.set)
         self._thread.join()
         self._left.result()
 

@@ -78,7 +78,7 @@ class Variants:
     def _choose(self, invocation: Invocation) -> str:
         if invocation.target_variant is not None:
             return invocation.target_variant
-        sticky = self._sessions.get(invocation.session_id or "")
+        sticky = self._sessions.get(invocation.session_id or "")  # which is the id of none
         return sticky or self._random.choices(list(self._weights), list(self._weights.values()))[0]
 
     def _note_session(self, invocation: Invocation, answer: Answer, name: str) -> None:

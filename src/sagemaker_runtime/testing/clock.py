@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from itertools import count
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -42,7 +41,9 @@ class ManualClock:
     _sleepers: list[tuple[float, int, asyncio.Future[None]]] = field(
         factory=list[tuple[float, int, asyncio.Future[None]]], init=False, repr=False
     )
-    _numbers: count[int] = field(factory=count, init=False, repr=False)
+    _asked: int = field(
+        default=0, init=False, repr=False
+    )  # sleepers so far: of two that are due, the first wakes first
 
     def __attrs_post_init__(self) -> None:
         self._start = self.time
@@ -64,7 +65,8 @@ class ManualClock:
             await asyncio.sleep(0)  # and the cancellation that it asks for
             return
         woken = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self.time + seconds, next(self._numbers), woken))
+        self._asked += 1
+        heapq.heappush(self._sleepers, (self.time + seconds, self._asked, woken))
         if seconds <= 0:
             self.advance(0.0)
         await woken
