@@ -109,6 +109,19 @@ def check_signature(request: ReceivedRequest, *, credentials: Credentials, regio
     payload_hash = _payload_hash(request, authorization.signed_headers)
     if not authorization.signed_headers.issubset(headers):
         raise _invalid(_MISMATCH)  # a header that was signed has been lost on the way
+    if not is_signed_with(credentials, request, authorization, payload_hash=payload_hash, timestamp=timestamp):
+        raise _invalid(_MISMATCH)
+
+
+def is_signed_with(
+    credentials: Credentials,
+    request: ReceivedRequest,
+    authorization: Authorization,
+    *,
+    payload_hash: str,
+    timestamp: str,
+) -> bool:
+    """Whether the signature is the one that *credentials* make for the request as it came."""
     expected = signature_of(
         request.method,
         request.target,
@@ -119,8 +132,7 @@ def check_signature(request: ReceivedRequest, *, credentials: Credentials, regio
         scope=authorization.scope,
         secret_access_key=credentials.secret_access_key,
     )
-    if not hmac.compare_digest(expected.encode(), authorization.signature.encode(errors="replace")):
-        raise _invalid(_MISMATCH)
+    return hmac.compare_digest(expected.encode(), authorization.signature.encode(errors="replace"))
 
 
 def _payload_hash(request: ReceivedRequest, signed_headers: frozenset[str]) -> str:
@@ -135,7 +147,7 @@ def _payload_hash(request: ReceivedRequest, signed_headers: frozenset[str]) -> s
 
 
 def _check_time(timestamp: str, now: datetime) -> str:
-    signed = _moment(timestamp)
+    signed = moment_of(timestamp)
     if signed is None:
         raise _incomplete("Authorization header requires existence of a valid 'X-Amz-Date' header.")
     if signed < now - SKEW:
@@ -146,7 +158,8 @@ def _check_time(timestamp: str, now: datetime) -> str:
 
 
 @lru_cache(maxsize=16)  # requests of one second share it, and to parse it takes 10 µs
-def _moment(timestamp: str) -> datetime | None:
+def moment_of(timestamp: str) -> datetime | None:
+    """The moment in ``X-Amz-Date``; None for what is none."""
     try:
         return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
     except ValueError:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.local.failures import FailureError
-from sagemaker_runtime.local.signature import Authorization, ReceivedRequest
-from sagemaker_runtime.local.sigv4 import signature_of
+from sagemaker_runtime.local.signature import Authorization, ReceivedRequest, is_signed_with, moment_of
 from sagemaker_runtime.local.storage import StorageError
 
 if TYPE_CHECKING:
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
 
 SKEW = timedelta(minutes=15)
 UNSIGNED = "UNSIGNED-PAYLOAD"
-_TIMESTAMP = "%Y%m%dT%H%M%SZ"
 
 
 def check_storage_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
@@ -53,17 +50,7 @@ def check_storage_signature(request: ReceivedRequest, *, credentials: Credential
     claimed = headers.get("x-amz-content-sha256")
     if claimed is None:
         raise StorageError("InvalidRequest", 400, "Missing required header for this request: x-amz-content-sha256")
-    expected = signature_of(
-        request.method,
-        request.target,
-        request.pairs,
-        signed_headers=authorization.signed_headers,
-        payload_hash=claimed,
-        timestamp=timestamp,
-        scope=authorization.scope,
-        secret_access_key=credentials.secret_access_key,
-    )
-    if not hmac.compare_digest(expected.encode(), authorization.signature.encode(errors="replace")):
+    if not is_signed_with(credentials, request, authorization, payload_hash=claimed, timestamp=timestamp):
         message = (
             "The request signature we calculated does not match the signature you provided. Check your key and signing "
             "method."
@@ -88,11 +75,9 @@ def check_payload(headers: Headers, body: bytes) -> None:
 
 
 def _check_time(timestamp: str, now: datetime) -> str:
-    try:
-        signed = datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
-    except ValueError:
-        message = "AWS authentication requires a valid Date or x-amz-date header"
-        raise StorageError("AccessDenied", 403, message) from None
+    signed = moment_of(timestamp)
+    if signed is None:
+        raise StorageError("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header")
     if abs(signed - now) > SKEW:
         message = "The difference between the request time and the current time is too large."
         raise StorageError("RequestTimeTooSkewed", 403, message)

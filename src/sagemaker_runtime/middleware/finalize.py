@@ -226,7 +226,8 @@ class Signing:
     """
     Sign the request, with credentials and a time that are fresh for each attempt.
 
-    The clock is the service's, as far as its answers have told: see `signing_clock`. With `AnonymousCredentialsProvider` nothing is signed.
+    The clock is the service's, as far as its answers have told: see `signing_clock`. With `AnonymousCredentialsProvider`
+    nothing is signed.
     """
 
     id = "Signing"
