@@ -28,7 +28,7 @@ from sagemaker_runtime import (
     ValidationError,
     with_api_options,
 )
-from sagemaker_runtime.local import LocalEndpoint, front, listener
+from sagemaker_runtime.local import LocalEndpoint, bodies, listener
 
 PATH = b"/endpoints/echo/invocations"
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
@@ -315,7 +315,7 @@ async def test_a_body_whose_rest_cannot_be_read_is_not_waited_for_without_end(
     local: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Aiohttp's parser gives up on a broken chunk, and does not tell whoever reads the body."""
-    monkeypatch.setattr(front, "BODY_TIMEOUT", 0.05)
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.05)
     async with connected(local) as (reader, writer):
         writer.write(request(headers=b"Expect: 100-continue\r\n" + CHUNKED))
         first, *_ = await answer_from(reader)

@@ -22,7 +22,7 @@ from support import NOON, ManualClock
 from yarl import URL
 
 from sagemaker_runtime import Credentials, Request, SigV4Signer
-from sagemaker_runtime.local import Invocation, LocalEndpoint, storage_front
+from sagemaker_runtime.local import Invocation, LocalEndpoint, bodies, storage_front
 from sagemaker_runtime.local.storage import Storage, StorageError
 
 KEYS = Credentials("AKIDLOCAL", "secret/with+signs", "a/session+token==")
@@ -441,7 +441,7 @@ async def test_an_upload_that_does_not_come_to_its_end_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: bytes
 ) -> None:
     """What has not come whole is no object, and nobody waits for it for ever."""
-    monkeypatch.setattr(storage_front, "BODY_TIMEOUT", 0.01)
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.01)
     async with local_with(tmp_path) as local:
         request = signed(local, "PUT", "/inputs/k", payload_hash="UNSIGNED-PAYLOAD")
         lines = ["PUT /inputs/k HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]

@@ -18,6 +18,7 @@ from aiohttp import web
 from sagemaker_runtime import Headers
 from sagemaker_runtime.local.answers import Connection, CutError, Outgoing, cut, failed, head_of, under, whole, write
 from sagemaker_runtime.local.asynchronous import queued
+from sagemaker_runtime.local.bodies import read_body
 from sagemaker_runtime.local.constraints import (
     ENDPOINT_NAME,
     INVOKE_ENDPOINT,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.hosting import HostedEndpoint
     from sagemaker_runtime.local.journal import Journal
 
-BODY_TIMEOUT = 60.0  # seconds for a whole body; aiohttp waits without end for the rest of one with a broken chunk
 _PATH = re.compile(
     r"/endpoints/(?P<name>[^/?]*)/(invocations(?P<streamed>-response-stream)?|(?P<queued>async-invocations))"
 )
@@ -187,7 +187,7 @@ class Front:
                 raise CutError("reset")
             if path is None:
                 raise failure("UnknownOperationException", "The operation is not known.", 404)
-            exchange.body = await _read(request)
+            exchange.body = await read_body(request, MAX_BODY, too_large=_too_large, cut=_cut)
         finally:
             self._journal.record(exchange)
         return path
@@ -213,31 +213,13 @@ def _http_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
 
 
-async def _read(request: web.Request) -> bytes:
-    """The body, as long as it is not too large: aiohttp's own limit would answer in aiohttp's words."""
-    if (request.content_length or 0) > MAX_BODY:
-        raise _too_large()
-    content = request.content
-    if content.is_eof() and content.exception() is None:  # a short one, which came with its head: no wait to be limited
-        return content.read_nowait()
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for piece in content.iter_any():
-                body += piece
-                if len(body) > MAX_BODY:
-                    raise _too_large()
-    except (
-        TimeoutError,
-        web.RequestPayloadError,
-    ):  # the latter is of aiohttp's parser in Python, for want of the one in C
-        raise failure("RequestTimeout", "The body did not come to its end.", 408) from None
-    return bytes(body)
-
-
 def _too_large() -> FailureError:
     # Without a name: what users report is a bare 413.
     return FailureError(None, 413, {"Message": f"Request body is larger than {MAX_BODY} bytes."})
+
+
+def _cut() -> FailureError:
+    return failure("RequestTimeout", "The body did not come to its end.", 408)
 
 
 def _invocation(name: str, body: bytes, headers: Headers, members: Mapping[str, Constraint]) -> Invocation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -13,6 +12,7 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from sagemaker_runtime import Headers
+from sagemaker_runtime.local.bodies import read_body
 from sagemaker_runtime.local.signature import ReceivedRequest
 from sagemaker_runtime.local.storage import Storage, StorageError
 from sagemaker_runtime.local.storage_signature import check_payload, check_storage_signature
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.storage import StoredObject
 
 MAX_OBJECT = 1_073_741_824  # bytes; inputs of asynchronous inference, which this is for, are up to 1 GB
-BODY_TIMEOUT = 60.0  # seconds for a whole body; aiohttp waits without end for the rest of one with a broken chunk
 
 # To pass over one of these would be to give, or to store, something else than was asked for.
 _NOT_IMPLEMENTED = ("range", "if-match", "if-none-match", "x-amz-copy-source")
@@ -64,7 +63,7 @@ class StorageFront:
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         # The head holds all that is signed, the body's hash included: who has no key is not to fill the memory first.
         check_storage_signature(received, credentials=self._credentials, region=self._region, now=now)
-        body = await _body(request)
+        body = await read_body(request, MAX_OBJECT, too_large=_too_large, cut=_cut)
         check_payload(headers, body)
         bucket, key = _names(received)
         if request.method == "PUT":
@@ -82,25 +81,17 @@ class StorageFront:
         return web.Response(body=found.body, headers={**_head(found), "Content-Type": found.content_type})
 
 
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            body = bytearray()
-            if (request.content_length or 0) <= MAX_OBJECT:
-                async for piece in request.content.iter_any():
-                    body += piece
-                    if len(body) > MAX_OBJECT:
-                        break
-                else:
-                    return bytes(body)
-    except (TimeoutError, web.RequestPayloadError):  # the latter is of aiohttp's parser in Python, as in the front
-        message = (
-            "Your socket connection to the server was not read from or written to within the timeout period. Idle "
-            "connections will be closed."
-        )
-        raise StorageError("RequestTimeout", 400, message) from None
+def _too_large() -> StorageError:
     message = "Your proposed upload exceeds the maximum allowed object size."
-    raise StorageError("EntityTooLarge", 400, message, {"MaxSizeAllowed": str(MAX_OBJECT)})
+    return StorageError("EntityTooLarge", 400, message, {"MaxSizeAllowed": str(MAX_OBJECT)})
+
+
+def _cut() -> StorageError:
+    message = (
+        "Your socket connection to the server was not read from or written to within the timeout period. Idle "
+        "connections will be closed."
+    )
+    return StorageError("RequestTimeout", 400, message)
 
 
 def _names(request: ReceivedRequest) -> tuple[str, str]:
