@@ -285,3 +285,87 @@ async def test_a_path_that_cannot_stand_in_a_request_line_is_a_config_error(path
 
         assert 0 == server.accepted
         await http_client.close()
+
+
+@pytest.mark.parametrize("value", ["one\r\nx-injected: 1", "one\ntwo", "one\rtwo", "a\0b", "\ud800"])
+async def test_a_header_that_would_end_its_line_is_a_config_error(value):
+    """`Headers` refuses it; who writes to the raw values past that must not write a second header, or a request."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+        request = request_to(server)
+        request.headers.raw["x-secret"] = value
+
+        with pytest.raises(
+            ConfigError, match=r"cannot be sent: the value of header 'x-secret' has the character"
+        ) as caught:
+            await http_client.send(request, timeout=GIVEN)
+
+        assert value not in str(caught.value)
+        assert 0 == server.accepted
+        await http_client.close()
+
+
+@pytest.mark.parametrize("name", ["x-a\r\nx-b", "x-a\n", "x\0"])
+async def test_a_name_of_a_header_that_would_end_its_line_is_a_config_error(name):
+    """As its value."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+        request = request_to(server)
+        request.headers.raw[name] = "value"
+
+        with pytest.raises(ConfigError, match="cannot be the name of a header"):
+            await http_client.send(request, timeout=GIVEN)
+
+        assert 0 == server.accepted
+        await http_client.close()
+
+
+async def test_a_value_beyond_ascii_is_sent_as_utf_8():
+    """So it is signed."""
+    async with serving() as server:
+        request, http_client = request_to(server), AioHTTPClient()
+        request.headers["x-name"] = "Grüße"
+
+        response = await http_client.send(request, timeout=GIVEN)
+        await response.body.read()
+        await http_client.close()
+
+        assert "Grüße" == dict(server.requests[-1].headers)["x-name"]  # which the server has decoded
+
+
+@pytest.mark.parametrize("header", ["Expect", "Transfer-Encoding"])
+async def test_a_header_that_changes_how_the_body_is_sent_is_refused(header):
+    """The body goes out whole after its length: a peer that was told otherwise would read another request, or wait."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+        request = request_to(server)
+        request.headers[header] = "chunked"
+
+        with pytest.raises(ConfigError, match=f"the header {header} cannot be sent"):
+            await http_client.send(request, timeout=GIVEN)
+
+        assert 0 == server.accepted
+        await http_client.close()
+
+
+@pytest.mark.parametrize("method", ["", "GET /", "POST\r\n", "PÖST"])
+async def test_a_method_that_is_none_is_a_config_error(method):
+    """It stands first in the request line."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+
+        with pytest.raises(ConfigError, match="cannot be sent"):
+            await http_client.send(request_to(server, method=method), timeout=GIVEN)
+
+        assert 0 == server.accepted
+        await http_client.close()
+
+
+async def test_answers_on_the_way_are_passed_over():
+    """A proxy may say "Processing" or give early hints; the answer is what comes after them."""
+    hints = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    async with serving(hints + OK) as server, client_for(server) as client:
+        outputs = [await client.invoke_endpoint(params()) for _ in range(2)]
+
+        assert [b"ok", b"ok"] == [output.body for output in outputs]
+        assert 1 == server.accepted

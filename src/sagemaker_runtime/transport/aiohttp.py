@@ -1,28 +1,25 @@
 """
-The default transport: aiohttp's client, through its public API, a hook that it documents (`pool.Connector`), and one
-attribute of its protocol that it does not (`exchange.ClientRequest`).
+The default transport, on aiohttp's connections: its connector with the pool, TLS and proxies, and the parser of each
+connection. What its session adds for any kind of request is left out; `exchange` says why.
 """
 
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import aiohttp
-from yarl import URL
+from aiohttp.http import HttpProcessingError
 
 from sagemaker_runtime.errors import (
     ClientClosedError,
     ConfigError,
-    ReadTimeoutError,
     SageMakerRuntimeError,
-    WriteTimeoutError,
 )
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.transport.body import Body
-from sagemaker_runtime.transport.exchange import Exchange
-from sagemaker_runtime.transport.failures import Lost, fit_to_be_shown, translate
+from sagemaker_runtime.transport.exchange import Exchange, request_head
+from sagemaker_runtime.transport.failures import fit_to_be_shown, translate
 from sagemaker_runtime.transport.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies, Proxy
 from sagemaker_runtime.transport.tls import StrPath, tls_context
@@ -92,66 +89,54 @@ class AioHTTPClient:
         headers, body = request.headers.raw, request.body
         if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
             raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes")
-        if "expect" in headers:
-            raise ConfigError("the header Expect cannot be sent: no time limit would hold while its answer is awaited")
+        if "expect" in headers or "transfer-encoding" in headers:
+            name = "Expect" if "expect" in headers else "Transfer-Encoding"
+            raise ConfigError(f"the header {name} cannot be sent: the body goes out whole, at once, after its length")
         if headers.get("content-length") != str(len(body)):
             raise ConfigError(
                 f"Content-Length is {headers.get('content-length')} and the body has {len(body)} bytes; a middleware that "
                 "changes the body belongs before ComputeContentLength"
             )
         pool = self._pools.get(asyncio.get_running_loop())
-        if pool is None or pool.session.closed:
+        if pool is None or pool.connector.closed:
             pool = await self._open_pool()
-        proxy = None
+        proxy = authorization = None
         if pool.proxies is not None:
             proxy = pool.proxies.proxy_for(request.scheme, request.host)
-            if proxy is not None and proxy.authorization is not None and request.scheme == "http":
-                headers = {**headers, "proxy-authorization": proxy.authorization}  # aiohttp gives it to CONNECT only
-        exchange = Exchange(headers, body, timeout, pool)
+            if proxy is not None and request.scheme == "http":  # the proxy of an https request is told with CONNECT
+                authorization = proxy.authorization
+        head = request_head(request, authorization, absolute=proxy is not None and request.scheme == "http")
+        cancelled = _times_cancelled()
+        exchange = None
         try:
-            response = await pool.session.request(
-                request.method,
-                _sendable(request.url),
-                data=exchange,
-                allow_redirects=False,
-                timeout=self._client_timeout(timeout),
-                proxy=None if proxy is None else proxy.url,
-                proxy_headers=None if proxy is None else proxy.headers,
-                middlewares=None if request.method == "POST" else (_once,),
-            )
-        except (asyncio.CancelledError, aiohttp.ClientError, TimeoutError, ValueError) as caught:
-            exchange.abort()
-            error = caught.error if isinstance(caught, Lost) else caught
-            failure = self._failure(error, exchange, request, timeout, proxy)
+            route = pool.route(request.scheme, request.host, proxy)
+            exchange = Exchange(await pool.connector.connect(route, [], self._connect_limit(timeout)))
+            message, content = await exchange.send(head, request, timeout, pool)
+        except BaseException as error:
+            if exchange is not None:
+                exchange.abort()
+            failure = self._failure(error, cancelled, request, timeout, proxy)
             if failure is None:
                 raise
             cause = error if fit_to_be_shown(error) else None
         else:
-            return self._response(response, timeout, pool)
-        finally:
-            exchange.end()
+            received = Headers.received(message.headers.items())
+            return Response(message.code, received, Body(content, message.code, received, exchange, timeout, pool))
         raise failure from cause  # out here, where what was caught is not its context
 
     def _failure(
-        self, error: BaseException, exchange: Exchange, request: Request, timeout: Timeout, proxy: Proxy | None
+        self, error: BaseException, cancelled: int, request: Request, timeout: Timeout, proxy: Proxy | None
     ) -> SageMakerRuntimeError | None:
-        """Our exception for what ended the exchange; None for a cancellation that is the caller's."""
+        """Our exception for what ended the exchange; None for what is none of ours, as a cancellation by the caller."""
         if isinstance(error, asyncio.CancelledError):
-            if exchange.read_limit_passed():
-                return ReadTimeoutError(f"no answer from {request.host} for {timeout.read:g} s")
-            if not self._closed or exchange.was_cancelled():
+            # aiohttp's, perhaps: closing its connector, it cancels the future of who waits for a free connection.
+            if not self._closed or _times_cancelled() > cancelled:
                 return None
-            # Else it is aiohttp's: closing its connector, it cancels the future of who waits for a free connection.
-        if exchange.stalled:
-            return WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s")
+        elif not isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError | ValueError):
+            return None
         if self._closed:
             return ClientClosedError("the HTTP client was closed during the call")
         return translate(error, request, timeout, proxy)
-
-    @staticmethod
-    def _response(response: aiohttp.ClientResponse, timeout: Timeout, pool: Pool) -> Response:
-        headers = Headers.received(response.headers.items())
-        return Response(response.status, headers, Body(response, headers, timeout, pool))
 
     async def close(self) -> None:
         """Close the connections of the running loop. Those of another loop are closed when it ends."""
@@ -168,27 +153,13 @@ class AioHTTPClient:
         self._pools[asyncio.get_running_loop()] = pool
         return pool
 
-    def _client_timeout(self, timeout: Timeout) -> aiohttp.ClientTimeout:
+    def _connect_limit(self, timeout: Timeout) -> aiohttp.ClientTimeout:
         if self._limits is None or self._limits[0] is not timeout:
-            # sock_connect and not connect, which also counts the wait for a free connection. Reading is limited here.
-            limits = aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect, sock_read=None)
-            self._limits = timeout, limits
+            # sock_connect and not connect, which also counts the wait for a free connection.
+            self._limits = timeout, aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect)
         return self._limits[1]
 
 
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a request again, as it does of itself if the method is idempotent."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:  # which it does not send again
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise Lost(error) from error
-
-
-@lru_cache(maxsize=1024)  # a client calls few endpoints, many times
-def _sendable(url: str) -> URL:
-    # As it stands, because so it was signed; what aiohttp would send otherwise is refused.
-    if not url.isascii() or not url.isprintable() or " " in url or "#" in url:
-        raise ConfigError(f"{url!r} is no URL that can be sent to; percent-encode it")
-    return URL(url, encoded=True)
+def _times_cancelled() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

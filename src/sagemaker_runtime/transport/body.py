@@ -15,21 +15,26 @@ from sagemaker_runtime.errors import (
 )
 
 if TYPE_CHECKING:
+    from aiohttp.streams import StreamReader
+
     from sagemaker_runtime.headers import Headers
+    from sagemaker_runtime.transport.exchange import Exchange
     from sagemaker_runtime.transport.pool import Pool
     from sagemaker_runtime.wire import Timeout
 
-_SWITCHING_PROTOCOLS = 101
 _NO_BODY_STATUSES = frozenset({204, 304})
 
 
 class Body:
     """A response's body; see `ResponseBody`."""
 
-    __slots__ = ("_data", "_failed", "_pool", "_response", "_rest", "_timeout", "delimited")
+    __slots__ = ("_content", "_data", "_exchange", "_failed", "_pool", "_rest", "_timeout", "delimited")
 
-    def __init__(self, response: aiohttp.ClientResponse, headers: Headers, timeout: Timeout, pool: Pool) -> None:
-        self._response = response
+    def __init__(
+        self, content: StreamReader, status: int, headers: Headers, exchange: Exchange, timeout: Timeout, pool: Pool
+    ) -> None:
+        self._content = content
+        self._exchange = exchange
         self._pool = pool
         self._timeout = timeout
         self._data: bytes | None = None
@@ -39,12 +44,12 @@ class Body:
         self.delimited = (
             "content-length" in names
             or names.get("transfer-encoding", "").lower().rpartition(",")[2].strip() == "chunked"
-            or response.status in _NO_BODY_STATUSES
+            or status in _NO_BODY_STATUSES
         )
 
     async def read(self) -> bytes:
         if self._data is None:
-            content = self._response.content
+            content = self._content
             try:
                 data = content.read_nowait()
             except aiohttp.ClientError as error:
@@ -63,7 +68,7 @@ class Body:
         if self._data is not None:  # read whole before: as one piece, once
             piece, self._rest = self._rest, b""
             return piece
-        content = self._response.content
+        content = self._content
         try:
             piece = content.read_nowait()
             if piece or content.at_eof():
@@ -84,17 +89,20 @@ class Body:
             raise failure from error
 
     def close(self) -> None:
-        # A body read whole gives its connection back by itself, once the request has gone out too; but for a 101's, which
-        # aiohttp leaves to who asked for another protocol.
-        if self._data is None or self._response.status == _SWITCHING_PROTOCOLS:
-            self._response.close()
-            self._response.release()  # where the loop is closed, close() lets the connection warn a second time
+        # A body read whole has given its connection back at its end.
+        if self._data is None:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._exchange.close()
+        if self._content.exception() is None:  # who waits for more of it would wait for ever
+            self._content.set_exception(aiohttp.ClientConnectionError("the answer was closed"))
 
     def _broken(self, error: Exception) -> SageMakerRuntimeError:
         if self._failed is not None:
             return self._failed
         self._failed = self._failure(error)
-        self._response.close()
+        self._let_go()
         return self._failed
 
     def _failure(self, error: Exception) -> SageMakerRuntimeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
 from sagemaker_runtime.errors import (
     CertificateError,
@@ -13,7 +14,9 @@ from sagemaker_runtime.errors import (
     ConnectionLostError,
     ConnectTimeoutError,
     InvalidResponseError,
+    ReadTimeoutError,
     SageMakerRuntimeError,
+    WriteTimeoutError,
 )
 
 if TYPE_CHECKING:
@@ -25,17 +28,13 @@ class NotConnected(aiohttp.ClientError):
     """No connection to the service that could be used: nothing of the request was sent."""
 
 
-class Lost(aiohttp.ClientError):
-    """What ended an exchange, hidden from aiohttp, which would send the request again."""
-
-    def __init__(self, error: aiohttp.ClientError) -> None:
-        super().__init__()
-        self.error = error
+class Stalled(aiohttp.ClientError):
+    """The peer took none of the request for as long as ``Timeout.write``."""
 
 
 def fit_to_be_shown(error: BaseException) -> bool:
-    """Whether an exception may be the cause of ours: aiohttp's for a bad answer has all headers in its repr."""
-    return isinstance(error, Exception) and not isinstance(error, aiohttp.ClientResponseError | NotConnected)
+    """Whether an exception may be the cause of ours: aiohttp's for a bad answer shows what came, headers and all."""
+    return isinstance(error, Exception) and not isinstance(error, HttpProcessingError | NotConnected | Stalled)
 
 
 def translate(error: BaseException, request: Request, timeout: Timeout, proxy: Proxy | None) -> SageMakerRuntimeError:
@@ -44,7 +43,11 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
     match error:
         case aiohttp.ClientConnectorCertificateError():  # the proxy's, or that of the request's host
             return CertificateError(f"the certificate of {error.host}:{error.port} was refused: {error}")
-        case aiohttp.ConnectionTimeoutError():
+        case Stalled():
+            return WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s")
+        case aiohttp.SocketTimeoutError():
+            return ReadTimeoutError(f"no answer from {request.host} for {timeout.read:g} s")
+        case TimeoutError():
             return ConnectTimeoutError(f"no connection to {host} in {timeout.connect:g} s")
         case aiohttp.ClientConnectorError(strerror=None):  # lost within TLS; aiohttp's text would end in [None]
             return ConnectError(f"no connection to {host}: {error.os_error!r}")
@@ -52,7 +55,7 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
             return ConnectError(f"no connection to {host}: {error}")
         case ValueError() | aiohttp.NonHttpUrlClientError():  # aiohttp's InvalidURL among them
             return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
-        case aiohttp.ClientResponseError():
+        case HttpProcessingError():
             return InvalidResponseError(f"the answer of {host} is not HTTP: {error.message.partition(':')[0]}")
         case aiohttp.ServerDisconnectedError(message=message) if not isinstance(message, str):
             return InvalidResponseError(f"the answer of {host} broke off within its head")

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import aiohttp
+from yarl import URL
 
-from sagemaker_runtime.transport.exchange import ClientRequest
 from sagemaker_runtime.transport.failures import NotConnected
 from sagemaker_runtime.transport.read_limit import ReadLimit
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.tracing import Trace
 
-    from sagemaker_runtime.transport.exchange import Exchange
-    from sagemaker_runtime.transport.proxies import Proxies
+    from sagemaker_runtime.transport.proxies import Proxies, Proxy
+    from sagemaker_runtime.transport.upload import Upload
 
 READ_LIMITS_KEPT = 16  # different values of Timeout.read, in one loop, whose timers are kept when idle
+ROUTES_KEPT = 256  # hosts; a client calls few
 
 
 class Pool:
@@ -30,7 +31,7 @@ class Pool:
     The connections of one event loop, and who waits there where aiohttp would not tell that it is closed.
 
     Args:
-        session: aiohttp's.
+        connector: Opens connections, and keeps those that can be used again.
 
         owner: The generator whose end closes it.
 
@@ -39,21 +40,22 @@ class Pool:
         waits: Those of `Connector`.
     """
 
-    __slots__ = ("closed", "owner", "proxies", "read_limits", "session", "waits", "writing")
+    __slots__ = ("_owner", "_routes", "closed", "connector", "proxies", "read_limits", "uploads", "waits")
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
-        owner: AsyncGenerator[aiohttp.ClientSession],
+        connector: Connector,
+        owner: AsyncGenerator[Connector],
         proxies: Proxies | None,
         waits: set[asyncio.Timeout],
     ) -> None:
-        self.session = session
-        self.owner = owner
+        self.connector = connector
+        self._owner = owner
         self.proxies = proxies
         self.waits = waits  # for a connection, or for more of a body
         self.read_limits: dict[float, ReadLimit] = {}
-        self.writing: set[Exchange] = set()  # those with large bodies
+        self.uploads: set[Upload] = set()
+        self._routes: dict[tuple[str, str, Proxy | None], aiohttp.ClientRequest] = {}
         self.closed = False
 
     @classmethod
@@ -61,8 +63,40 @@ class Pool:
         """A pool for the running loop; nothing is connected yet."""
         waits: set[asyncio.Timeout] = set()
         # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
-        owner = _session(max_connections, tls, waits)
+        owner = _connector(max_connections, tls, waits)
         return cls(await anext(owner), owner, proxies, waits)
+
+    def route(self, scheme: str, host: str, proxy: Proxy | None) -> aiohttp.ClientRequest:
+        """
+        Where a connection is to lead, in the form that the connector takes it.
+
+        Raises:
+            ValueError: It leads nowhere.
+        """
+        try:
+            return self._routes[scheme, host, proxy]
+        except KeyError:
+            pass
+        if scheme not in ("http", "https"):
+            raise ValueError(f"its scheme is {scheme!r}, not http or https")
+        if not host.isascii() or not host.isprintable() or " " in host:
+            raise ValueError(f"its host is {host!r}")
+        proxy_headers = None
+        if (
+            proxy is not None and proxy.headers is not None
+        ):  # with Host, which aiohttp would add to them at the first use:
+            proxy_headers = {"Host": host, **proxy.headers}  # as another route, the second would have a new connection
+        route = aiohttp.ClientRequest(
+            "GET",
+            URL(f"{scheme}://{host}/", encoded=True),
+            loop=asyncio.get_running_loop(),
+            proxy=None if proxy is None else URL(proxy.url),
+            proxy_headers=proxy_headers,
+        )
+        if len(self._routes) >= ROUTES_KEPT:
+            self._routes.clear()
+        self._routes[scheme, host, proxy] = route
+        return route
 
     def read_limit(self, seconds: float) -> ReadLimit:
         """The timer for all that wait so long."""
@@ -82,11 +116,11 @@ class Pool:
         now = asyncio.get_running_loop().time()
         for wait in [wait for wait in self.waits if not wait.expired()]:
             wait.reschedule(now)
-        for exchange in self.writing:
-            exchange.abort()
+        for upload in self.uploads:
+            upload.abort()
         for read_limit in self.read_limits.values():
             read_limit.stop()
-        await self.owner.aclose()
+        await self._owner.aclose()
 
 
 class Connector(aiohttp.TCPConnector):
@@ -128,17 +162,11 @@ def _refusal(error: aiohttp.ClientError) -> str:
             return f"the connection to the proxy was lost before it answered CONNECT: {error}"
 
 
-async def _session(
+async def _connector(
     max_connections: int, tls: ssl.SSLContext | None, waits: set[asyncio.Timeout]
-) -> AsyncGenerator[aiohttp.ClientSession]:
-    session = aiohttp.ClientSession(
-        connector=Connector(max_connections=max_connections, tls=tls, waits=waits),
-        request_class=ClientRequest,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,  # a .netrc entry would break every signed call
-    )
+) -> AsyncGenerator[Connector]:
+    connector = Connector(max_connections=max_connections, tls=tls, waits=waits)
     try:
-        yield session
+        yield connector
     finally:
-        await session.close()
+        await connector.close()

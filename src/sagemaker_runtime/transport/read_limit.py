@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+import aiohttp
+
 
 class Waiting(Protocol):
-    """Who waits for an answer."""
+    """Where somebody waits for an answer, as aiohttp's protocol of a connection."""
 
-    def expire(self) -> None:
-        """End the wait: the limit is over. Called once at most, and never after `ReadLimit.discard`."""
+    def set_exception(self, exc: BaseException) -> None:
+        """End the wait with *exc*. Called once at most, and never after `ReadLimit.discard`."""
         ...
 
 
 class ReadLimit:
     """
-    The waits of one length in one event loop, under one timer.
+    The waits of one length in one event loop, under one timer; a wait that is over ends with aiohttp.SocketTimeoutError.
 
     Their deadlines come in the order in which they began, so only the first needs a timer. One for each call, as
     aiohttp has it, costs 7 µs of a call's 90.
@@ -62,4 +64,4 @@ class ReadLimit:
                 self._timer = self._loop.call_at(deadline, self._look)
                 break
             del self._deadlines[waiting]
-            waiting.expire()
+            waiting.set_exception(aiohttp.SocketTimeoutError())

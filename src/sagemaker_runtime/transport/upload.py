@@ -1,0 +1,93 @@
+"""The body of a large request on its way, while the answer is awaited already."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+from aiohttp.http import StreamWriter
+
+from sagemaker_runtime.transport.failures import Stalled
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+
+    from sagemaker_runtime.transport.read_limit import ReadLimit
+
+SLICE = 262_144  # bytes; with a sleep(0) between, the event loop stalls 1.4 ms at worst for a 6 MB body, against 11
+WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write
+
+
+class Upload:
+    """
+    A body that goes out in slices, which need no copy, giving way to other tasks between them, each under a time limit.
+
+    Args:
+        protocol: aiohttp's, of the connection. It is told of a stand-still, and so who reads the answer learns of it.
+
+        transport: That of the connection; the head of the request has been written to it.
+
+        body: All of it.
+
+        limit: Seconds that a slice may take.
+
+        read_limit: Begins when the last slice has gone out, unless there is an answer by then.
+
+        uploads: Those of the pool, which ends them when it is closed; this one is in it until it ends.
+    """
+
+    __slots__ = ("_answered", "_body", "_handed_over", "_limit", "_protocol", "_read_limit", "_task", "_transport")
+
+    def __init__(
+        self,
+        protocol: ResponseHandler,
+        transport: asyncio.Transport,
+        body: bytes,
+        *,
+        limit: float,
+        read_limit: ReadLimit,
+        uploads: set[Upload],
+    ) -> None:
+        self._protocol = protocol
+        self._transport = transport
+        self._body = body
+        self._limit = limit
+        self._read_limit = read_limit
+        self._answered = False
+        self._handed_over = False
+        self._task = asyncio.create_task(self._write())
+        uploads.add(self)
+        self._task.add_done_callback(lambda _: uploads.discard(self))
+
+    async def _write(self) -> None:
+        view, end = memoryview(self._body), len(self._body)
+        writer = StreamWriter(self._protocol, asyncio.get_running_loop())  # for its wait while the peer takes nothing
+        try:
+            for start in range(0, end, SLICE):
+                self._handed_over = start + SLICE >= end
+                async with asyncio.timeout(self._limit):
+                    await writer.write(view[start : start + SLICE])
+                await asyncio.sleep(0)
+        except TimeoutError:
+            self._protocol.set_exception(Stalled())
+            self._transport.abort()
+        except (aiohttp.ClientError, OSError):
+            pass  # the connection was lost, which the reader is told by its end
+        else:
+            if not self._answered:
+                self._read_limit.add(self._protocol)
+
+    def answered(self) -> None:
+        """The answer has begun, so nobody waits for it any more, while the body may still go out."""
+        self._answered = True
+
+    @property
+    def gone_out(self) -> bool:
+        """Whether the kernel has all of the body."""
+        return self._handed_over and not self._transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
+        self._transport.abort()
+        self._task.cancel()
