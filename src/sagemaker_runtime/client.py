@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from attr import evolve
 
@@ -17,13 +17,12 @@ from sagemaker_runtime.errors import (
     StackError,
     TotalTimeoutError,
 )
-from sagemaker_runtime.middleware.deserialize import transport_handler
-from sagemaker_runtime.middleware.pipeline import default_stack
+from sagemaker_runtime.middleware.pipeline import Pipeline
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.options import Options, Override, changed_by, signing_clock
+from sagemaker_runtime.options import Options, Override, changed_by, overridden, signing_clock
 from sagemaker_runtime.protocol import Codec
 
 if TYPE_CHECKING:
@@ -97,12 +96,12 @@ class Client:
             _default_http_client(_ca_bundle) if self._options.http_client is None else self._options.http_client
         )
         self._skew = ClockSkew()
-        self._codecs: dict[str, Codec] = {}
+        self._pipelines: dict[str, Pipeline] = {}
         self._plans: dict[str, _Plan] = {}
         # The default stack cannot fail, so that of an operation that is never called need not be built.
         for name in OPERATIONS if self._options.api_options else OPERATIONS[:1]:
             self._plan(name)
-        self._override_plans: dict[tuple[str, tuple[OptFn, ...]], _Plan] = {}
+        self._override_plans: dict[tuple[str, tuple[Override, ...]], _Plan] = {}
         self._s3: S3ObjectReader | None = None
 
     @classmethod
@@ -337,16 +336,18 @@ class Client:
 
     def _plan_for(self, operation: str, opt_fns: tuple[OptFn, ...]) -> _Plan:
         """The plan for a call with options of its own: compiled now, or kept from an equal call before."""
-        if not all(type(opt_fn) is Override for opt_fn in opt_fns):
-            return self._compile(operation, changed_by(opt_fns, self._options))
-        key = (operation, opt_fns)
+        overrides = cast("tuple[Override, ...]", opt_fns)
+        for opt_fn in opt_fns:
+            if type(opt_fn) is not Override:
+                return self._compile(operation, changed_by(opt_fns, self._options))
+        key = (operation, overrides)
         plans = self._override_plans
         try:
             plan = plans.get(key)
         except TypeError:  # a value that cannot be hashed, such as a list
-            return self._compile(operation, changed_by(opt_fns, self._options))
+            return self._compile(operation, overridden(overrides, self._options))
         if plan is None:
-            plan = plans[key] = self._compile(operation, changed_by(opt_fns, self._options))
+            plan = plans[key] = self._compile(operation, overridden(overrides, self._options))
             if len(plans) > PLANS_KEPT:
                 del plans[next(iter(plans))]
         elif len(plans) >= PLANS_KEPT:  # one must go next time: the first, so this one goes to the end
@@ -354,10 +355,10 @@ class Client:
         return plan
 
     def _compile(self, operation: str, options: Options) -> _Plan:
-        codec = self._codecs.get(operation)
-        if codec is None:
-            codec = self._codecs[operation] = Codec(operations.operation(operation))
-        stack = default_stack(codec, options, self._skew)
+        pipeline = self._pipelines.get(operation)
+        if pipeline is None:
+            pipeline = self._pipelines[operation] = Pipeline(Codec(operations.operation(operation)), self._skew)
+        stack = pipeline.stack(options)
         for api_option in options.api_options:
             returned = api_option(stack)
             if asyncio.iscoroutine(returned):
@@ -372,8 +373,8 @@ class Client:
         context[LOGGER] = options.logger
         if options.region is not None:
             context[REGION] = options.region
-        handler = stack.compile(transport_handler(http_client, options.timeout, streams=codec.streams))
-        return _Plan(stack, handler, context, options, codec.streams)
+        handler = pipeline.handler(stack, options, http_client)
+        return _Plan(stack, handler, context, options, pipeline.codec.streams)
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import UnionType
 from typing import Literal, ParamSpec, TypeAlias, cast
 
@@ -30,12 +30,12 @@ from sagemaker_runtime.wire import Timeout
 
 # What each of these options must be able to do: asked once, where a mistake is made, and not in the middle of a call.
 _METHODS = {
-    "credentials": "retrieve",
-    "endpoint_resolver": "resolve_endpoint",
-    "http_signer_v4": "sign_http",
-    "retryer": "delay",
-    "http_client": "send",
-    "clock": "monotonic",
+    "credentials": ("retrieve",),
+    "endpoint_resolver": ("resolve_endpoint",),
+    "http_signer_v4": ("sign_http",),
+    "retryer": ("delay", "max_attempts", "succeeded"),
+    "http_client": ("send",),
+    "clock": ("monotonic",),
 }
 
 _TYPES: dict[str, tuple[type | UnionType, str]] = {
@@ -63,7 +63,9 @@ def _default_credentials() -> CredentialsProvider:
     return CredentialsCache(DefaultCredentialsProvider())
 
 
-@define(kw_only=True, eq=False, repr=False)
+@define(
+    kw_only=True, eq=False, repr=False, slots=False
+)  # a dict is copied for a call with options of its own in 0.2 µs
 class Options:
     """
     What a client, or one call, is told. A client takes a copy; what is changed afterwards changes nothing.
@@ -140,13 +142,17 @@ class Options:
     def copy(self) -> Options:
         """Options of their own, with the same values; the list of ``api_options`` is copied too."""
         options = object.__new__(Options)
-        for name in _NAMES:
-            setattr(options, name, getattr(self, name))
-        options.api_options = list(self.api_options)
+        options.__dict__.update(self.__dict__)
+        options.__dict__["api_options"] = list(self.api_options)
         return options
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _NAMES:
+            raise AttributeError(f"Options has no option {name!r}; it has {', '.join(_NAMES)}")
+        self.__dict__[name] = value
 
-_NAMES = tuple(attr.fields_dict(Options))
+
+_NAMES = dict.fromkeys(attr.fields_dict(Options))  # in order
 
 OptFn: TypeAlias = Callable[[Options], None]
 """Changes options, for a client or for one call: a function of yours, or what `override` gives."""
@@ -185,8 +191,7 @@ class Override:
         return self._hash
 
     def __call__(self, options: Options) -> None:
-        for name, value in self.changes:
-            setattr(options, name, value)
+        options.__dict__.update(self._changes)  # `override` has checked the names
 
     def __repr__(self) -> str:
         # Credentials by their type, because what was mistaken for a provider may hold a secret.
@@ -262,7 +267,34 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
         if asyncio.iscoroutine(returned):
             returned.close()
             raise ConfigError(f"option function {number} is async, and would never run; make it a plain function")
-    _check(options)
+    _check(options, _NAMES)
+    _settle(options)
+    return options
+
+
+def overridden(overrides: tuple[Override, ...], options: Options) -> Options:
+    """
+    What `changed_by` gives for *options* that it has given before, and overrides alone, whose changes are known by name.
+
+    Raises:
+        ConfigError: The options make no sense.
+    """
+    options = options.copy()
+    for override in overrides:
+        override(options)
+    names = [name for override in overrides for name, _ in override.changes]
+    _check(options, names)
+    if not _SETTLED.isdisjoint(names):
+        _settle(options)
+    return options
+
+
+# Which of them `_settle` reads; but for the retryer, which alone is nothing to it.
+_SETTLED = {"region", "base_endpoint", "s3_endpoint_url", "endpoint_options", "retry_mode", "retry_max_attempts"}
+
+
+def _settle(options: Options) -> None:
+    """Check what must fit together, and bring it into the form that the stack is made of."""
     if options.region is not None:
         options.region = str.__str__(options.region)  # of an enum's member, the value
         region = options.region.removeprefix("fips-").removesuffix("-fips")
@@ -276,7 +308,6 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options) -> Options:
         # FIPS beside it is refused by who waits: the URL may lie around on a machine that has nothing to do with S3.
         Endpoint(options.s3_endpoint_url)
     _settle_retryer(options)
-    return options
 
 
 def _settle_retryer(options: Options) -> None:
@@ -303,21 +334,31 @@ def _retryer_of(mode: Literal["standard", "adaptive"], options: Options) -> Retr
     return retryer.in_mode(mode, options.clock)
 
 
-def _check(options: Options) -> None:
+def _check(options: Options, names: Iterable[str]) -> None:
+    """Refuse a value that cannot be that of its option, among those of *names*."""
     # Types, not values: what was mistaken for credentials may hold a secret.
-    for name, (kind, advice) in _TYPES.items():
+    for name in names:
         value: object = getattr(options, name)
-        if not isinstance(value, kind):
-            raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes {advice}")
-    for name, method in _METHODS.items():
-        value = getattr(options, name)
-        if isinstance(value, type):
-            raise ConfigError(f"Options.{name} is the class {value.__name__}; pass an object: {value.__name__}(...)")
-        if not callable(getattr(value, method, None)) and not (name == "http_client" and value is None):
-            raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes an object with {method}()")
-    for name in ("max_attempts", "succeeded"):
-        if not hasattr(options.retryer, name):
-            raise ConfigError(f"Options.retryer is of type {type(options.retryer).__name__}, and has no {name}")
-    for index, api_option in enumerate(options.api_options):
-        if not callable(api_option):
-            raise ConfigError(f"Options.api_options[{index}] is {api_option!r}; it takes functions of a Stack")
+        if name in _TYPES:
+            kind, advice = _TYPES[name]
+            if not isinstance(value, kind):
+                raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes {advice}")
+        elif name in _METHODS:
+            _check_methods(name, value)
+        if name == "api_options":
+            for index, api_option in enumerate(options.api_options):
+                if not callable(api_option):
+                    raise ConfigError(f"Options.api_options[{index}] is {api_option!r}; it takes functions of a Stack")
+
+
+def _check_methods(name: str, value: object) -> None:
+    method, *others = _METHODS[name]
+    if value is None and name == "http_client":
+        return
+    if isinstance(value, type):
+        raise ConfigError(f"Options.{name} is the class {value.__name__}; pass an object: {value.__name__}(...)")
+    if not callable(getattr(value, method, None)):
+        raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes an object with {method}()")
+    for other in others:
+        if not hasattr(value, other):
+            raise ConfigError(f"Options.{name} is of type {type(value).__name__}, and has no {other}")

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+
+import attrs
 import pytest
 from attrs import frozen
-from support import ScriptedHTTPClient, answer, options
+from support import ManualClock, ScriptedHTTPClient, answer, options
 
-from sagemaker_runtime import Client, ClientLogMode, InvokeEndpointInput, NopRetryer, Output, Stack, Timeout
+from sagemaker_runtime import (
+    AdaptiveRetryer,
+    AnonymousCredentialsProvider,
+    Client,
+    ClientLogMode,
+    DefaultEndpointResolver,
+    EndpointResolverOptions,
+    InvokeEndpointInput,
+    NopRetryer,
+    Options,
+    Output,
+    SigV4Signer,
+    Stack,
+    Timeout,
+    override,
+)
+from sagemaker_runtime.clock import ClockSkew
+from sagemaker_runtime.middleware.pipeline import Pipeline
+from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
+from sagemaker_runtime.protocol import Codec
 
 OUTLINE = """\
 {operation}
@@ -111,3 +133,92 @@ async def test_a_retry_passes_again_only_what_stands_below_it() -> None:
     downward = [each for each in passed if not each.endswith("done")]
     below = PLACES[PLACES.index("Retry") + 1 :]
     assert PLACES + below == downward
+
+
+# For each option another value than that of `support.options`.
+OTHERS: dict[str, object] = {
+    "api_options": [lambda stack: None],
+    "client_log_mode": ClientLogMode.RETRIES,
+    "credentials": AnonymousCredentialsProvider(),
+    "endpoint_options": EndpointResolverOptions(use_dual_stack_endpoint=True),
+    "endpoint_resolver": DefaultEndpointResolver(),
+    "base_endpoint": "https://elsewhere.test",
+    "s3_endpoint_url": "https://s3.test",
+    "http_signer_v4": SigV4Signer(),
+    "logger": logging.getLogger("elsewhere"),
+    "region": "eu-west-2",
+    "retryer": AdaptiveRetryer(),
+    "retry_mode": "adaptive",
+    "retry_max_attempts": 7,
+    "http_client": ScriptedHTTPClient(),
+    "timeout": Timeout(read=1),
+    "app_id": "shop",
+    "disable_clock_skew_correction": True,
+    "clock": ManualClock(),
+}
+OWN = ("BaseEndpointResolver", "CorrectedClock")  # what a middleware is given that is made for it
+
+
+def what_it_is_made_of(thing: object) -> object:
+    """All that a middleware holds, by name: things that it was given as they are, things made for it by what they hold."""
+    held = {name: value for name, value in vars(thing).items() if name != "new_id"}  # a source of random ids
+    return {
+        name: what_it_is_made_of(value) if type(value).__name__ in OWN else getattr(value, "__self__", value)
+        for name, value in held.items()
+    }
+
+
+def described(stack: Stack) -> dict[str, object]:
+    return {id: what_it_is_made_of(getattr(stack, step).get(id)) for step in STEPS for id in getattr(stack, step).ids()}
+
+
+def test_every_option_has_another_value_here() -> None:
+    """Or an option that is new would not be looked at below."""
+    assert {field.name for field in attrs.fields(Options)} == set(OTHERS)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_stack_that_shares_what_an_option_leaves_alone_is_the_one_made_from_nothing(name: str) -> None:
+    """A step that was kept although it depends on the option would let an override pass without effect."""
+    codec, skew, base = Codec(INVOKE_ENDPOINT), ClockSkew(), options()
+    changed = base.copy()
+    setattr(changed, name, OTHERS[name])
+    pipeline = Pipeline(codec, skew)
+
+    before = described(pipeline.stack(base))
+    shared = described(pipeline.stack(changed))
+    after = described(pipeline.stack(base))
+
+    assert described(Pipeline(codec, skew).stack(changed)) == shared
+    assert before == after
+
+
+def test_a_retryer_of_a_calls_own_leaves_all_but_finalize_as_it_is() -> None:
+    """It is what calls change most, and a whole stack costs three times as much."""
+    pipeline, base = Pipeline(Codec(INVOKE_ENDPOINT), ClockSkew()), options(retryer=NopRetryer())
+    changed = base.copy()
+    changed.retryer = NopRetryer()
+
+    one, two = pipeline.stack(base), pipeline.stack(changed)
+
+    same = [name for name in STEPS if getattr(one, name) is getattr(two, name)]
+    assert ["initialize", "serialize", "build", "deserialize"] == same
+    assert one.finalize.get("Signing") is two.finalize.get("Signing")
+
+
+async def test_what_an_api_option_changes_in_a_middleware_is_seen_by_its_own_calls_alone() -> None:
+    """One call's function may reach into a place of the stack; that place must not be another call's too."""
+
+    def rename(stack: Stack) -> None:
+        stack.build.get("UserAgent").value = "mine/1"
+
+    http = ScriptedHTTPClient([answer()])
+    client = Client(options(http))
+
+    await client.invoke_endpoint(PARAMS)
+    await client.invoke_endpoint(PARAMS, override(api_options=[rename]))
+    await client.invoke_endpoint(PARAMS)
+    await client.invoke_endpoint(PARAMS, override(retryer=NopRetryer()))
+
+    renamed = [request.headers["user-agent"] == "mine/1" for request in http.requests]
+    assert [False, True, False, False] == renamed
