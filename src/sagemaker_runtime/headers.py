@@ -30,7 +30,8 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")  # RFC
 
 
 @lru_cache(maxsize=1024)
-def _lower(name: str) -> str:
+def lower_name(name: str) -> str:
+    """The name of a header in lower case; raises InvalidHeaderError for what cannot be one."""
     lower = name.lower()
     if not lower or not name.isascii() or not _TOKEN.issuperset(lower):
         raise InvalidHeaderError(f"{name!r} cannot be the name of an HTTP header; use letters, digits and hyphens")
@@ -86,7 +87,7 @@ class Headers(MutableMapping[str, str]):
             problem = header_problem(value)
             if problem is not None:
                 raise InvalidHeaderError(f"the value of header {name!r} {problem}")
-        self.raw[_lower(name)] = value
+        self.raw[lower_name(name)] = value
 
     def __getitem__(self, name: str) -> str:
         return self.raw[name.lower()]

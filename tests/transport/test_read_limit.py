@@ -106,13 +106,14 @@ async def test_a_request_that_goes_on_after_its_answer_is_not_limited_any_more()
         request = request_to(server, body=b"x" * MAX_BODY)
         response = await http.send(request, timeout=Timeout(read=30))
         (pool,) = http._pools.values()
-        still_going_out = len(pool.uploads)
+        (exchange,) = pool.exchanges.values()
+        gone_out = exchange._upload.gone_out
 
         pieces = [await response.body.chunk(), await response.body.chunk(), await response.body.chunk()]
 
         assert [b"one", b"two", b""] == pieces
-        assert (1, 0) == (still_going_out, len(pool.uploads))
-        assert pool.read_limit(30).idle
+        assert not gone_out
+        assert pool.read_limits[30].idle
         await http.close()
 
 

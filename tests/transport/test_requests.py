@@ -254,7 +254,7 @@ async def test_a_host_that_no_request_can_be_sent_to_is_a_config_error(host):
         request = request_to(server)
         request.host = host
 
-        with pytest.raises(ConfigError, match=r"cannot be sent|is no URL that can be sent to"):
+        with pytest.raises(ConfigError, match="nothing can be sent to scheme"):
             await http_client.send(request, timeout=GIVEN)
 
         assert 0 == server.accepted
@@ -268,7 +268,7 @@ async def test_a_scheme_other_than_http_is_a_config_error():
         request = request_to(server)
         request.scheme = "ftp"
 
-        with pytest.raises(ConfigError, match=r"cannot be sent|is no URL that can be sent to"):
+        with pytest.raises(ConfigError, match="nothing can be sent to scheme"):
             await http_client.send(request, timeout=GIVEN)
 
         await http_client.close()
@@ -280,7 +280,7 @@ async def test_a_path_that_cannot_stand_in_a_request_line_is_a_config_error(path
     async with serving() as server:
         http_client = AioHTTPClient()
 
-        with pytest.raises(ConfigError, match=r"cannot be sent|is no URL that can be sent to"):
+        with pytest.raises(ConfigError, match="cannot be sent"):
             await http_client.send(request_to(server, path=path), timeout=GIVEN)
 
         assert 0 == server.accepted
@@ -313,7 +313,7 @@ async def test_a_name_of_a_header_that_would_end_its_line_is_a_config_error(name
         request = request_to(server)
         request.headers.raw[name] = "value"
 
-        with pytest.raises(ConfigError, match="cannot be the name of a header"):
+        with pytest.raises(ConfigError, match="cannot be the name of an HTTP header"):
             await http_client.send(request, timeout=GIVEN)
 
         assert 0 == server.accepted

@@ -18,7 +18,7 @@ from sagemaker_runtime.errors import (
 )
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.transport.body import Body
-from sagemaker_runtime.transport.exchange import Exchange, request_head
+from sagemaker_runtime.transport.exchange import request_head
 from sagemaker_runtime.transport.failures import fit_to_be_shown, translate
 from sagemaker_runtime.transport.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies, Proxy
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request, Timeout
 
 MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
+_INTERIM = frozenset({100, *range(102, 200)})  # RFC 9110, section 15.2: the answer itself is to come; 101 ends HTTP
 
 
 class AioHTTPClient:
@@ -86,32 +87,26 @@ class AioHTTPClient:
         """Send *request*; see `HTTPClient.send`."""
         if self._closed:
             raise ClientClosedError("the HTTP client is closed; make a new one")
-        headers, body = request.headers.raw, request.body
-        if not isinstance(body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
-            raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes")
-        if "expect" in headers or "transfer-encoding" in headers:
-            name = "Expect" if "expect" in headers else "Transfer-Encoding"
-            raise ConfigError(f"the header {name} cannot be sent: the body goes out whole, at once, after its length")
-        if headers.get("content-length") != str(len(body)):
-            raise ConfigError(
-                f"Content-Length is {headers.get('content-length')} and the body has {len(body)} bytes; a middleware that "
-                "changes the body belongs before ComputeContentLength"
-            )
         pool = self._pools.get(asyncio.get_running_loop())
-        if pool is None or pool.connector.closed:
+        if pool is None or pool.closed:
             pool = await self._open_pool()
-        proxy = authorization = None
-        if pool.proxies is not None:
-            proxy = pool.proxies.proxy_for(request.scheme, request.host)
-            if proxy is not None and request.scheme == "http":  # the proxy of an https request is told with CONNECT
-                authorization = proxy.authorization
-        head = request_head(request, authorization, absolute=proxy is not None and request.scheme == "http")
+        _check_body(request)
+        proxy = None if pool.proxies is None else pool.proxies.proxy_for(request.scheme, request.host)
+        head = request_head(request, proxy)
+        route = pool.route(request, proxy)
         cancelled = _times_cancelled()
         exchange = None
         try:
-            route = pool.route(request.scheme, request.host, proxy)
-            exchange = Exchange(await pool.connector.connect(route, [], self._connect_limit(timeout)))
-            message, content = await exchange.send(head, request, timeout, pool)
+            exchange = await pool.connect(route, self._connect_limit(timeout), timeout.read)
+            exchange.start(head, request, timeout.write)
+            del head  # a call may wait for a minute
+            try:
+                message, content = await exchange.answer()
+                while message.code in _INTERIM:
+                    message, content = await exchange.answer()
+            finally:
+                exchange.waits_no_more()
+            exchange.answered(content)
         except BaseException as error:
             if exchange is not None:
                 exchange.abort()
@@ -122,14 +117,17 @@ class AioHTTPClient:
         else:
             received = Headers.received(message.headers.items())
             return Response(message.code, received, Body(content, message.code, received, exchange, timeout, pool))
-        raise failure from cause  # out here, where what was caught is not its context
+        try:
+            raise failure from cause  # out here, where what was caught is not its context
+        finally:
+            del failure, cause  # or they and this frame would keep one another alive
 
     def _failure(
         self, error: BaseException, cancelled: int, request: Request, timeout: Timeout, proxy: Proxy | None
     ) -> SageMakerRuntimeError | None:
         """Our exception for what ended the exchange; None for what is none of ours, as a cancellation by the caller."""
         if isinstance(error, asyncio.CancelledError):
-            # aiohttp's, perhaps: closing its connector, it cancels the future of who waits for a free connection.
+            # aiohttp's, perhaps: a connector that is closed cancels who waits for it.
             if not self._closed or _times_cancelled() > cancelled:
                 return None
         elif not isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError | ValueError):
@@ -158,6 +156,17 @@ class AioHTTPClient:
             # sock_connect and not connect, which also counts the wait for a free connection.
             self._limits = timeout, aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect)
         return self._limits[1]
+
+
+def _check_body(request: Request) -> None:
+    body, length = request.body, request.headers.raw.get("content-length")
+    if type(body) is not bytes:
+        raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes")
+    if length != str(len(body)):
+        raise ConfigError(
+            f"Content-Length is {length} and the body has {len(body)} bytes; a middleware that changes the body belongs "
+            "before ComputeContentLength"
+        )
 
 
 def _times_cancelled() -> int:

@@ -28,7 +28,18 @@ _NO_BODY_STATUSES = frozenset({204, 304})
 class Body:
     """A response's body; see `ResponseBody`."""
 
-    __slots__ = ("_content", "_data", "_exchange", "_failed", "_pool", "_rest", "_timeout", "delimited")
+    __slots__ = (
+        "_content",
+        "_data",
+        "_exchange",
+        "_failed",
+        "_pieces",
+        "_pool",
+        "_rest",
+        "_timeout",
+        "_waiting",
+        "delimited",
+    )
 
     def __init__(
         self, content: StreamReader, status: int, headers: Headers, exchange: Exchange, timeout: Timeout, pool: Pool
@@ -39,6 +50,8 @@ class Body:
         self._timeout = timeout
         self._data: bytes | None = None
         self._rest = b""  # of that, what chunk has not given out
+        self._pieces: list[bytes] | None = None  # of a read that is not at the end yet
+        self._waiting = False
         self._failed: SageMakerRuntimeError | None = None  # the first failure: to be read again changes nothing
         names = headers.raw
         self.delimited = (
@@ -50,35 +63,49 @@ class Body:
     async def read(self) -> bytes:
         if self._data is None:
             content = self._content
-            try:
-                data = content.read_nowait()
-            except aiohttp.ClientError as error:
-                raise self._broken(error) from error
-            if not content.at_eof():  # a small body comes with its head
-                pieces = [data]
-                while piece := await self.chunk():
-                    pieces.append(piece)
-                data = b"".join(pieces)
+            if self._pieces is None and content.is_eof() and content.exception() is None:
+                data = content.read_nowait()  # a small body comes with its head
+            else:
+                data = await self._read_on()
             self._data = self._rest = data
         return self._data
 
+    async def _read_on(self) -> bytes:
+        if self._pieces is None:
+            self._pieces = []  # kept here, so that a read that is cancelled loses none
+        while piece := await self._next():
+            self._pieces.append(piece)
+        data = b"".join(self._pieces)
+        self._pieces = None
+        return data
+
     async def chunk(self) -> bytes:
-        if self._failed is not None:
-            raise self._failed
         if self._data is not None:  # read whole before: as one piece, once
             piece, self._rest = self._rest, b""
             return piece
+        if self._pieces and not self._waiting:
+            piece, self._pieces = b"".join(self._pieces), None
+            return piece
+        return await self._next()
+
+    async def _next(self) -> bytes:
+        if self._failed is not None:
+            raise self._failed
+        if self._waiting:
+            raise RuntimeError("the body is being read already; it has one reader at a time")
         content = self._content
         try:
             piece = content.read_nowait()
             if piece or content.at_eof():
                 return piece
-            # Not aiohttp's own limit: it is taken down when a broken chunk comes, and the reader is told nothing.
+            # Not aiohttp's own limit: it is taken down when a broken chunk comes.
             async with asyncio.timeout(self._timeout.read) as limit:
+                self._waiting = True
                 self._pool.waits.add(limit)
                 try:
                     return await content.readany()
                 finally:
+                    self._waiting = False
                     self._pool.waits.discard(limit)
         except (aiohttp.ClientError, TimeoutError, RuntimeError) as error:  # the last: the connection is being closed
             failure = self._broken(error)

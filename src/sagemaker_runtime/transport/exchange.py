@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.headers import header_problem
+import aiohttp
+
+from sagemaker_runtime.errors import ConfigError, InvalidHeaderError
+from sagemaker_runtime.headers import header_problem, lower_name
 from sagemaker_runtime.transport.failures import NotConnected
 from sagemaker_runtime.transport.upload import WRITTEN_AT_ONCE, Upload
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
 
     from sagemaker_runtime.transport.pool import Pool
-    from sagemaker_runtime.wire import Request, Timeout
+    from sagemaker_runtime.transport.proxies import Proxy
+    from sagemaker_runtime.transport.read_limit import ReadLimit
+    from sagemaker_runtime.wire import Request
 
-_INTERIM = frozenset({100, *range(102, 200)})  # RFC 9110, section 15.2: the answer itself is to come; 101 ends HTTP
+_NOT_SENDABLE = {  # RFC 9112, section 2.2 and others: what would say something else of the body
+    "expect": "its answer would be awaited under no time limit",
+    "transfer-encoding": "the body goes out as it is, after its length",
+}
+_CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
 
 
 class Exchange:
     """
-    One request and its answer on one connection.
+    One request and its answer on one connection: `start`, `answer`, and `answered` with what that gave.
 
     This does for a POST what aiohttp's session does for any request, with its connector, its protocol and its parser, and
     without what a signed request must not have: headers of its own, cookies, redirects, a second sending. Nor is there a
@@ -30,127 +44,188 @@ class Exchange:
 
     Args:
         connection: From aiohttp's connector, for this exchange alone.
+
+        pool: Keeps the exchanges that are under way.
+
+        read_limit: Holds from when the request has gone out until `waits_no_more`.
+
+    Raises:
+        NotConnected: The connection cannot be used; nothing was sent.
     """
 
-    __slots__ = ("_connection", "_upload")
+    __slots__ = ("_connection", "_content", "_pool", "_protocol", "_read_limit", "_upload")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, pool: Pool, read_limit: ReadLimit) -> None:
+        protocol = connection.protocol
+        # aiohttp gives a kept connection out without a look at what came on it since, and would take that for the answer.
+        if protocol is None or connection.closed or protocol.should_close:
+            connection.close()
+            raise NotConnected("an answer came before the request was sent")
         self._connection = connection
+        self._protocol: ResponseHandler = protocol
+        self._pool = pool
+        self._read_limit = read_limit
         self._upload: Upload | None = None
+        self._content: StreamReader | None = None
+        pool.exchanges[protocol] = self
 
-    async def send(
-        self, head: bytes, request: Request, timeout: Timeout, pool: Pool
-    ) -> tuple[RawResponseMessage, StreamReader]:
+    def start(self, head: bytes, request: Request, write_limit: float) -> None:
         """
-        Send a request; return the head of its answer as soon as it is there, and the body still to come.
+        Send a request.
 
         Args:
             head: Of the request; see `request_head`.
 
             request: For its method and body.
 
-            timeout: ``write`` holds while a large body goes out, ``read`` from then until the head of the answer.
-
-            pool: Keeps the limits.
-
-        Raises:
-            NotConnected: The connection cannot be used; nothing was sent.
-            Stalled: ``timeout.write`` is over.
-            TimeoutError: ``timeout.read`` is over.
-            aiohttp.ClientError: The connection was lost.
-            aiohttp.http.HttpProcessingError: The answer is not HTTP.
+            write_limit: Seconds without progress while a large body goes out.
         """
-        connection = self._connection
-        protocol, transport = connection.protocol, connection.transport
-        # aiohttp gives a kept connection out without a look at what came on it since, and would take that for the answer.
-        if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
-            raise NotConnected("an answer came before the request was sent")
+        protocol, transport, body = self._protocol, self._connection.transport, request.body
+        assert transport is not None  # noqa: S101 - or the connection would be closed
         protocol.set_response_params(
             skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False, read_timeout=None
         )
-        body = request.body
-        limit = pool.read_limit(timeout.read)
         if len(body) <= WRITTEN_AT_ONCE:
             transport.write(head + body)
-            limit.add(protocol)
+            self._read_limit.add(protocol)
         else:
             transport.write(head)
-            self._upload = Upload(
-                protocol, transport, body, limit=timeout.write, read_limit=limit, uploads=pool.uploads
-            )
-        try:
-            message, content = await protocol.read()
-            while message.code in _INTERIM:
-                message, content = await protocol.read()
-        finally:
-            limit.discard(protocol)
-            if self._upload is not None:
-                self._upload.answered()
-        content.on_eof(connection.release if self._upload is None else self._release)
-        return message, content
+            self._upload = Upload(protocol, transport, body, limit=write_limit, read_limit=self._read_limit)
+
+    def answer(self) -> Coroutine[Any, Any, tuple[RawResponseMessage, StreamReader]]:
+        """
+        Wait for the head of the answer, or of one on the way to it.
+
+        Raises:
+            Stalled: The write limit is over.
+            aiohttp.SocketTimeoutError: The read limit is over.
+            aiohttp.ClientError: The connection was lost.
+            aiohttp.http.HttpProcessingError: The answer is not HTTP.
+        """
+        return self._protocol.read()
+
+    def waits_no_more(self) -> None:
+        """Called in any case, as soon as nobody waits for the head."""
+        self._read_limit.discard(self._protocol)
+        if self._upload is not None:
+            self._upload.answered()
+
+    def answered(self, content: StreamReader) -> None:
+        """The head is there; at the end of *content* the connection goes back to its pool."""
+        self._content = content
+        content.on_eof(self._release)
+
+    def lost(self) -> None:
+        """The connection has ended. Where the body has a broken chunk, aiohttp does not tell who reads it."""
+        content = self._content
+        if content is not None and not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("what came is not HTTP"))
 
     def _release(self) -> None:
-        """Give the connection back; if some of the request is still to go out, nobody can use it any more."""
-        if self._upload is not None and self._upload.gone_out:
-            self._connection.release()
+        if self._upload is not None and not self._upload.gone_out:
+            self.abort()  # with some of the request still to go out, nobody else can use the connection
         else:
-            self.abort()
+            self._end()
+            self._connection.release()
 
     def close(self) -> None:
         """Close the connection, unless it went back to its pool at the end of the answer. May be called again."""
-        if self._upload is not None and not self._connection.closed:
-            self._upload.abort()
-        self._connection.close()
+        if self._upload is not None and self._pool.exchanges.get(self._protocol) is self:
+            self.abort()
+        else:
+            self._end()
+            with suppress(RuntimeError):  # its loop is closed, and the connection with it
+                self._connection.close()
 
     def abort(self) -> None:
         """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
+        self._end()
         transport = self._connection.transport
-        if transport is not None:
-            transport.abort()
-        self.close()
+        with suppress(RuntimeError):
+            if self._upload is not None:
+                self._upload.stop()
+            if transport is not None:
+                transport.abort()
+            self._connection.close()
+
+    def _end(self) -> None:
+        if self._pool.exchanges.get(self._protocol) is self:
+            del self._pool.exchanges[self._protocol]
+            self._pool.places.release()
 
 
-def request_head(request: Request, proxy_authorization: str | None, *, absolute: bool) -> bytes:
+def request_head(request: Request, proxy: Proxy | None) -> bytes:
     """
     The request line and the headers as they are sent: byte for byte what was signed.
 
     Args:
         request: Its path and query are percent-encoded.
 
-        proxy_authorization: What a proxy is told beside; None for nothing.
-
-        absolute: Whether the scheme and the host stand before the path, as a proxy wants it.
+        proxy: That of the request; None without.
 
     Raises:
-        ConfigError: The method, the path, the query or a header cannot stand in a line, or would end it.
+        ConfigError: A part of the request is of a wrong type, or cannot stand in its line.
     """
-    target = f"{request.path}?{request.query}" if request.query else request.path
-    if absolute:
-        target = f"{request.scheme}://{request.host}{target}"
-    line = f"{request.method} {target} HTTP/1.1"
+    try:
+        target = _joined("?", request.path, request.query) if request.query else _joined("", request.path)
+        if target[:1] != "/":
+            raise ConfigError(f"{_name(request)} cannot be sent: its path does not start with a slash")
+        origin = _joined("://", request.scheme, request.host)
+        fields = list(map(": ".join, request.headers.raw.items()))
+        if proxy is not None and request.scheme == "http":  # of https it is told in CONNECT
+            target = origin + target
+            if proxy.authorization is not None:
+                fields.append(f"proxy-authorization: {proxy.authorization}")
+        line = _joined(" ", request.method, target, "HTTP/1.1")
+        _check_names(tuple(request.headers.raw))
+    except (TypeError, AttributeError) as error:
+        raise ConfigError(f"{_name(request)} cannot be sent: {error}") from None
     # With a blank or a newline, a middleware would write a header, or a second request.
-    printable = line.isascii() and line.isprintable() and line.count(" ") == 2 and "#" not in line  # noqa: PLR2004 - parts
-    if not printable or not request.method or request.path[:1] != "/":
-        raise ConfigError(f"{request.method} {request.url!r} cannot be sent; percent-encode its path and query")
-    lines = [line, *[f"{name}: {value}" for name, value in request.headers.raw.items()]]
-    if proxy_authorization is not None:
-        lines.append(f"proxy-authorization: {proxy_authorization}")
-    lines += "", ""
-    head, ends = "\r\n".join(lines), len(lines) - 1
-    if head.count("\n") == ends == head.count("\r") and "\0" not in head:
+    plain = line.isascii() and line.isprintable() and line.count(" ") == 2 and "#" not in line  # noqa: PLR2004 - of a line
+    if not plain or not _is_token(request.method):
+        raise ConfigError(f"{_name(request)} cannot be sent; percent-encode its path and query")
+    text = "\r\n".join((line, *fields, "", ""))
+    with suppress(UnicodeEncodeError):  # a lone surrogate
+        head = text.encode()
+        if len(head) - len(head.translate(None, _CONTROLS)) == 2 * len(fields) + 4:  # the ends of the lines
+            return head
+    raise ConfigError(f"{_name(request)} cannot be sent: {_problem(request)}")
+
+
+def _joined(between: str, *texts: str) -> str:
+    """Not formatted: of a subclass of str, as an enum is, this takes the text that was signed, and of no other type any."""
+    return between.join(texts)
+
+
+@lru_cache(maxsize=256)
+def _check_names(names: tuple[str, ...]) -> None:
+    for name in names:
         try:
-            return head.encode()
-        except UnicodeEncodeError:  # a lone surrogate
-            pass
-    raise ConfigError(f"{request.method} {request.url!r} cannot be sent: {_problem(request)}")
+            known = lower_name(name)
+        except InvalidHeaderError as error:
+            raise ConfigError(str(error)) from None
+        if known != name:
+            raise ConfigError(f"the header {name!r} was set past Headers; write its name in lower case")
+        if name in _NOT_SENDABLE:
+            raise ConfigError(f"the header {name.title()} cannot be sent: {_NOT_SENDABLE[name]}")
+
+
+@lru_cache(maxsize=16)
+def _is_token(method: str) -> bool:
+    try:
+        return lower_name(method) != ""
+    except InvalidHeaderError:
+        return False
+
+
+def _name(request: Request) -> str:
+    return f"{request.method} {request.url!r}"
 
 
 def _problem(request: Request) -> str:
     """Which header cannot be sent, and why; its value, which may be secret, is not shown."""
     for name, value in request.headers.raw.items():
-        if not name.isprintable() or not name.isascii():
-            return f"{name!r} cannot be the name of a header"
         problem = header_problem(value)
         if problem is not None:
             return f"the value of header {name!r} {problem}"
-    return "a header holds a newline"
+    return "a header has a character that it cannot carry"

@@ -53,7 +53,7 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
             return ConnectError(f"no connection to {host}: {error.os_error!r}")
         case aiohttp.ClientConnectorError() | NotConnected():
             return ConnectError(f"no connection to {host}: {error}")
-        case ValueError() | aiohttp.NonHttpUrlClientError():  # aiohttp's InvalidURL among them
+        case ValueError():  # such as a name of a host that cannot be looked up
             return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
         case HttpProcessingError():
             return InvalidResponseError(f"the answer of {host} is not HTTP: {error.message.partition(':')[0]}")

@@ -1,26 +1,32 @@
-"""What is open in one event loop: the connections, and the waits that `Pool.close` must end."""
+"""What is open in one event loop: the connections, and what is under way on them."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import aiohttp
 from yarl import URL
 
+from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.headers import REDACTED
+from sagemaker_runtime.transport.exchange import Exchange
 from sagemaker_runtime.transport.failures import NotConnected
 from sagemaker_runtime.transport.read_limit import ReadLimit
+from sagemaker_runtime.wire import BaseURL
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from typing import Self
 
     from aiohttp.client_proto import ResponseHandler
+    from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.tracing import Trace
 
     from sagemaker_runtime.transport.proxies import Proxies, Proxy
-    from sagemaker_runtime.transport.upload import Upload
+    from sagemaker_runtime.wire import Request
 
 READ_LIMITS_KEPT = 16  # different values of Timeout.read, in one loop, whose timers are kept when idle
 ROUTES_KEPT = 256  # hosts; a client calls few
@@ -28,77 +34,82 @@ ROUTES_KEPT = 256  # hosts; a client calls few
 
 class Pool:
     """
-    The connections of one event loop, and who waits there where aiohttp would not tell that it is closed.
+    The connections of one event loop, and all that is under way on them.
 
     Args:
         connector: Opens connections, and keeps those that can be used again.
 
         owner: The generator whose end closes it.
 
-        proxies: None to go everywhere directly.
+        max_connections: Exchanges at once.
 
-        waits: Those of `Connector`.
+        proxies: None to go everywhere directly.
     """
 
-    __slots__ = ("_owner", "_routes", "closed", "connector", "proxies", "read_limits", "uploads", "waits")
+    __slots__ = ("_connector", "_owner", "_routes", "closed", "exchanges", "places", "proxies", "read_limits", "waits")
 
     def __init__(
-        self,
-        connector: Connector,
-        owner: AsyncGenerator[Connector],
-        proxies: Proxies | None,
-        waits: set[asyncio.Timeout],
+        self, connector: Connector, owner: AsyncGenerator[Connector], max_connections: int, proxies: Proxies | None
     ) -> None:
-        self.connector = connector
+        self._connector = connector
         self._owner = owner
         self.proxies = proxies
-        self.waits = waits  # for a connection, or for more of a body
+        self.places = asyncio.Semaphore(
+            max_connections
+        )  # aiohttp's own limit loses one if a waiter is cancelled as it is woken
+        self.waits = connector.waits
+        self.exchanges = connector.exchanges
         self.read_limits: dict[float, ReadLimit] = {}
-        self.uploads: set[Upload] = set()
-        self._routes: dict[tuple[str, str, Proxy | None], aiohttp.ClientRequest] = {}
+        self._routes: dict[tuple[str, str, Proxy | None], Route] = {}
         self.closed = False
 
     @classmethod
     async def open(cls, *, max_connections: int, tls: ssl.SSLContext | None, proxies: Proxies | None) -> Self:
         """A pool for the running loop; nothing is connected yet."""
-        waits: set[asyncio.Timeout] = set()
         # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
-        owner = _connector(max_connections, tls, waits)
-        return cls(await anext(owner), owner, proxies, waits)
+        owner = _connector(tls)
+        return cls(await anext(owner), owner, max_connections, proxies)
 
-    def route(self, scheme: str, host: str, proxy: Proxy | None) -> aiohttp.ClientRequest:
+    async def connect(self, route: Route, limits: aiohttp.ClientTimeout, read_limit: float) -> Exchange:
         """
-        Where a connection is to lead, in the form that the connector takes it.
+        Begin an exchange, as soon as there is a place for it.
 
         Raises:
-            ValueError: It leads nowhere.
+            NotConnected: There was a connection, and it could not be used.
+            aiohttp.ClientConnectorError, TimeoutError: There was none.
         """
+        if self.places.locked():
+            async with asyncio.timeout(None) as wait:  # without a limit, but ended by `close`
+                self.waits.add(wait)
+                try:
+                    await self.places.acquire()
+                finally:
+                    self.waits.discard(wait)
+        else:
+            await self.places.acquire()
         try:
-            return self._routes[scheme, host, proxy]
-        except KeyError:
-            pass
-        if scheme not in ("http", "https"):
-            raise ValueError(f"its scheme is {scheme!r}, not http or https")
-        if not host.isascii() or not host.isprintable() or " " in host:
-            raise ValueError(f"its host is {host!r}")
-        proxy_headers = None
-        if (
-            proxy is not None and proxy.headers is not None
-        ):  # with Host, which aiohttp would add to them at the first use:
-            proxy_headers = {"Host": host, **proxy.headers}  # as another route, the second would have a new connection
-        route = aiohttp.ClientRequest(
-            "GET",
-            URL(f"{scheme}://{host}/", encoded=True),
-            loop=asyncio.get_running_loop(),
-            proxy=None if proxy is None else URL(proxy.url),
-            proxy_headers=proxy_headers,
-        )
-        if len(self._routes) >= ROUTES_KEPT:
-            self._routes.clear()
-        self._routes[scheme, host, proxy] = route
+            return Exchange(await self._connector.connect(route, [], limits), self, self._read_limit(read_limit))
+        except BaseException:
+            self.places.release()
+            raise
+
+    def route(self, request: Request, proxy: Proxy | None) -> Route:
+        """
+        Where the connection for a request is to lead.
+
+        Raises:
+            ConfigError: It leads nowhere.
+        """
+        where = request.scheme, request.host, proxy
+        route = self._routes.get(where)
+        if route is None:
+            route = _route(*where)
+            if len(self._routes) >= ROUTES_KEPT:
+                self._routes.clear()
+            self._routes[where] = route
         return route
 
-    def read_limit(self, seconds: float) -> ReadLimit:
+    def _read_limit(self, seconds: float) -> ReadLimit:
         """The timer for all that wait so long."""
         limit = self.read_limits.get(seconds)
         if limit is None:
@@ -116,11 +127,39 @@ class Pool:
         now = asyncio.get_running_loop().time()
         for wait in [wait for wait in self.waits if not wait.expired()]:
             wait.reschedule(now)
-        for upload in self.uploads:
-            upload.abort()
+        for exchange in list(self.exchanges.values()):
+            exchange.abort()  # what is still to be sent to a dead peer would be waited for
         for read_limit in self.read_limits.values():
             read_limit.stop()
+        while self.waits:  # noqa: ASYNC110 - a few turns; a connector closed before would leave a proxy's connection open
+            await asyncio.sleep(0)
         await self._owner.aclose()
+
+
+class Route(aiohttp.ClientRequest):
+    """Where a connection leads, in the form that aiohttp's connector takes it. Nothing of it is sent, but with CONNECT."""
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:  # pyright: ignore[reportIncompatibleMethodOverride] - read as a property is
+        """What connections in the pool are found by. Made once: for each call it would be 1 µs."""
+        return super().connection_key
+
+
+def _route(scheme: str, host: str, proxy: Proxy | None) -> Route:
+    url = f"{scheme}://{host}"
+    try:
+        base = BaseURL.parse(url)
+    except ConfigError as error:
+        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
+    if base != (scheme, host, "", ""):
+        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: there is more in them")
+    return Route(
+        "GET",
+        URL(f"{url}/", encoded=True),
+        loop=asyncio.get_running_loop(),
+        proxy=None if proxy is None else URL(proxy.url),
+        proxy_headers=None if proxy is None else proxy.headers,
+    )
 
 
 class Connector(aiohttp.TCPConnector):
@@ -130,9 +169,10 @@ class Connector(aiohttp.TCPConnector):
     Its own ``sock_connect`` holds for each address and for TLS, and not for the name server, nor for a proxy's answer.
     """
 
-    def __init__(self, *, max_connections: int, tls: ssl.SSLContext | None, waits: set[asyncio.Timeout]) -> None:
-        super().__init__(limit=max_connections, ssl=True if tls is None else tls)  # pyright: ignore[reportUnknownMemberType]
-        self._waits = waits
+    def __init__(self, *, tls: ssl.SSLContext | None) -> None:
+        super().__init__(limit=0, ssl=True if tls is None else tls)  # pyright: ignore[reportUnknownMemberType]
+        self.waits: set[asyncio.Timeout] = set()  # for a place, for a connection, or for more of a body
+        self.exchanges: dict[ResponseHandler, Exchange] = {}
 
     # The hook that aiohttp documents for this. It is called for new connections only.
     async def _create_connection(
@@ -140,32 +180,42 @@ class Connector(aiohttp.TCPConnector):
     ) -> ResponseHandler:
         try:
             async with asyncio.timeout(timeout.sock_connect) as wait:
-                self._waits.add(wait)
+                self.waits.add(wait)
                 try:
-                    return await super()._create_connection(req, traces, timeout)
+                    protocol = await super()._create_connection(req, traces, timeout)
                 finally:
-                    self._waits.discard(wait)
+                    self.waits.discard(wait)
         except (aiohttp.ClientResponseError, aiohttp.ClientConnectionError) as error:
             if req.proxy is None or isinstance(error, aiohttp.ClientConnectorError):
                 raise
-            raise NotConnected(_refusal(error)) from error
+            raise NotConnected(_refusal(error, req.proxy_headers)) from error
+        if (closed := protocol.closed) is not None:
+            closed.add_done_callback(lambda closed: self._lost(protocol, closed))
+        return protocol
+
+    def _lost(self, protocol: ResponseHandler, closed: asyncio.Future[None]) -> None:
+        if not closed.cancelled():
+            closed.exception()  # looked at, so that asyncio does not log it
+        if protocol in self.exchanges:
+            self.exchanges[protocol].lost()
 
 
-def _refusal(error: aiohttp.ClientError) -> str:
-    """What a proxy did instead of connecting us."""
+def _refusal(error: aiohttp.ClientError, told: Mapping[str, str] | None) -> str:
+    """What a proxy did instead of connecting us; *told* is what it alone was, and may have sent back."""
     match error:
         case aiohttp.ClientHttpProxyError():
-            return f"the proxy answered CONNECT with {error.status} {error.message}"
+            reason = error.message
+            for secret in [part for value in (told or {}).values() for part in value.split()]:
+                reason = reason.replace(secret, REDACTED)
+            return f"the proxy answered CONNECT with {error.status} {reason}"
         case aiohttp.ClientResponseError():
             return f"the proxy's answer to CONNECT is not HTTP: {error.message.partition(':')[0]}"
         case _:
             return f"the connection to the proxy was lost before it answered CONNECT: {error}"
 
 
-async def _connector(
-    max_connections: int, tls: ssl.SSLContext | None, waits: set[asyncio.Timeout]
-) -> AsyncGenerator[Connector]:
-    connector = Connector(max_connections=max_connections, tls=tls, waits=waits)
+async def _connector(tls: ssl.SSLContext | None) -> AsyncGenerator[Connector]:
+    connector = Connector(tls=tls)
     try:
         yield connector
     finally:

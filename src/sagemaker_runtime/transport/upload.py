@@ -33,8 +33,6 @@ class Upload:
         limit: Seconds that a slice may take.
 
         read_limit: Begins when the last slice has gone out, unless there is an answer by then.
-
-        uploads: Those of the pool, which ends them when it is closed; this one is in it until it ends.
     """
 
     __slots__ = ("_answered", "_body", "_handed_over", "_limit", "_protocol", "_read_limit", "_task", "_transport")
@@ -47,7 +45,6 @@ class Upload:
         *,
         limit: float,
         read_limit: ReadLimit,
-        uploads: set[Upload],
     ) -> None:
         self._protocol = protocol
         self._transport = transport
@@ -57,8 +54,6 @@ class Upload:
         self._answered = False
         self._handed_over = False
         self._task = asyncio.create_task(self._write())
-        uploads.add(self)
-        self._task.add_done_callback(lambda _: uploads.discard(self))
 
     async def _write(self) -> None:
         view, end = memoryview(self._body), len(self._body)
@@ -70,13 +65,21 @@ class Upload:
                     await writer.write(view[start : start + SLICE])
                 await asyncio.sleep(0)
         except TimeoutError:
-            self._protocol.set_exception(Stalled())
-            self._transport.abort()
+            self._fail(Stalled())
         except (aiohttp.ClientError, OSError):
             pass  # the connection was lost, which the reader is told by its end
+        except asyncio.CancelledError:  # by somebody who cancels all tasks; else `stop` has ended the connection
+            self._fail(aiohttp.ClientConnectionError("the sending of the request was cancelled"))
+            raise
+        except Exception as error:  # noqa: BLE001 - such as MemoryError; the reader would wait for ever
+            self._fail(aiohttp.ClientConnectionError(f"the request could not be sent: {type(error).__name__}"))
         else:
             if not self._answered:
                 self._read_limit.add(self._protocol)
+
+    def _fail(self, error: aiohttp.ClientError) -> None:
+        self._protocol.set_exception(error)
+        self._transport.abort()
 
     def answered(self) -> None:
         """The answer has begun, so nobody waits for it any more, while the body may still go out."""
@@ -87,7 +90,6 @@ class Upload:
         """Whether the kernel has all of the body."""
         return self._handed_over and not self._transport.get_write_buffer_size()
 
-    def abort(self) -> None:
-        """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
-        self._transport.abort()
+    def stop(self) -> None:
+        """Send no more of it; whoever calls this ends the connection."""
         self._task.cancel()

@@ -1,0 +1,445 @@
+"""What a session of aiohttp would see to, and is ours here: the ends of an exchange, and what may stand in a request."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import gc
+import socket
+import weakref
+from contextlib import suppress
+
+import pytest
+from transport.servers import MAX_BODY, OK, client_for, other_tasks, params, request_to, serving, until_client_lets_go
+
+from sagemaker_runtime import (
+    ClientClosedError,
+    ConfigError,
+    ConnectError,
+    ConnectionLostError,
+    NopRetryer,
+    Timeout,
+    TruncatedResponseError,
+)
+from sagemaker_runtime.transport import exchange as exchange_module
+from sagemaker_runtime.transport import upload as upload_module
+from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.wire import Request
+
+GIVEN = Timeout()
+IN_TWO = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none"
+
+
+class Word(str, enum.Enum):  # noqa: UP042 - StrEnum's format is its value; this one's is its name
+    """Members of enums, as programs have them for paths, methods and values."""
+
+    PATH = "/endpoints/iris/invocations"
+    METHOD = "PUT"
+    VALUE = "text/csv"
+    QUERY = "a=b"
+
+
+async def until(done):
+    while not done():
+        await asyncio.sleep(0)
+
+
+async def read_nothing(exchange):
+    exchange.writer.transport.pause_reading()
+    await asyncio.Event().wait()
+
+
+async def refused(request, match, **client):
+    """Send what cannot be sent."""
+    http_client = AioHTTPClient(**client)
+    with pytest.raises(ConfigError, match=match) as caught:
+        await http_client.send(request, timeout=GIVEN)
+    await http_client.close()
+    return caught.value
+
+
+async def test_a_body_whose_task_is_cancelled_ends_the_call():
+    """A program that shuts down cancels all tasks, that of the body too; who awaits the call must not wait for ever."""
+    async with serving(read_nothing, receive_buffer=65_536) as server:
+        http_client = AioHTTPClient()
+        call = asyncio.create_task(http_client.send(request_to(server, body=b"x" * MAX_BODY), timeout=GIVEN))
+        await until(lambda: len(other_tasks(server) - {call}) == 1 and server.requests)
+
+        (upload,) = other_tasks(server) - {call}
+        upload.cancel()
+        with pytest.raises(ConnectionLostError, match="was cancelled"):
+            await call
+
+        await until_client_lets_go(server)
+        assert upload.cancelled()
+        await http_client.close()
+
+
+async def test_a_body_that_cannot_be_written_ends_the_call(monkeypatch):
+    """Whatever it is that keeps it from going out, as a lack of memory: the call fails, and is not left waiting."""
+
+    class Exhausted(upload_module.StreamWriter):
+        async def write(self, *_, **__):
+            raise MemoryError
+
+    monkeypatch.setattr(upload_module, "StreamWriter", Exhausted)
+    async with serving(read_nothing, receive_buffer=65_536) as server:
+        http_client = AioHTTPClient()
+
+        with pytest.raises(ConnectionLostError, match="could not be sent: MemoryError"):
+            await http_client.send(request_to(server, body=b"x" * MAX_BODY), timeout=GIVEN)
+
+        await until_client_lets_go(server)
+        assert set() == other_tasks(server)
+        await http_client.close()
+
+
+async def test_a_body_on_a_connection_that_the_peer_resets_ends_the_call():
+    """What the writer meets there is told by the connection's end."""
+
+    async def reset(exchange):
+        await exchange.reader.readexactly(300_000)
+        exchange.reset()
+
+    async with (
+        serving(reset, receive_buffer=65_536) as server,
+        client_for(server, retryer=NopRetryer()) as client,
+    ):
+        with pytest.raises(ConnectionLostError):
+            await client.invoke_endpoint(params(b"x" * MAX_BODY))
+
+        assert set() == other_tasks(server)
+
+
+async def test_a_member_of_an_enum_is_sent_as_it_was_signed():
+    """A signature takes its text; Python formats it as its name."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+        request = request_to(server, path=Word.PATH, method=Word.METHOD, query=Word.QUERY)
+        request.headers.raw["content-type"] = Word.VALUE
+
+        response = await http_client.send(request, timeout=GIVEN)
+        await response.body.read()
+        await http_client.close()
+
+        (received,) = server.requests
+        assert b"PUT /endpoints/iris/invocations?a=b HTTP/1.1" == received.line
+        assert "text/csv" == dict(received.headers)["content-type"]
+
+
+@pytest.mark.parametrize("value", [["list"], 5, b"bytes"])
+@pytest.mark.parametrize("part", ["method", "scheme", "host", "path", "query", "header"])
+async def test_a_part_of_a_wrong_type_is_a_config_error(part, value):
+    """A middleware's mistake; its repr would be sent in its place."""
+    async with serving() as server:
+        request = request_to(server)
+        if part == "header":
+            request.headers.raw["x-a"] = value
+        else:
+            setattr(request, part, value)
+
+        await refused(request, "cannot be sent")
+
+        assert 0 == server.accepted
+
+
+@pytest.mark.parametrize("method", ["PO:ST", "PO(ST", "POST,", "[GET]"])
+async def test_a_method_is_a_token(method):
+    """RFC 9110, section 9.1: anything else some server takes for another."""
+    async with serving() as server:
+        await refused(request_to(server, method=method), "cannot be sent")
+
+        assert 0 == server.accepted
+
+
+@pytest.mark.parametrize("value", ["a\x0bb", "\x1b[2J", "\x7f", "\x01"])
+async def test_a_control_character_is_not_sent(value):
+    """It would end up in some log, or on some terminal. The tab alone may stand in a value."""
+    async with serving() as server:
+        request = request_to(server)
+        request.headers.raw["x-a"] = value
+
+        await refused(request, "the value of header 'x-a' has the character")
+
+        assert 0 == server.accepted
+
+
+@pytest.mark.parametrize("name", ["Transfer-Encoding", "Content-Length", "Host"])
+async def test_a_header_cannot_come_twice_in_two_spellings(name):
+    """`Headers` has each name once, in lower case; two lengths in one request are how requests are smuggled."""
+    async with serving() as server:
+        request = request_to(server)
+        request.headers.raw[name] = "9"
+
+        await refused(request, f"the header '{name}' was set past Headers")
+
+        assert 0 == server.accepted
+
+
+@pytest.mark.parametrize("host", ["{}/evil", "{}?x", "user@{}", "{}#x", "{}\\evil", "{}/"])
+@pytest.mark.parametrize("way", ["directly", "through a proxy"])
+async def test_a_host_is_a_host_and_no_more(host, way):
+    """A path in it would be sent to a proxy, and was never signed; a user name would send the request to another host."""
+    async with serving() as server:
+        request = request_to(server)
+        request.host = host.format(request.host)
+
+        await refused(
+            request, "nothing can be sent to|cannot be sent", proxies={"http": server.url} if way != "directly" else {}
+        )
+
+        assert 0 == server.accepted
+
+
+async def test_a_name_that_no_name_server_can_be_asked_for_is_a_config_error():
+    """To try it again would not help."""
+    request = Request(scheme="http", host=f"{'a' * 64}.test")
+    request.headers["content-length"] = "0"
+
+    await refused(request, "cannot be sent")
+
+
+async def test_a_body_is_of_the_very_type_bytes():
+    """A subclass may say another length than it is written with."""
+
+    class Odd(bytes):
+        def __radd__(self, other):
+            return other
+
+    async with serving() as server:
+        request = request_to(server)
+        request.body = Odd(b"body")
+
+        await refused(request, "is of type Odd, and must be bytes")
+
+        assert 0 == server.accepted
+
+
+async def test_a_waiter_cancelled_as_it_is_woken_does_not_lose_the_place():
+    """The first answer of two wins: its end wakes the other, and in the same turn cancels it. A third still gets the place."""
+    go_on = asyncio.Event()
+
+    async def hold(exchange):
+        await exchange.read_body()
+        await go_on.wait()
+        await exchange.send(OK)
+
+    async with serving(hold, OK) as server:
+        http_client = AioHTTPClient(max_connections=1)
+
+        async def call():
+            response = await http_client.send(request_to(server), timeout=GIVEN)
+            return await response.body.read()
+
+        async def win():
+            answer = await call()
+            hedge.cancel()
+            return answer
+
+        first = asyncio.create_task(win())
+        await until(lambda: server.requests)
+        hedge = asyncio.create_task(call())
+        third = asyncio.create_task(call())
+        await asyncio.sleep(0)
+        go_on.set()
+
+        assert [b"ok", b"ok"] == [await first, await third]
+        assert hedge.cancelled()
+        await http_client.close()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_connection_to_a_proxy_that_is_being_made_is_closed_with_the_client(turns):
+    """At any moment of CONNECT: a proxy that does not answer would keep the socket open."""
+
+    async def say_nothing(exchange):
+        await exchange.until_peer_closes()
+
+    async with serving(say_nothing) as proxy:
+        http_client = AioHTTPClient(proxies={"https": proxy.url})
+        request = Request(host="runtime.test")
+        request.headers["content-length"] = "0"
+        call = asyncio.create_task(http_client.send(request, timeout=GIVEN))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+        await http_client.close()
+        with pytest.raises(ClientClosedError):
+            await call
+
+        await proxy.until_open(0)
+
+
+async def test_closing_does_not_wait_for_a_peer_that_reads_nothing():
+    """Not for a small body either, of which the kernel has not taken all: as on a line that is slow, or dead."""
+    go_on = asyncio.Event()
+
+    async def answer_and_read_no_more(exchange):
+        await exchange.read_body()
+        await exchange.send(IN_TWO)
+        await go_on.wait()
+        exchange.writer.transport.pause_reading()
+        await exchange.send(b"two")
+        await asyncio.Event().wait()
+
+    async with serving(answer_and_read_no_more, receive_buffer=2048) as server:
+        http_client = AioHTTPClient()
+        response = await http_client.send(request_to(server), timeout=GIVEN)
+        (protocol,) = http_client._pools[asyncio.get_running_loop()].exchanges
+        protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        go_on.set()
+        await response.body.read()
+        call = asyncio.create_task(http_client.send(request_to(server, body=b"x" * 60_000), timeout=GIVEN))
+        await until(protocol.transport.get_write_buffer_size)
+
+        await http_client.close()
+        with pytest.raises(ClientClosedError):
+            await call
+
+
+async def test_a_read_that_was_given_up_loses_nothing():
+    """Cancelled while it waits for the rest, it must not make the rest the whole."""
+    go_on = asyncio.Event()
+
+    async def answer_in_two(exchange):
+        await exchange.read_body()
+        await exchange.send(IN_TWO)
+        await go_on.wait()
+        await exchange.send(b"two")
+
+    async with serving(answer_in_two) as server:
+        http_client = AioHTTPClient()
+        for how in ("read", "chunk"):
+            response = await http_client.send(request_to(server), timeout=GIVEN)
+            reading = asyncio.create_task(response.body.read())
+            await until(lambda response=response: response.body._pieces)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+            if how == "chunk":
+                assert b"one" == await response.body.chunk()
+            go_on.set()
+            assert {"read": b"onetwo", "chunk": b"two"}[how] == await getattr(response.body, how)()
+            go_on.clear()
+        await http_client.close()
+
+
+@pytest.mark.parametrize("how", ["read", "chunk"])
+async def test_a_second_reader_is_told_so_and_the_first_goes_on(how):
+    """Each would get some of the bytes; but what the first waits for is not the second's to break."""
+    go_on = asyncio.Event()
+
+    async def answer_in_two(exchange):
+        await exchange.read_body()
+        await exchange.send(IN_TWO)
+        await go_on.wait()
+        await exchange.send(b"two")
+
+    async with serving(answer_in_two) as server:
+        http_client = AioHTTPClient()
+        response = await http_client.send(request_to(server), timeout=GIVEN)
+        first = asyncio.create_task(response.body.read())
+        await until(lambda: response.body._waiting)
+
+        with pytest.raises(RuntimeError, match="one reader at a time"):
+            await getattr(response.body, how)()
+        go_on.set()
+
+        assert b"onetwo" == await first
+        await http_client.close()
+
+
+@pytest.mark.parametrize("size", [7, MAX_BODY])
+async def test_a_broken_chunk_is_told_at_once(size):
+    """There aiohttp closes the connection, and tells nobody who reads: it would be a read time-out, a minute later."""
+    head_is_read = asyncio.Event()
+
+    async def answer_in_two(exchange):
+        await exchange.read_body()
+        await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        await head_is_read.wait()
+        await exchange.send(b"not a chunk\r\n")
+        await exchange.until_peer_closes()
+
+    async with serving(answer_in_two) as server:
+        http_client = AioHTTPClient()
+        response = await http_client.send(request_to(server, body=b"x" * size), timeout=Timeout(read=1000))
+        assert b"one" == await response.body.chunk()
+        head_is_read.set()
+
+        with pytest.raises(TruncatedResponseError, match="is not HTTP"):
+            await response.body.chunk()
+
+        response.close()
+        await http_client.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of a loop that was closed with all that was open in it
+@pytest.mark.parametrize("size", [7, 300_000])
+def test_a_response_outlives_its_loop_without_a_fault(size):
+    """A loop that is closed by hand leaves its connections to nobody; to close an answer then is nothing, not an error."""
+
+    async def half(exchange):
+        await exchange.send(IN_TWO)
+        await exchange.until_peer_closes()
+
+    async def begin():
+        http_client = AioHTTPClient()
+        async with serving(half) as server:
+            return await http_client.send(request_to(server, body=b"x" * size), timeout=GIVEN)
+
+    loop = asyncio.new_event_loop()
+    response = loop.run_until_complete(begin())
+    loop.close()
+
+    response.close()
+    response.close()
+
+
+async def test_a_proxy_that_repeats_what_it_was_told_does_not_reach_the_error():
+    """Some answer with the request in their status line; a password has no place in an exception."""
+
+    async def repeat(exchange):
+        told = dict(exchange.headers)["proxy-authorization"].encode()
+        await exchange.send(b"HTTP/1.1 407 not " + told + b"\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(repeat) as proxy:
+        http_client = AioHTTPClient(proxies={"https": f"http://user:secret@127.0.0.1:{proxy.port}"})
+        request = Request(host="runtime.test")
+        request.headers["content-length"] = "0"
+
+        with pytest.raises(ConnectError, match="answered CONNECT with 407 not <redacted> <redacted>"):
+            await http_client.send(request, timeout=GIVEN)
+
+        await http_client.close()
+
+
+async def test_a_call_that_failed_is_gone_when_it_is_forgotten():
+    """An exception that holds the frame that holds it would keep request and answer until the collector comes."""
+
+    async def hang_up(exchange):
+        exchange.close()
+
+    async with serving(hang_up) as server:
+        http_client = AioHTTPClient()
+        request = request_to(server)
+        gone = weakref.ref(request)
+        gc.collect()
+        gc.disable()
+        try:
+            with suppress(ConnectionLostError):
+                await http_client.send(request, timeout=GIVEN)
+            del request
+            await asyncio.sleep(0)  # the turn in which it failed is over
+
+            assert gone() is None
+        finally:
+            gc.enable()
+        await http_client.close()
+
+
+def test_a_header_that_somebody_names_is_checked_once():
+    """The names of a client's requests are always the same; all the more must a bad one not be taken for checked."""
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="the header Expect cannot be sent"):
+            exchange_module._check_names(("host", "expect"))
