@@ -275,18 +275,9 @@ class Client:
                 output = await self._within(plan.options.timeout.total, plan, ctx, params)
             result = output.result if isinstance(output, Output) else None  # pyright: ignore[reportUnnecessaryIsInstance]
             if not isinstance(result, operation.output_type):
-                got = type(result).__name__ if isinstance(output, Output) else type(output).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise StackError(
-                    f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
-                    "must return what next(ctx, step) gives, or an Output with a result of its own"
-                )
+                raise _not_due(operation, output)
         except BaseException as error:
-            for response in ctx.get(STREAMS, ()):
-                response.close()
-            if isinstance(error, SageMakerRuntimeError):
-                error.operation = operation.name
-                attempts = ctx.get(ATTEMPTS)
-                error.attempts = () if attempts is None else tuple(attempts)
+            _failed(error, operation, ctx)
             raise
         if result.result_metadata is not output.metadata:
             # Made by a middleware, which may give the same object to others (a cache): so not changed in place.
@@ -375,6 +366,24 @@ class Client:
             context[REGION] = options.region
         handler = pipeline.handler(stack, options, http_client)
         return _Plan(stack, handler, context, options, pipeline.codec.streams)
+
+
+def _not_due(operation: Operation[I, O], output: Output) -> StackError:
+    got = type(output.result if isinstance(output, Output) else output).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
+    return StackError(
+        f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
+        "must return what next(ctx, step) gives, or an Output with a result of its own"
+    )
+
+
+def _failed(error: BaseException, operation: Operation[I, O], ctx: Context) -> None:
+    """Close what the call opened, and say on an error of ours what it was about."""
+    for response in ctx.get(STREAMS, ()):
+        response.close()
+    if isinstance(error, SageMakerRuntimeError):
+        error.operation = operation.name
+        attempts = ctx.get(ATTEMPTS)
+        error.attempts = () if attempts is None else tuple(attempts)
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:

@@ -100,18 +100,23 @@ else:
             return f"<{type(self).__name__}: {', '.join(key.name for key in self) or 'empty'}>"
 
 
-RECEIVED = Key[object]("received")
-"""What the transport brought: for those below Retry who clean up after a failure, as an exception carries no Output."""
-
-
 class Context(_Facts):
     """
     The facts of one call, on the way down; `for_attempt` makes the facts of one attempt.
 
     A middleware may set a fact here, and those below it read it: ``ctx[TENANT] = "acme"``, ``ctx.get(TENANT)``.
+
+    Attributes:
+        received: What the transport brought, unset where it brought nothing: for those below Retry who clean up after a
+            failure, as an exception carries no Output. Not a fact, and so not in the way of those.
+
+        own_hash: The `PAYLOAD_HASH` that ComputePayloadHash has set, to be told from one that somebody gave; or unset.
     """
 
-    __slots__ = ()
+    __slots__ = ("own_hash", "received")
+
+    own_hash: str
+    received: object
 
     def for_attempt(self) -> Context:
         """
@@ -121,7 +126,8 @@ class Context(_Facts):
         It is a copy, so a fact that is set on this context afterwards is not seen by the attempts under way.
         """
         child = Context(self)
-        child.pop(RECEIVED, None)  # the parent's response is the parent's to close
+        child.own_hash = getattr(self, "own_hash", "")
+        child.received = None  # the parent's response is the parent's to close
         return child
 
 

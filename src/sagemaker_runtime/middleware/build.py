@@ -8,7 +8,7 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.context import PAYLOAD_HASH, Key
+from sagemaker_runtime.context import PAYLOAD_HASH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.middleware.steps import BuildHandler, BuildInput, Output
 
 HASHED_AT_ONCE = 262_144  # bytes; 0.2 to 0.5 ms of the event loop, and a thread would stall it for longer
-
-
-_OUR_HASH = Key[str]("payload hash computed here")  # so that it can be told from one that somebody gave
 
 
 def _new_ids() -> Callable[[], str]:
@@ -69,15 +66,15 @@ class ComputePayloadHash:
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         known = ctx.get(PAYLOAD_HASH)
-        if known is None or known is ctx.get(_OUR_HASH):  # of before: this may be another body
+        if known is None or known is getattr(ctx, "own_hash", None):  # of before: this may be another body
             if len(step.request.body) > HASHED_AT_ONCE:
                 return self._hash_in_slices(ctx, step, next)
-            ctx[PAYLOAD_HASH] = ctx[_OUR_HASH] = sha256(step.request.body).hexdigest()
+            ctx[PAYLOAD_HASH] = ctx.own_hash = sha256(step.request.body).hexdigest()
         return next(ctx, step)
 
     @staticmethod
     async def _hash_in_slices(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
-        ctx[PAYLOAD_HASH] = ctx[_OUR_HASH] = await _hash(step.request.body)
+        ctx[PAYLOAD_HASH] = ctx.own_hash = await _hash(step.request.body)
         return await next(ctx, step)
 
 

@@ -11,7 +11,6 @@ from sagemaker_runtime.context import (
     LOGGER,
     OPERATION,
     RAW_RESPONSE,
-    RECEIVED,
     REQUEST_ID,
     STREAMS,
     TIMING,
@@ -61,7 +60,7 @@ SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header sa
 
 
 def _received(ctx: Context) -> Output | None:
-    received = ctx.get(RECEIVED)
+    received = getattr(ctx, "received", None)
     return received if isinstance(received, Output) else None
 
 
@@ -77,7 +76,7 @@ def transport_handler(http_client: HTTPClient, timeout: Timeout, *, streams: boo
             opened.append(response)
         metadata = Metadata()
         metadata[RAW_RESPONSE] = response
-        ctx[RECEIVED] = output = Output(None, metadata, response)
+        ctx.received = output = Output(None, metadata, response)
         return output
 
     return send

@@ -33,7 +33,7 @@ from sagemaker_runtime.signing import SigV4Signer
 from sagemaker_runtime.wire import is_number
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from sagemaker_runtime.clock import Clock, ClockSkew
     from sagemaker_runtime.context import Closeable, Context
@@ -64,16 +64,15 @@ class Retry:
         self._pace = _pace_of(retryer)
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-        monotonic = self.clock.monotonic
-        failures: list[Exception] = []
+        failures: list[Exception] | None = None  # made when there is one: calls that wait are many, those that fail few
         records: list[AttemptRecord] = []
         ctx[ATTEMPTS] = records
         opened = ctx.get(STREAMS)
-        streams: list[Closeable] = []
+        streams: list[Closeable] | None = None
         try:
             if self._pace is not None:
-                await self._room(self._pace, ctx, failures)
-            started = attempt_started = monotonic()
+                await self._room(self._pace, ctx, [])
+            started = attempt_started = self.clock.monotonic()
             while True:
                 attempt_ctx = ctx.for_attempt()
                 attempt_ctx[ATTEMPT] = len(records) + 1
@@ -84,35 +83,49 @@ class Retry:
                     if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
                         raise _no_output(ctx, output)
                 except Exception as error:
-                    for response in streams:
-                        response.close()
+                    _close(streams)
+                    if failures is None:
+                        failures = []
                     failures.append(error)
-                    now = monotonic()
-                    deadline = ctx.get(DEADLINE)
-                    remaining = None if deadline is None else deadline - now
-                    delay = self.retryer.delay(failures, elapsed=now - started, remaining=remaining)
-                    if delay is not None:
-                        _check_wait(delay, "delay")
-                    records.append(_record(error, number=len(records) + 1, seconds=now - attempt_started, delay=delay))
-                    self._log(ctx, records[-1])
+                    delay = self._after(failures, records, ctx, started, attempt_started)
                     if delay is None:
                         raise
                 else:
-                    records.append(AttemptRecord(len(records) + 1, monotonic() - attempt_started))
-                    self.retryer.succeeded(failures)
+                    records.append(AttemptRecord(len(records) + 1, self.clock.monotonic() - attempt_started))
+                    self.retryer.succeeded([] if failures is None else failures)
                     output.metadata[ATTEMPTS] = tuple(records)
-                    if opened is not None:
+                    if opened is not None and streams is not None:
                         opened.extend(streams)
-                        streams = []
+                        streams = None
                     return output
                 await self.clock.sleep(delay)
                 if self._pace is not None:
                     await self._room(self._pace, ctx, failures)
-                attempt_started = monotonic()
+                attempt_started = self.clock.monotonic()
         finally:
-            for response in streams:  # of an attempt that was cancelled
-                response.close()
-            failures.clear()  # or an error, its traceback and this list would keep one another and the request alive
+            _close(streams)  # of an attempt that was cancelled
+            if failures is not None:
+                failures.clear()  # or an error, its traceback and this list would keep one another and the request alive
+
+    def _after(
+        self,
+        failures: list[Exception],
+        records: list[AttemptRecord],
+        ctx: Context,
+        started: float,
+        attempt_started: float,
+    ) -> float | None:
+        """What the policy says to the last failure: seconds to wait, or None to give up."""
+        now = self.clock.monotonic()
+        deadline = ctx.get(DEADLINE)
+        remaining = None if deadline is None else deadline - now
+        delay = self.retryer.delay(failures, elapsed=now - started, remaining=remaining)
+        if delay is not None:
+            _check_wait(delay, "delay")
+        number = len(records) + 1
+        records.append(_record(failures[-1], number=number, seconds=now - attempt_started, delay=delay))
+        self._log(ctx, records[-1])
+        return delay
 
     async def _room(self, pace: Callable[[], float], ctx: Context, failures: list[Exception]) -> None:
         """Wait until the retryer has room for an attempt."""
@@ -147,6 +160,11 @@ class Retry:
             ctx[LOGGER].debug(
                 "%s attempt %d failed, %s: %s", ctx[OPERATION], record.number, what, _on_one_line(record), extra=facts
             )
+
+
+def _close(streams: Sequence[Closeable] | None) -> None:
+    for response in streams or ():
+        response.close()
 
 
 def _check_wait(seconds: float, asked: str) -> None:

@@ -28,6 +28,10 @@ from sagemaker_runtime.wire import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiohttp.http import RawResponseMessage
+    from aiohttp.streams import StreamReader
+
+    from sagemaker_runtime.transport.exchange import Exchange
     from sagemaker_runtime.wire import Request, Timeout
 
 MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
@@ -115,8 +119,7 @@ class AioHTTPClient:
                 raise
             cause = error if fit_to_be_shown(error) else None
         else:
-            received = Headers.received(message.headers.items())
-            return Response(message.code, received, Body(content, message.code, received, exchange, timeout, pool))
+            return _response(message, content, exchange, timeout, pool)
         try:
             raise failure from cause  # out here, where what was caught is not its context
         finally:
@@ -156,6 +159,13 @@ class AioHTTPClient:
             # sock_connect and not connect, which also counts the wait for a free connection.
             self._limits = timeout, aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect)
         return self._limits[1]
+
+
+def _response(
+    head: RawResponseMessage, content: StreamReader, exchange: Exchange, timeout: Timeout, pool: Pool
+) -> Response:
+    headers = Headers.received(head.headers.items())
+    return Response(head.code, headers, Body(content, head.code, headers, exchange, timeout, pool))
 
 
 def _check_body(request: Request) -> None:
