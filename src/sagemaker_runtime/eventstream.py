@@ -163,6 +163,11 @@ class Decoder:
         Raises:
             EventStreamError: The next frame is broken. All before it were given out, nothing after it will be.
         """
+        taken = self.take_apart()
+        return None if taken is None else Message(*taken)
+
+    def take_apart(self) -> tuple[Mapping[str, HeaderValue], bytes] | None:
+        """What `take` gives, as headers and payload: a fifth quicker, for streams of very many messages."""
         # The hot path; what a stream costs is here. Slices of bytes are faster than views, and to compare with a head
         # seen before is faster than to look at its parts: 0.7 µs where the plain way takes 1.
         at = self._at
@@ -172,16 +177,18 @@ class Decoder:
             return self._take_unseen()
         head, length, checksum, headers, total = seen
         end = at + total
+        start = at + length
         if end > len(buffer):
             if total > _LARGE:
-                return self._take_unseen()
-            return self.take() if self._gather(total) else None
-        start = at + length
+                if buffer[at:start] != head:
+                    return self._take_unseen()
+                return self._take_scattered(total, length, checksum, headers)
+            return self.take_apart() if self._gather(total) else None
         payload = buffer[start : end - 4]
         if buffer[at:start] != head or crc32(payload, checksum) != _checksum_at(buffer, end - 4)[0]:
             return self._take_unseen()
         self._at = end
-        return Message(headers, payload)
+        return headers, payload
 
     def end(self) -> None:
         """
@@ -197,7 +204,7 @@ class Decoder:
             need = max(self._need, _PRELUDE.size)
             raise self._broken(f"the stream stopped inside the frame, after {held} of at least {need} bytes")
 
-    def _take_unseen(self) -> Message | None:
+    def _take_unseen(self) -> tuple[Mapping[str, HeaderValue], bytes] | None:
         """`take` for a frame that begins as none before, is large, broken, or not all there."""
         if self._failure is not None:
             raise EventStreamError(*self._failure)
@@ -209,7 +216,11 @@ class Decoder:
         total, headers_length = self._lengths()
         payload_at = _PRELUDE.size + headers_length
         if total > _LARGE and self._gather(payload_at) and len(self._buffer) - self._at < total:
-            return self._take_scattered(total, payload_at)
+            head = self._buffer[self._at : self._at + payload_at]
+            checksum = crc32(head)
+            headers = self._headers(head)
+            self._remember(head, checksum, headers, total)
+            return self._take_scattered(total, payload_at, checksum, headers)
         if not self._gather(total):
             return None
 
@@ -220,16 +231,15 @@ class Decoder:
             head = bytes(frame[:payload_at])
             payload = bytes(frame[payload_at:-4])
         headers = self._headers(head)
-        if len(head) <= _HEAD_KEPT:
-            if len(self._heads) == _HEADS_KEPT:
-                self._heads.clear()
-            self._heads[head[: _PRELUDE.size]] = (head, len(head), crc32(head), headers, total)
+        self._remember(head, crc32(head), headers, total)
         self._at = end
         if end == len(self._buffer):
             self._let_go()
-        return Message(headers, payload)
+        return headers, payload
 
-    def _take_scattered(self, total: int, payload_at: int) -> Message | None:
+    def _take_scattered(
+        self, total: int, payload_at: int, checksum: int, headers: Mapping[str, HeaderValue]
+    ) -> tuple[Mapping[str, HeaderValue], bytes] | None:
         """
         `take` for a large frame whose head is in the buffer, and its end not: the payload is copied once, out of the pieces.
 
@@ -237,35 +247,42 @@ class Decoder:
             total: Bytes of the frame.
 
             payload_at: Bytes of it before the payload.
+
+            checksum: Of those.
+
+            headers: In those.
         """
         self._need = total
         excess = len(self._buffer) - self._at + self._held - total
         if excess < 0:
             return None
         last, begun = self._pieces[-1], self._offset + self._at
-        if excess > len(last):  # it was complete before the last piece came, and nobody asked
+        end = len(last) - excess
+        if end < _CHECKSUM.size:  # cut in the checksum; or complete before the last piece came, and nobody asked
             self._gather(total)
             return self._take_unseen()
-        views = [memoryview(self._buffer)[self._at :], *(memoryview(piece) for piece in self._pieces)]
-        views[-1] = views[-1][: len(last) - excess]
-        while len(views[-1]) < _CHECKSUM.size:
-            views[-2:] = [memoryview(b"".join(views[-2:]))]
-        (expected,) = _checksum_at(views[-1], len(views[-1]) - _CHECKSUM.size)
-        views[-1] = views[-1][: -_CHECKSUM.size]
-        checksum = 0
-        for view in views:
-            checksum = crc32(view, checksum)
-        if checksum != expected:
+        end_of_payload = end - _CHECKSUM.size
+        payload = b"".join(
+            (
+                memoryview(self._buffer)[self._at + payload_at :],
+                *self._pieces[:-1],
+                memoryview(last)[:end_of_payload],
+            )
+        )
+        if crc32(payload, checksum) != _checksum_at(last, end_of_payload)[0]:
             raise self._broken("the message does not match its checksum")
-        head = bytes(self._buffer[self._at : self._at + payload_at])
-        views[0] = views[0][payload_at:]
-        message = Message(self._headers(head), b"".join(views))
-        self._buffer, self._at, self._offset = last, len(last) - excess, begun + total - (len(last) - excess)
+        self._buffer, self._at, self._offset = last, end, begun + total - end
         self._pieces = []
         self._held = self._need = 0
         if not excess:
             self._let_go()
-        return message
+        return headers, payload
+
+    def _remember(self, head: bytes, checksum: int, headers: Mapping[str, HeaderValue], total: int) -> None:
+        if len(head) <= _HEAD_KEPT:
+            if len(self._heads) == _HEADS_KEPT:
+                self._heads.clear()
+            self._heads[head[: _PRELUDE.size]] = (head, len(head), checksum, headers, total)
 
     def _headers(self, head: bytes) -> Mapping[str, HeaderValue]:
         """The headers in the first bytes of a frame, which end where its payload begins."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Awaitable
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -157,7 +158,7 @@ class ResponseBody(Protocol):
         """
         ...
 
-    async def chunk(self) -> bytes:
+    def chunk(self) -> Awaitable[bytes]:
         """The next piece, of any size, as soon as it is there; empty at the end. Raises as `read` does."""
         ...
 

@@ -14,7 +14,7 @@ from sagemaker_runtime.errors import (
     SageMakerRuntimeError,
     StreamContentError,
 )
-from sagemaker_runtime.eventstream import Decoder
+from sagemaker_runtime.eventstream import Decoder, Message
 from sagemaker_runtime.stream_parsers import JSONLinesParser, LineParser, ServerSentEventParser, TextParser
 from sagemaker_runtime.wire import check_delimited
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sagemaker_runtime.context import Metadata
-    from sagemaker_runtime.eventstream import HeaderValue, Message
+    from sagemaker_runtime.eventstream import HeaderValue
     from sagemaker_runtime.stream_parsers import ServerSentEvent, StreamParser
     from sagemaker_runtime.wire import ResponseBody
 
@@ -176,17 +176,22 @@ class ResponseStream:
             raise RuntimeError("two tasks read one stream; let one of them read, and pass on what it gets")
         try:
             while True:
-                message = self._decoder.take()
-                if message is None:
-                    piece = await self._next_piece()
+                taken = self._decoder.take_apart()
+                if taken is None:
+                    self._waiting = True
+                    try:
+                        piece = await self._body.chunk()
+                    finally:
+                        self._waiting = False
                     if not piece:
                         self._check_end()
                         break
                     self._received += len(piece)
                     self._decoder.feed(piece)
-                elif message.headers is self._part_headers:
-                    return PayloadPart(message.payload)
+                elif taken[0] is self._part_headers:
+                    return PayloadPart(taken[1])
                 else:
+                    message = Message(*taken)
                     if self._log is not None:
                         self._log(message)
                     event = self._read_event(message)
@@ -207,13 +212,6 @@ class ResponseStream:
         self._ended = True
         self.close()
         raise StopAsyncIteration
-
-    async def _next_piece(self) -> bytes:
-        self._waiting = True
-        try:
-            return await self._body.chunk()
-        finally:
-            self._waiting = False
 
     async def aclose(self) -> None:
         """Let go of the connection: back to the pool at the stream's end, else closed. May be called again."""

@@ -119,7 +119,7 @@ class AioHTTPClient:
                 raise
             cause = error if fit_to_be_shown(error) else None
         else:
-            return _response(message, content, exchange, timeout, pool)
+            return _response(message, content, exchange, pool)
         try:
             raise failure from cause  # out here, where what was caught is not its context
         finally:
@@ -161,11 +161,9 @@ class AioHTTPClient:
         return self._limits[1]
 
 
-def _response(
-    head: RawResponseMessage, content: StreamReader, exchange: Exchange, timeout: Timeout, pool: Pool
-) -> Response:
+def _response(head: RawResponseMessage, content: StreamReader, exchange: Exchange, pool: Pool) -> Response:
     headers = Headers.received(head.headers.items())
-    return Response(head.code, headers, Body(content, head.code, headers, exchange, timeout, pool))
+    return Response(head.code, headers, Body(content, head.code, headers, exchange, pool))
 
 
 def _check_body(request: Request) -> None:

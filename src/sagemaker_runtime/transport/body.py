@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -15,12 +14,14 @@ from sagemaker_runtime.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from aiohttp.streams import StreamReader
 
     from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.transport.exchange import Exchange
     from sagemaker_runtime.transport.pool import Pool
-    from sagemaker_runtime.wire import Timeout
+    from sagemaker_runtime.transport.read_limit import ReadLimit
 
 _NO_BODY_STATUSES = frozenset({204, 304})
 
@@ -35,19 +36,24 @@ class Body:
         "_failed",
         "_pieces",
         "_pool",
+        "_read_limit",
         "_rest",
-        "_timeout",
         "_waiting",
         "delimited",
     )
 
     def __init__(
-        self, content: StreamReader, status: int, headers: Headers, exchange: Exchange, timeout: Timeout, pool: Pool
+        self,
+        content: StreamReader,
+        status: int,
+        headers: Headers,
+        exchange: Exchange,
+        pool: Pool,
     ) -> None:
         self._content = content
         self._exchange = exchange
+        self._read_limit: ReadLimit = exchange.read_limit
         self._pool = pool
-        self._timeout = timeout
         self._data: bytes | None = None
         self._rest = b""  # of that, what chunk has not given out
         self._pieces: list[bytes] | None = None  # of a read that is not at the end yet
@@ -79,8 +85,12 @@ class Body:
         self._pieces = None
         return data
 
-    async def chunk(self) -> bytes:
-        if self._data is not None:  # read whole before: as one piece, once
+    def chunk(self) -> Awaitable[bytes]:  # not async itself: one coroutine less for each piece of a stream
+        return self._next() if self._data is None and self._pieces is None else self._before()
+
+    async def _before(self) -> bytes:
+        """What was read before, by a read that came to the end or by one that was given up: as one piece, once."""
+        if self._data is not None:
             piece, self._rest = self._rest, b""
             return piece
         if self._pieces and not self._waiting:
@@ -98,16 +108,15 @@ class Body:
             piece = content.read_nowait()
             if piece or content.at_eof():
                 return piece
-            # Not aiohttp's own limit: it is taken down when a broken chunk comes.
-            async with asyncio.timeout(self._timeout.read) as limit:
-                self._waiting = True
-                self._pool.waits.add(limit)
-                try:
-                    return await content.readany()
-                finally:
-                    self._waiting = False
-                    self._pool.waits.discard(limit)
-        except (aiohttp.ClientError, TimeoutError, RuntimeError) as error:  # the last: the connection is being closed
+            # Not aiohttp's own limit: it is taken down when a broken chunk comes. Nor asyncio.timeout: 5 µs for each piece.
+            self._waiting = True
+            self._read_limit.add(content)
+            try:
+                return await content.readany()
+            finally:
+                self._waiting = False
+                self._read_limit.discard(content)
+        except (aiohttp.ClientError, RuntimeError) as error:  # the last: the connection is being closed
             failure = self._broken(error)
             # Or what came before would be lost with it.
             content.set_exception(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -116,25 +125,18 @@ class Body:
             raise failure from error
 
     def close(self) -> None:
-        # A body read whole has given its connection back at its end.
-        if self._data is None:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        self._exchange.close()
-        if self._content.exception() is None:  # who waits for more of it would wait for ever
-            self._content.set_exception(aiohttp.ClientConnectionError("the answer was closed"))
+        self._exchange.close()  # which gave its connection back, if the body came whole
 
     def _broken(self, error: Exception) -> SageMakerRuntimeError:
         if self._failed is not None:
             return self._failed
         self._failed = self._failure(error)
-        self._let_go()
+        self._exchange.close()
         return self._failed
 
     def _failure(self, error: Exception) -> SageMakerRuntimeError:
         if self._pool.closed:
             return ClientClosedError("the HTTP client was closed during the call")
         if isinstance(error, TimeoutError):
-            return ReadTimeoutError(f"no more of the answer's body for {self._timeout.read:g} s")
+            return ReadTimeoutError(f"no more of the answer's body for {self._read_limit.seconds:g} s")
         return TruncatedResponseError(f"the answer's body stopped before its end: {error}")

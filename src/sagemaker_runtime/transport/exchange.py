@@ -53,7 +53,7 @@ class Exchange:
         NotConnected: The connection cannot be used; nothing was sent.
     """
 
-    __slots__ = ("_connection", "_content", "_pool", "_protocol", "_read_limit", "_upload")
+    __slots__ = ("_connection", "_content", "_pool", "_protocol", "_upload", "read_limit")
 
     def __init__(self, connection: Connection, pool: Pool, read_limit: ReadLimit) -> None:
         protocol = connection.protocol
@@ -64,7 +64,7 @@ class Exchange:
         self._connection = connection
         self._protocol: ResponseHandler = protocol
         self._pool = pool
-        self._read_limit = read_limit
+        self.read_limit = read_limit
         self._upload: Upload | None = None
         self._content: StreamReader | None = None
         pool.exchanges[protocol] = self
@@ -87,10 +87,10 @@ class Exchange:
         )
         if len(body) <= WRITTEN_AT_ONCE:
             transport.write(head + body)
-            self._read_limit.add(protocol)
+            self.read_limit.add(protocol)
         else:
             transport.write(head)
-            self._upload = Upload(protocol, transport, body, limit=write_limit, read_limit=self._read_limit)
+            self._upload = Upload(protocol, transport, body, limit=write_limit, read_limit=self.read_limit)
 
     def answer(self) -> Coroutine[Any, Any, tuple[RawResponseMessage, StreamReader]]:
         """
@@ -106,7 +106,7 @@ class Exchange:
 
     def waits_no_more(self) -> None:
         """Called in any case, as soon as nobody waits for the head."""
-        self._read_limit.discard(self._protocol)
+        self.read_limit.discard(self._protocol)
         if self._upload is not None:
             self._upload.answered()
 
@@ -117,9 +117,13 @@ class Exchange:
 
     def lost(self) -> None:
         """The connection has ended. Where the body has a broken chunk, aiohttp does not tell who reads it."""
+        self._tell("what came is not HTTP")
+
+    def _tell(self, problem: str) -> None:
+        """Tell who reads the body that no more of it will come, if nobody has told it."""
         content = self._content
         if content is not None and not content.is_eof() and content.exception() is None:
-            content.set_exception(aiohttp.ClientPayloadError("what came is not HTTP"))
+            content.set_exception(aiohttp.ClientPayloadError(problem))
 
     def _release(self) -> None:
         if self._upload is not None and not self._upload.gone_out:
@@ -136,6 +140,7 @@ class Exchange:
             self._end()
             with suppress(RuntimeError):  # its loop is closed, and the connection with it
                 self._connection.close()
+                self._tell("it was closed")
 
     def abort(self) -> None:
         """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
@@ -147,6 +152,7 @@ class Exchange:
             if transport is not None:
                 transport.abort()
             self._connection.close()
+            self._tell("it was closed")
 
     def _end(self) -> None:
         if self._pool.exchanges.get(self._protocol) is self:

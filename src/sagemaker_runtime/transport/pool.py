@@ -171,7 +171,7 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, *, tls: ssl.SSLContext | None) -> None:
         super().__init__(limit=0, ssl=True if tls is None else tls)  # pyright: ignore[reportUnknownMemberType]
-        self.waits: set[asyncio.Timeout] = set()  # for a place, for a connection, or for more of a body
+        self.waits: set[asyncio.Timeout] = set()  # for a place, or for a connection
         self.exchanges: dict[ResponseHandler, Exchange] = {}
 
     # The hook that aiohttp documents for this. It is called for new connections only.

@@ -27,10 +27,10 @@ class ReadLimit:
         seconds: The length.
     """
 
-    __slots__ = ("_deadlines", "_loop", "_seconds", "_timer")
+    __slots__ = ("_deadlines", "_loop", "_timer", "seconds")
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._deadlines: dict[Waiting, float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -42,7 +42,7 @@ class ReadLimit:
 
     def add(self, waiting: Waiting) -> None:
         """Begin a wait."""
-        self._deadlines[waiting] = deadline = self._loop.time() + self._seconds
+        self._deadlines[waiting] = deadline = self._loop.time() + self.seconds
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._look)
 
