@@ -13,14 +13,15 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import uvloop
-from clients import aiobotocore_calls, bare_aiohttp, boto3_calls, options, ours, params
+from clients import aiobotocore_calls, asyncio_alone, bare_aiohttp, boto3_calls, options, ours, params
 from measure import Row, in_turn, microseconds, ratio
 from serving import serving
 
 from sagemaker_runtime import Client, NopRetryer, build_middleware, override, with_api_options
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from measure import Call
 
@@ -175,10 +176,10 @@ def rows() -> tuple[list[Row], dict[str, float]]:
 
 
 def many_in_flight(url: str) -> Row:
-    """CPU of one of very many calls beside that of one of 32."""
+    """CPU of one of very many calls beside that of one of 32; and the same of asyncio alone, which no client is below."""
 
-    async def compare() -> dict[str, list[float]]:
-        async with ours(url) as few, ours(url) as many:
+    async def compare(client: Callable[[str], AbstractAsyncContextManager[Call]]) -> dict[str, list[float]]:
+        async with client(url) as few, client(url) as many:
             times: dict[str, list[float]] = {"32": [], f"{MANY}": []}
             for round_number in range(6):
                 for name, call, in_flight in (("32", few, 32), (f"{MANY}", many, MANY)):
@@ -187,12 +188,16 @@ def many_in_flight(url: str) -> Row:
                         times[name] += taken[name]
             return times
 
-    times = asyncio.run(compare())
+    own, bare, least = (asyncio.run(compare(client)) for client in (ours, bare_aiohttp, asyncio_alone))
+    others = ", ".join(
+        f"{name} {ratio(times[f'{MANY}'], times['32']):.2f} ({microseconds(times)})"
+        for name, times in (("aiohttp", bare), ("asyncio without HTTP", least))
+    )
     return Row(
         f"CPU of a call, {MANY} in flight / 32 in flight",
-        ratio(times[f"{MANY}"], times["32"]),
+        ratio(own[f"{MANY}"], own["32"]),
         "<= 1.3",
-        microseconds(times),
+        f"{microseconds(own)}; {others}",
     )
 
 

@@ -72,6 +72,47 @@ async def bare_aiohttp(url: str, body: bytes = BODY) -> AsyncIterator[Call]:
         yield call
 
 
+class Raw(asyncio.Protocol):
+    """Takes whatever comes for the answer."""
+
+    answer: asyncio.Future[bytes]
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.answer.set_result(data)
+
+
+@asynccontextmanager
+async def asyncio_alone(url: str) -> AsyncIterator[Call]:
+    """The same bytes on asyncio's own connections, without HTTP: what no client on asyncio can be below."""
+    loop = asyncio.get_running_loop()
+    host, _, port = url.removeprefix("http://").partition(":")
+    head = "".join(f"{name}: {value}\r\n" for name, value in (await signed_headers(url)).items())
+    request = f"POST /endpoints/iris/invocations HTTP/1.1\r\n{head}\r\n".encode() + BODY
+    connections: list[Raw] = []
+    free: list[Raw] = []
+
+    async def call() -> bytes:
+        if free:
+            connection = free.pop()
+        else:
+            _, connection = await loop.create_connection(Raw, host, int(port))
+            connections.append(connection)
+        connection.answer = loop.create_future()
+        connection.transport.write(request)
+        answer = await connection.answer
+        free.append(connection)
+        return answer
+
+    yield call
+    for connection in connections:
+        connection.transport.close()
+
+
 @asynccontextmanager
 async def ours(url: str, *opt_fns: OptFn, body: bytes = BODY) -> AsyncIterator[Call]:
     """Our client, through the whole stack."""

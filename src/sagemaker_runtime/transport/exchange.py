@@ -82,15 +82,16 @@ class Exchange:
         """
         protocol, transport, body = self._protocol, self._connection.transport, request.body
         assert transport is not None  # noqa: S101 - or the connection would be closed
-        protocol.set_response_params(
-            skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False, read_timeout=None
-        )
         if len(body) <= WRITTEN_AT_ONCE:
             transport.write(head + body)
             self.read_limit.add(protocol)
         else:
             transport.write(head)
             self._upload = Upload(protocol, transport, body, limit=write_limit, read_limit=self.read_limit)
+        # Afterwards, when the request is on its way: nothing can come before this task lets others run.
+        protocol.set_response_params(
+            skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False, read_timeout=None
+        )
 
     def answer(self) -> Coroutine[Any, Any, tuple[RawResponseMessage, StreamReader]]:
         """
@@ -173,16 +174,16 @@ def request_head(request: Request, proxy: Proxy | None) -> bytes:
         ConfigError: A part of the request is of a wrong type, or cannot stand in its line.
     """
     try:
-        target = _joined("?", request.path, request.query) if request.query else _joined("", request.path)
+        # Joined, not formatted: of a subclass of str, as an enum is, this takes the text that was signed.
+        target = "?".join((request.path, request.query)) if request.query else "".join((request.path,))  # noqa: FLY002
         if target[:1] != "/":
             raise ConfigError(f"{_name(request)} cannot be sent: its path does not start with a slash")
-        origin = _joined("://", request.scheme, request.host)
         fields = list(map(": ".join, request.headers.raw.items()))
         if proxy is not None and request.scheme == "http":  # of https it is told in CONNECT
-            target = origin + target
+            target = "".join((request.scheme, "://", request.host, target))  # noqa: FLY002
             if proxy.authorization is not None:
                 fields.append(f"proxy-authorization: {proxy.authorization}")
-        line = _joined(" ", request.method, target, "HTTP/1.1")
+        line = " ".join((request.method, target, "HTTP/1.1"))  # noqa: FLY002
         _check_names(tuple(request.headers.raw))
     except (TypeError, AttributeError) as error:
         raise ConfigError(f"{_name(request)} cannot be sent: {error}") from None
@@ -196,11 +197,6 @@ def request_head(request: Request, proxy: Proxy | None) -> bytes:
         if len(head) - len(head.translate(None, _CONTROLS)) == 2 * len(fields) + 4:  # the ends of the lines
             return head
     raise ConfigError(f"{_name(request)} cannot be sent: {_problem(request)}")
-
-
-def _joined(between: str, *texts: str) -> str:
-    """Not formatted: of a subclass of str, as an enum is, this takes the text that was signed, and of no other type any."""
-    return between.join(texts)
 
 
 @lru_cache(maxsize=256)

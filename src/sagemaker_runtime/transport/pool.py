@@ -101,7 +101,10 @@ class Pool:
             ConfigError: It leads nowhere.
         """
         where = request.scheme, request.host, proxy
-        route = self._routes.get(where)
+        try:
+            route = self._routes.get(where)
+        except TypeError as error:  # a list, say
+            raise ConfigError(f"nothing can be sent to scheme {where[0]!r} and host {where[1]!r}: {error}") from None
         if route is None:
             route = _route(*where)
             if len(self._routes) >= ROUTES_KEPT:
@@ -146,10 +149,10 @@ class Route(aiohttp.ClientRequest):
 
 
 def _route(scheme: str, host: str, proxy: Proxy | None) -> Route:
-    url = f"{scheme}://{host}"
     try:
+        url = "".join((scheme, "://", host))  # noqa: FLY002 - for the reason given in `request_head`
         base = BaseURL.parse(url)
-    except ConfigError as error:
+    except (ConfigError, TypeError) as error:
         raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
     if base != (scheme, host, "", ""):
         raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: there is more in them")
