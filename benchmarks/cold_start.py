@@ -15,7 +15,7 @@ import sys
 from measure import Row, ratio
 from serving import serving
 
-ROUNDS = 11
+ROUNDS = 17
 
 BARE = """
 import asyncio, aiohttp
@@ -53,6 +53,14 @@ async def main(url):
     await http_client.close()
 """
 
+CREDENTIALS = """
+import asyncio
+from sagemaker_runtime import Client, InvokeEndpointInput, Options
+async def main(url):
+    async with Client(Options(region="us-east-1", base_endpoint=url)) as client:
+        assert (await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"{}"))).body
+"""
+
 ENVIRONMENT = """
 import asyncio
 from sagemaker_runtime import Client, InvokeEndpointInput, load_config, override
@@ -73,6 +81,7 @@ PROGRAMS = {
     "bare aiohttp": BARE + RUN,
     "ours, base_endpoint": BASE_ENDPOINT + RUN,
     "ours, default resolver": DEFAULT_RESOLVER + RUN,
+    "ours, credentials from the environment": CREDENTIALS + RUN,
     "ours, all from the environment": ENVIRONMENT + RUN,
     "boto3": BOTO3 + "\nimport sys\nmain(sys.argv[1])\n",
     "import aiohttp": "import aiohttp",

@@ -116,9 +116,9 @@ def main() -> None:
         ],
     }
     (PAGE / "results.json").write_text(json.dumps(document, indent=2) + "\n")
-    print(
-        f"written: {PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE}/calls.svg and results.json"
-    )
+    (PAGE / "table.md").write_text(table(found))
+    where = PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE
+    print(f"written: {where}/calls.svg, results.json and table.md")
 
 
 if __name__ == "__main__":
