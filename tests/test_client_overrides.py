@@ -11,7 +11,10 @@ from support import ManualClock, ScriptedHTTPClient, client
 
 import sagemaker_runtime.client
 from sagemaker_runtime import (
+    APIOption,
+    Client,
     ClientLogMode,
+    ConfigError,
     EndpointResolverOptions,
     InvokeEndpointInput,
     NopRetryer,
@@ -177,3 +180,58 @@ async def test_a_bad_anchor_fails_where_the_stack_is_built() -> None:
     with pytest.raises(StackError, match=complaint):
         await made.invoke_endpoint(PARAMS, with_api_options(bad))
     assert http.requests == []
+
+
+async def test_a_list_of_api_options_given_to_an_override_is_its_own() -> None:
+    """What appends to the options of one call, or to the list afterwards, must not reach other calls."""
+    runs: list[Stack] = []
+    given: list[APIOption] = []
+    none = override(api_options=given)
+    made = client(api_options=[])
+
+    def append(options: Options) -> None:
+        options.api_options.append(runs.append)
+
+    await made.invoke_endpoint(PARAMS, none, append)
+    assert len(runs) == 1
+    await made.invoke_endpoint(PARAMS, none)
+    given.append(runs.append)
+    await made.invoke_endpoint(PARAMS, none)
+
+    assert len(runs) == 1
+
+
+async def test_a_client_has_a_list_of_api_options_of_its_own() -> None:
+    """A function that assigns somebody's list must not make it the client's."""
+    runs: list[Stack] = []
+    given: list[APIOption] = []
+
+    def assign(options: Options) -> None:
+        options.api_options = given
+
+    made = client()
+    clients = [Client(made.options, assign), Client(made.options, override(api_options=given))]
+    given.append(runs.append)
+
+    assert [[], []] == [each.options.api_options for each in clients]
+
+
+async def test_a_refused_value_is_refused_after_an_equal_one_too() -> None:
+    """True is equal to 1 and no number of attempts; whether it is refused must not depend on what came before."""
+    made = client()
+    await made.invoke_endpoint(PARAMS, override(retry_max_attempts=1))
+
+    with pytest.raises(ConfigError, match="max_attempts"):
+        await made.invoke_endpoint(PARAMS, override(retry_max_attempts=True))
+
+
+def test_options_with_more_in_them_can_be_made() -> None:
+    """Who embeds the client may keep something of its own beside; an option that is misspelt is told all the same."""
+
+    class Ours(Options):
+        def __init__(self) -> None:
+            super().__init__(region="eu-west-1")
+            self.tenant = "acme"
+
+    assert "acme" == Ours().tenant
+    assert "eu-west-1" == Client(Ours()).options.region

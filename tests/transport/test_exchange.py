@@ -349,6 +349,38 @@ async def test_a_second_reader_is_told_so_and_the_first_goes_on(how):
         await http_client.close()
 
 
+async def test_a_second_reader_takes_nothing_from_the_first_that_is_about_to_wake():
+    """All is there then, and would be gone: the first would see an end without a byte."""
+    go_on = asyncio.Event()
+
+    async def answer_in_two(exchange):
+        await exchange.read_body()
+        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+        await go_on.wait()
+        await exchange.send(b"hello")
+
+    async with serving(answer_in_two) as server:
+        http_client = AioHTTPClient()
+        response = await http_client.send(request_to(server), timeout=GIVEN)
+        first = asyncio.create_task(response.body.chunk())
+        await until(lambda: response.body._waiting)
+        told: list[BaseException] = []
+
+        def read_too():  # in the very turn in which the end comes
+            reading = response.body.read()
+            try:
+                reading.send(None)
+            except (RuntimeError, StopIteration) as error:
+                told.append(error)
+
+        response.body._content.on_eof(read_too)
+        go_on.set()
+
+        assert b"hello" == await first
+        assert [RuntimeError] == [type(error) for error in told]
+        await http_client.close()
+
+
 @pytest.mark.parametrize("size", [7, MAX_BODY])
 async def test_a_broken_chunk_is_told_at_once(size):
     """There aiohttp closes the connection, and tells nobody who reads: it would be a read time-out, a minute later."""

@@ -244,3 +244,28 @@ async def test_a_body_that_is_no_bytes_is_refused_before_it_is_sent():
 
         assert not server.requests
         await http.close()
+
+
+async def test_what_came_in_time_is_no_time_out_because_the_loop_was_late():
+    """A loop that was held up meets the data and the limit in one turn: who got something is told of that first."""
+    got: list[str] = []
+
+    class Reader:
+        def set_exception(self, exc):
+            got.append("too late")
+
+    loop = asyncio.get_running_loop()
+    limit, reader = ReadLimit(0.001), Reader()
+
+    def wake():  # as a task is that was waiting: in the turn after the data have come
+        limit.discard(reader)
+        got.append("data")
+
+    limit.add(reader)
+    loop.call_soon(lambda: loop.call_soon(wake))
+    while loop.time() < limit._deadlines[reader]:  # the loop is held up until the limit is over
+        pass
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert ["data"] == got

@@ -69,7 +69,7 @@ class Body:
     async def read(self) -> bytes:
         if self._data is None:
             content = self._content
-            if self._pieces is None and content.is_eof() and content.exception() is None:
+            if self._pieces is None and not self._waiting and content.is_eof() and content.exception() is None:
                 data = content.read_nowait()  # a small body comes with its head
             else:
                 data = await self._read_on()

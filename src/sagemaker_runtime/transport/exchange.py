@@ -130,6 +130,8 @@ class Exchange:
         if self._upload is not None and not self._upload.gone_out:
             self.abort()  # with some of the request still to go out, nobody else can use the connection
         else:
+            if self._upload is not None:
+                self._upload.over()
             self._end()
             self._connection.release()
 

@@ -33,7 +33,7 @@ class ReadLimit:
         self.seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._deadlines: dict[Waiting, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     @property
     def idle(self) -> bool:
@@ -44,7 +44,7 @@ class ReadLimit:
         """Begin a wait."""
         self._deadlines[waiting] = deadline = self._loop.time() + self.seconds
         if self._timer is None:
-            self._timer = self._loop.call_at(deadline, self._look)
+            self._timer = self._loop.call_at(deadline, self._due)
 
     def discard(self, waiting: Waiting) -> None:
         """End a wait, if it has begun and not ended."""
@@ -56,12 +56,16 @@ class ReadLimit:
             self._timer.cancel()
             self._timer = None  # who begins to wait after all, gets another
 
+    def _due(self) -> None:
+        # In the next turn: who has got something in this one, before a timer that is late, is told of that first.
+        self._timer = self._loop.call_soon(self._look)
+
     def _look(self) -> None:
         self._timer = None
         now = self._loop.time()
         for waiting, deadline in list(self._deadlines.items()):
             if deadline > now:
-                self._timer = self._loop.call_at(deadline, self._look)
+                self._timer = self._loop.call_at(deadline, self._due)
                 break
             del self._deadlines[waiting]
             waiting.set_exception(aiohttp.SocketTimeoutError())

@@ -35,7 +35,17 @@ class Upload:
         read_limit: Begins when the last slice has gone out, unless there is an answer by then.
     """
 
-    __slots__ = ("_answered", "_body", "_handed_over", "_limit", "_protocol", "_read_limit", "_task", "_transport")
+    __slots__ = (
+        "_answered",
+        "_body",
+        "_handed_over",
+        "_limit",
+        "_over",
+        "_protocol",
+        "_read_limit",
+        "_task",
+        "_transport",
+    )
 
     def __init__(
         self,
@@ -52,6 +62,7 @@ class Upload:
         self._limit = limit
         self._read_limit = read_limit
         self._answered = False
+        self._over = False
         self._handed_over = False
         self._task = asyncio.create_task(self._write())
 
@@ -78,6 +89,8 @@ class Upload:
                 self._read_limit.add(self._protocol)
 
     def _fail(self, error: aiohttp.ClientError) -> None:
+        if self._over:
+            return
         self._protocol.set_exception(error)
         self._transport.abort()
 
@@ -89,6 +102,10 @@ class Upload:
     def gone_out(self) -> bool:
         """Whether the kernel has all of the body."""
         return self._handed_over and not self._transport.get_write_buffer_size()
+
+    def over(self) -> None:
+        """All of it has gone out, and the connection may be another exchange's by now."""
+        self._over = True
 
     def stop(self) -> None:
         """Send no more of it; whoever calls this ends the connection."""
