@@ -54,9 +54,8 @@ class Pool:
         self._connector = connector
         self._owner = owner
         self.proxies = proxies
-        self.places = asyncio.Semaphore(
-            max_connections
-        )  # aiohttp's own limit loses one if a waiter is cancelled as it is woken
+        # Not aiohttp's own limit, which loses a place if a waiter is cancelled as it is woken.
+        self.places = asyncio.Semaphore(max_connections)
         self.waits = connector.waits
         self.exchanges = connector.exchanges
         self.read_limits: dict[float, ReadLimit] = {}
