@@ -167,11 +167,10 @@ class Override:
     at module level costs nothing more than a call without.
     """
 
-    __slots__ = ("_changes", "_gives_list", "_hash")
+    __slots__ = ("_changes", "_hash")
 
     def __init__(self, changes: tuple[tuple[str, object], ...]) -> None:
         self._changes = changes
-        self._gives_list = any(name == "api_options" and isinstance(value, list) for name, value in changes)
         self._hash: int | None = None  # of values that cannot be hashed there is none
 
     def __reduce__(self) -> tuple[type[Override], tuple[tuple[tuple[str, object], ...]]]:
@@ -197,7 +196,7 @@ class Override:
 
     def __call__(self, options: Options) -> None:
         options.__dict__.update(self._changes)  # `override` has checked the names
-        if self._gives_list:
+        if isinstance(options.api_options, list):  # pyright: ignore[reportUnnecessaryIsInstance] - `_check` comes later
             options.__dict__["api_options"] = list(options.api_options)  # or what changes these options changes ours
 
     def __repr__(self) -> str:
