@@ -49,6 +49,18 @@ async def read_nothing(exchange):
     await asyncio.Event().wait()
 
 
+def answering_in_two(go_on, first=IN_TWO, second=b"two"):
+    """What a server does that sends the rest of its answer when it is let go on."""
+
+    async def step(exchange):
+        await exchange.read_body()
+        await exchange.send(first)
+        await go_on.wait()
+        await exchange.send(second)
+
+    return step
+
+
 async def refused(request, match, **client):
     """Send what cannot be sent."""
     http_client = AioHTTPClient(**client)
@@ -300,14 +312,7 @@ async def test_closing_does_not_wait_for_a_peer_that_reads_nothing():
 async def test_a_read_that_was_given_up_loses_nothing():
     """Cancelled while it waits for the rest, it must not make the rest the whole."""
     go_on = asyncio.Event()
-
-    async def answer_in_two(exchange):
-        await exchange.read_body()
-        await exchange.send(IN_TWO)
-        await go_on.wait()
-        await exchange.send(b"two")
-
-    async with serving(answer_in_two) as server:
+    async with serving(answering_in_two(go_on)) as server:
         http_client = AioHTTPClient()
         for how in ("read", "chunk"):
             response = await http_client.send(request_to(server), timeout=GIVEN)
@@ -328,14 +333,7 @@ async def test_a_read_that_was_given_up_loses_nothing():
 async def test_a_second_reader_is_told_so_and_the_first_goes_on(how):
     """Each would get some of the bytes; but what the first waits for is not the second's to break."""
     go_on = asyncio.Event()
-
-    async def answer_in_two(exchange):
-        await exchange.read_body()
-        await exchange.send(IN_TWO)
-        await go_on.wait()
-        await exchange.send(b"two")
-
-    async with serving(answer_in_two) as server:
+    async with serving(answering_in_two(go_on)) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
         first = asyncio.create_task(response.body.read())
@@ -353,13 +351,8 @@ async def test_a_second_reader_takes_nothing_from_the_first_that_is_about_to_wak
     """All is there then, and would be gone: the first would see an end without a byte."""
     go_on = asyncio.Event()
 
-    async def answer_in_two(exchange):
-        await exchange.read_body()
-        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
-        await go_on.wait()
-        await exchange.send(b"hello")
-
-    async with serving(answer_in_two) as server:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    async with serving(answering_in_two(go_on, head, b"hello")) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
         first = asyncio.create_task(response.body.chunk())

@@ -202,6 +202,7 @@ BuildStep: TypeAlias = Step[BuildMiddleware, BuildInput]
 FinalizeStep: TypeAlias = Step[FinalizeMiddleware, FinalizeInput]
 DeserializeStep: TypeAlias = Step[DeserializeMiddleware, DeserializeInput]
 
+# A middleware's method for each step.
 _HANDLE_INITIALIZE: Callable[[InitializeMiddleware], Handle[InitializeInput]] = attrgetter("handle_initialize")
 _HANDLE_SERIALIZE: Callable[[SerializeMiddleware], Handle[SerializeInput]] = attrgetter("handle_serialize")
 _HANDLE_BUILD: Callable[[BuildMiddleware], Handle[BuildInput]] = attrgetter("handle_build")

@@ -117,7 +117,8 @@ class Body:
                 self._waiting = False
                 self._read_limit.discard(content)
         except (aiohttp.ClientError, RuntimeError) as error:  # the last: the connection is being closed
-            failure = self._broken(error)
+            failure = self._failed = self._failure(error)
+            self._exchange.close()
             # Or what came before would be lost with it.
             content.set_exception(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
             if piece := content.read_nowait():
@@ -126,13 +127,6 @@ class Body:
 
     def close(self) -> None:
         self._exchange.close()  # which gave its connection back, if the body came whole
-
-    def _broken(self, error: Exception) -> SageMakerRuntimeError:
-        if self._failed is not None:
-            return self._failed
-        self._failed = self._failure(error)
-        self._exchange.close()
-        return self._failed
 
     def _failure(self, error: Exception) -> SageMakerRuntimeError:
         if self._pool.closed:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.read_limit import ReadLimit
     from sagemaker_runtime.wire import Request
 
-_NOT_SENDABLE = {  # RFC 9112, section 2.2 and others: what would say something else of the body
+_NOT_SENDABLE = {  # what would change how the body is sent: RFC 9110, section 10.1.1, and RFC 9112, section 6.1
     "expect": "its answer would be awaited under no time limit",
     "transfer-encoding": "the body goes out as it is, after its length",
 }
@@ -36,7 +36,7 @@ _CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
 
 class Exchange:
     """
-    One request and its answer on one connection: `start`, `answer`, and `answered` with what that gave.
+    One request and its answer on one connection: `start`, `answer`, `waits_no_more`, and `answered` with what came.
 
     This does for a POST what aiohttp's session does for any request, with its connector, its protocol and its parser, and
     without what a signed request must not have: headers of its own, cookies, redirects, a second sending. Nor is there a
@@ -137,7 +137,7 @@ class Exchange:
 
     def close(self) -> None:
         """Close the connection, unless it went back to its pool at the end of the answer. May be called again."""
-        if self._upload is not None and self._pool.exchanges.get(self._protocol) is self:
+        if self._upload is not None and self._under_way:
             self.abort()
         else:
             self._end()
@@ -157,8 +157,12 @@ class Exchange:
             self._connection.close()
             self._tell("it was closed")
 
+    @property
+    def _under_way(self) -> bool:
+        return self._pool.exchanges.get(self._protocol) is self
+
     def _end(self) -> None:
-        if self._pool.exchanges.get(self._protocol) is self:
+        if self._under_way:
             del self._pool.exchanges[self._protocol]
             self._pool.places.release()
 
