@@ -27,16 +27,16 @@ from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import Operation, OperationInput, header, label, payload
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 from sagemaker_runtime.validation import INPUTS_KNOWN
 
-CODEC = Codec(INVOKE_ENDPOINT)
+MARSHALLER = Marshaller(INVOKE_ENDPOINT)
 GOOD = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
 
 
 def problems_of(**changes: object) -> tuple[str, ...]:
     with pytest.raises(InvalidParamsError) as caught:
-        CODEC.validator.validate(evolve(GOOD, **changes))
+        MARSHALLER.validator.validate(evolve(GOOD, **changes))
     return caught.value.problems
 
 
@@ -61,7 +61,7 @@ def problems_of(**changes: object) -> tuple[str, ...]:
 )
 def test_a_value_within_the_model_is_accepted(name: str, value: object) -> None:
     """The limits themselves belong to what is allowed."""
-    CODEC.validator.validate(evolve(GOOD, **{name: value}))
+    MARSHALLER.validator.validate(evolve(GOOD, **{name: value}))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_value_outside_the_model_is_refused_with_the_reason(name: str, value: 
 def test_all_problems_are_told_at_once() -> None:
     """One round of mending, not one for each."""
     with pytest.raises(InvalidParamsError) as caught:
-        CODEC.validator.validate(evolve(GOOD, endpoint_name=None, body="x", accept="a\nb\u00e9", session_id="?"))
+        MARSHALLER.validator.validate(evolve(GOOD, endpoint_name=None, body="x", accept="a\nb\u00e9", session_id="?"))
 
     problems = caught.value.problems
     assert [problem.split(" ")[0] for problem in problems] == [
@@ -132,7 +132,7 @@ def test_an_input_travels_as_path_headers_and_body() -> None:
     request = Request(path="/prefix/")
     given = evolve(GOOD, endpoint_name="a b/\u00e9", accept="text/csv", session_id="NEW_SESSION")
 
-    CODEC.serialize(given, request)
+    MARSHALLER.serialize(given, request)
 
     assert (request.method, request.path) == ("POST", "/prefix/endpoints/a%20b%2F%C3%A9/invocations")
     assert request.body == b"1,2"
@@ -147,14 +147,14 @@ def test_an_input_travels_as_path_headers_and_body() -> None:
 def test_an_empty_label_would_name_another_resource_and_is_refused() -> None:
     """Where somebody removed the validation, ``/endpoints//invocations`` must still not be sent."""
     with pytest.raises(InvalidParamsError, match="endpoint_name is empty"):
-        CODEC.serialize(evolve(GOOD, endpoint_name=""), Request())
+        MARSHALLER.serialize(evolve(GOOD, endpoint_name=""), Request())
 
 
 def test_an_answer_becomes_the_output() -> None:
     """Headers in any case; what is not in the answer is None."""
     headers = Headers({"Content-Type": "text/csv", "X-AMZN-INVOKED-PRODUCTION-VARIANT": "blue"})
 
-    output = CODEC.deserialize(headers, b"0.5", Metadata())
+    output = MARSHALLER.deserialize(headers, b"0.5", Metadata())
 
     assert output == InvokeEndpointOutput(body=b"0.5", content_type="text/csv", invoked_production_variant="blue")
 
@@ -182,7 +182,7 @@ def test_an_error_is_named_by_its_header_or_else_by_its_body(
     headers: dict[str, str], document: object, kind: type[ServiceError], code: str, message: str
 ) -> None:
     """The name selects the class; what the model does not list keeps its name on the base class."""
-    error = CODEC.error(418, Headers(headers), json.dumps(document).encode())
+    error = MARSHALLER.error(418, Headers(headers), json.dumps(document).encode())
 
     assert kind is type(error)
     assert (error.code, error.message, error.status) == (code, message, 418)
@@ -194,8 +194,8 @@ def test_a_model_error_has_its_members_where_they_have_the_right_type() -> None:
     odd = {"OriginalStatusCode": True, "OriginalMessage": 5, "LogStreamArn": None}
     headers = Headers({"x-amzn-errortype": "ModelError"})
 
-    error = CODEC.error(424, headers, json.dumps(document).encode())
-    strange = CODEC.error(424, headers, json.dumps(odd).encode())
+    error = MARSHALLER.error(424, headers, json.dumps(document).encode())
+    strange = MARSHALLER.error(424, headers, json.dumps(odd).encode())
 
     assert isinstance(error, ModelError)
     assert (error.original_status_code, error.original_message, error.log_stream_arn) == (500, "boom", "arn")
@@ -221,7 +221,7 @@ def test_a_model_error_has_its_members_where_they_have_the_right_type() -> None:
 )
 def test_any_body_makes_an_error_with_the_status_and_its_start(status: int, body: bytes, message: str) -> None:
     """What answers may be a proxy, a load balancer or a broken container, and the caller must learn what it said."""
-    error = CODEC.error(status, Headers(), body)
+    error = MARSHALLER.error(status, Headers(), body)
 
     assert ServiceError is type(error)
     assert (error.status, error.code, error.message) == (status, str(status), message)
@@ -245,7 +245,7 @@ def test_the_wait_the_service_asks_for_is_in_milliseconds(text: str | None, seco
     """A value that is no whole number of them is as good as none."""
     headers = Headers.received([("x-amz-retry-after", text)] if text is not None else [])
 
-    assert seconds == CODEC.error(503, headers, b"").retry_after
+    assert seconds == MARSHALLER.error(503, headers, b"").retry_after
 
 
 @define(repr=False, kw_only=True)
@@ -262,7 +262,7 @@ def test_an_operation_with_a_single_header_travels_like_any_other() -> None:
     operation = Operation("Small", SmallInput, InvokeEndpointOutput, "/small/{Name}", ())
     request = Request()
 
-    Codec(operation).serialize(SmallInput(name="a", body=b"1", accept="text/csv"), request)
+    Marshaller(operation).serialize(SmallInput(name="a", body=b"1", accept="text/csv"), request)
 
     assert (request.path, request.body, request.headers["accept"]) == ("/small/a", b"1", "text/csv")
 
@@ -270,13 +270,13 @@ def test_an_operation_with_a_single_header_travels_like_any_other() -> None:
 def test_more_values_than_are_kept_are_still_judged_right():
     """Valid values are known by their hash, up to a number; those beyond it are looked at anew."""
     for number in range(1000):
-        CODEC.validator.validate(evolve(GOOD, endpoint_name=f"name-{number % 300}", inference_id=f"{number}"))
+        MARSHALLER.validator.validate(evolve(GOOD, endpoint_name=f"name-{number % 300}", inference_id=f"{number}"))
 
         with pytest.raises(InvalidParamsError):
-            CODEC.validator.validate(evolve(GOOD, endpoint_name=f"name_{number}"))
+            MARSHALLER.validator.validate(evolve(GOOD, endpoint_name=f"name_{number}"))
 
 
-ASYNC = Codec(INVOKE_ENDPOINT_ASYNC)
+ASYNC = Marshaller(INVOKE_ENDPOINT_ASYNC)
 QUEUED = InvokeEndpointAsyncInput(endpoint_name="iris", body=b"1,2")
 
 
@@ -376,23 +376,23 @@ def test_an_answer_that_should_be_json_and_is_not_says_how_it_starts() -> None:
 
 def test_an_input_that_was_seen_is_not_gone_through_again_and_one_that_was_not_is() -> None:
     """What is kept must be told apart by every member, and must not grow without end."""
-    codec = Codec(INVOKE_ENDPOINT)
+    marshaller = Marshaller(INVOKE_ENDPOINT)
     first, second, other = Request(path=""), Request(path=""), Request(path="")
 
-    codec.serialize(evolve(GOOD, accept="text/csv", custom_attributes="a"), first)
-    codec.serialize(evolve(GOOD, accept="text/csv", custom_attributes="b"), second)
-    codec.serialize(evolve(GOOD, accept="text/plain"), other)
+    marshaller.serialize(evolve(GOOD, accept="text/csv", custom_attributes="a"), first)
+    marshaller.serialize(evolve(GOOD, accept="text/csv", custom_attributes="b"), second)
+    marshaller.serialize(evolve(GOOD, accept="text/plain"), other)
     for number in range(3 * INPUTS_KNOWN):
         each = evolve(GOOD, inference_id=str(number))
-        codec.validator.validate(each)
-        codec.serialize(each, Request())
+        marshaller.validator.validate(each)
+        marshaller.serialize(each, Request())
 
     name = "x-amzn-sagemaker-custom-attributes"
     assert ("a", "b", None) == (first.headers[name], second.headers[name], other.headers.get(name))
     assert ("text/csv", "text/plain") == (second.headers["accept"], other.headers["accept"])
-    assert len(codec._heads) <= INPUTS_KNOWN
-    assert len(codec.validator._valid) <= INPUTS_KNOWN
-    assert not any(name in head.headers for head in codec._heads.values()), "a sensitive value is not kept"
+    assert len(marshaller._heads) <= INPUTS_KNOWN
+    assert len(marshaller.validator._valid) <= INPUTS_KNOWN
+    assert not any(name in head.headers for head in marshaller._heads.values()), "a sensitive value is not kept"
 
 
 class Caseless(str):
@@ -409,21 +409,21 @@ class Caseless(str):
 
 def test_what_was_learnt_of_a_string_with_an_equality_of_its_own_is_not_used_for_others() -> None:
     """It would send one caller's request to the endpoint of another's, and let pass what the model refuses."""
-    codec, odd, plain = Codec(INVOKE_ENDPOINT), Request(path=""), Request(path="")
+    marshaller, odd, plain = Marshaller(INVOKE_ENDPOINT), Request(path=""), Request(path="")
     shouted = evolve(GOOD, endpoint_name=Caseless("IRIS"), session_id=Caseless("NEW_SESSION"))
 
-    codec.validator.validate(shouted)
-    codec.serialize(shouted, odd)
-    codec.serialize(evolve(GOOD, endpoint_name="iris", session_id="new_session"), plain)
+    marshaller.validator.validate(shouted)
+    marshaller.serialize(shouted, odd)
+    marshaller.serialize(evolve(GOOD, endpoint_name="iris", session_id="new_session"), plain)
 
     assert "/endpoints/IRIS/invocations" == odd.path
     assert "/endpoints/iris/invocations" == plain.path
     assert "new_session" == plain.headers["x-amzn-sagemaker-session-id"]
     with pytest.raises(InvalidParamsError, match="session_id does not match the pattern"):
-        codec.validator.validate(evolve(GOOD, endpoint_name="iris", session_id="new_session"))
+        marshaller.validator.validate(evolve(GOOD, endpoint_name="iris", session_id="new_session"))
 
 
 def test_a_label_that_is_no_text_is_named_where_validation_was_taken_away() -> None:
     """Quoting it would fail in the standard library, with a text that says nothing of the input."""
     with pytest.raises(InvalidParamsError, match="endpoint_name is of type list"):
-        CODEC.serialize(evolve(GOOD, endpoint_name=["iris"]), Request())
+        MARSHALLER.serialize(evolve(GOOD, endpoint_name=["iris"]), Request())

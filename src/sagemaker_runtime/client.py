@@ -23,7 +23,7 @@ from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.options import Options, Override, changed_by, overridden, signing_clock
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -348,7 +348,7 @@ class Client:
     def _compile(self, operation: str, options: Options) -> _Plan:
         pipeline = self._pipelines.get(operation)
         if pipeline is None:
-            pipeline = self._pipelines[operation] = Pipeline(Codec(operations.operation(operation)), self._skew)
+            pipeline = self._pipelines[operation] = Pipeline(Marshaller(operations.operation(operation)), self._skew)
         stack = pipeline.stack(options)
         for api_option in options.api_options:
             returned = api_option(stack)
@@ -365,7 +365,7 @@ class Client:
         if options.region is not None:
             context[REGION] = options.region
         handler = pipeline.handler(stack, options, http_client)
-        return _Plan(stack, handler, context, options, pipeline.codec.streams)
+        return _Plan(stack, handler, context, options, pipeline.marshaller.streams)
 
 
 def _not_due(operation: Operation[I, O], output: Output) -> StackError:

@@ -1,7 +1,7 @@
 """
 restJson1, as far as this service uses it: input to request, response to output or error. No I/O.
 
-Source: the Smithy specification, "AWS restJson1 protocol". What an operation binds is looked up once, in `Codec`.
+Source: the Smithy specification, "AWS restJson1 protocol". What an operation binds is looked up once, in `Marshaller`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Head(NamedTuple):
     headers: dict[str, str]
 
 
-class Codec:
+class Marshaller:
     """How one operation's input, output and errors travel. Made once for each operation; holds nothing of a call."""
 
     def __init__(self, operation: Operation[OperationInput, OperationOutput]) -> None:

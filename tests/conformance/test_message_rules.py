@@ -11,9 +11,9 @@ from conformance.conftest import cases, load, tally
 from sagemaker_runtime import EventStreamError, ServiceError, UnknownEvent
 from sagemaker_runtime.eventstream import Decoder, HeaderValue, Int32, Message, encode
 from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
-CODEC = Codec(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
+MARSHALLER = Marshaller(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
 CONTENT_TYPE = "the content type is not looked at: a part's bytes are given as they are"
 
 
@@ -65,11 +65,11 @@ def test_a_message_means_what_it_means_elsewhere(case: dict[str, Any]) -> None:
     message = message_of(case)
 
     if case["id"] in EVENTS:
-        assert EVENTS[case["id"]] == CODEC.event(message)
+        assert EVENTS[case["id"]] == MARSHALLER.event(message)
     else:
         kind, facts = ERRORS[case["id"]]
         with pytest.raises(kind) as caught:
-            CODEC.event(message)
+            MARSHALLER.event(message)
         assert kind is type(caught.value)
         assert facts == {name: getattr(caught.value, name) for name in facts}
         if "frame" in case:  # its payload is text where JSON is due

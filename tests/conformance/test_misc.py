@@ -13,9 +13,9 @@ from support import ScriptedHTTPClient, client
 from sagemaker_runtime import BEFORE, Headers, InvokeEndpointInput, build_middleware
 from sagemaker_runtime.middleware.build import printable
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
-CODEC = Codec(INVOKE_ENDPOINT)
+MARSHALLER = Marshaller(INVOKE_ENDPOINT)
 ELSEWHERE = "its body stands in Smithy's protocol tests, and runs there"
 
 
@@ -45,7 +45,7 @@ def test_the_name_and_message_of_an_error_are_found(row):
     status = row.get("status", 400)
     headers = Headers() if row["x_amzn_errortype"] is None else Headers({"X-Amzn-ErrorType": row["x_amzn_errortype"]})
 
-    error = CODEC.error(status, headers, row["body"].encode())
+    error = MARSHALLER.error(status, headers, row["body"].encode())
 
     assert (row["expect"] or str(status)) == error.code
     if "message" in row:
@@ -60,7 +60,7 @@ def test_the_wait_the_service_asks_for_is_in_milliseconds(index):
     if text is not None:
         headers["x-amz-retry-after"] = text
 
-    assert seconds == CODEC.error(503, headers, b"").retry_after
+    assert seconds == MARSHALLER.error(503, headers, b"").retry_after
 
 
 IN_CONTEXT = "a trace id in the context, for each of several invocations in a process, is Go's alone"

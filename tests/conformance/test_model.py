@@ -14,7 +14,7 @@ from support import OPERATIONS
 from sagemaker_runtime import SERVICE_API_VERSION, SERVICE_ID, Headers
 from sagemaker_runtime.middleware.serialize import DEFAULT_SIGNING_NAME
 from sagemaker_runtime.operations.base import Operation, bindings, required
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
 LOCATIONS = {"uri": "label", "header": "header"}
 TYPES = {"string": str, "integer": int}
@@ -83,7 +83,7 @@ def errors_of(model: dict[str, Any], operation: str) -> dict[str, dict[str, Any]
 def check_error(operation: Operation, name: str, shape: dict[str, Any], model: dict[str, Any]) -> None:
     status = shape.get("error", {}).get("httpStatusCode")
 
-    error = Codec(operation).error(status or 500, Headers({"X-Amzn-ErrorType": name}), b'{"Message": "refused"}')
+    error = Marshaller(operation).error(status or 500, Headers({"X-Amzn-ErrorType": name}), b'{"Message": "refused"}')
 
     expected = {
         member: (snake_case(member), TYPES[model["shapes"][reference["shape"]]["type"]])

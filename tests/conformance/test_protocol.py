@@ -22,11 +22,11 @@ from sagemaker_runtime.operations.base import (
     label,
     payload,
 )
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
 TEXT, BLOB, INTEGER = Shape("String"), Shape("Blob", "blob"), Shape("Integer", "integer")
 
-# Codec takes exactly one label and one payload in an input, as every operation of the service has. So a test without a
+# Marshaller takes exactly one label and one payload in an input, as every operation of the service has. So a test without a
 # label gets the last segment of its path as one, labels of other types are written into the path, and a body that is
 # not there is an empty one. Of a test with members of several kinds, those are looked at whose kind an operation has:
 # headers that are strings or integers, and strings in the JSON document of an answer.
@@ -90,9 +90,9 @@ class ComplexError(ServiceError):
     top_level: str | None = None
 
 
-def codec(path: str, method: str = "POST", output: type[OperationOutput] = PayloadOutput) -> Codec:
+def marshaller(path: str, method: str = "POST", output: type[OperationOutput] = PayloadOutput) -> Marshaller:
     errors = (FooError, InvalidGreeting, ComplexError)
-    return Codec(Operation("Conformance", Input, output, path, errors, method))
+    return Marshaller(Operation("Conformance", Input, output, path, errors, method))
 
 
 MEMBERS = {
@@ -126,7 +126,7 @@ PATHS = {
         lambda params: params["string"],
     ),
 }
-NO_BODY = "a request without a body, and Codec takes exactly one payload"
+NO_BODY = "a request without a body, and Marshaller takes exactly one payload"
 JSON_BODY = "a JSON body of a request"
 DOCUMENT_MEMBER = "a member in the JSON body of an answer that is no string"
 OTHER_HEADER = "headers that are neither strings nor integers"
@@ -173,7 +173,7 @@ async def test_a_request_is_the_one_that_every_restjson1_client_sends(case):
     async def end(ctx, step):
         return Output()
 
-    codec(path, case["method"]).serialize(Input(segment=segment(params), **values), request)
+    marshaller(path, case["method"]).serialize(Input(segment=segment(params), **values), request)
     await stack.build.compile(end)(Context(), BuildInput(request))
 
     assert (case["method"], case["uri"], case["body"].encode()) == (request.method, request.path, request.body)
@@ -219,7 +219,7 @@ def test_an_answer_is_read_as_every_restjson1_client_reads_it(case):
     headers = Headers.received(case.get("headers", {}).items())
     body, params = case.get("body", "").encode(), case.get("params", {})
     has_payload = case["target"] in PAYLOADS
-    reader = codec("/{Segment}", output=PayloadOutput if has_payload else DocumentOutput)
+    reader = marshaller("/{Segment}", output=PayloadOutput if has_payload else DocumentOutput)
 
     if case["target"] in ERRORS:
         error = reader.error(case["code"], headers, body)

@@ -19,16 +19,16 @@ from sagemaker_runtime import (
     StandardRetryer,
 )
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 from sagemaker_runtime.retry import Failure, back_off, classify
 
-CODEC = Codec(INVOKE_ENDPOINT)
+MARSHALLER = Marshaller(INVOKE_ENDPOINT)
 
 
 def error_of(status: int, code: str | None = None, headers: dict[str, str] | None = None) -> ServiceError:
     """The error that the client makes of such an answer."""
     body = b"" if code is None else json.dumps({"__type": code}).encode()
-    return CODEC.error(status, Headers(headers or {}), body)
+    return MARSHALLER.error(status, Headers(headers or {}), body)
 
 
 def gave_up_for_the_quota(error: Exception) -> bool:

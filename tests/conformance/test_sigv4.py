@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from sagemaker_runtime import Headers, InvokeEndpointInput, Request, SigV4Signer
 from sagemaker_runtime.credentials import Credentials
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 from sagemaker_runtime.signing import NOT_SIGNED, string_to_sign
 
 SUITE = cases("sigv4/suite-cases.json", id=lambda case: case["id"].replace("-aws4_testsuite", ""))
@@ -107,15 +107,17 @@ TOKENS = st.none() | st.text("ABCxyz019/+=", min_size=1, max_size=80)
 TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map(lambda time: time.replace(tzinfo=UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
 SCOPES = st.tuples(st.sampled_from(["us-east-1", "eu-west-1", "cn-north-1"]), st.sampled_from(["sagemaker", "s"]))
 
-CODEC = Codec(INVOKE_ENDPOINT)
+MARSHALLER = Marshaller(INVOKE_ENDPOINT)
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    """Requests as the client makes them: any prefix, any endpoint name, written into the path by the codec."""
+    """Requests as the client makes them: any prefix, any endpoint name, written into the path by the marshaller."""
     prefix = "".join(f"/{segment}" for segment in draw(PREFIXES))
     request = Request(scheme=draw(st.sampled_from(["http", "https"])), host=draw(HOSTS), path=prefix)
-    CODEC.serialize(InvokeEndpointInput(endpoint_name=draw(ENDPOINT_NAMES), body=draw(st.binary(max_size=64))), request)
+    MARSHALLER.serialize(
+        InvokeEndpointInput(endpoint_name=draw(ENDPOINT_NAMES), body=draw(st.binary(max_size=64))), request
+    )
     request.headers.update(draw(HEADERS))
     request.query = draw(QUERIES)
     return request

@@ -10,9 +10,9 @@ from support import OPERATIONS
 
 from sagemaker_runtime import Headers, Metadata, Request
 from sagemaker_runtime.operations.base import bindings
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
-CODECS = {operation.name: Codec(operation) for operation in OPERATIONS}
+MARSHALLERS = {operation.name: Marshaller(operation) for operation in OPERATIONS}
 EMPTY_BODY = "frozen by mistake without the body that its input has"
 
 
@@ -29,9 +29,9 @@ def test_a_request_is_that_of_the_go_client_header_for_header(snapshot):
     """At the serializer, because the placeholders break patterns that validation holds. Every member is set."""
     values = {snake_case(name): value for name, value in snapshot["input"].items()}
     values["body"] = values["body"].encode()
-    codec, request = CODECS[snapshot["operation"]], Request(path="")
+    marshaller, request = MARSHALLERS[snapshot["operation"]], Request(path="")
 
-    codec.serialize(codec.operation.input_type(**values), request)
+    marshaller.serialize(marshaller.operation.input_type(**values), request)
 
     # Go's transport asks for gzip and undoes it by itself. Ours gives the body as it came, so it asks for it plain,
     # and by a header of its own, because the signature covers it.
@@ -44,18 +44,18 @@ def test_a_request_is_that_of_the_go_client_header_for_header(snapshot):
 @pytest.mark.parametrize("snapshot", RESPONSES)
 def test_an_answer_is_read_as_the_go_client_reads_it(snapshot):
     """Every member of the output, and of each error, comes from where the service puts it."""
-    codec = CODECS[snapshot["operation"]]
+    marshaller = MARSHALLERS[snapshot["operation"]]
     headers, body = Headers.received(snapshot["headers"].items()), snapshot["body"].encode()
 
     if "expect" in snapshot:
-        output = codec.deserialize(headers, body, Metadata())
+        output = marshaller.deserialize(headers, body, Metadata())
 
         expected = {snake_case(name): value for name, value in snapshot["expect"].items()}
         if "body" in expected:
             expected["body"] = expected["body"].encode()
-        assert expected == {name: getattr(output, name) for name in bindings(codec.operation.output_type)}
+        assert expected == {name: getattr(output, name) for name in bindings(marshaller.operation.output_type)}
     else:
-        error = codec.error(snapshot["status"], headers, body)
+        error = marshaller.error(snapshot["status"], headers, body)
 
         members = {snake_case(name): value for name, value in snapshot["expect_error"].items() if name != "name"}
         assert (snapshot["expect_error"]["name"], snapshot["status"]) == (type(error).__name__, error.status)

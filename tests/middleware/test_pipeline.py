@@ -28,7 +28,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.clock import ClockSkew
 from sagemaker_runtime.middleware.pipeline import Pipeline
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
 OUTLINE = """\
 {operation}
@@ -180,22 +180,22 @@ def test_every_option_has_another_value_here() -> None:
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_stack_that_shares_what_an_option_leaves_alone_is_the_one_made_from_nothing(name: str) -> None:
     """A step that was kept although it depends on the option would let an override pass without effect."""
-    codec, skew, base = Codec(INVOKE_ENDPOINT), ClockSkew(), options()
+    marshaller, skew, base = Marshaller(INVOKE_ENDPOINT), ClockSkew(), options()
     changed = base.copy()
     setattr(changed, name, OTHERS[name])
-    pipeline = Pipeline(codec, skew)
+    pipeline = Pipeline(marshaller, skew)
 
     before = described(pipeline.stack(base))
     shared = described(pipeline.stack(changed))
     after = described(pipeline.stack(base))
 
-    assert described(Pipeline(codec, skew).stack(changed)) == shared
+    assert described(Pipeline(marshaller, skew).stack(changed)) == shared
     assert before == after
 
 
 def test_a_retryer_of_a_calls_own_leaves_all_but_finalize_as_it_is() -> None:
     """It is what calls change most, and a whole stack costs three times as much."""
-    pipeline, base = Pipeline(Codec(INVOKE_ENDPOINT), ClockSkew()), options(retryer=NopRetryer())
+    pipeline, base = Pipeline(Marshaller(INVOKE_ENDPOINT), ClockSkew()), options(retryer=NopRetryer())
     changed = base.copy()
     changed.retryer = NopRetryer()
 

@@ -37,9 +37,9 @@ from sagemaker_runtime.context import ATTEMPTS, REQUEST_ID, AttemptRecord
 from sagemaker_runtime.eventstream import MAX_PAYLOAD, Message, encode
 from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_runtime.operations.response_stream import ResponseStream
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
-CODEC = Codec(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
+MARSHALLER = Marshaller(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
 ATTEMPT = AttemptRecord(1, 0.5)
 SECRET = b"4111 1111 1111 1111"
 
@@ -87,7 +87,7 @@ def stream_of(*pieces: bytes | Exception, delimited: bool = True) -> tuple[Respo
     body = Pieces(list(pieces), delimited)
     metadata = Metadata()
     metadata[REQUEST_ID], metadata[ATTEMPTS] = "abc-123", (ATTEMPT,)
-    return ResponseStream(body, CODEC.event, metadata, "InvokeEndpointWithResponseStream"), body
+    return ResponseStream(body, MARSHALLER.event, metadata, "InvokeEndpointWithResponseStream"), body
 
 
 async def collect(items: AsyncIterable[object], got: list[object]) -> None:
@@ -259,7 +259,7 @@ async def test_a_frame_that_is_too_long_fails_by_its_first_bytes() -> None:
 
 async def test_an_error_without_facts_to_tell_is_raised_too() -> None:
     """A middleware may have answered without the service: no request id, and no attempts."""
-    stream = ResponseStream(Pieces([failure("ModelStreamError")]), CODEC.event, Metadata(), "Mine")
+    stream = ResponseStream(Pieces([failure("ModelStreamError")]), MARSHALLER.event, Metadata(), "Mine")
 
     with pytest.raises(ModelStreamError) as caught:
         await anext(stream)

@@ -13,9 +13,9 @@ from transport.streams import ONE, TWO
 from sagemaker_runtime import EventStreamError, Metadata, PayloadPart, TruncatedResponseError
 from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_runtime.operations.response_stream import ResponseStream
-from sagemaker_runtime.protocol import Codec
+from sagemaker_runtime.protocol import Marshaller
 
-CODEC = Codec(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
+MARSHALLER = Marshaller(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
 
 
 @define
@@ -32,7 +32,9 @@ class Watcher:
 
 
 def a_stream(data=ONE + TWO, error=None):
-    return ResponseStream(ScriptedBody(data, error=error), CODEC.event, Metadata(), "InvokeEndpointWithResponseStream")
+    return ResponseStream(
+        ScriptedBody(data, error=error), MARSHALLER.event, Metadata(), "InvokeEndpointWithResponseStream"
+    )
 
 
 async def test_a_watcher_is_told_of_the_first_event_and_of_the_end_once_each():

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.middleware.steps import DeserializeHandler, DeserializeInput
     from sagemaker_runtime.operations.response_stream import ResponseStream
-    from sagemaker_runtime.protocol import Codec
+    from sagemaker_runtime.protocol import Marshaller
     from sagemaker_runtime.transport import HTTPClient
     from sagemaker_runtime.wire import Request, Response, Timeout
 
@@ -166,8 +166,8 @@ class OperationDeserializer:
 
     id = "OperationDeserializer"
 
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
+    def __init__(self, marshaller: Marshaller) -> None:
+        self.marshaller = marshaller
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         output = await next(ctx, step)
@@ -178,13 +178,13 @@ class OperationDeserializer:
         try:
             if not _succeeded(response):
                 body = _without_secrets(await read_error(response.body), step.request.headers)
-                raise self.codec.error(response.status, response.headers, body)
-            if self.codec.streams:
+                raise self.marshaller.error(response.status, response.headers, body)
+            if self.marshaller.streams:
                 stream = self._stream(ctx, response, output.metadata)
-                output.result = self.codec.deserialize(response.headers, stream, output.metadata)
+                output.result = self.marshaller.deserialize(response.headers, stream, output.metadata)
             else:
                 body = await read_whole(response.body)
-                output.result = self.codec.deserialize(response.headers, body, output.metadata)
+                output.result = self.marshaller.deserialize(response.headers, body, output.metadata)
         except BaseException:
             response.close()
             raise
@@ -193,8 +193,8 @@ class OperationDeserializer:
     def _stream(self, ctx: Context, response: Response, metadata: Metadata) -> ResponseStream:
         from sagemaker_runtime.operations.response_stream import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
 
-        name = self.codec.operation.name
-        stream = ResponseStream(response.body, self.codec.event, metadata, name, ctx.get(_LOG_EVENT))
+        name = self.marshaller.operation.name
+        stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT))
         opened = ctx.get(STREAMS)
         if opened is not None and response in opened:
             opened[opened.index(response)] = stream  # which, closed by whoever fails, knows that it was

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.steps import InitializeHandler, InitializeInput, Output
-    from sagemaker_runtime.protocol import Codec
+    from sagemaker_runtime.protocol import Marshaller
 
 
 class OperationInputValidation:
@@ -19,14 +19,14 @@ class OperationInputValidation:
 
     id = "OperationInputValidation"
 
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
+    def __init__(self, marshaller: Marshaller) -> None:
+        self.marshaller = marshaller
 
     def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
         parameters = step.parameters
-        input_type = self.codec.operation.input_type
+        input_type = self.marshaller.operation.input_type
         if not isinstance(parameters, input_type):
             problem = f"the input is of type {type(parameters).__name__}; pass {input_type.__name__}(...)"
             raise InvalidParamsError(problem, (problem,))
-        self.codec.validator.validate(parameters)
+        self.marshaller.validator.validate(parameters)
         return next(ctx, step)

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from sagemaker_runtime.middleware.steps import DeserializeHandler, InitializeHandler
     from sagemaker_runtime.options import Options
-    from sagemaker_runtime.protocol import Codec
+    from sagemaker_runtime.protocol import Marshaller
     from sagemaker_runtime.transport import HTTPClient
     from sagemaker_runtime.wire import Timeout
 
@@ -60,14 +60,14 @@ _FEATURES = {mode: (feature,) for mode, feature in RETRY_MODE_FEATURES.items()}
 # A function for each step; what stands first sees the request first. Once per call, down to Retry:
 
 
-def _initialize(codec: Codec) -> InitializeStep:
-    return initialize_step(OperationInputValidation(codec))
+def _initialize(marshaller: Marshaller) -> InitializeStep:
+    return initialize_step(OperationInputValidation(marshaller))
 
 
-def _serialize(codec: Codec, options: Options) -> SerializeStep:
+def _serialize(marshaller: Marshaller, options: Options) -> SerializeStep:
     base = options.base_endpoint
     resolver = options.endpoint_resolver if base is None else BaseEndpointResolver(base)
-    return serialize_step(ResolveEndpoint(resolver, options.endpoint_options), OperationSerializer(codec))
+    return serialize_step(ResolveEndpoint(resolver, options.endpoint_options), OperationSerializer(marshaller))
 
 
 def _build(options: Options, features: tuple[str, ...]) -> BuildStep:
@@ -94,14 +94,14 @@ def _signing(options: Options, skew: ClockSkew) -> Signing:
     return Signing(options.http_signer_v4, options.credentials, signing_clock(options, skew), options.client_log_mode)
 
 
-def _deserialize(codec: Codec, options: Options, skew: ClockSkew) -> DeserializeStep:
+def _deserialize(marshaller: Marshaller, options: Options, skew: ClockSkew) -> DeserializeStep:
     return deserialize_step(
-        CloseResponseBody(streams=codec.streams),
+        CloseResponseBody(streams=marshaller.streams),
         ResponseErrorWrapper(corrects_skew=not options.disable_clock_skew_correction),
-        OperationDeserializer(codec),
+        OperationDeserializer(marshaller),
         RequestIDRetriever(),
         RecordResponseTiming(options.clock, skew),
-        RequestResponseLogger(options.client_log_mode, streams=codec.streams),
+        RequestResponseLogger(options.client_log_mode, streams=marshaller.streams),
     )
 
 
@@ -115,13 +115,13 @@ class Pipeline:
     beside it are made again, which costs a third of a whole stack.
 
     Args:
-        codec: The operation's.
+        marshaller: The operation's.
 
         skew: The client's, by which its requests are dated.
     """
 
-    def __init__(self, codec: Codec, skew: ClockSkew) -> None:
-        self.codec = codec
+    def __init__(self, marshaller: Marshaller, skew: ClockSkew) -> None:
+        self.marshaller = marshaller
         self._skew = skew
         self._kept: _Kept | None = None
         self._tail: tuple[DeserializeStep, HTTPClient, Timeout, DeserializeHandler] | None = None
@@ -130,11 +130,11 @@ class Pipeline:
         """The stack under *options*, before their ``api_options`` change it."""
         kept = self._kept
         if kept is None or not kept.serves(options):
-            kept = _Kept(self.codec, options, self._skew)
+            kept = _Kept(self.marshaller, options, self._skew)
             if not options.api_options:  # or these may change what they find in the stack
                 self._kept = kept
         return Stack.of(
-            self.codec.operation.name,
+            self.marshaller.operation.name,
             kept.initialize,
             kept.serialize,
             kept.build,
@@ -146,7 +146,7 @@ class Pipeline:
         """A stack of this pipeline folded into one handler, which ends in *http_client*."""
         step, timeout, tail = stack.deserialize, options.timeout, self._tail
         if tail is None or tail[0] is not step or tail[1] is not http_client or tail[2] is not timeout:
-            handler = step.compile(transport_handler(http_client, timeout, streams=self.codec.streams))
+            handler = step.compile(transport_handler(http_client, timeout, streams=self.marshaller.streams))
             tail = step, http_client, timeout, handler
             if not options.api_options:
                 self._tail = tail
@@ -158,14 +158,14 @@ class _Kept:
 
     __slots__ = ("_features", "_of", "build", "deserialize", "initialize", "serialize", "signing")
 
-    def __init__(self, codec: Codec, options: Options, skew: ClockSkew) -> None:
+    def __init__(self, marshaller: Marshaller, options: Options, skew: ClockSkew) -> None:
         self._of = _OF(options)
         self._features = _features(options)
-        self.initialize = _initialize(codec)
-        self.serialize = _serialize(codec, options)
+        self.initialize = _initialize(marshaller)
+        self.serialize = _serialize(marshaller, options)
         self.build = _build(options, self._features)
         self.signing = _signing(options, skew)
-        self.deserialize = _deserialize(codec, options, skew)
+        self.deserialize = _deserialize(marshaller, options, skew)
 
     def serves(self, options: Options) -> bool:
         """Whether they would be made of the very same under *options*, and nobody may change them."""

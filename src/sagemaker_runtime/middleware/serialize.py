@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.steps import Output, SerializeHandler, SerializeInput
-    from sagemaker_runtime.protocol import Codec
+    from sagemaker_runtime.protocol import Marshaller
 
 DEFAULT_SIGNING_NAME = "sagemaker"  # service-2.json, metadata.signingName
 
@@ -62,10 +62,10 @@ class OperationSerializer:
 
     id = "OperationSerializer"
 
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
+    def __init__(self, marshaller: Marshaller) -> None:
+        self.marshaller = marshaller
 
     def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Awaitable[Output]:
         # The type was checked by OperationInputValidation; where a user removed that, the members are simply read.
-        self.codec.serialize(step.parameters, step.request)
+        self.marshaller.serialize(step.parameters, step.request)
         return next(ctx, step)
