@@ -9,6 +9,7 @@ import pytest
 from attrs import define, evolve, field
 
 from sagemaker_runtime import (
+    ConfigError,
     Headers,
     InvalidParamsError,
     InvalidResponseError,
@@ -21,10 +22,21 @@ from sagemaker_runtime import (
     ModelNotReadyException,
     Request,
     ServiceError,
+    UnknownEvent,
     ValidationError,
 )
+from sagemaker_runtime.eventstream import Message
 from sagemaker_runtime.operations import shapes
-from sagemaker_runtime.operations.base import Operation, OperationInput, header, label, payload
+from sagemaker_runtime.operations.base import (
+    Operation,
+    OperationInput,
+    document,
+    event_header,
+    event_payload,
+    header,
+    label,
+    payload,
+)
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
 from sagemaker_runtime.protocol import Marshaller
@@ -265,6 +277,84 @@ def test_an_operation_with_a_single_header_travels_like_any_other() -> None:
     Marshaller(operation).serialize(SmallInput(name="a", body=b"1", accept="text/csv"), request)
 
     assert (request.path, request.body, request.headers["accept"]) == ("/small/a", b"1", "text/csv")
+
+
+@define(repr=False, kw_only=True)
+class TwoLabels(OperationInput):
+    """Two labels, in another order than in the path, and no body."""
+
+    item: str = field(metadata=label("Item", shapes.ENDPOINT_NAME))
+    group: str = field(metadata=label("Group", shapes.ENDPOINT_NAME))
+
+
+def test_an_operation_may_have_several_labels_and_no_body() -> None:
+    """Nothing of the three operations that there are is assumed of the next one."""
+    operation = Operation("Two", TwoLabels, InvokeEndpointOutput, "/groups/{Group}/items/{Item}/state", ())
+    request = Request(path="/base")
+
+    Marshaller(operation).serialize(TwoLabels(group="a b", item="c"), request)
+
+    assert "/base/groups/a%20b/items/c/state" == request.path
+    assert b"" == request.body
+    assert "content-type" not in request.headers
+
+
+def test_an_empty_label_is_refused_by_name_whichever_it_is() -> None:
+    """The path would name another resource."""
+    marshaller = Marshaller(Operation("Two", TwoLabels, InvokeEndpointOutput, "/groups/{Group}/{Item}", ()))
+
+    with pytest.raises(InvalidParamsError, match="item is empty"):
+        marshaller.serialize(TwoLabels(group="a", item=""), Request())
+
+
+@define(repr=False, kw_only=True)
+class InDocument(OperationInput):
+    """A member that would travel in a JSON body."""
+
+    name: str = field(metadata=document("Name", shapes.HEADER))
+
+
+@define(repr=False, kw_only=True)
+class SecretLabel(OperationInput):
+    """A label that must not be shown."""
+
+    name: str = field(metadata=label("Name", shapes.CUSTOM_ATTRIBUTES_HEADER))
+
+
+@pytest.mark.parametrize(
+    ("input_type", "path", "complaint"),
+    [
+        (InDocument, "/x", "name is bound to a document"),
+        (SecretLabel, "/{Name}", "the label name is no string, or is sensitive"),
+        (TwoLabels, "/{Group}", r"its labels are \['Group', 'Item'\], and /{Group} has \['Group'\]"),
+        (TwoLabels, "/{Group}/{Item+}", r"and /{Group}/{Item\+} has \['Group'\]"),
+    ],
+)
+def test_an_operation_that_cannot_be_written_is_refused_with_the_reason(
+    input_type: type[OperationInput], path: str, complaint: str
+) -> None:
+    """Whoever adds an operation learns at once what is not built here, and not from a request that lacks a member."""
+    with pytest.raises(ConfigError, match=f"Odd cannot be written as a request: .*{complaint}"):
+        Marshaller(Operation("Odd", input_type, InvokeEndpointOutput, path, ()))
+
+
+@define
+class Reading:
+    """An event with a header."""
+
+    data: bytes = field(metadata=event_payload(shapes.PART_BLOB))
+    kind: str | None = field(default=None, metadata=event_header("Kind", shapes.HEADER))
+
+
+def test_an_operation_says_which_events_its_stream_carries() -> None:
+    """The next stream has events of its own; they need no change here."""
+    operation = Operation("Read", SmallInput, InvokeEndpointOutput, "/{Name}", (), events={"Reading": Reading})
+    marshaller = Marshaller(operation)
+    head = {":message-type": "event", ":event-type": "Reading"}
+
+    assert Reading(b"1", "hot") == marshaller.event(Message({**head, "Kind": "hot"}, b"1"))
+    assert Reading(b"") == marshaller.event(Message(head, b""))
+    assert UnknownEvent("PayloadPart", b"2") == marshaller.event(Message({**head, ":event-type": "PayloadPart"}, b"2"))
 
 
 def test_more_values_than_are_kept_are_still_judged_right():

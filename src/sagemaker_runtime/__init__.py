@@ -106,19 +106,14 @@ if TYPE_CHECKING:
     )
     from sagemaker_runtime.middleware.serialize import ResolveEndpoint
     from sagemaker_runtime.operations.base import SERVICE_API_VERSION, SERVICE_ID, OperationInput, OperationOutput
+    from sagemaker_runtime.operations.events import PayloadPart, ResponseStreamEvent, UnknownEvent
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
     from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
         InvokeEndpointWithResponseStreamInput,
         InvokeEndpointWithResponseStreamOutput,
     )
-    from sagemaker_runtime.operations.response_stream import (
-        PayloadPart,
-        ResponseStream,
-        ResponseStreamEvent,
-        StreamWatcher,
-        UnknownEvent,
-    )
+    from sagemaker_runtime.operations.response_stream import ResponseStream, StreamWatcher
     from sagemaker_runtime.options import APIOption, OptFn, Options, override, with_api_options
     from sagemaker_runtime.retry import AdaptiveRetryer, NopRetryer, PacedRetryer, Retryer, RetryQuota, StandardRetryer
     from sagemaker_runtime.s3 import S3Object, S3ObjectReader, S3Reader
@@ -286,10 +281,11 @@ _HOMES = {
     "middleware": "AFTER BEFORE BuildHandler BuildInput BuildMiddleware DeserializeHandler DeserializeInput DeserializeMiddleware FinalizeHandler FinalizeInput FinalizeMiddleware InitializeHandler InitializeInput InitializeMiddleware Output SerializeHandler SerializeInput SerializeMiddleware Stack Step build_middleware deserialize_middleware finalize_middleware initialize_middleware serialize_middleware",
     "middleware.serialize": "ResolveEndpoint",
     "operations.base": "OperationInput OperationOutput SERVICE_API_VERSION SERVICE_ID",
+    "operations.events": "PayloadPart ResponseStreamEvent UnknownEvent",
     "operations.invoke_endpoint": "InvokeEndpointInput InvokeEndpointOutput",
     "operations.invoke_endpoint_async": "InvokeEndpointAsyncInput InvokeEndpointAsyncOutput",
     "operations.invoke_endpoint_with_response_stream": "InvokeEndpointWithResponseStreamInput InvokeEndpointWithResponseStreamOutput",
-    "operations.response_stream": "PayloadPart ResponseStream ResponseStreamEvent StreamWatcher UnknownEvent",
+    "operations.response_stream": "ResponseStream StreamWatcher",
     "options": "APIOption OptFn Options override with_api_options",
     "retry": "AdaptiveRetryer NopRetryer PacedRetryer RetryQuota Retryer StandardRetryer",
     "s3": "S3Object S3ObjectReader S3Reader",

@@ -235,8 +235,6 @@ class Client:
         Raises:
             ConfigError: There is no such operation.
         """
-        if operation not in OPERATIONS:
-            raise ConfigError(f"there is no operation {operation!r}; there is {', '.join(OPERATIONS)}")
         return self._plan(operation).stack.copy()
 
     @property
@@ -365,7 +363,7 @@ class Client:
         if options.region is not None:
             context[REGION] = options.region
         handler = pipeline.handler(stack, options, http_client)
-        return _Plan(stack, handler, context, options, pipeline.marshaller.streams)
+        return _Plan(stack, handler, context, options, pipeline.marshaller.operation.streams)
 
 
 def _not_due(operation: Operation[I, O], output: Output) -> StackError:

@@ -19,6 +19,7 @@ from attr import field, frozen
 from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider, DefaultCredentialsProvider
 from sagemaker_runtime.endpoints import Endpoint, EndpointResolverOptions
 from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
 from sagemaker_runtime.options import Options
 from sagemaker_runtime.wire import Timeout
 
@@ -140,7 +141,7 @@ async def load_config(
         machine = _read_machine(profile)
         fips = machine.find(_FIPS, use_fips_endpoint)
         dual_stack = machine.find(_DUAL_STACK, use_dual_stack_endpoint)
-        endpoint = machine.find_endpoint(_ENDPOINT, "sagemaker_runtime", endpoint_url)
+        endpoint = machine.find_endpoint(_ENDPOINT, SAGEMAKER_RUNTIME.config_section, endpoint_url)
         s3_endpoint = machine.find_endpoint(_S3_ENDPOINT, "s3", s3_endpoint_url)
         for name, switch in (("FIPS", fips), ("dual stack", dual_stack)):
             if endpoint is not None and switch is not None and switch.value:
@@ -363,7 +364,7 @@ _DEFAULTS_MODES = {
 }
 
 _REGION = _Setting(str, ("AWS_REGION", "AWS_DEFAULT_REGION"), "region", "region")
-_ENDPOINT = _Setting(_url, ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL"), "endpoint_url", "endpoint_url")
+_ENDPOINT = _Setting(_url, (SAGEMAKER_RUNTIME.endpoint_variable, "AWS_ENDPOINT_URL"), "endpoint_url", "endpoint_url")
 _S3_ENDPOINT = _Setting(_url, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "endpoint_url", "s3_endpoint_url")
 _SERVICES = _Setting(str, key="services")
 _IGNORE_ENDPOINTS = _Setting(

@@ -18,7 +18,7 @@ from attr import Factory, field, frozen
 
 from sagemaker_runtime.context import Key
 from sagemaker_runtime.errors import ConfigError, EndpointError, EndpointNotFoundError
-from sagemaker_runtime.operations.base import SERVICE_ID
+from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME, HostRules, Service
 from sagemaker_runtime.wire import BaseURL
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class _AWSResolverWithFallback:
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
         try:
-            return self._aws_resolver.resolve_endpoint(SERVICE_ID, region)
+            return self._aws_resolver.resolve_endpoint(SAGEMAKER_RUNTIME.id, region)
         except EndpointNotFoundError:
             return self._fallback.resolve_endpoint(region, options)
 
@@ -228,7 +228,7 @@ def _partition(region: str) -> _Partition:
 
 
 @lru_cache(maxsize=256)
-def _default_endpoint(region: str, options: EndpointResolverOptions) -> Endpoint:
+def _default_endpoint(rules: HostRules, region: str, options: EndpointResolverOptions) -> Endpoint:
     if not region:
         raise EndpointError("no region: set Options.region, or AWS_REGION and use load_config()")
     if re.fullmatch(_HOST_LABEL, region) is None:
@@ -240,20 +240,16 @@ def _default_endpoint(region: str, options: EndpointResolverOptions) -> Endpoint
     if dual and not partition.supports_dual_stack:
         raise EndpointError(f"partition {partition.id} has no dual-stack endpoints; turn use_dual_stack_endpoint off")
     suffix = partition.dual_stack_dns_suffix if dual else partition.dns_suffix
-    if fips and not dual and partition.id == "aws":
-        host = f"runtime-fips.sagemaker.{region}.{suffix}"
-    elif fips and not dual and partition.id == "aws-us-gov":
-        host = f"runtime.sagemaker.{region}.{suffix}"  # every endpoint there is FIPS
-    elif fips:
-        host = f"runtime.sagemaker-fips.{region}.{suffix}"
-    else:
-        host = f"runtime.sagemaker.{region}.{suffix}"
+    host = rules(partition.id, fips, dual).format(region=region, suffix=suffix)
     scheme = "http" if options.disable_https else "https"
     return Endpoint(f"{scheme}://{host}", signing_region=region, source="service metadata")
 
 
 class DefaultEndpointResolver:
-    """The endpoints AWS documents, in every partition, with FIPS and dual stack."""
+    """The endpoints AWS documents for *service*, in every partition, with FIPS and dual stack."""
+
+    def __init__(self, service: Service = SAGEMAKER_RUNTIME) -> None:
+        self._rules = service.host
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
         """
@@ -263,4 +259,4 @@ class DefaultEndpointResolver:
             EndpointNotFoundError: The region belongs to no partition that the installed botocore knows.
             EndpointError: No region, not a region's name, or a partition without what *options* ask for.
         """
-        return _default_endpoint(region, options)
+        return _default_endpoint(self._rules, region, options)

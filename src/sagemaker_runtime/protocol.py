@@ -12,9 +12,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import quote
 
-from sagemaker_runtime.errors import EventStreamError, InvalidParamsError, InvalidResponseError, ServiceError
+from sagemaker_runtime.errors import (
+    ConfigError,
+    EventStreamError,
+    InvalidParamsError,
+    InvalidResponseError,
+    ServiceError,
+)
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.operations.base import bindings
+from sagemaker_runtime.operations.events import UnknownEvent
 from sagemaker_runtime.validation import INPUTS_KNOWN, Validator, are_plain, repeated_members, values_of
 
 if TYPE_CHECKING:
@@ -23,18 +30,18 @@ if TYPE_CHECKING:
     from sagemaker_runtime.context import Metadata
     from sagemaker_runtime.eventstream import Message
     from sagemaker_runtime.operations.base import Binding, Location, Operation, OperationInput, OperationOutput
-    from sagemaker_runtime.operations.response_stream import ResponseStream, ResponseStreamEvent
+    from sagemaker_runtime.operations.events import ResponseStreamEvent
+    from sagemaker_runtime.operations.response_stream import ResponseStream
     from sagemaker_runtime.wire import Request
 
 ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
 _NAME_LENGTH = 256  # characters of an error's name
 _BODY_SHOWN = 100  # bytes of a body that should be JSON
+_PATH_LABEL = re.compile(r"\{(\w+)\}")
 _MESSAGE_SHOWN = 1024  # characters of a body that is not JSON and serves as the message
 
-_DEFAULT_HEADERS = {
-    "accept-encoding": "identity",  # the answer's body is given as it comes, so it must not come compressed
-    "content-type": "application/octet-stream",  # what a body is when nobody says (RFC 9110, section 8.3)
-}
+_DEFAULT_HEADERS = {"accept-encoding": "identity"}  # the answer's body is given as it comes, so not compressed
+_CONTENT_TYPE = {"content-type": "application/octet-stream"}  # of a body where nobody says (RFC 9110, section 8.3)
 
 
 class _Head(NamedTuple):
@@ -45,7 +52,12 @@ class _Head(NamedTuple):
 
 
 class Marshaller:
-    """How one operation's input, output and errors travel. Made once for each operation; holds nothing of a call."""
+    """
+    How one operation's input, output, events and errors travel. Made once for each operation; holds nothing of a call.
+
+    Raises:
+        ConfigError: The operation binds something in a way that is not built here.
+    """
 
     def __init__(self, operation: Operation[OperationInput, OperationOutput]) -> None:
         self.operation = operation
@@ -56,20 +68,38 @@ class Marshaller:
         self._heads: dict[tuple[object, ...], _Head] = {}
         self._headers_in = dict(_bound(members, "header"))
         self._other_headers = [(name, to) for name, to in self._headers_in.items() if name not in self._repeated_names]
-        ((self._label, _),) = _bound(members, "label")
-        ((self._payload_in, _),) = _bound(members, "payload")
-        self._path_before, self._path_after = operation.path.split("{" + members[self._label].name + "}")
+        self._labels = {binding.name: name for name, binding in members.items() if binding.location == "label"}
+        self._path = _PATH_LABEL.split(operation.path)  # text, label, text … text
+        self._payload_in = next((name for name, _ in _bound(members, "payload")), None)
+        self._default_headers = _DEFAULT_HEADERS if self._payload_in is None else _DEFAULT_HEADERS | _CONTENT_TYPE
+        self._check(members)
 
         output = bindings(operation.output_type)
         self._headers_out = _bound(output, "header")
         self._documents_out = [
             (name, binding.name) for name, binding in output.items() if binding.location == "document"
         ]
-        self.streams = bool(_bound(output, "stream"))
-        """Whether the answer's body is a stream of events."""
         self._body_out = next((name for name, _ in _bound(output, "stream") or _bound(output, "payload")), None)
         self._new_output: Callable[..., OperationOutput] = operation.output_type
         self._errors = {error.code.lower(): error for error in operation.errors}
+        self._events = {tag: _EventShape.of(kind) for tag, kind in operation.events.items()}
+
+    def _check(self, members: dict[str, Binding]) -> None:
+        """Refuse what would not be sent as its binding says."""
+        problems = [
+            *(f"{name} is bound to a {members[name].location}" for name in members if not _sent(members[name])),
+            *(
+                f"the label {name} is no string, or is sensitive: a path is logged"
+                for name in self._labels.values()
+                if name not in self._repeated_names
+            ),
+        ]
+        if sorted(self._labels) != sorted(self._path[1::2]):
+            problems.append(f"its labels are {sorted(self._labels)}, and {self.operation.path} has {self._path[1::2]}")
+        if len(_bound(members, "payload")) > 1:
+            problems.append("it has two payloads")
+        if problems:
+            raise ConfigError(f"{self.operation.name} cannot be written as a request: {'; '.join(problems)}")
 
     def serialize(self, parameters: OperationInput, request: Request) -> None:
         """
@@ -93,8 +123,9 @@ class Marshaller:
                 if isinstance(value, int) and not isinstance(value, bool):
                     value = int.__repr__(value)  # the digits of an enum's member too
                 request.headers[header] = cast("str", value)  # which looks whether it is one
-        body = getattr(parameters, self._payload_in)
-        request.body = b"" if body is None else body
+        if self._payload_in is not None:
+            body = getattr(parameters, self._payload_in)
+            request.body = b"" if body is None else body
 
     def _new_head(self, repeated: tuple[object, ...]) -> _Head:
         head = self._write_head(repeated)
@@ -107,16 +138,20 @@ class Marshaller:
 
     def _write_head(self, repeated: tuple[object, ...]) -> _Head:
         values = dict(zip(self._repeated_names, repeated, strict=True))
-        label = values[self._label]
-        if not label or not isinstance(label, str):
-            problem = f"{self._label} is {'empty' if label == '' else f'of type {type(label).__name__}'}"
-            raise InvalidParamsError(problem, (problem,))
-        headers = Headers(_DEFAULT_HEADERS)
+        path = list(self._path)
+        for place, label in enumerate(self._path[1::2]):
+            name = self._labels[label]
+            text = values[name]
+            if not text or not isinstance(text, str):
+                problem = f"{name} is {'empty' if text == '' else f'of type {type(text).__name__}'}"
+                raise InvalidParamsError(problem, (problem,))
+            path[2 * place + 1] = quote(text, safe="")
+        headers = Headers(self._default_headers)
         for name, header in self._headers_in.items():
             value = values.get(name)
             if value is not None:
                 headers[header] = cast("str", value)  # which looks whether it is one
-        return _Head(self._path_before + quote(label, safe="") + self._path_after, headers.raw)
+        return _Head("".join(path), headers.raw)
 
     def deserialize(self, headers: Headers, body: bytes | ResponseStream, metadata: Metadata) -> OperationOutput:
         """
@@ -125,7 +160,7 @@ class Marshaller:
         Args:
             headers: All of the answer's.
 
-            body: The whole of it; a stream where `streams` says so.
+            body: The whole of it; a stream where the operation streams.
 
             metadata: What becomes ``result_metadata``.
 
@@ -171,16 +206,15 @@ class Marshaller:
             ServiceError: The message is an error. A name that the model lists for the operation selects the class.
             EventStreamError: It is neither event nor error.
         """
-        from sagemaker_runtime.operations.response_stream import PayloadPart, UnknownEvent  # noqa: PLC0415 - 7 ms, for streams only
-
         headers, payload = message.headers, message.payload
         kind = headers.get(":message-type")
         if kind == "event":
             if ":event-type" not in headers:
                 raise EventStreamError("an event does not say of which type it is")
             tag = str(headers[":event-type"])
-            if tag == "PayloadPart":
-                return PayloadPart(payload)
+            shape = self._events.get(tag)
+            if shape is not None:
+                return shape.read(message)
             return None if tag == "initial-response" else UnknownEvent(tag, payload)
         if kind == "exception":
             error = self._new_error(_error_code(headers.get(":exception-type")), _json_object(payload), "")
@@ -205,6 +239,30 @@ class Marshaller:
             if isinstance(value, kind) and not isinstance(value, bool):
                 setattr(error, attribute, value)
         return error
+
+
+class _EventShape(NamedTuple):
+    """How one kind of event stands in a message."""
+
+    kind: Callable[..., ResponseStreamEvent]
+    payload: str | None
+    headers: list[tuple[str, str]]
+
+    @classmethod
+    def of(cls, kind: type[ResponseStreamEvent]) -> _EventShape:
+        members = bindings(kind)
+        headers = [(name, binding.name) for name, binding in members.items() if binding.location == "event header"]
+        return cls(kind, next((name for name, _ in _bound(members, "event payload")), None), headers)
+
+    def read(self, message: Message) -> ResponseStreamEvent:
+        members: dict[str, object] = {name: message.headers.get(header) for name, header in self.headers}
+        if self.payload is not None:
+            members[self.payload] = message.payload
+        return self.kind(**members)
+
+
+def _sent(binding: Binding) -> bool:
+    return binding.location in ("label", "header", "payload")
 
 
 def _bound(members: dict[str, Binding], location: Location) -> list[tuple[str, str]]:

@@ -26,9 +26,8 @@ from sagemaker_runtime.protocol import Marshaller
 
 TEXT, BLOB, INTEGER = Shape("String"), Shape("Blob", "blob"), Shape("Integer", "integer")
 
-# Marshaller takes exactly one label and one payload in an input, as every operation of the service has. So a test without a
-# label gets the last segment of its path as one, labels of other types are written into the path, and a body that is
-# not there is an empty one. Of a test with members of several kinds, those are looked at whose kind an operation has:
+# A test with a body but without a label gets the last segment of its path as one, and labels of other types are written
+# into the path. Of a test with members of several kinds, those are looked at whose kind an operation has:
 # headers that are strings or integers, and strings in the JSON document of an answer.
 
 
@@ -47,6 +46,13 @@ class Input(OperationInput):
     long: int | None = field(default=None, metadata=header("X-Long", INTEGER))
     a: str | None = field(default=None, metadata=header("X-A", TEXT))
     b: str | None = field(default=None, metadata=header("X-B", TEXT))
+
+
+@define(repr=False, kw_only=True)
+class InputWithoutBody(OperationInput):
+    """A header, and nothing else."""
+
+    test_id: str | None = field(default=None, metadata=header("X-Amz-Test-Id", TEXT))
 
 
 @define(repr=False, kw_only=True)
@@ -90,9 +96,24 @@ class ComplexError(ServiceError):
     top_level: str | None = None
 
 
-def marshaller(path: str, method: str = "POST", output: type[OperationOutput] = PayloadOutput) -> Marshaller:
+def marshaller(
+    path: str,
+    method: str = "POST",
+    output: type[OperationOutput] = PayloadOutput,
+    given: type[OperationInput] = Input,
+) -> Marshaller:
     errors = (FooError, InvalidGreeting, ComplexError)
-    return Marshaller(Operation("Conformance", Input, output, path, errors, method))
+    return Marshaller(Operation("Conformance", given, output, path, errors, method))
+
+
+WITHOUT_BODY = {
+    "NoInputAndNoOutput",
+    "UnitInputAndOutput",
+    "NoInputAndOutput",
+    "EmptyInputAndEmptyOutput",
+    "TestPostNoPayload",
+    "TestPostNoInputNoPayload",
+}
 
 
 MEMBERS = {
@@ -126,7 +147,7 @@ PATHS = {
         lambda params: params["string"],
     ),
 }
-NO_BODY = "a request without a body, and Marshaller takes exactly one payload"
+NO_LENGTH = "a GET, which ComputeContentLength gives a length of 0; no operation of the service is one"
 JSON_BODY = "a JSON body of a request"
 DOCUMENT_MEMBER = "a member in the JSON body of an answer that is no string"
 OTHER_HEADER = "headers that are neither strings nor integers"
@@ -138,9 +159,7 @@ COMPRESSION = "a compressed request"
 STATUS_CODE = "a member that is the HTTP status"
 ERROR_HEADER = "an error with a member in a header, and with one of a structure"
 NOT_SENT = {
-    **dict.fromkeys(["NoInputAndNoOutput", "UnitInputAndOutput", "NoInputAndOutput"], NO_BODY),
-    **dict.fromkeys(["EmptyInputAndEmptyOutput", "TestGetNoPayload", "TestPostNoPayload"], NO_BODY),
-    **dict.fromkeys(["TestGetNoInputNoPayload", "TestPostNoInputNoPayload"], NO_BODY),
+    **dict.fromkeys(["TestGetNoPayload", "TestGetNoInputNoPayload"], NO_LENGTH),
     **dict.fromkeys(["TestBodyStructure", "TestPayloadStructure", "SimpleScalarProperties", "JsonBlobs"], JSON_BODY),
     **dict.fromkeys(["JsonTimestamps", "JsonEnums", "JsonIntEnums", "RecursiveShapes"], JSON_BODY),
     **dict.fromkeys(["HttpRequestWithLabelsAndTimestampFormat", "HttpRequestWithFloatLabels"], OTHER_LABEL),
@@ -157,15 +176,20 @@ REQUESTS = cases(
 )
 
 
-@pytest.mark.parametrize("case", REQUESTS)
-async def test_a_request_is_the_one_that_every_restjson1_client_sends(case):
-    """Method, path, headers and body as Smithy's tests have them; content-length is the middleware's business."""
+def written(case: dict[str, Any]) -> tuple[str, Input]:
+    """The path's template, and the input, of a test with a body or a label."""
     params = case["params"]
     path, segment = PATHS[case["target"]]
     values: dict[str, Any] = {MEMBERS[name]: value for name, value in params.items() if MEMBERS.get(name)}
     if path != "/{Segment}":
         values = {}  # there, all members are labels
     values["blob"] = values.get("blob", "").encode()
+    return path, Input(segment=segment(params), **values)
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+async def test_a_request_is_the_one_that_every_restjson1_client_sends(case):
+    """Method, path, headers and body as Smithy's tests have them; content-length is the middleware's business."""
     request = Request(path="")
     stack = Stack("Conformance")
     stack.build.add(ComputeContentLength())
@@ -173,7 +197,12 @@ async def test_a_request_is_the_one_that_every_restjson1_client_sends(case):
     async def end(ctx, step):
         return Output()
 
-    marshaller(path, case["method"]).serialize(Input(segment=segment(params), **values), request)
+    if case["target"] in WITHOUT_BODY:
+        given: OperationInput = InputWithoutBody(test_id=case.get("params", {}).get("testId"))
+        path = case["uri"]
+    else:
+        path, given = written(case)
+    marshaller(path, case["method"], given=type(given)).serialize(given, request)
     await stack.build.compile(end)(Context(), BuildInput(request))
 
     assert (case["method"], case["uri"], case["body"].encode()) == (request.method, request.path, request.body)
@@ -239,8 +268,8 @@ def test_an_answer_is_read_as_every_restjson1_client_reads_it(case):
 def test_what_is_skipped_of_the_protocol_is_what_no_operation_has():
     """A kind of binding that an operation to come has must run then."""
     assert tally(REQUESTS) == {
-        "run": 15,
-        NO_BODY: 10,
+        "run": 22,
+        NO_LENGTH: 3,
         JSON_BODY: 21,
         OTHER_HEADER: 2,
         OTHER_LABEL: 4,

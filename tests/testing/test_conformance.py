@@ -257,7 +257,11 @@ PLACES = [
     for place in getattr(DEFAULT, step).ids()
 ]
 # What these keep is the client's: the codec's cache of heads, the skew of the clocks, the retryer's quota.
-STATE = {"OperationInputValidation": {"codec"}, "OperationSerializer": {"codec"}, "Retry": {"clock", "retryer"}}
+STATE = {
+    "OperationInputValidation": {"marshaller"},
+    "OperationSerializer": {"marshaller"},
+    "Retry": {"clock", "retryer"},
+}
 
 
 @pytest.mark.parametrize(("step", "place"), PLACES, ids=[place for _, place in PLACES])

@@ -179,7 +179,7 @@ class OperationDeserializer:
             if not _succeeded(response):
                 body = _without_secrets(await read_error(response.body), step.request.headers)
                 raise self.marshaller.error(response.status, response.headers, body)
-            if self.marshaller.streams:
+            if self.marshaller.operation.streams:
                 stream = self._stream(ctx, response, output.metadata)
                 output.result = self.marshaller.deserialize(response.headers, stream, output.metadata)
             else:

@@ -96,12 +96,12 @@ def _signing(options: Options, skew: ClockSkew) -> Signing:
 
 def _deserialize(marshaller: Marshaller, options: Options, skew: ClockSkew) -> DeserializeStep:
     return deserialize_step(
-        CloseResponseBody(streams=marshaller.streams),
+        CloseResponseBody(streams=marshaller.operation.streams),
         ResponseErrorWrapper(corrects_skew=not options.disable_clock_skew_correction),
         OperationDeserializer(marshaller),
         RequestIDRetriever(),
         RecordResponseTiming(options.clock, skew),
-        RequestResponseLogger(options.client_log_mode, streams=marshaller.streams),
+        RequestResponseLogger(options.client_log_mode, streams=marshaller.operation.streams),
     )
 
 
@@ -146,7 +146,7 @@ class Pipeline:
         """A stack of this pipeline folded into one handler, which ends in *http_client*."""
         step, timeout, tail = stack.deserialize, options.timeout, self._tail
         if tail is None or tail[0] is not step or tail[1] is not http_client or tail[2] is not timeout:
-            handler = step.compile(transport_handler(http_client, timeout, streams=self.marshaller.streams))
+            handler = step.compile(transport_handler(http_client, timeout, streams=self.marshaller.operation.streams))
             tail = step, http_client, timeout, handler
             if not options.api_options:
                 self._tail = tail

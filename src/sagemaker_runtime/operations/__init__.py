@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
+
+from sagemaker_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
 
-OPERATIONS = ("InvokeEndpoint", "InvokeEndpointAsync", "InvokeEndpointWithResponseStream")
+__all__ = ["OPERATIONS", "operation"]
+
+# By name, the module of each; the operation itself stands there under the module's name in capitals.
+_MODULES = {
+    "InvokeEndpoint": "invoke_endpoint",
+    "InvokeEndpointAsync": "invoke_endpoint_async",
+    "InvokeEndpointWithResponseStream": "invoke_endpoint_with_response_stream",
+}
+
+OPERATIONS = tuple(_MODULES)
+"""The names of all operations."""
 
 
 def operation(name: str) -> Operation[OperationInput, OperationOutput]:
-    """The operation of that name, one of `OPERATIONS`; imported when it is first asked for, as most programs call one."""
-    if name == "InvokeEndpoint":
-        from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT  # noqa: PLC0415
+    """
+    The operation of that name, one of `OPERATIONS`; imported when it is first asked for, as most programs call one.
 
-        return INVOKE_ENDPOINT
-    if name == "InvokeEndpointAsync":
-        from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC  # noqa: PLC0415
-
-        return INVOKE_ENDPOINT_ASYNC
-    from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (  # noqa: PLC0415
-        INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
-    )
-
-    return INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
+    Raises:
+        ConfigError: There is no such operation.
+    """
+    module = _MODULES.get(name)
+    if module is None:
+        raise ConfigError(f"there is no operation {name!r}; there is {', '.join(OPERATIONS)}")
+    found: Operation[OperationInput, OperationOutput] = getattr(import_module(f"{__name__}.{module}"), module.upper())
+    return found

@@ -14,7 +14,8 @@ without a default is required.
 from __future__ import annotations
 
 import re
-from typing import Generic, Literal, NamedTuple, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 import attr
 from attr import define, field
@@ -22,13 +23,21 @@ from attr import define, field
 from sagemaker_runtime.context import Metadata
 from sagemaker_runtime.errors import ServiceError
 from sagemaker_runtime.headers import REDACTED
+from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME, Service
 
-Location = Literal["label", "header", "payload", "document", "stream"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-SERVICE_ID = "SageMaker Runtime"
+    from sagemaker_runtime.operations.events import ResponseStreamEvent
+
+__all__ = ["Binding", "Operation", "OperationInput", "OperationOutput", "Shape", "bindings", "required"]
+
+Location = Literal["label", "header", "payload", "document", "stream", "event payload", "event header"]
+
+SERVICE_ID = SAGEMAKER_RUNTIME.id
 """What AWS calls the service in configuration and telemetry."""
 
-SERVICE_API_VERSION = "2017-05-13"
+SERVICE_API_VERSION = SAGEMAKER_RUNTIME.api_version
 """The version of the API model that the operations here follow."""
 
 # The model's patterns are Java's. Each pair is tested against what Java means by it; ``re.ASCII`` does more of it
@@ -121,8 +130,18 @@ def stream(shape: Shape) -> dict[str, Binding]:
     return {_METADATA_KEY: Binding("stream", "", shape)}
 
 
-def bindings(members: type[OperationInput | OperationOutput]) -> dict[str, Binding]:
-    """The binding of each member of an input or output class, by the name of its attribute, in order."""
+def event_payload(shape: Shape) -> dict[str, Binding]:
+    """The member, of an event, is the payload of the event's message."""
+    return {_METADATA_KEY: Binding("event payload", "", shape)}
+
+
+def event_header(name: str, shape: Shape) -> dict[str, Binding]:
+    """The member, of an event, is the value of the message's header *name*; absent when None."""
+    return {_METADATA_KEY: Binding("event header", name, shape)}
+
+
+def bindings(members: type[OperationInput | OperationOutput | ResponseStreamEvent]) -> dict[str, Binding]:
+    """The binding of each member of an input, output or event class, by the name of its attribute, in order."""
     return {
         attribute.name: attribute.metadata[_METADATA_KEY]
         for attribute in attr.fields(members)
@@ -195,6 +214,13 @@ class Operation(Generic[InputT_co, OutputT_co]):
         method: HTTP method.
 
         exactly_one_of: Members of the input of which one must be given, and not two; the model has no word for that.
+
+        repeatable: Whether a call that is sent twice changes nothing but the bill: the answer comes whole, and nothing
+            is queued or begun. What is repeatable may be hedged, and answered from a cache.
+
+        events: What the stream of the answer may carry, by the name in the model; empty for an answer that is whole.
+
+        service: The API that it belongs to.
     """
 
     def __init__(
@@ -206,6 +232,10 @@ class Operation(Generic[InputT_co, OutputT_co]):
         errors: tuple[type[ServiceError], ...],
         method: str = "POST",
         exactly_one_of: tuple[str, ...] = (),
+        *,
+        repeatable: bool = False,
+        events: Mapping[str, type[ResponseStreamEvent]] | None = None,
+        service: Service = SAGEMAKER_RUNTIME,
     ) -> None:
         self.name = name
         self.input_type = input_type
@@ -214,3 +244,14 @@ class Operation(Generic[InputT_co, OutputT_co]):
         self.errors = errors
         self.method = method
         self.exactly_one_of = exactly_one_of
+        self.repeatable = repeatable
+        self.events: Mapping[str, type[ResponseStreamEvent]] = {} if events is None else events
+        self.service = service
+
+    @cached_property
+    def streams(self) -> bool:
+        """Whether the answer's body is a stream of events."""
+        return any(binding.location == "stream" for binding in bindings(self.output_type).values())
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.name} of {self.service.id}>"

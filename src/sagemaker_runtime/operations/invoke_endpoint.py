@@ -95,6 +95,7 @@ INVOKE_ENDPOINT = Operation(
     path="/endpoints/{EndpointName}/invocations",
     input_type=InvokeEndpointInput,
     output_type=InvokeEndpointOutput,
+    repeatable=True,
     errors=(
         errors.InternalFailure,
         errors.ServiceUnavailable,

@@ -9,6 +9,7 @@ from attr import define, field
 from sagemaker_runtime import errors
 from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput, header, label, payload, stream
+from sagemaker_runtime.operations.events import PayloadPart
 
 if TYPE_CHECKING:
     from sagemaker_runtime.operations.response_stream import ResponseStream
@@ -87,6 +88,7 @@ INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = Operation(
     path="/endpoints/{EndpointName}/invocations-response-stream",
     input_type=InvokeEndpointWithResponseStreamInput,
     output_type=InvokeEndpointWithResponseStreamOutput,
+    events={"PayloadPart": PayloadPart},
     errors=(
         errors.InternalFailure,
         errors.ServiceUnavailable,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import warnings
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias, TypeVar
-
-from attr import define, field
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from sagemaker_runtime.context import ATTEMPTS, RAW_RESPONSE, REQUEST_ID
 from sagemaker_runtime.errors import (
@@ -15,6 +12,7 @@ from sagemaker_runtime.errors import (
     StreamContentError,
 )
 from sagemaker_runtime.eventstream import Decoder, Message
+from sagemaker_runtime.operations.events import PayloadPart
 from sagemaker_runtime.stream_parsers import JSONLinesParser, LineParser, ServerSentEventParser, TextParser
 from sagemaker_runtime.wire import check_delimited
 
@@ -25,42 +23,13 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.context import Metadata
     from sagemaker_runtime.eventstream import HeaderValue
+    from sagemaker_runtime.operations.events import ResponseStreamEvent
     from sagemaker_runtime.stream_parsers import ServerSentEvent, StreamParser
     from sagemaker_runtime.wire import ResponseBody
 
 T = TypeVar("T")
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
-
-
-def _length(data: bytes) -> str:
-    return f"<{len(data)} bytes>"
-
-
-@define
-class PayloadPart:
-    """
-    A piece of the answer, cut where it suited the container or the service: in the middle of a character too.
-
-    What the pieces make up together is read with ``iter_text``, ``iter_lines`` and the like.
-    """
-
-    bytes: builtins.bytes = field(repr=_length)
-    """Shown in no log."""
-
-
-@define
-class UnknownEvent:
-    """An event that the API model did not list when this was written."""
-
-    tag: str
-    """The event's type."""
-
-    payload: builtins.bytes = field(repr=_length)
-    """Shown in no log."""
-
-
-ResponseStreamEvent: TypeAlias = PayloadPart | UnknownEvent
 
 
 class StreamWatcher(Protocol):

@@ -1,0 +1,54 @@
+"""`Service`: what the operations of one API have in common: its names, its endpoint rules, its transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
+
+HostRules: TypeAlias = Callable[[str, bool, bool], str]
+"""
+The rules for a service's host, by a partition's id, whether FIPS and whether dual stack is asked for.
+
+What they give has ``{region}`` and ``{suffix}``, the partition's DNS suffix, in it.
+"""
+
+
+class Service(NamedTuple):
+    """One API of AWS, as its model and its endpoint rule set describe it."""
+
+    id: str
+    """What AWS calls it in configuration and telemetry, such as ``"SageMaker Runtime"``."""
+
+    api_version: str
+    """The version of the API model that its operations follow."""
+
+    signing_name: str
+    """The service's name in the scope of a signature."""
+
+    host: HostRules
+    """The endpoint rules."""
+
+    http_seam: Literal["http_client"] = "http_client"
+    """The option that holds the transport of its requests."""
+
+    @property
+    def endpoint_variable(self) -> str:
+        """The environment variable with an endpoint for this service alone."""
+        return f"AWS_ENDPOINT_URL_{self.config_section.upper()}"
+
+    @property
+    def config_section(self) -> str:
+        """The service's name in the ``services`` sections of the shared config file."""
+        return self.id.lower().replace(" ", "_")
+
+
+def _host(partition: str, fips: bool, dual_stack: bool) -> str:  # noqa: FBT001 - the two switches of every rule set
+    """Source: botocore, ``sagemaker-runtime/2017-05-13/endpoint-rule-set-1.json``."""
+    if fips and not dual_stack and partition == "aws":
+        return "runtime-fips.sagemaker.{region}.{suffix}"
+    if fips and not (partition == "aws-us-gov" and not dual_stack):  # every endpoint there is FIPS
+        return "runtime.sagemaker-fips.{region}.{suffix}"
+    return "runtime.sagemaker.{region}.{suffix}"
+
+
+SAGEMAKER_RUNTIME = Service("SageMaker Runtime", "2017-05-13", "sagemaker", _host)
