@@ -77,7 +77,7 @@ def tagged(stack: Stack) -> None:
 async def waterfall_svg() -> str:
     """A call that needed two attempts, as the plugin draws it."""
     clock = TickingClock()
-    output = await client(Waterfall(clock=clock), clock).invoke_endpoint(
+    output = await client(Waterfall(), clock).invoke_endpoint(
         InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2")
     )
     return output.result_metadata[WATERFALL].svg()

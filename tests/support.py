@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from attrs import define
 
-from sagemaker_runtime import Client, Headers, HTTPClient, Options, Response, Timeout, operations, override
+from sagemaker_runtime import (
+    Client,
+    Context,
+    Headers,
+    HTTPClient,
+    OptFn,
+    Options,
+    Response,
+    Timeout,
+    operations,
+    override,
+)
 from sagemaker_runtime.testing import ManualClock, ScriptEntry, StubHTTPClient
 from sagemaker_runtime.testing.clock import START as NOON
 
-__all__ = ["NOON", "OPERATIONS", "ManualClock", "ScriptedBody", "ScriptedHTTPClient", "answer", "client", "options"]
+__all__ = [
+    "NOON",
+    "OPERATIONS",
+    "ManualClock",
+    "ScriptedBody",
+    "ScriptedHTTPClient",
+    "answer",
+    "client",
+    "facts",
+    "options",
+]
 
 OPERATIONS = [operations.operation(name) for name in operations.OPERATIONS]
 
@@ -60,6 +81,11 @@ def options(http_client: HTTPClient | None = None, **changes: object) -> Options
     made = ScriptedHTTPClient().options()
     override(**({} if http_client is None else {"http_client": http_client}), **changes)(made)
     return made
+
+
+def facts(client: Client, operation: str, *opt_fns: OptFn) -> Context:
+    """What a call under *opt_fns* starts with."""
+    return client._plans.plan_with(operation, opt_fns).context
 
 
 def client(http_client: HTTPClient | None = None, **changes: object) -> Client:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import sagemaker_runtime
-from sagemaker_runtime import errors
+from sagemaker_runtime import errors, operations
 
 PACKAGE = "sagemaker_runtime"
 SOURCE = Path(sagemaker_runtime.__file__).parent
@@ -42,28 +42,36 @@ ROWS = (
         "middleware.build",
         "middleware.finalize",
         "middleware.deserialize",
+        "middleware.attempts",
+        "middleware.total_timeout",
         "transport",
     },
-    {"options", "middleware.pipeline", "config", "client", "s3", "async_inference"},
-    {""},
+    {"settings", "options", "pipeline", "plans", "config", "client", "s3", "async_inference"},
 )
-GUESTS = {"local", "plugins", "testing"}
+GUESTS = {"local", "plugins", "testing"}  # above all rows, and above them the door, which names them all
 BOTOCORE = {f"{PACKAGE}.{name}" for name in ("credentials", "endpoints", "config", "local")}
 
 
 def row_of(module: str) -> int:
-    """The number of a module's row, 0 for the words; guests stand above all rows."""
+    """The number of a module's row, 0 for the words; guests stand above all rows, and the package itself above them."""
     inside = module.removeprefix(PACKAGE).removeprefix(".")
+    if not inside:
+        return len(ROWS) + 1
     if inside.partition(".")[0] in GUESTS:
         return len(ROWS)
     candidates = [
         (len(name), number)
         for number, row in enumerate(ROWS)
         for name in row
-        if inside == name or (name and name != "middleware" and inside.startswith(f"{name}."))
+        if inside == name or (name != "middleware" and inside.startswith(f"{name}."))
     ]
     assert candidates, f"{module} has no place in the rows of this test; say where it belongs"
     return max(candidates)[1]
+
+
+def is_guest(module: str) -> bool:
+    """Whether it is written as a user would write it, with public names: those of the door too."""
+    return module.removeprefix(f"{PACKAGE}.").partition(".")[0] in GUESTS
 
 
 def imports_of(module: str) -> list[tuple[str, str | None]]:
@@ -93,19 +101,24 @@ def test_a_module_imports_only_from_its_own_row_and_those_below_it(module: str) 
     offences = [
         imported
         for imported, _ in imports_of(module)
-        if imported.partition(".")[0] == PACKAGE and row_of(imported) > row
+        if imported.partition(".")[0] == PACKAGE
+        and row_of(imported) > row
+        and not (imported == PACKAGE and is_guest(module))
     ]
 
     assert [] == offences
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if row_of(module) == len(ROWS)] or [None])
-def test_a_guest_uses_public_names_only(module: str | None) -> None:
+GUEST_MODULES = [module for module in MODULES if is_guest(module)]
+
+
+@pytest.mark.parametrize("module", GUEST_MODULES)
+def test_a_guest_imports_public_names_only(module: str) -> None:
     """If a guest of ours needed a private name, a user could not write that guest."""
-    home = ".".join((module or "").split(".")[:2])
+    home = ".".join(module.split(".")[:2])
     names = [
         (imported, name)
-        for imported, name in (imports_of(module) if module else ())
+        for imported, name in imports_of(module)
         if imported.partition(".")[0] == PACKAGE and imported != home and not imported.startswith(f"{home}.")
     ]
 
@@ -116,6 +129,136 @@ def test_a_guest_uses_public_names_only(module: str | None) -> None:
     ]
 
     assert [] == offences
+
+
+def private_names_of(home: str) -> set[str]:
+    """The private names that the modules below *home* define: of attributes, functions and classes."""
+    found: set[str] = set()
+    for module, path in MODULES.items():
+        if module == home or module.startswith(f"{home}."):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                    found.add(node.name)
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    found.add(node.id)
+                elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_own(node.value):
+                    found.add(node.attr)
+    return {name for name in found if name.startswith("_") and not name.startswith("__")}
+
+
+def is_own(value: ast.expr) -> bool:
+    """Whether it is the object that a method belongs to, its class, or its base."""
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id == "super"
+    return isinstance(value, ast.Name) and value.id in ("self", "cls")
+
+
+BY_NAME = {"getattr", "hasattr", "setattr", "delattr", "attrgetter", "methodcaller"}
+
+
+def reaches_of(module: str) -> set[str]:
+    """The private names that a module reaches for in what may be another's: by a dot, or by a text."""
+    found: set[str] = set()
+    own = private_names_of(".".join(module.split(".")[:2]))
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Attribute) and not is_own(node.value):
+            found.add(node.attr)
+            if node.attr == "unwrap":
+                found.add("_unwrap")
+        elif isinstance(node, ast.ImportFrom) and any(alias.name == "unwrap" for alias in node.names):
+            found.add("_unwrap")
+        elif isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in BY_NAME:
+                texts = [
+                    part.value
+                    for argument in node.args
+                    for part in ast.walk(argument)
+                    if isinstance(part, ast.Constant)
+                ]
+                found |= {part for text in texts if isinstance(text, str) for part in text.split(".")}
+    return {name for name in found if name.startswith("_")} - (own - {"_"}) - {"__name__"}
+
+
+_SNAPSHOT = "it compares all that any object holds before and after a call, as Python's own copy and pickle look"
+REACHES: dict[tuple[str, str], str] = {
+    ("local.backends", "__call__"): "Python's name for what makes an object a function",
+    ("local.cli", "_exit"): "of os: the only way to leave where a model's thread never ends",
+    ("local.multi_model", "__contains__"): "Python's names for what a mapping does",
+    ("local.multi_model", "__getitem__"): "Python's names for what a mapping does",
+    ("testing.recording", "__mro__"): "of a class: the public error that an exception is a kind of",
+    **{
+        ("testing.snapshot", name): _SNAPSHOT
+        for name in ("__closure__", "__dict__", "__func__", "__get__", "__module__", "__mro__", "__self__")
+    },
+}
+"""What guests may reach for all the same, by module and name, with the reason."""
+
+
+@pytest.mark.parametrize("module", GUEST_MODULES)
+def test_a_guest_reaches_into_nothing_private(module: str) -> None:
+    """What a guest of ours digs out of an object, a user's could not rely on; the stack and the context have it all."""
+    known = {name for (where, name) in REACHES if where == module.removeprefix(f"{PACKAGE}.")}
+
+    assert known == reaches_of(module), "reached for, and not in the list; or in the list, and not reached for any more"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(stack): return stack._places",
+        "def f(m): return getattr(m, '_retryer')",
+        "def f(m): return hasattr(m, f'_{m.id}')",
+        "from operator import attrgetter\nf = attrgetter('handle._self')",
+        "import inspect\nf = inspect.unwrap",
+        "from inspect import unwrap",
+        "def f(m): return m.handle_finalize.__self__",
+    ],
+)
+def test_the_search_for_private_names_finds_each_way_to_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str
+) -> None:
+    """Or the test above would hold for the wrong reason."""
+    (tmp_path / "guest.py").write_text(code)
+    monkeypatch.setitem(MODULES, f"{PACKAGE}.plugins.guest", tmp_path / "guest.py")
+
+    assert set() != reaches_of(f"{PACKAGE}.plugins.guest")
+
+
+OPERATION_NAMES = set(operations.OPERATIONS)
+COMPARES = {
+    "plugins.codecs": "one that turns objects into bytes, and is about to become another thing",
+}
+"""Guests that compare names of operations all the same, with the reason."""
+
+
+@pytest.mark.parametrize("module", [module for module in GUEST_MODULES if ".plugins." in module])
+def test_no_plugin_knows_an_operation_by_its_name(module: str) -> None:
+    """Whether an operation streams, or may be repeated, can be read from the stack and the context, of the next one too."""
+    compared = {
+        part.value
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        if isinstance(node, ast.Compare)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant)
+    }
+
+    assert bool(compared & OPERATION_NAMES) == (module.removeprefix(f"{PACKAGE}.") in COMPARES)
+
+
+def test_no_plugin_takes_a_clock_of_its_own() -> None:
+    """One that differed from the client's would mistake the end of a call's time for a caller who left."""
+    takers = {
+        module
+        for module in GUEST_MODULES
+        if ".plugins" in module
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+        for argument in (*node.args.args, *node.args.kwonlyargs)
+        if argument.arg == "clock"
+    }
+
+    assert set() == takers
 
 
 def test_botocore_is_imported_only_by_those_who_ask_it_something() -> None:

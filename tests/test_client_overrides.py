@@ -9,7 +9,6 @@ import pytest
 import support
 from support import ManualClock, ScriptedHTTPClient, client
 
-import sagemaker_runtime.client
 from sagemaker_runtime import (
     APIOption,
     Client,
@@ -28,6 +27,7 @@ from sagemaker_runtime import (
     override,
     with_api_options,
 )
+from sagemaker_runtime.plans import PLANS_KEPT
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
 OPERATIONS = len(support.OPERATIONS)
@@ -141,28 +141,110 @@ async def test_the_stack_of_an_override_is_compiled_once_and_kept() -> None:
     made = client(api_options=[runs.append])
 
     for _ in range(3):
-        await made.invoke_endpoint(PARAMS, override(region="eu-west-1"))
+        await made.invoke_endpoint(PARAMS, override(app_id="a"))
     assert len(runs) == OPERATIONS + 1
-    await made.invoke_endpoint(PARAMS, override(region="eu-west-2"))
+    await made.invoke_endpoint(PARAMS, override(app_id="b"))
     assert len(runs) == OPERATIONS + 2
     for _ in range(2):
-        await made.invoke_endpoint(PARAMS, override(api_options=[runs.append]))  # a list cannot be hashed
+        await made.invoke_endpoint(PARAMS, override(api_options=[runs.append, str]))  # a list cannot be hashed
 
     assert len(runs) == OPERATIONS + 4
+
+
+async def test_functions_that_are_appended_are_kept_as_any_other_override_is() -> None:
+    """They are a look-up when seen before, also where another ``with_api_options`` has been made of them."""
+    runs: list[Stack] = []
+    made = client()
+
+    for _ in range(3):
+        await made.invoke_endpoint(PARAMS, with_api_options(runs.append), override(app_id="a"))
+    assert len(runs) == 1
+    await made.invoke_endpoint(PARAMS, with_api_options(runs.append, lambda _: None))
+
+    assert len(runs) == 2
+
+
+# For each option that is a fact of a call and no part of the stack, another value than the client's.
+FACTS: list[dict[str, object]] = [
+    {"timeout": Timeout(read=1)},
+    {"retryer": NopRetryer()},
+    {"retry_mode": "adaptive"},
+    {"retry_max_attempts": 7},
+    {"clock": ManualClock(1.0)},
+    {"logger": logging.getLogger("mine")},
+    {"region": "eu-west-1"},
+    {"credentials": StaticCredentialsProvider("OTHER", "x")},
+    {"timeout": Timeout(read=2), "region": "eu-west-2", "retryer": NopRetryer()},
+]
+
+
+@pytest.mark.parametrize("changes", FACTS, ids=",".join)
+async def test_an_override_of_facts_of_a_call_compiles_nothing(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    """The middleware read them in the context; so no ``api_options`` run again, and a value never seen costs little."""
+    runs: list[Stack] = []
+    made = client(api_options=[runs.append])
+    compiled: list[Stack] = []
+    compile = Stack.compile
+    monkeypatch.setattr(Stack, "compile", lambda stack, transport: compiled.append(stack) or compile(stack, transport))
+
+    def by_function(options: Options) -> None:
+        for name, value in changes.items():
+            setattr(options, name, value)
+
+    await made.invoke_endpoint(PARAMS, override(**changes))
+    await made.invoke_endpoint(PARAMS, by_function)
+    assert ([], OPERATIONS) == (compiled, len(runs))
+
+    await made.invoke_endpoint(PARAMS, override(**changes, app_id="shop"))
+
+    assert (1, OPERATIONS + 1) == (len(compiled), len(runs)), "counted as it should be"
+
+
+async def test_a_pseudo_region_compiles_because_it_settles_the_endpoint_options() -> None:
+    """It is the one region that is more than a fact: the resolver's switches are in the stack."""
+    http, runs = ScriptedHTTPClient(), list[Stack]()
+    made = client(http, api_options=[runs.append])
+
+    await made.invoke_endpoint(PARAMS, override(region="fips-us-east-1"))
+
+    assert "runtime-fips.sagemaker.us-east-1.amazonaws.com" == http.requests[0].host
+    assert len(runs) == OPERATIONS + 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"timeout": 5}, "Options.timeout is of type int; it takes a Timeout"),
+        ({"retryer": "standard"}, "Options.retryer is of type str; it takes an object with delay"),
+        ({"clock": ManualClock}, "Options.clock is the class ManualClock"),
+        ({"logger": "mine"}, "Options.logger is of type str"),
+        ({"region": 5}, "Options.region is of type int"),
+        ({"credentials": "AKID"}, "Options.credentials is of type str"),
+    ],
+)
+async def test_a_fact_that_makes_no_sense_is_refused_for_a_call_too(changes: dict[str, object], complaint: str) -> None:
+    """No stack is built of it, and it is checked all the same, each time it is given."""
+    made = client()
+
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=complaint):
+            await made.invoke_endpoint(PARAMS, override(**changes))
 
 
 async def test_only_so_many_compiled_stacks_are_kept_and_the_longest_unused_goes_first() -> None:
     """An override that is new for each call must not fill the memory."""
     runs: list[Stack] = []
     made = client(api_options=[runs.append])
-    kept = sagemaker_runtime.client.PLANS_KEPT
+    kept = PLANS_KEPT
     often = override(app_id="often")
 
     for number in range(3 * kept):
         await made.invoke_endpoint(PARAMS, override(app_id=f"app-{number}"))
         await made.invoke_endpoint(PARAMS, often)
 
-    assert len(made._override_plans) == kept
+    assert len(made._plans._override_plans) == kept
     assert len(runs) == OPERATIONS + 3 * kept + 1
 
 

@@ -9,7 +9,7 @@ import sys
 
 import attrs
 import pytest
-from support import ManualClock, ScriptedHTTPClient, answer, client
+from support import ManualClock, ScriptedHTTPClient, answer, client, facts
 
 from sagemaker_runtime import (
     AdaptiveRetryer,
@@ -31,6 +31,8 @@ from sagemaker_runtime import (
     override,
     with_api_options,
 )
+from sagemaker_runtime.options import changed_by
+from sagemaker_runtime.retry import RETRYER
 
 
 def first(stack: Stack) -> None:
@@ -123,7 +125,7 @@ def test_an_override_cannot_be_changed_and_shows_what_it_changes() -> None:
 
 def test_an_unknown_option_is_named_with_those_there_are() -> None:
     """A misspelt option that is accepted in silence changes nothing, and nobody notices."""
-    with pytest.raises(TypeError, match=r"no option 'regoin'; it has api_options, .*region"):
+    with pytest.raises(TypeError, match=r"no option 'regoin'; it has region, .*api_options"):
         override(regoin="eu-west-1")
     with pytest.raises(TypeError):
         override("eu-west-1")
@@ -188,8 +190,8 @@ def test_the_mode_that_a_retryer_has_already_keeps_it(mode: str, retryer: Standa
     made = client(retryer=retryer, retry_mode=mode)
 
     assert made.options.retryer is retryer
-    assert made._plan_for("InvokeEndpoint", (override(retry_mode=mode),)).options.retryer is retryer
-    fewer = made._plan_for("InvokeEndpoint", (override(retry_mode=mode, retry_max_attempts=2),)).options.retryer
+    assert facts(made, "InvokeEndpoint", override(retry_mode=mode))[RETRYER] is retryer
+    fewer = facts(made, "InvokeEndpoint", override(retry_mode=mode, retry_max_attempts=2))[RETRYER]
     assert isinstance(fewer, StandardRetryer)
     assert (2, 9.0, retryer.quota) == (fewer.max_attempts, fewer.base_delay, fewer.quota)
 
@@ -198,9 +200,9 @@ def test_a_call_may_have_another_mode_or_a_retryer_of_its_own() -> None:
     """What the machine's configuration says is not at odds with what the call says."""
     made = client(retry_mode="adaptive")
 
-    assert type(made._plan_for("InvokeEndpoint", (override(retry_mode="standard"),)).options.retryer) is StandardRetryer
+    assert type(facts(made, "InvokeEndpoint", override(retry_mode="standard"))[RETRYER]) is StandardRetryer
     own = NopRetryer()
-    assert made._plan_for("InvokeEndpoint", (override(retryer=own),)).options.retryer is own
+    assert facts(made, "InvokeEndpoint", override(retryer=own))[RETRYER] is own
     assert client(retryer=own, retry_mode=None).options.retryer is own
 
 
@@ -255,7 +257,7 @@ def test_retry_options_that_make_no_sense_are_refused_by_name(
 ) -> None:
     """When the client is made, or the call begun: not in the middle of the first failure."""
     with pytest.raises(ConfigError, match=message):
-        client()._plan_for("InvokeEndpoint", (override(**changes),)) if per_call else client(**changes)
+        facts(client(), "InvokeEndpoint", override(**changes)) if per_call else client(**changes)
 
 
 def test_a_complete_retryer_of_a_users_own_is_taken_as_it_is() -> None:
@@ -294,8 +296,9 @@ def test_a_pseudo_region_for_one_call_leaves_the_client_as_it_was() -> None:
     """The switch it turns on is the call's."""
     made = client(region="eu-west-1", endpoint_options=EndpointResolverOptions(use_dual_stack_endpoint=True))
 
-    options = made._plan_for("InvokeEndpoint", (override(region="fips-us-east-1"),)).options
+    options = changed_by((override(region="fips-us-east-1"),), made.options)
 
+    assert "us-east-1" == options.region
     assert EndpointResolverOptions(use_fips_endpoint=True, use_dual_stack_endpoint=True) == options.endpoint_options
     assert ("eu-west-1", False) == (made.options.region, made.options.endpoint_options.use_fips_endpoint)
 
@@ -305,8 +308,8 @@ def test_another_mode_keeps_the_policy_and_the_quota_and_is_one_retryer_however_
     own = StandardRetryer(max_attempts=5, retry_lost_connections=False)
     made = client(retryer=own)
 
-    first = made._plan_for("InvokeEndpoint", (override(retry_mode="adaptive"),)).options.retryer
-    second = made._plan_for("InvokeEndpointAsync", (override(retry_mode="adaptive", app_id="b"),)).options.retryer
+    first = facts(made, "InvokeEndpoint", override(retry_mode="adaptive"))[RETRYER]
+    second = facts(made, "InvokeEndpointAsync", override(retry_mode="adaptive", app_id="b"))[RETRYER]
 
     assert first is second
     assert (5, False, own.quota, "adaptive") == (
@@ -373,7 +376,7 @@ def test_an_override_is_pickled_without_its_hash() -> None:
     known = override(region="eu-west-1")
     hash(known)
 
-    code = "import pickle, sys; found = pickle.load(sys.stdin.buffer); print(hash(found) == hash(found.changes))"
+    code = "import pickle, sys; found = pickle.load(sys.stdin.buffer); print(hash(found) == hash((found.changes, found.appended)))"
     said = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(known), capture_output=True, check=True)  # noqa: S603
 
     assert b"True" == said.stdout.strip()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from marked import told
 from support import ManualClock, ScriptedBody
+from support import facts as facts_of
 
 import sagemaker_runtime
 from sagemaker_runtime import (
@@ -161,7 +162,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
 HARMLESS = """
     AdaptiveRetryer AnonymousCredentialsProvider AttemptRecord BotocoreCredentialsProvider ClientLogMode
     DefaultCredentialsProvider DefaultEndpointResolver Endpoint EndpointResolverFunc EndpointResolverOptions
-    EnvironmentCredentialsProvider Key NopRetryer OperationInput OperationOutput ResolveEndpoint ResponseTiming RetryQuota SigV4Signer Stack
+    EnvironmentCredentialsProvider Key NopRetryer Operation OperationInput OperationOutput ResolveEndpoint ResponseTiming RetryQuota Service SigV4Signer Stack
     StandardRetryer Step SystemClock Timeout
 """.split()  # noqa: SIM905 - words on a page  # they are given none; an AttemptRecord has the text of an error, which has none either
 
@@ -230,7 +231,7 @@ URLS = [
 ]
 TAKES_A_URL: dict[str, Callable[[str], object]] = {
     "options": lambda url: Client(Options(region="us-east-1", base_endpoint=url)),
-    "call": lambda url: Client(OPTIONS)._plan_for("InvokeEndpoint", (override(base_endpoint=url),)),
+    "call": lambda url: facts_of(Client(OPTIONS), "InvokeEndpoint", override(base_endpoint=url)),
     "endpoint": Endpoint,
     "request": lambda url: setattr(Request(), "url", url),
     "S3": lambda url: S3Reader(http_client=AioHTTPClient(), credentials=PROVIDER, region="us-east-1", endpoint_url=url),

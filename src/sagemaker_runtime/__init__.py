@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from sagemaker_runtime.config import Config, load_config
     from sagemaker_runtime.context import (
         ATTEMPTS,
+        CLOCK,
+        LOGGER,
         RAW_RESPONSE,
+        REGION,
         REQUEST_ID,
+        TIMEOUT,
         TIMING,
         AttemptRecord,
         Context,
@@ -23,8 +27,10 @@ if TYPE_CHECKING:
         ResponseTiming,
     )
     from sagemaker_runtime.credentials import (
+        CREDENTIALS,
         AnonymousCredentialsProvider,
         BotocoreCredentialsProvider,
+        CachingCredentialsProvider,
         Credentials,
         CredentialsCache,
         CredentialsProvider,
@@ -105,7 +111,14 @@ if TYPE_CHECKING:
         serialize_middleware,
     )
     from sagemaker_runtime.middleware.serialize import ResolveEndpoint
-    from sagemaker_runtime.operations.base import SERVICE_API_VERSION, SERVICE_ID, OperationInput, OperationOutput
+    from sagemaker_runtime.operations.base import (
+        SERVICE_API_VERSION,
+        SERVICE_ID,
+        TRAITS,
+        Operation,
+        OperationInput,
+        OperationOutput,
+    )
     from sagemaker_runtime.operations.events import PayloadPart, ResponseStreamEvent, UnknownEvent
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
@@ -114,8 +127,17 @@ if TYPE_CHECKING:
         InvokeEndpointWithResponseStreamOutput,
     )
     from sagemaker_runtime.operations.response_stream import ResponseStream, StreamWatcher
+    from sagemaker_runtime.operations.service import Service
     from sagemaker_runtime.options import APIOption, OptFn, Options, override, with_api_options
-    from sagemaker_runtime.retry import AdaptiveRetryer, NopRetryer, PacedRetryer, Retryer, RetryQuota, StandardRetryer
+    from sagemaker_runtime.retry import (
+        RETRYER,
+        AdaptiveRetryer,
+        NopRetryer,
+        PacedRetryer,
+        Retryer,
+        RetryQuota,
+        StandardRetryer,
+    )
     from sagemaker_runtime.s3 import S3Object, S3ObjectReader, S3Reader
     from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
     from sagemaker_runtime.stream_parsers import (
@@ -134,11 +156,18 @@ __all__ = [
     "AFTER",
     "ATTEMPTS",
     "BEFORE",
+    "CLOCK",
+    "CREDENTIALS",
+    "LOGGER",
     "RAW_RESPONSE",
+    "REGION",
     "REQUEST_ID",
+    "RETRYER",
     "SERVICE_API_VERSION",
     "SERVICE_ID",
+    "TIMEOUT",
     "TIMING",
+    "TRAITS",
     "APIOption",
     "AWSEndpointResolver",
     "AdaptiveRetryer",
@@ -151,6 +180,7 @@ __all__ = [
     "BuildHandler",
     "BuildInput",
     "BuildMiddleware",
+    "CachingCredentialsProvider",
     "CertificateError",
     "Client",
     "ClientClosedError",
@@ -208,6 +238,7 @@ __all__ = [
     "ModelNotReadyException",
     "ModelStreamError",
     "NopRetryer",
+    "Operation",
     "OperationInput",
     "OperationOutput",
     "OptFn",
@@ -233,6 +264,7 @@ __all__ = [
     "SerializeMiddleware",
     "ServerSentEvent",
     "ServerSentEventParser",
+    "Service",
     "ServiceError",
     "ServiceUnavailable",
     "SigV4Signer",
@@ -272,22 +304,23 @@ _HOMES = {
     "client": "Client",
     "clock": "Clock SystemClock",
     "config": "Config load_config",
-    "context": "ATTEMPTS AttemptRecord Context Key Metadata RAW_RESPONSE REQUEST_ID ResponseTiming TIMING",
-    "credentials": "AnonymousCredentialsProvider BotocoreCredentialsProvider Credentials CredentialsCache CredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider StaticCredentialsProvider",
+    "context": "ATTEMPTS AttemptRecord CLOCK Context Key LOGGER Metadata RAW_RESPONSE REGION REQUEST_ID ResponseTiming TIMEOUT TIMING",
+    "credentials": "AnonymousCredentialsProvider BotocoreCredentialsProvider CREDENTIALS CachingCredentialsProvider Credentials CredentialsCache CredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider StaticCredentialsProvider",
     "endpoints": "AWSEndpointResolver DefaultEndpointResolver Endpoint EndpointResolver EndpointResolverFunc EndpointResolverOptions with_endpoint_resolver",
     "errors": "AsyncInferenceError CertificateError ClientClosedError ConfigError ConnectError ConnectTimeoutError ConnectionLostError CredentialsError EndpointError EndpointNotFoundError EventStreamError InternalDependencyException InternalFailure InternalStreamFailure InvalidHeaderError InvalidParamsError InvalidResponseError ModelError ModelNotReadyException ModelStreamError ReadTimeoutError SageMakerRuntimeError ServiceError ServiceUnavailable StackError StreamContentError TotalTimeoutError TransportError TruncatedResponseError ValidationError WaitTimeoutError WriteTimeoutError",
     "headers": "Headers",
     "log_mode": "ClientLogMode",
     "middleware": "AFTER BEFORE BuildHandler BuildInput BuildMiddleware DeserializeHandler DeserializeInput DeserializeMiddleware FinalizeHandler FinalizeInput FinalizeMiddleware InitializeHandler InitializeInput InitializeMiddleware Output SerializeHandler SerializeInput SerializeMiddleware Stack Step build_middleware deserialize_middleware finalize_middleware initialize_middleware serialize_middleware",
     "middleware.serialize": "ResolveEndpoint",
-    "operations.base": "OperationInput OperationOutput SERVICE_API_VERSION SERVICE_ID",
+    "operations.base": "Operation OperationInput OperationOutput SERVICE_API_VERSION SERVICE_ID TRAITS",
     "operations.events": "PayloadPart ResponseStreamEvent UnknownEvent",
     "operations.invoke_endpoint": "InvokeEndpointInput InvokeEndpointOutput",
     "operations.invoke_endpoint_async": "InvokeEndpointAsyncInput InvokeEndpointAsyncOutput",
     "operations.invoke_endpoint_with_response_stream": "InvokeEndpointWithResponseStreamInput InvokeEndpointWithResponseStreamOutput",
     "operations.response_stream": "ResponseStream StreamWatcher",
+    "operations.service": "Service",
     "options": "APIOption OptFn Options override with_api_options",
-    "retry": "AdaptiveRetryer NopRetryer PacedRetryer RetryQuota Retryer StandardRetryer",
+    "retry": "AdaptiveRetryer NopRetryer PacedRetryer RETRYER RetryQuota Retryer StandardRetryer",
     "s3": "S3Object S3ObjectReader S3Reader",
     "signing": "HTTPSignerV4 SigV4Signer",
     "stream_parsers": "JSONLinesParser LineParser ServerSentEvent ServerSentEventParser StreamParser TextParser",
@@ -297,11 +330,13 @@ _HOMES = {
 }
 _SUBMODULES = {
     "context",
+    "credentials",
     "endpoints",
     "errors",
     "eventstream",
     "local",
     "middleware",
+    "operations",
     "retry",
     "testing",
     "wire",

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from attr import evolve
 
-from sagemaker_runtime import operations
-from sagemaker_runtime.clock import ClockSkew
-from sagemaker_runtime.context import ATTEMPTS, DEADLINE, LOGGER, OPERATION, REGION, SERVICE_ID, STREAMS, Context
-from sagemaker_runtime.errors import (
-    ClientClosedError,
-    ConfigError,
-    SageMakerRuntimeError,
-    StackError,
-    TotalTimeoutError,
-)
-from sagemaker_runtime.middleware.pipeline import Pipeline
+from sagemaker_runtime.clock import ClockSkew, CorrectedClock
+from sagemaker_runtime.context import ATTEMPTS, OPENED, STARTED, Context, Ledger
+from sagemaker_runtime.errors import ClientClosedError, ConfigError, StackError, attach_facts
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
+from sagemaker_runtime.middleware.total_timeout import within_total
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.options import Options, Override, changed_by, overridden, signing_clock
-from sagemaker_runtime.protocol import Marshaller
+from sagemaker_runtime.options import Options, changed_by
+from sagemaker_runtime.plans import Plans
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,7 +24,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.async_inference import AsyncInferenceResult
     from sagemaker_runtime.config import Config
     from sagemaker_runtime.middleware.stack import Stack
-    from sagemaker_runtime.middleware.steps import InitializeHandler
     from sagemaker_runtime.operations.base import Operation
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
@@ -47,18 +38,7 @@ if TYPE_CHECKING:
 I = TypeVar("I", bound=OperationInput)  # noqa: E741 - what input and output are called everywhere
 O = TypeVar("O", bound=OperationOutput)  # noqa: E741
 
-PLANS_KEPT = 64  # compiled stacks, for overrides seen before
 WAIT = 3_600.0  # seconds for the result of an asynchronous inference; `async_inference` gives the reason
-
-
-class _Plan(NamedTuple):
-    """One operation under one set of options: everything that a call needs and that does not change from call to call."""
-
-    stack: Stack
-    handler: InitializeHandler
-    context: Context
-    options: Options
-    streams: bool
 
 
 class Client:
@@ -89,19 +69,17 @@ class Client:
             raise ConfigError(
                 f"Client takes Options, not {type(options).__name__}; write Client(Options(...), *opt_fns)"
             )
-        self._options = changed_by(opt_fns, Options() if options is None else options)
+        self._options = changed_by(opt_fns, Options() if options is None else options, settled=False)
         self._closed = False
         self._owns_http_client = self._options.http_client is None
         self._http_client = (
             _default_http_client(_ca_bundle) if self._options.http_client is None else self._options.http_client
         )
         self._skew = ClockSkew()
-        self._pipelines: dict[str, Pipeline] = {}
-        self._plans: dict[str, _Plan] = {}
+        self._plans = Plans(self._options, self._http_client, self._skew)
         # The default stack cannot fail, so that of an operation that is never called need not be built.
         for name in OPERATIONS if self._options.api_options else OPERATIONS[:1]:
-            self._plan(name)
-        self._override_plans: dict[tuple[str, tuple[Override, ...]], _Plan] = {}
+            self._plans.plan(name)
         self._s3: S3ObjectReader | None = None
 
     @classmethod
@@ -235,7 +213,7 @@ class Client:
         Raises:
             ConfigError: There is no such operation.
         """
-        return self._plan(operation).stack.copy()
+        return self._plans.plan(operation).stack.copy()
 
     @property
     def options(self) -> Options:
@@ -262,20 +240,22 @@ class Client:
     async def _call(self, operation: Operation[I, O], params: I, opt_fns: tuple[OptFn, ...]) -> O:
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
-        plan = self._plan_for(operation.name, opt_fns) if opt_fns else self._plan(operation.name)
+        plan = self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)
         ctx = Context(plan.context)
-        if plan.streams:
-            ctx[STREAMS] = []
+        ctx[STARTED] = plan.clock.monotonic()
+        ctx[OPENED] = opened = Ledger()
+        opened.response = None
         try:
-            if plan.options.timeout.total is None:
+            if plan.timeout.total is None:
                 output = await plan.handler(ctx, InitializeInput(params))
             else:
-                output = await self._within(plan.options.timeout.total, plan, ctx, params)
+                output = await within_total(ctx, lambda: plan.handler(ctx, InitializeInput(params)))
             result = output.result if isinstance(output, Output) else None  # pyright: ignore[reportUnnecessaryIsInstance]
             if not isinstance(result, operation.output_type):
-                raise _not_due(operation, output)
+                raise _wrong_output(operation, output)
         except BaseException as error:
-            _failed(error, operation, ctx)
+            opened.close()
+            attach_facts(error, operation=operation.name, attempts=ctx.get(ATTEMPTS, ()))
             raise
         if result.result_metadata is not output.metadata:
             # Made by a middleware, which may give the same object to others (a cache): so not changed in place.
@@ -296,92 +276,19 @@ class Client:
             region=options.region,
             endpoint_url=options.s3_endpoint_url,
             endpoint_options=options.endpoint_options,
-            clock=signing_clock(options, self._skew),
+            clock=options.clock if options.disable_clock_skew_correction else CorrectedClock(options.clock, self._skew),
         )
         if options is self._options:
             self._s3 = reader
         return reader
 
-    @staticmethod
-    async def _within(total: float, plan: _Plan, ctx: Context, params: OperationInput) -> Output:
-        ctx[DEADLINE] = plan.options.clock.monotonic() + total
-        limit = asyncio.timeout(total)
-        try:
-            async with limit:
-                return await plan.handler(ctx, InitializeInput(params))
-        except TimeoutError as error:
-            if not limit.expired():
-                raise  # a middleware's own
-            tried = ctx.get(ATTEMPTS) or ()
-            last = f"; the last attempt before failed with {tried[-1].error}" if tried and tried[-1].error else ""
-            raise TotalTimeoutError(f"no answer within Timeout.total, {total:g} s{last}") from error
 
-    def _plan(self, operation: str) -> _Plan:
-        """The plan for a call without options of its own."""
-        plan = self._plans.get(operation)
-        if plan is None:
-            plan = self._plans[operation] = self._compile(operation, self._options)
-        return plan
-
-    def _plan_for(self, operation: str, opt_fns: tuple[OptFn, ...]) -> _Plan:
-        """The plan for a call with options of its own: compiled now, or kept from an equal call before."""
-        overrides = cast("tuple[Override, ...]", opt_fns)
-        for opt_fn in opt_fns:
-            if type(opt_fn) is not Override:
-                return self._compile(operation, changed_by(opt_fns, self._options))
-        key = (operation, overrides)
-        plans = self._override_plans
-        try:
-            plan = plans.get(key)
-        except TypeError:  # a value that cannot be hashed, such as a list
-            return self._compile(operation, overridden(overrides, self._options))
-        if plan is None:
-            plan = plans[key] = self._compile(operation, overridden(overrides, self._options))
-            if len(plans) > PLANS_KEPT:
-                del plans[next(iter(plans))]
-        elif len(plans) >= PLANS_KEPT:  # one must go next time: the first, so this one goes to the end
-            plans[key] = plans.pop(key)
-        return plan
-
-    def _compile(self, operation: str, options: Options) -> _Plan:
-        pipeline = self._pipelines.get(operation)
-        if pipeline is None:
-            pipeline = self._pipelines[operation] = Pipeline(Marshaller(operations.operation(operation)), self._skew)
-        stack = pipeline.stack(options)
-        for api_option in options.api_options:
-            returned = api_option(stack)
-            if asyncio.iscoroutine(returned):
-                returned.close()
-                raise ConfigError(
-                    f"{api_option!r} in api_options is async, and would never run; make it a plain function"
-                )
-        http_client = self._http_client if options.http_client is None else options.http_client
-        context = Context()
-        context[SERVICE_ID] = base.SERVICE_ID
-        context[OPERATION] = operation
-        context[LOGGER] = options.logger
-        if options.region is not None:
-            context[REGION] = options.region
-        handler = pipeline.handler(stack, options, http_client)
-        return _Plan(stack, handler, context, options, pipeline.marshaller.operation.streams)
-
-
-def _not_due(operation: Operation[I, O], output: Output) -> StackError:
+def _wrong_output(operation: Operation[I, O], output: Output) -> StackError:
     got = type(output.result if isinstance(output, Output) else output).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
     return StackError(
         f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
         "must return what next(ctx, step) gives, or an Output with a result of its own"
     )
-
-
-def _failed(error: BaseException, operation: Operation[I, O], ctx: Context) -> None:
-    """Close what the call opened, and say on an error of ours what it was about."""
-    for response in ctx.get(STREAMS, ()):
-        response.close()
-    if isinstance(error, SageMakerRuntimeError):
-        error.operation = operation.name
-        attempts = ctx.get(ATTEMPTS)
-        error.attempts = () if attempts is None else tuple(attempts)
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:

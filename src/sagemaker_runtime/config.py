@@ -9,79 +9,42 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar, cast
 
-from attr import field, frozen
+from attr import fields, frozen
 
 from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider, DefaultCredentialsProvider
-from sagemaker_runtime.endpoints import Endpoint, EndpointResolverOptions
+from sagemaker_runtime.endpoints import EndpointResolverOptions
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
-from sagemaker_runtime.options import Options
-from sagemaker_runtime.wire import Timeout
+from sagemaker_runtime.options import Configurable, Options, RetryMode, setting_of
+from sagemaker_runtime.settings import Setting, certificates, switch
 
 if TYPE_CHECKING:
     from typing import Any
 
 T = TypeVar("T")
 
-RetryMode = Literal["standard", "adaptive"]
 
+@frozen(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] - what is shared is declared once, frozen or not
+class Config(Configurable):
+    """
+    What clients of one process share. `Client.from_config` makes a client of it, without I/O.
 
-@frozen(kw_only=True)
-class Config:
-    """What clients of one process share. `Client.from_config` makes a client of it, without I/O."""
-
-    region: str | None = None
-    """None if neither argument, environment nor shared files name one."""
-
-    credentials: CredentialsProvider = field(factory=lambda: CredentialsCache(DefaultCredentialsProvider()))
-    """Where credentials come from; asked at the first call."""
-
-    endpoint_options: EndpointResolverOptions = field(factory=EndpointResolverOptions)
-    """FIPS and dual stack."""
-
-    base_endpoint: str | None = None
-    """The URL to send to; None to find it by the region."""
-
-    s3_endpoint_url: str | None = None
-    """Where results of asynchronous inferences are fetched; None for AWS's S3."""
-
-    retry_mode: RetryMode | None = None
-    """None for the client's own default."""
-
-    retry_max_attempts: int | None = None
-    """Attempts at most, the first one included; None for the retryer's own number."""
-
-    timeout: Timeout = field(factory=Timeout)
-    """Time limits, in seconds. AWS's defaults mode says how long the connection may take to stand."""
-
-    app_id: str | None = None
-    """Your name for the application, sent in the User-Agent; None for none."""
+    It has the options that the machine's configuration can say, as `Options` has them, and never changes.
+    """
 
     ca_bundle: str | None = None
     """A file or a directory of certificates that the default transport trusts; None for those that Python trusts."""
 
-    disable_clock_skew_correction: bool = False
-    """Whether to sign by this machine's clock even where the service's answers tell that it is wrong."""
-
     def options(self) -> Options:
         """Options with these values; ``ca_bundle`` is for the transport, and not among them."""
-        return Options(
-            region=self.region,
-            credentials=self.credentials,
-            endpoint_options=self.endpoint_options,
-            base_endpoint=self.base_endpoint,
-            s3_endpoint_url=self.s3_endpoint_url,
-            retry_mode=self.retry_mode,
-            retry_max_attempts=self.retry_max_attempts,
-            timeout=self.timeout,
-            app_id=self.app_id,
-            disable_clock_skew_correction=self.disable_clock_skew_correction,
-        )
+        options = Options()
+        for attribute in fields(Configurable):
+            setattr(options, attribute.name, getattr(self, attribute.name))
+        return options
 
 
 async def load_config(
@@ -136,54 +99,35 @@ async def load_config(
         ConfigError: A value is none that its setting takes, two exclude each other, the profile does not exist, or a
             file cannot be read or parsed.
     """
+    given: dict[str, object] = dict(locals())  # by name, as the settings have it
 
     def load() -> Config:
         machine = _read_machine(profile)
-        fips = machine.find(_FIPS, use_fips_endpoint)
-        dual_stack = machine.find(_DUAL_STACK, use_dual_stack_endpoint)
-        endpoint = machine.find_endpoint(_ENDPOINT, SAGEMAKER_RUNTIME.config_section, endpoint_url)
-        s3_endpoint = machine.find_endpoint(_S3_ENDPOINT, "s3", s3_endpoint_url)
-        for name, switch in (("FIPS", fips), ("dual stack", dual_stack)):
-            if endpoint is not None and switch is not None and switch.value:
-                raise ConfigError(
-                    f"{endpoint.source} gives an endpoint and {switch.source} turns on {name}, which exclude each other: "
-                    f"turn {name} off if that URL has it, or drop the URL (AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true)"
-                )
-        found_region = machine.value(_REGION, region)
+        settings = {each.name: setting for each in fields(Configurable) if (setting := setting_of(each)) is not None}
+        endpoints = {
+            name: machine.find_endpoint(settings[name], service, given[settings[name].argument])
+            for name, service in _ENDPOINTS.items()
+        }
+        endpoint_options = _endpoint_options(machine, given, endpoints["base_endpoint"])
+        values: dict[str, Any] = {
+            name: machine.value(setting, given.get(setting.argument))
+            for name, setting in settings.items()
+            if name not in endpoints
+        }
+        values |= {name: None if found is None else found.value for name, found in endpoints.items()}
         found_bundle = machine.value(_CA_BUNDLE, ca_bundle) or machine.value(_REQUESTS_CA_BUNDLE)
-        endpoint_options = EndpointResolverOptions(
-            use_fips_endpoint=fips is not None and fips.value,
-            use_dual_stack_endpoint=dual_stack is not None and dual_stack.value,
-        )
         # The chain is told too: STS and SSO have addresses in each region, and FIPS ones.
         chain = DefaultCredentialsProvider(
-            profile=profile, region=found_region, endpoint_options=endpoint_options, ca_bundle=found_bundle
+            profile=profile, region=values["region"], endpoint_options=endpoint_options, ca_bundle=found_bundle
         )
         return Config(
-            region=found_region,
             credentials=CredentialsCache(chain) if credentials is None else credentials,
             endpoint_options=endpoint_options,
-            base_endpoint=None if endpoint is None else endpoint.value,
-            s3_endpoint_url=None if s3_endpoint is None else s3_endpoint.value,
-            retry_mode=machine.value(_RETRY_MODE, retry_mode),
-            retry_max_attempts=machine.value(_MAX_ATTEMPTS, retry_max_attempts),
-            timeout=machine.value(_DEFAULTS_MODE) or Timeout(),
-            app_id=machine.value(_APP_ID, app_id),
             ca_bundle=found_bundle,
-            disable_clock_skew_correction=machine.value(_NO_SKEW_CORRECTION, disable_clock_skew_correction) or False,
+            **{name: value for name, value in values.items() if value is not None},
         )
 
     return await asyncio.to_thread(load)
-
-
-class _Setting(NamedTuple, Generic[T]):
-    """One value: how its text is read, and the places where it may stand, the argument before the environment."""
-
-    read: Callable[[str], T]
-    variables: tuple[str, ...] = ()
-    key: str | None = None
-    argument: str = ""
-    kind: type = str
 
 
 class _Found(NamedTuple, Generic[T]):
@@ -204,16 +148,16 @@ class _Machine(NamedTuple):
     services: Mapping[str, tuple[str, Mapping[str, object]]]
     """The sections ``[services name]`` by name, with their file."""
 
-    def value(self, setting: _Setting[T], argument: object = None) -> T | None:
+    def value(self, setting: Setting[T], argument: object = None) -> T | None:
         """The nearest value; None where there is none."""
         found = self.find(setting, argument)
         return None if found is None else found.value
 
-    def find(self, setting: _Setting[T], argument: object = None) -> _Found[T] | None:
+    def find(self, setting: Setting[T], argument: object = None) -> _Found[T] | None:
         """The nearest value, and where it stands."""
         return _nearest(setting, [_argument(setting, argument), *_environment(setting), *self._profile(setting)])
 
-    def find_endpoint(self, setting: _Setting[str], service: str, argument: object) -> _Found[str] | None:
+    def find_endpoint(self, setting: Setting[str], service: str, argument: object) -> _Found[str] | None:
         """
         The nearest URL of a service, by its name in the files.
 
@@ -229,7 +173,7 @@ class _Machine(NamedTuple):
 
         return _nearest(setting, places())
 
-    def _profile(self, setting: _Setting[T]) -> Iterator[_Place]:
+    def _profile(self, setting: Setting[T]) -> Iterator[_Place]:
         if setting.key is not None:
             for path, section in self.sections:
                 yield f"{setting.key} of profile {self.profile!r} in {path}", section.get(setting.key)
@@ -248,7 +192,30 @@ class _Machine(NamedTuple):
         yield f"endpoint_url of {source}", cast("dict[str, object]", section).get("endpoint_url")
 
 
-def _argument(setting: _Setting[T], argument: object) -> _Place:
+def _endpoint_options(
+    machine: _Machine, given: Mapping[str, object], endpoint: _Found[str] | None
+) -> EndpointResolverOptions:
+    """
+    FIPS and dual stack.
+
+    Raises:
+        ConfigError: There is an *endpoint* beside one of them: whether that URL has it cannot be known.
+    """
+    fips = machine.find(_FIPS, given[_FIPS.argument])
+    dual_stack = machine.find(_DUAL_STACK, given[_DUAL_STACK.argument])
+    for name, switched in (("FIPS", fips), ("dual stack", dual_stack)):
+        if endpoint is not None and switched is not None and switched.value:
+            raise ConfigError(
+                f"{endpoint.source} gives an endpoint and {switched.source} turns on {name}, which exclude each other: "
+                f"turn {name} off if that URL has it, or drop the URL (AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true)"
+            )
+    return EndpointResolverOptions(
+        use_fips_endpoint=fips is not None and fips.value,
+        use_dual_stack_endpoint=dual_stack is not None and dual_stack.value,
+    )
+
+
+def _argument(setting: Setting[T], argument: object) -> _Place:
     source = f"load_config({setting.argument}=...)"
     if argument is None or (isinstance(argument, str) and setting.kind is str):
         return source, argument
@@ -257,12 +224,12 @@ def _argument(setting: _Setting[T], argument: object) -> _Place:
     return source, str(argument)  # read as the others are
 
 
-def _environment(setting: _Setting[T]) -> Iterator[_Place]:
+def _environment(setting: Setting[T]) -> Iterator[_Place]:
     for name in setting.variables:
         yield name, os.environ.get(name)
 
 
-def _nearest(setting: _Setting[T], places: Iterable[_Place]) -> _Found[T] | None:
+def _nearest(setting: Setting[T], places: Iterable[_Place]) -> _Found[T] | None:
     for source, there in places:
         if there is not None and not isinstance(there, str):
             raise ConfigError(f"{source}: a section of its own; it takes a value on the same line")
@@ -322,68 +289,15 @@ def _parse(path: str, function: Literal["load_config", "raw_config_parse"]) -> d
         raise ConfigError(f"{path} cannot be parsed: {type(cause).__name__}{where}") from None
 
 
-def _one_of(values: Mapping[str, T]) -> Callable[[str], T]:
-    def read(text: str) -> T:
-        if text.lower() not in values:
-            raise ConfigError(f"{text!r} is none of {', '.join(values)}")
-        return values[text.lower()]
+# The names in the files of the services whose endpoints are options.
+_ENDPOINTS = {"base_endpoint": SAGEMAKER_RUNTIME.config_section, "s3_endpoint_url": "s3"}
 
-    return read
-
-
-def _count(text: str) -> int:
-    if re.fullmatch(r"0*[1-9][0-9]{0,8}", text) is None:
-        raise ConfigError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
-
-
-def _url(text: str) -> str:
-    return Endpoint(text).url
-
-
-def _certificates(text: str) -> str:
-    if not os.path.exists(text):  # noqa: PTH110
-        raise ConfigError(f"{text!r} is neither a file nor a directory")
-    return text
-
-
-_SWITCHES = {"true": True, "false": False}
-
-# Legacy is what each SDK did before; AWS has since made standard the default.
-_RETRY_MODES: dict[str, RetryMode] = {"standard": "standard", "adaptive": "adaptive", "legacy": "standard"}
-
-# Seconds: AWS's limits for TCP and for TLS added up, since `Timeout.connect` is for both. To choose for "auto", the
-# instance's metadata would have to be asked; without an answer it means standard.
-_DEFAULTS_MODES = {
-    "legacy": Timeout(),
-    "standard": Timeout(connect=6.2),
-    "in-region": Timeout(connect=2.2),
-    "cross-region": Timeout(connect=6.2),
-    "mobile": Timeout(connect=60.0),
-    "auto": Timeout(connect=6.2),
-}
-
-_REGION = _Setting(str, ("AWS_REGION", "AWS_DEFAULT_REGION"), "region", "region")
-_ENDPOINT = _Setting(_url, (SAGEMAKER_RUNTIME.endpoint_variable, "AWS_ENDPOINT_URL"), "endpoint_url", "endpoint_url")
-_S3_ENDPOINT = _Setting(_url, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "endpoint_url", "s3_endpoint_url")
-_SERVICES = _Setting(str, key="services")
-_IGNORE_ENDPOINTS = _Setting(
-    _one_of(_SWITCHES), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), "ignore_configured_endpoint_urls"
+# What is read from the machine and is no option of a client.
+_SERVICES = Setting(str, key="services")
+_IGNORE_ENDPOINTS = Setting(switch, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), "ignore_configured_endpoint_urls")
+_FIPS = Setting(switch, ("AWS_USE_FIPS_ENDPOINT",), "use_fips_endpoint", "use_fips_endpoint", bool)
+_DUAL_STACK = Setting(
+    switch, ("AWS_USE_DUALSTACK_ENDPOINT",), "use_dualstack_endpoint", "use_dual_stack_endpoint", bool
 )
-_FIPS = _Setting(_one_of(_SWITCHES), ("AWS_USE_FIPS_ENDPOINT",), "use_fips_endpoint", "use_fips_endpoint", bool)
-_DUAL_STACK = _Setting(
-    _one_of(_SWITCHES), ("AWS_USE_DUALSTACK_ENDPOINT",), "use_dualstack_endpoint", "use_dual_stack_endpoint", bool
-)
-_RETRY_MODE: _Setting[RetryMode] = _Setting(_one_of(_RETRY_MODES), ("AWS_RETRY_MODE",), "retry_mode", "retry_mode")
-_MAX_ATTEMPTS = _Setting(_count, ("AWS_MAX_ATTEMPTS",), "max_attempts", "retry_max_attempts", int)
-_DEFAULTS_MODE = _Setting(_one_of(_DEFAULTS_MODES), ("AWS_DEFAULTS_MODE",), "defaults_mode")
-_APP_ID = _Setting(str, ("AWS_SDK_UA_APP_ID",), "sdk_ua_app_id", "app_id")
-_CA_BUNDLE = _Setting(_certificates, ("AWS_CA_BUNDLE",), "ca_bundle", "ca_bundle")
-_REQUESTS_CA_BUNDLE = _Setting(_certificates, ("REQUESTS_CA_BUNDLE",))
-_NO_SKEW_CORRECTION = _Setting(
-    _one_of(_SWITCHES),
-    ("AWS_DISABLE_CLOCK_SKEW_CORRECTION",),
-    "disable_clock_skew_correction",
-    "disable_clock_skew_correction",
-    bool,
-)
+_CA_BUNDLE = Setting(certificates, ("AWS_CA_BUNDLE",), "ca_bundle", "ca_bundle")
+_REQUESTS_CA_BUNDLE = Setting(certificates, ("REQUESTS_CA_BUNDLE",))

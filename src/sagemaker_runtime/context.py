@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Protocol
 
-    from sagemaker_runtime.wire import Response
+    from sagemaker_runtime.clock import Clock
+    from sagemaker_runtime.wire import Response, Timeout
 
     class Closeable(Protocol):
-        """A response, or its body as a stream."""
+        """A response, its body as a stream, or the ledger of an attempt."""
 
         def close(self) -> None: ...
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTEMPT",
     "ATTEMPTS",
+    "CLOCK",
     "DEADLINE",
     "LOGGER",
+    "OPENED",
     "OPERATION",
     "PAYLOAD_HASH",
     "RAW_RESPONSE",
@@ -34,11 +37,13 @@ __all__ = [
     "SERVICE_ID",
     "SIGNING_NAME",
     "SIGNING_REGION",
-    "STREAMS",
+    "STARTED",
+    "TIMEOUT",
     "TIMING",
     "AttemptRecord",
     "Context",
     "Key",
+    "Ledger",
     "Metadata",
     "ResponseTiming",
 ]
@@ -105,30 +110,60 @@ class Context(_Facts):
     The facts of one call, on the way down; `for_attempt` makes the facts of one attempt.
 
     A middleware may set a fact here, and those below it read it: ``ctx[TENANT] = "acme"``, ``ctx.get(TENANT)``.
-
-    Attributes:
-        received: What the transport brought, unset where it brought nothing: for those below Retry who clean up after a
-            failure, as an exception carries no Output. Not a fact, and so not in the way of those.
-
-        own_hash: The `PAYLOAD_HASH` that ComputePayloadHash has set, to be told from one that somebody gave; or unset.
     """
 
-    __slots__ = ("own_hash", "received")
-
-    own_hash: str
-    received: object
+    __slots__ = ()
 
     def for_attempt(self) -> Context:
         """
         The context of one attempt: it starts with the facts known now, and what is set on it ends with it.
 
         May be called on an attempt's context too, and several may live at once (hedging): each writes only to itself.
-        It is a copy, so a fact that is set on this context afterwards is not seen by the attempts under way.
+        It is a copy, so a fact that is set on this context afterwards is not seen by the attempts under way. It has a
+        `Ledger` of its own, an entry in this context's.
         """
         child = Context(self)
-        child.own_hash = getattr(self, "own_hash", "")
-        child.received = None  # the parent's response is the parent's to close
+        opened = self.get(OPENED)
+        if opened is not None:
+            child[OPENED] = own = Ledger()
+            own.response = None
+            opened.append(own)
         return child
+
+
+class Ledger(list["Closeable"]):
+    """
+    What was opened in a call, or in one attempt of it, and is to be closed if that fails: responses, streams, and the
+    ledgers of attempts.
+
+    Whoever opens something appends it. CloseResponseBody closes what an attempt has opened, but for the stream of one
+    that succeeds; Retry, what a failed attempt has; the client, what is left when the call fails.
+
+    Attributes:
+        response: The last response, because an exception carries no Output; None before there was one.
+
+        metadata: What is known of it; unset before there was one.
+    """
+
+    __slots__ = ("metadata", "response")
+
+    response: Response | None
+    metadata: Metadata
+
+    def close(self) -> None:
+        """Close all of it, latest first. May be called again."""
+        while self:
+            self.pop().close()
+
+    def forget(self, entry: Closeable) -> None:
+        """Take out *entry*, which has been closed."""
+        self[:] = [other for other in self if other is not entry]
+
+    def replace(self, before: Closeable, after: Closeable) -> None:
+        """Enter *after* in the place of *before*, which it owns from now on: a response that is read as a stream."""
+        for index, entry in enumerate(self):
+            if entry is before:
+                self[index] = after
 
 
 class Metadata(_Facts):
@@ -190,7 +225,21 @@ REGION = Key[str]("region")
 """The region of the client's options; missing where they have none."""
 
 LOGGER: Key[logging.Logger] = Key("logger")
-"""The logger of the client's options."""
+"""The logger of the options."""
+
+CLOCK: Key[Clock] = Key("clock")
+"""The clock of the options: ask it for the time, and have it wait, wherever a test may want to turn the hands."""
+
+TIMEOUT: Key[Timeout] = Key("timeout")
+"""
+The time limits of the options, or of a middleware that has set others: ``ctx[TIMEOUT] = Timeout(total=5)``.
+
+Set above Retry, the limits hold for the whole call, ``total`` from the call's start. Set below Retry, they hold for the
+attempt, and a call that would get another ``total`` there fails with ConfigError.
+"""
+
+STARTED = Key[float]("started")
+"""`Clock.monotonic` when the call began."""
 
 DEADLINE = Key[float]("deadline")
 """`Clock.monotonic` at which ``Timeout.total`` ends; missing where there is no such limit."""
@@ -210,8 +259,8 @@ ATTEMPT = Key[int]("attempt")
 ATTEMPTS: Key[Sequence[AttemptRecord]] = Key("attempts")
 """One record for each attempt, in both `Context` (so far) and `Metadata`. Set by Retry."""
 
-STREAMS: Key[list[Closeable]] = Key("streams")
-"""The streams of the call, first as responses: whoever fails closes them. Set by the client, where there can be some."""
+OPENED: Key[Ledger] = Key("opened")
+"""What the call, or the attempt, has opened. Set by the client, and for each attempt by `Context.for_attempt`."""
 
 REQUEST_ID = Key[str]("request id")
 """What the service calls the request. Metadata, set by RequestIDRetriever."""

@@ -45,6 +45,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from sagemaker_runtime.context import ATTEMPTS, REQUEST_ID
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -139,6 +141,33 @@ class SageMakerRuntimeError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # BaseException's own would send __dict__ as it is, with the live response in the metadata.
         return (type(self), self.args, self.__getstate__())
+
+
+def attach_facts(
+    error: BaseException,
+    *,
+    operation: str | None = None,
+    attempts: Sequence[AttemptRecord] | None = None,
+    metadata: Metadata | None = None,
+) -> None:
+    """
+    Say on *error* what it is about; None for what is not known at this moment.
+
+    ResponseErrorWrapper knows the response, the client the call, and a stream that breaks knows both. An error that is
+    not of this package gets the request id as a note.
+    """
+    request_id = None if metadata is None else metadata.get(REQUEST_ID)
+    if not isinstance(error, SageMakerRuntimeError):
+        if request_id is not None:
+            error.add_note(f"while reading the answer to request id {request_id}")
+        return
+    if metadata is not None:
+        error.metadata, error.request_id = metadata, request_id
+        attempts = metadata.get(ATTEMPTS, attempts)
+    if operation is not None:
+        error.operation = operation
+    if attempts is not None:
+        error.attempts = tuple(attempts)
 
 
 class ConfigError(SageMakerRuntimeError):

@@ -26,9 +26,10 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.clock import ClockSkew
-from sagemaker_runtime.context import ATTEMPT, DEADLINE
+from sagemaker_runtime.context import ATTEMPT, CLOCK, DEADLINE, TIMEOUT
 from sagemaker_runtime.middleware import FinalizeInput
 from sagemaker_runtime.middleware.finalize import RetryMetricsHeader
+from sagemaker_runtime.retry import RETRYER
 
 INPUT = InvokeEndpointInput(endpoint_name="iris", body=b"")
 
@@ -197,6 +198,7 @@ async def test_one_attempt_is_described_as_the_go_sdk_describes_it(case):
     """Go writes the deadline last and on the first attempt too; the pairs are the same."""
     clock, skew, ctx, request = ManualClock(), ClockSkew(), Context(), Request()
     ctx[ATTEMPT] = case["attempt"]
+    ctx[CLOCK], ctx[TIMEOUT], ctx[RETRYER] = clock, Timeout(), StandardRetryer(max_attempts=case["max"])
     if case["deadline"] is not None:
         clock.time = datetime.fromisoformat(case["attempt_time"]).timestamp()
         skew.seconds = case["clock_skew_s"]
@@ -205,7 +207,7 @@ async def test_one_attempt_is_described_as_the_go_sdk_describes_it(case):
     async def end(ctx, step):
         return Output()
 
-    await RetryMetricsHeader(case["max"], 70.0, clock, skew).handle_finalize(ctx, FinalizeInput(request), end)
+    await RetryMetricsHeader(skew).handle_finalize(ctx, FinalizeInput(request), end)
 
     assert pairs(case["header"]) == pairs(request.headers["amz-sdk-request"])
 

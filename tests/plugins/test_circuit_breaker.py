@@ -46,11 +46,11 @@ OTHER = InvokeEndpointInput(endpoint_name="other", body=b"question")
 
 
 @pytest.fixture
-async def local() -> AsyncIterator[LocalEndpoint]:
+async def local(clock: ManualClock) -> AsyncIterator[LocalEndpoint]:
     def model(invocation: Invocation) -> bytes:
         return invocation.body
 
-    async with LocalEndpoint({"model": model, "other": model}) as endpoint:
+    async with LocalEndpoint({"model": model, "other": model}, clock=clock) as endpoint:
         yield endpoint
 
 
@@ -60,12 +60,13 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def breaker(clock: ManualClock) -> CircuitBreaker:
-    return CircuitBreaker(2, recovery_timeout=30.0, clock=clock)
+def breaker() -> CircuitBreaker:
+    return CircuitBreaker(2, recovery_timeout=30.0)
 
 
-def guarded(local: LocalEndpoint, breaker: CircuitBreaker) -> Options:
+def guarded(local: LocalEndpoint, breaker: CircuitBreaker, clock: ManualClock) -> Options:
     given = local.options()
+    given.clock = clock
     given.api_options = [breaker]
     given.retryer = NopRetryer()
     return given
@@ -78,12 +79,12 @@ async def fail(client: Client, times: int, error: type[SageMakerRuntimeError] = 
 
 
 async def test_it_opens_after_failures_in_a_row_and_sends_nothing(
-    local: LocalEndpoint, breaker: CircuitBreaker
+    local: LocalEndpoint, breaker: CircuitBreaker, clock: ManualClock
 ) -> None:
     """A caller is told at once, and an endpoint on its knees is left alone; another one is not concerned."""
     for call in (1, 2):
         local.fail("model", call=call)
-    async with Client(guarded(local, breaker)) as client:
+    async with Client(guarded(local, breaker, clock)) as client:
         await fail(client, 2)
 
         with pytest.raises(
@@ -97,14 +98,14 @@ async def test_it_opens_after_failures_in_a_row_and_sends_nothing(
 
 @pytest.mark.parametrize("between", ["success", "ValidationError", "ModelError", "ThrottlingException"])
 async def test_an_answer_between_failures_keeps_it_closed(
-    local: LocalEndpoint, breaker: CircuitBreaker, between: str
+    local: LocalEndpoint, breaker: CircuitBreaker, between: str, clock: ManualClock
 ) -> None:
     """Only a row of failures says that the endpoint is gone: an error of another kind came from it."""
     local.fail("model", call=1)
     if between != "success":
         local.fail("model", call=2, error=between)
     local.fail("model", call=3)
-    async with Client(guarded(local, breaker)) as client:
+    async with Client(guarded(local, breaker, clock)) as client:
         await fail(client, 1)
         if between == "success":
             await client.invoke_endpoint(PARAMS)
@@ -121,7 +122,7 @@ async def test_after_the_wait_one_attempt_goes_through_and_closes_it(
     """Half open: a crowd that came back at once would knock over what has just got up."""
     for call in (1, 2):
         local.fail("model", call=call)
-    async with Client(guarded(local, breaker)) as client:
+    async with Client(guarded(local, breaker, clock)) as client:
         await fail(client, 2)
         clock.advance(29.9)
         await fail(client, 1, CircuitOpenError)
@@ -142,7 +143,7 @@ async def test_an_attempt_that_fails_opens_it_for_as_long_again(
     """One failure is enough then: it takes a success to show that things have changed."""
     for call in (1, 2, 3):
         local.fail("model", call=call)
-    async with Client(guarded(local, breaker)) as client:
+    async with Client(guarded(local, breaker, clock)) as client:
         await fail(client, 2)
         clock.advance(30.0)
         await fail(client, 1)
@@ -157,7 +158,7 @@ async def test_a_probe_that_tells_nothing_leaves_room_for_the_next(
 ) -> None:
     """A caller who left in the middle would otherwise keep the circuit half open for ever."""
     http = ScriptedHTTPClient([answer(500), answer(500), error, answer()])
-    async with client(http, api_options=[breaker], retryer=NopRetryer()) as guarded:
+    async with client(http, api_options=[breaker], retryer=NopRetryer(), clock=clock) as guarded:
         await fail(guarded, 2, SageMakerRuntimeError)
         clock.advance(30.0)
         with pytest.raises(type(error)):
@@ -168,7 +169,7 @@ async def test_a_probe_that_tells_nothing_leaves_room_for_the_next(
 
 async def test_what_was_sent_before_it_opened_does_not_count_after(clock: ManualClock) -> None:
     """A late answer is news of the past: it neither closes the circuit nor lengthens the wait."""
-    breaker = CircuitBreaker(1, recovery_timeout=30.0, clock=clock)
+    breaker = CircuitBreaker(1, recovery_timeout=30.0)
     gates = {name: asyncio.Event() for name in ("good", "bad")}
 
     async def model(invocation: Invocation) -> bytes:
@@ -180,7 +181,7 @@ async def test_what_was_sent_before_it_opened_does_not_count_after(clock: Manual
     def late(body: bytes) -> InvokeEndpointInput:
         return InvokeEndpointInput(endpoint_name="model", body=body)
 
-    async with LocalEndpoint({"model": model}) as local, Client(guarded(local, breaker)) as client:
+    async with LocalEndpoint({"model": model}, clock=clock) as local, Client(guarded(local, breaker, clock)) as client:
         good = asyncio.ensure_future(client.invoke_endpoint(late(b"good")))
         bad = asyncio.ensure_future(client.invoke_endpoint(late(b"bad")))
         while local.calls("model") < 2:

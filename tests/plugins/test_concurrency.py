@@ -23,7 +23,7 @@ from sagemaker_runtime import (
     override,
     with_api_options,
 )
-from sagemaker_runtime.context import DEADLINE
+from sagemaker_runtime.context import CLOCK, DEADLINE
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.concurrency import AdaptiveConcurrencyLimit, ConcurrencyLimit
 from sagemaker_runtime.testing import StubHTTPClient, assert_conforms, respond
@@ -182,7 +182,7 @@ async def test_a_stream_has_its_place_until_its_head_is_there() -> None:
 )
 async def test_an_overload_halves_the_limit_even_where_a_retry_makes_up_for_it(error: str, limit: int) -> None:
     """Those who ask for room are to get it; a cold start and a broken model have nothing to do with how many ask."""
-    adaptive = AdaptiveConcurrencyLimit(8, clock=ManualClock(time=1.0))
+    adaptive = AdaptiveConcurrencyLimit(8)
     async with LocalEndpoint({"model": lambda invocation: invocation.body}) as local:
         local.fail("model", call=1, error=error)
         async with Client(local.options(), override(api_options=[adaptive], clock=ManualClock())) as limited:
@@ -208,15 +208,15 @@ async def test_no_answer_in_time_is_an_overload() -> None:
 async def test_a_call_slower_than_the_target_is_an_overload(seconds: float, limit: int) -> None:
     """Where the container queues without end, latency is the only sign there is."""
     clock = ManualClock()
-    adaptive = AdaptiveConcurrencyLimit(8, target_latency=0.5, clock=clock)
+    adaptive = AdaptiveConcurrencyLimit(8, target_latency=0.5)
 
     async def model(invocation: Invocation) -> bytes:
         clock.advance(seconds)
         return b""
 
     async with (
-        LocalEndpoint({"model": model}) as local,
-        Client(local.options(), with_api_options(adaptive)) as limited,
+        LocalEndpoint({"model": model}, clock=clock) as local,
+        Client(local.options(), override(clock=clock, api_options=[adaptive])) as limited,
     ):
         await limited.invoke_endpoint(asking())
 
@@ -226,10 +226,11 @@ async def test_a_call_slower_than_the_target_is_an_overload(seconds: float, limi
 async def test_calls_that_overload_together_halve_the_limit_once_and_never_below_the_minimum() -> None:
     """A hundred refusals of one burst are one piece of news, or the limit would be at its minimum at once."""
     clock = ManualClock()
-    adaptive = AdaptiveConcurrencyLimit(16, minimum=5, clock=clock)
+    adaptive = AdaptiveConcurrencyLimit(16, minimum=5)
     limits: list[int] = []
 
-    async with client(ScriptedHTTPClient([answer(503, b"")]), api_options=[adaptive], retryer=NopRetryer()) as limited:
+    changes = {"api_options": [adaptive], "retryer": NopRetryer(), "clock": clock}
+    async with client(ScriptedHTTPClient([answer(503, b"")]), **changes) as limited:
         for _ in range(3):
             clock.advance(1.0)
             calls = [limited.invoke_endpoint(asking()) for _ in range(4)]
@@ -290,7 +291,7 @@ async def test_an_endpoint_that_hangs_until_the_total_time_is_over_is_overloaded
     """It is the worst of overloads, and reaches a middleware as a cancellation without a record of the attempt."""
     clock = ManualClock()
     clock.drive_timeouts()
-    adaptive = AdaptiveConcurrencyLimit(8, clock=clock)
+    adaptive = AdaptiveConcurrencyLimit(8)
     stub = StubHTTPClient([respond().after(20.0)], clock=clock)
     limits = override(api_options=[adaptive], timeout=Timeout(read=60.0, total=15.0))
     async with Client(stub.options(), limits) as hung:
@@ -308,7 +309,7 @@ async def test_a_call_that_mostly_waited_for_its_place_says_nothing_of_the_endpo
 ) -> None:
     """Or a limit that is too low would keep itself low; and a caller who left in time says nothing either."""
     clock, release = ManualClock(), asyncio.Event()
-    adaptive = AdaptiveConcurrencyLimit(2, clock=clock)
+    adaptive = AdaptiveConcurrencyLimit(2)
 
     async def hold(ctx: Context, step: InitializeInput) -> Output:
         await release.wait()
@@ -318,10 +319,11 @@ async def test_a_call_that_mostly_waited_for_its_place_says_nothing_of_the_endpo
         clock.advance(worked)
         raise asyncio.CancelledError
 
-    ctx = Context()
+    ctx, others = Context(), Context()
+    ctx[CLOCK] = others[CLOCK] = clock
     ctx[DEADLINE] = clock.monotonic() + total
     step = InitializeInput(asking())
-    holding = [asyncio.ensure_future(adaptive.handle_initialize(Context(), step, hold)) for _ in range(2)]
+    holding = [asyncio.ensure_future(adaptive.handle_initialize(others, step, hold)) for _ in range(2)]
     hanging = asyncio.ensure_future(adaptive.handle_initialize(ctx, step, hang))
     await asyncio.sleep(0)
     clock.advance(waited)

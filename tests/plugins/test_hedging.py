@@ -20,6 +20,7 @@ from sagemaker_runtime import (
     Output,
     ValidationError,
     finalize_middleware,
+    override,
     with_api_options,
 )
 from sagemaker_runtime.local import Invocation, LocalEndpoint
@@ -71,8 +72,8 @@ def model() -> Model:
 
 
 @pytest.fixture
-async def local(model: Model) -> AsyncIterator[LocalEndpoint]:
-    async with LocalEndpoint({"model": model}) as endpoint:
+async def local(model: Model, clock: AlarmClock) -> AsyncIterator[LocalEndpoint]:
+    async with LocalEndpoint({"model": model}, clock=clock) as endpoint:
         yield endpoint
 
 
@@ -94,8 +95,8 @@ async def test_a_slow_attempt_is_overtaken_by_a_second_and_cancelled(
         await asyncio.Event().wait()
         return b"never"
 
-    hedging = Hedging(min_samples=1, budget=1.0, clock=clock)
-    async with Client(local.options(), with_api_options(hedging)) as client:
+    hedging = Hedging(min_samples=1, budget=1.0)
+    async with Client(local.options(), override(clock=clock), with_api_options(hedging)) as client:
         first = await client.invoke_endpoint(PARAMS)
         model.plans = [slow]
         second = await client.invoke_endpoint(PARAMS)
@@ -111,7 +112,9 @@ async def test_a_slow_attempt_is_overtaken_by_a_second_and_cancelled(
 
 async def test_an_answer_in_time_is_not_hedged(local: LocalEndpoint, clock: AlarmClock) -> None:
     """Most calls must cost what they cost without it, and leave no timer behind."""
-    async with Client(local.options(), with_api_options(Hedging(min_samples=1, budget=1.0, clock=clock))) as client:
+    async with Client(
+        local.options(), override(clock=clock), with_api_options(Hedging(min_samples=1, budget=1.0))
+    ) as client:
         for _ in range(3):
             await client.invoke_endpoint(PARAMS)
 
@@ -134,8 +137,8 @@ async def test_the_delay_is_the_percentile_of_what_was_seen(
         return plan
 
     model.plans = [taking(float(seconds)) for seconds in (*range(20, 0, -2), *range(1, 20, 2))]
-    hedging = Hedging(percentile=percentile, min_samples=20, budget=1.0, clock=clock)
-    async with Client(local.options(), with_api_options(hedging)) as client:
+    hedging = Hedging(percentile=percentile, min_samples=20, budget=1.0)
+    async with Client(local.options(), override(clock=clock), with_api_options(hedging)) as client:
         for _ in range(21):
             await client.invoke_endpoint(PARAMS)
 
@@ -145,7 +148,9 @@ async def test_the_delay_is_the_percentile_of_what_was_seen(
 async def test_a_failure_in_time_is_left_to_retry(local: LocalEndpoint, clock: AlarmClock) -> None:
     """Hedging is for slowness; what is worth another attempt is the retry policy's to say."""
     local.fail("model", call=2, error="ModelError")
-    async with Client(local.options(), with_api_options(Hedging(min_samples=1, budget=1.0, clock=clock))) as client:
+    async with Client(
+        local.options(), override(clock=clock), with_api_options(Hedging(min_samples=1, budget=1.0))
+    ) as client:
         await client.invoke_endpoint(PARAMS)
         with pytest.raises(ModelError):
             await client.invoke_endpoint(PARAMS)
@@ -171,7 +176,9 @@ async def test_if_the_second_fails_the_first_decides(
         second_has_failed.set()
         raise RuntimeError("second")
 
-    async with Client(local.options(), with_api_options(Hedging(min_samples=1, budget=1.0, clock=clock))) as client:
+    async with Client(
+        local.options(), override(clock=clock), with_api_options(Hedging(min_samples=1, budget=1.0))
+    ) as client:
         await client.invoke_endpoint(PARAMS)
         model.plans = [first, second]
         if first_succeeds:
@@ -192,7 +199,9 @@ async def test_no_more_than_the_budget_is_hedged(local: LocalEndpoint, model: Mo
         await slow.wait()
         return b"slow"
 
-    async with Client(local.options(), with_api_options(Hedging(min_samples=1, budget=0.34, clock=clock))) as client:
+    async with Client(
+        local.options(), override(clock=clock), with_api_options(Hedging(min_samples=1, budget=0.34))
+    ) as client:
         await client.invoke_endpoint(PARAMS)
         await client.invoke_endpoint(PARAMS)
         model.plans = [wait, wait]
@@ -220,7 +229,9 @@ async def test_a_caller_who_leaves_takes_both_attempts_along(
         await asyncio.Event().wait()
         return b"never"
 
-    async with Client(local.options(), with_api_options(Hedging(min_samples=1, budget=1.0, clock=clock))) as client:
+    async with Client(
+        local.options(), override(clock=clock), with_api_options(Hedging(min_samples=1, budget=1.0))
+    ) as client:
         await client.invoke_endpoint(PARAMS)
         model.plans = [hang, hang]
         call = asyncio.ensure_future(client.invoke_endpoint(PARAMS))
@@ -245,8 +256,10 @@ async def test_an_attempt_that_is_cancelled_from_within_ends_the_call(local: Loc
             raise asyncio.CancelledError
         return await next(ctx, step)
 
-    hedging = Hedging(min_samples=1, budget=1.0, clock=clock)
-    async with Client(local.options(), with_api_options(hedging, lambda stack: stack.finalize.add(cancels))) as client:
+    hedging = Hedging(min_samples=1, budget=1.0)
+    async with Client(
+        local.options(), override(clock=clock), with_api_options(hedging, lambda stack: stack.finalize.add(cancels))
+    ) as client:
         await client.invoke_endpoint(PARAMS)
         with pytest.raises(asyncio.CancelledError):
             await client.invoke_endpoint(PARAMS)
@@ -287,8 +300,8 @@ async def test_endpoints_that_never_answered_are_not_remembered() -> None:
 
 async def test_of_many_endpoints_those_that_answered_last_are_remembered(clock: AlarmClock) -> None:
     """Each costs 7 KB, and a program that makes an endpoint for each customer has many."""
-    hedging = Hedging(min_samples=1, budget=1.0, clock=clock)
-    async with client(ScriptedHTTPClient([answer()]), api_options=[hedging]) as asking:
+    hedging = Hedging(min_samples=1, budget=1.0)
+    async with client(ScriptedHTTPClient([answer()]), api_options=[hedging], clock=clock) as asking:
         for number in (*range(ENDPOINTS), 0, ENDPOINTS):
             await asking.invoke_endpoint(InvokeEndpointInput(endpoint_name=f"e-{number}", body=b""))
         assert 1 == len(clock.slept), "the first was asked again, and it was known what is usual"
@@ -303,6 +316,4 @@ async def test_of_many_endpoints_those_that_answered_last_are_remembered(clock: 
 
 async def test_it_keeps_the_rules_of_the_stack() -> None:
     """Attempts of their own, nothing left running, and no response left open, with a hedge in each call but the first."""
-    await assert_conforms(
-        Hedging(min_samples=1, budget=1.0, clock=ManualClock()), repeats=True, state=["_endpoints", "_clock"]
-    )
+    await assert_conforms(Hedging(min_samples=1, budget=1.0), repeats=True, state=["_endpoints"])

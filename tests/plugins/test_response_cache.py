@@ -28,6 +28,7 @@ from sagemaker_runtime import (
     StackError,
     build_middleware,
     finalize_middleware,
+    override,
     with_api_options,
 )
 from sagemaker_runtime.context import PAYLOAD_HASH
@@ -42,8 +43,8 @@ def model(invocation: Invocation) -> Answer:
 
 
 @pytest.fixture
-async def local() -> AsyncIterator[LocalEndpoint]:
-    async with LocalEndpoint({"model": model, "other": model}) as endpoint:
+async def local(clock: ManualClock) -> AsyncIterator[LocalEndpoint]:
+    async with LocalEndpoint({"model": model, "other": model}, clock=clock) as endpoint:
         yield endpoint
 
 
@@ -58,7 +59,7 @@ def asking(size: int = 1) -> InvokeEndpointInput:
 
 async def test_the_same_question_is_answered_from_memory(local: LocalEndpoint, clock: ManualClock) -> None:
     """The answer is the same to the last member; the facts are those of this call, and nothing was sent."""
-    async with Client(local.options(), with_api_options(ResponseCache(ttl=60.0, clock=clock))) as client:
+    async with Client(local.options(), override(clock=clock), with_api_options(ResponseCache(ttl=60.0))) as client:
         first = await client.invoke_endpoint(asking())
         clock.advance(59.0)
         second = await client.invoke_endpoint(asking())
@@ -85,7 +86,7 @@ async def test_each_caller_has_an_output_of_its_own(local: LocalEndpoint) -> Non
 
 async def test_an_answer_is_good_until_its_time_is_up(local: LocalEndpoint, clock: ManualClock) -> None:
     """A model is redeployed; the time to live is what bounds how long the old one speaks, from when it was asked."""
-    async with Client(local.options(), with_api_options(ResponseCache(ttl=60.0, clock=clock))) as client:
+    async with Client(local.options(), override(clock=clock), with_api_options(ResponseCache(ttl=60.0))) as client:
         for seconds in (0.0, 60.0, 59.9):
             clock.advance(seconds)
             await client.invoke_endpoint(asking())
@@ -157,8 +158,8 @@ async def test_an_error_is_not_kept(local: LocalEndpoint) -> None:
 
 async def test_what_was_unused_for_longest_goes_first(local: LocalEndpoint, clock: ManualClock) -> None:
     """Within max_bytes, with 1,024 for what is beside each body: here there is room for two of these."""
-    cache = ResponseCache(ttl=60.0, max_bytes=2 * (1_024 + 1_000), clock=clock)
-    async with Client(local.options(), with_api_options(cache)) as client:
+    cache = ResponseCache(ttl=60.0, max_bytes=2 * (1_024 + 1_000))
+    async with Client(local.options(), override(clock=clock), with_api_options(cache)) as client:
         for size in (998, 999, 998, 1_000):  # 999 is the one unused for longest when 1,000 comes
             await client.invoke_endpoint(asking(size))
         assert 3 == local.calls("model")

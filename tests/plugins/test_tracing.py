@@ -206,7 +206,7 @@ async def test_a_cancelled_call_ends_its_spans_and_stays_cancelled():
         reached.set()
         await exchange.until_peer_closes()
 
-    changes = traced_by(Tracing(spans.provider, clock=clock), clock=clock, timeout=Timeout(total=60))
+    changes = traced_by(Tracing(spans.provider), clock=clock, timeout=Timeout(total=60))
     async with serving(hang) as server, client_for(server, **changes) as client:
         call = asyncio.create_task(client.invoke_endpoint(params()))
         await reached.wait()
@@ -226,7 +226,7 @@ async def test_the_end_of_the_total_time_is_told_from_a_cancellation():
         clock.advance(1)
         await exchange.until_peer_closes()
 
-    changes = traced_by(Tracing(spans.provider, clock=clock), clock=clock, timeout=Timeout(total=0.05))
+    changes = traced_by(Tracing(spans.provider), clock=clock, timeout=Timeout(total=0.05))
     async with serving(hang) as server, client_for(server, **changes) as client:
         with pytest.raises(TotalTimeoutError):
             await client.invoke_endpoint(params())

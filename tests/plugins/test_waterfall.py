@@ -83,7 +83,7 @@ async def traced(clock: ManualClock, id: str = "Slow") -> Trace:
     options = {
         "clock": clock,
         "retryer": StandardRetryer(draw=lambda: 1.0),
-        "api_options": [Slow(clock, id), Waterfall(clock=clock)],
+        "api_options": [Slow(clock, id), Waterfall()],
     }
     async with client(retried(clock), **options) as timed:
         output = await timed.invoke_endpoint(PARAMS)
@@ -144,7 +144,7 @@ async def test_a_middleware_that_does_not_wait_is_timed_too() -> None:
         return next(ctx, step)
 
     tag = build_middleware("Tag")(handle)
-    async with client(api_options=[lambda stack: stack.build.add(tag), Waterfall(clock=clock)]) as timed:
+    async with client(api_options=[lambda stack: stack.build.add(tag), Waterfall()], clock=clock) as timed:
         trace = (await timed.invoke_endpoint(PARAMS)).result_metadata[WATERFALL]
 
     (span,) = spans(trace, "Tag")
@@ -159,7 +159,7 @@ async def test_a_middleware_that_answers_itself_is_on_its_way_in_to_the_end(cloc
         clock.advance(3.0)
         return Output(InvokeEndpointOutput(body=b"known"))
 
-    async with client(api_options=[lambda stack: stack.initialize.add(cache), Waterfall(clock=clock)]) as timed:
+    async with client(api_options=[lambda stack: stack.initialize.add(cache), Waterfall()], clock=clock) as timed:
         trace = (await timed.invoke_endpoint(PARAMS)).result_metadata[WATERFALL]
 
     (span,) = spans(trace, "Cache")
@@ -171,7 +171,7 @@ async def test_a_middleware_that_answers_itself_is_on_its_way_in_to_the_end(cloc
 async def test_a_call_that_fails_is_traced_too(clock: ManualClock, error: BaseException) -> None:
     """That is the one somebody wants to look at: on the error where it is one of ours, and told to on_finish always."""
     told: list[Trace] = []
-    options = {"clock": clock, "api_options": [Waterfall(told.append, clock=clock)]}
+    options = {"clock": clock, "api_options": [Waterfall(told.append)]}
     async with client(ScriptedHTTPClient([error]), **options) as timed:
         with pytest.raises(type(error)) as caught:
             await timed.invoke_endpoint(PARAMS)

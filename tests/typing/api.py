@@ -144,7 +144,7 @@ def options() -> None:
     assert_type(made.copy(), Options)
     assert_type(made.region, str | None)
 
-    Options("eu-west-1")  # type: ignore[call-arg, arg-type] # pyright: ignore[reportCallIssue]
+    Options("eu-west-1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     Options(credentials="AKID")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Options(retryer=3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     made.timeout = 5  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue]
@@ -160,7 +160,7 @@ def overrides() -> None:
 
     override(regoin="eu-west-1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     override(region=5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    override("eu-west-1")  # type: ignore[call-arg, arg-type] # pyright: ignore[reportCallIssue]
+    override("eu-west-1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     override(retryer="standard")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Client(Options(), override)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Client(region="eu-west-1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]

@@ -257,7 +257,7 @@ async def plugins() -> None:
         AdaptiveConcurrencyLimit(8, maximum=64),
         CustomAttributes("tenant=acme"),
         CustomAttributes(lambda ctx: str(len(ctx)), id="Length"),
-        Hedging(percentile=99.0, clock=ManualClock()),
+        Hedging(percentile=99.0),
         ResponseCache(ttl=60.0),
         Metrics(id="M"),
         Tracing(propagate_in_custom_attributes=True),

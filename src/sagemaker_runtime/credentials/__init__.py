@@ -10,10 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.credentials.base import (
+    CREDENTIALS,
     AnonymousCredentialsProvider,
+    CachingCredentialsProvider,
     Credentials,
     CredentialsProvider,
     StaticCredentialsProvider,
+    checked_credentials,
 )
 
 if TYPE_CHECKING:
@@ -25,14 +28,17 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CREDENTIALS",
     "AnonymousCredentialsProvider",
     "BotocoreCredentialsProvider",
+    "CachingCredentialsProvider",
     "Credentials",
     "CredentialsCache",
     "CredentialsProvider",
     "DefaultCredentialsProvider",
     "EnvironmentCredentialsProvider",
     "StaticCredentialsProvider",
+    "checked_credentials",
 ]
 
 

@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol, Self
 from attr import Attribute, field, frozen
 from attr.validators import optional
 
+from sagemaker_runtime.context import Key
 from sagemaker_runtime.errors import ConfigError, CredentialsError
 from sagemaker_runtime.headers import header_problem
 
@@ -55,6 +56,18 @@ class Credentials:
     expires_at: float | None = field(default=None, validator=optional(_time), repr=False)
 
 
+def checked_credentials(credentials: object) -> Credentials:
+    """
+    What a provider gave.
+
+    Raises:
+        CredentialsError: It is not what a provider must give.
+    """
+    if not isinstance(credentials, Credentials):
+        raise CredentialsError(f"the credentials provider gave {type(credentials).__name__}, and must give Credentials")
+    return credentials
+
+
 class CredentialsProvider(Protocol):
     """Where credentials come from. It may keep nothing: `CredentialsCache` does that for any provider."""
 
@@ -68,7 +81,39 @@ class CredentialsProvider(Protocol):
         ...
 
 
-class StaticCredentialsProvider:
+class CachingCredentialsProvider(CredentialsProvider, Protocol):
+    """A provider that can also tell without waiting what is valid now, so that signing need not await it."""
+
+    def current(self) -> Credentials | None:
+        """Credentials that are valid now; None if `retrieve` must be awaited. Asked before each attempt."""
+        ...
+
+
+CREDENTIALS: Key[CredentialsProvider] = Key("credentials")
+"""
+The provider that signs the call. Set by the client, from the options; a middleware may set another one.
+
+It is the provider and not what it gives: that is asked for before each attempt, and is in no context.
+"""
+
+
+class AsksForNewOnes:
+    """
+    The base of our own caching providers.
+
+    A subclass that changes `retrieve` alone means it to be asked, so its `current` gives nothing.
+    """
+
+    def __init_subclass__(cls) -> None:
+        if "retrieve" in vars(cls) and "current" not in vars(cls):
+            cls.current = _nothing  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+class StaticCredentialsProvider(AsksForNewOnes):
     """Credentials from code. It is not pickled, so that a secret does not leave the process unnoticed."""
 
     def __init__(self, access_key_id: str, secret_access_key: str, session_token: str | None = None) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.clock import Clock, SystemClock
-from sagemaker_runtime.credentials.base import Credentials
+from sagemaker_runtime.credentials.base import AsksForNewOnes, Credentials, checked_credentials
 from sagemaker_runtime.errors import ConfigError, CredentialsError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _PATIENCE = 300.0  # seconds for the provider; somebody may have to type a code 
 _LONGEST_PAUSE = 60.0  # seconds between two background refreshes; also how long one keeps other loops from their own
 
 
-class CredentialsCache:
+class CredentialsCache(AsksForNewOnes):
     """
     Keeps what a provider gave, and asks it again before that expires.
 
@@ -156,10 +156,7 @@ class CredentialsCache:
         return credentials
 
     def _keep(self, credentials: Credentials) -> None:
-        if not isinstance(credentials, Credentials):  # pyright: ignore[reportUnnecessaryIsInstance] - a provider's
-            raise CredentialsError(
-                f"the credentials provider gave {type(credentials).__name__}, and must give Credentials"
-            )
+        checked_credentials(credentials)
         now = self._now()
         expires_at = math.inf if credentials.expires_at is None else credentials.expires_at
         if expires_at <= now:

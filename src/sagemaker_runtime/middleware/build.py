@@ -8,13 +8,19 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.context import PAYLOAD_HASH
+from sagemaker_runtime.context import PAYLOAD_HASH, Key
+from sagemaker_runtime.retry import RETRYER, StandardRetryer
+from sagemaker_runtime.user_agent import RETRY_MODE_FEATURES, user_agent
+from sagemaker_runtime.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.steps import BuildHandler, BuildInput, Output
+
+_OWN_HASH = Key[str]("payload hash, computed")
+"""The `PAYLOAD_HASH` that ComputePayloadHash has set, to be told from one that somebody gave."""
 
 HASHED_AT_ONCE = 262_144  # bytes; 0.2 to 0.5 ms of the event loop, and a thread would stall it for longer
 
@@ -66,15 +72,15 @@ class ComputePayloadHash:
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         known = ctx.get(PAYLOAD_HASH)
-        if known is None or known is getattr(ctx, "own_hash", None):  # of before: this may be another body
+        if known is None or known is ctx.get(_OWN_HASH):  # of before: this may be another body
             if len(step.request.body) > HASHED_AT_ONCE:
                 return self._hash_in_slices(ctx, step, next)
-            ctx[PAYLOAD_HASH] = ctx.own_hash = sha256(step.request.body).hexdigest()
+            ctx[PAYLOAD_HASH] = ctx[_OWN_HASH] = sha256(step.request.body).hexdigest()
         return next(ctx, step)
 
     @staticmethod
     async def _hash_in_slices(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
-        ctx[PAYLOAD_HASH] = ctx.own_hash = await _hash(step.request.body)
+        ctx[PAYLOAD_HASH] = ctx[_OWN_HASH] = await _hash(step.request.body)
         return await next(ctx, step)
 
 
@@ -87,17 +93,22 @@ async def _hash(body: bytes) -> str:
 
 
 class UserAgent:
-    """Say who calls. A User-Agent set by an outer middleware is kept, behind ours."""
+    """Say who calls, and how it retries. A User-Agent set by an outer middleware is kept, behind ours."""
 
     id = "UserAgent"
 
-    def __init__(self, value: str) -> None:
-        self.value = value
+    def __init__(self, *, app_id: str | None = None) -> None:
+        self.value = user_agent(__version__, app_id=app_id, features=())
+        self.by_retry_mode = {
+            mode: user_agent(__version__, app_id=app_id, features=(feature,))
+            for mode, feature in RETRY_MODE_FEATURES.items()
+        }
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        headers = step.request.headers.raw
+        headers, retryer = step.request.headers.raw, ctx.get(RETRYER)
+        value = self.by_retry_mode[retryer.mode] if isinstance(retryer, StandardRetryer) else self.value
         before = headers.get("user-agent")
-        headers["user-agent"] = self.value if before is None else f"{self.value} {before}"
+        headers["user-agent"] = value if before is None else f"{value} {before}"
         return next(ctx, step)
 
 

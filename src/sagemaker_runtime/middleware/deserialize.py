@@ -8,27 +8,30 @@ from typing import TYPE_CHECKING
 
 from sagemaker_runtime.context import (
     ATTEMPT,
+    CLOCK,
     LOGGER,
+    OPENED,
     OPERATION,
     RAW_RESPONSE,
     REQUEST_ID,
-    STREAMS,
+    TIMEOUT,
     TIMING,
     Key,
     Metadata,
     ResponseTiming,
 )
-from sagemaker_runtime.errors import SageMakerRuntimeError, ServiceError, TransportError
+from sagemaker_runtime.errors import ServiceError, TransportError, attach_facts
 from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_seconds, http_date
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
-from sagemaker_runtime.wire import read_error, read_whole
+from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total
+from sagemaker_runtime.wire import check_delimited, read_error
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable
 
-    from sagemaker_runtime.clock import Clock, ClockSkew
+    from sagemaker_runtime.clock import ClockSkew
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.eventstream import Message
     from sagemaker_runtime.headers import Headers
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.operations.response_stream import ResponseStream
     from sagemaker_runtime.protocol import Marshaller
     from sagemaker_runtime.transport import HTTPClient
-    from sagemaker_runtime.wire import Request, Response, Timeout
+    from sagemaker_runtime.wire import Request, Response
 
 _LOG_EVENT: Key[Callable[[Message], None]] = Key("log event")
 """Logs the messages of a stream. Set by RequestResponseLogger where they are asked for."""
@@ -59,25 +62,21 @@ SKEW_TOLERATED = 240.0  # seconds; the service allows 300, and a refusal below t
 SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header says nothing of the skew
 
 
-def _received(ctx: Context) -> Output | None:
-    received = getattr(ctx, "received", None)
-    return received if isinstance(received, Output) else None
-
-
-def transport_handler(http_client: HTTPClient, timeout: Timeout, *, streams: bool) -> DeserializeHandler:
-    """The end of the stack: hand the request to *http_client*."""
+def transport_handler(http_client: HTTPClient) -> DeserializeHandler:
+    """The end of the stack: hand the request to *http_client*, within the call's `TIMEOUT`."""
 
     async def send(ctx: Context, step: DeserializeInput) -> Output:
-        before = _received(ctx)
-        if before is not None:
-            _close(before)  # a middleware has called next again
+        opened, timeout = ctx[OPENED], ctx[TIMEOUT]
+        if opened.response is not None:
+            opened.close()  # a middleware has called next again
+        if timeout is not ctx.get(IN_FORCE):
+            check_total(ctx)
         response = await http_client.send(step.request, timeout=timeout)
-        if streams and (opened := ctx.get(STREAMS)) is not None:
-            opened.append(response)
-        metadata = Metadata()
+        opened.append(response)
+        opened.response = response
+        opened.metadata = metadata = Metadata()
         metadata[RAW_RESPONSE] = response
-        ctx.received = output = Output(None, metadata, response)
-        return output
+        return Output(None, metadata, response)
 
     return send
 
@@ -91,24 +90,20 @@ class CloseResponseBody:
         self.streams = streams
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        opened = ctx[OPENED]
         try:
             output = await next(ctx, step)
         except BaseException:
-            received = _received(ctx)
-            if received is not None:
-                _close(received)
+            opened.close()
             raise
-        if output.raw_response is not None and not self.streams:
-            output.raw_response.close()
-        received = _received(ctx)
-        if received is not None and received is not output and received.raw_response is not output.raw_response:
-            _close(received)  # a middleware has answered in the service's stead
+        received, answered = opened.response, output.raw_response  # not the same, if a middleware has answered
+        if self.streams and answered is received:
+            return output
+        if received is not None:
+            received.close()
+        if answered is not None and answered is not received and not self.streams:
+            answered.close()
         return output
-
-
-def _close(output: Output) -> None:
-    if output.raw_response is not None:
-        output.raw_response.close()
 
 
 class ResponseErrorWrapper:
@@ -123,28 +118,18 @@ class ResponseErrorWrapper:
         try:
             return await next(ctx, step)
         except Exception as error:
-            received = _received(ctx)
-            if received is not None:
-                _attach(error, received)
+            opened = ctx[OPENED]
+            if opened.response is not None:
+                attach_facts(error, metadata=opened.metadata)
                 if self.corrects_skew and isinstance(error, ServiceError) and error.code in SKEW_CODES:
-                    error.clock_skew = _skew_of(step.request, received)
+                    error.clock_skew = _skew_of(step.request, opened.response, opened.metadata)
             raise
 
 
-def _attach(error: Exception, received: Output) -> None:
-    request_id = received.metadata.get(REQUEST_ID)
-    if isinstance(error, SageMakerRuntimeError):
-        error.metadata = received.metadata
-        error.request_id = request_id
-    elif request_id is not None:
-        error.add_note(f"while reading the answer to request id {request_id}")
-
-
-def _skew_of(request: Request, received: Output) -> float | None:
+def _skew_of(request: Request, response: Response, metadata: Metadata) -> float | None:
     """Seconds by which the service's clock was ahead of the signature, where that explains the refusal."""
-    timing, response = received.metadata.get(TIMING), received.raw_response
-    signed = amz_seconds(request.headers.get("x-amz-date", ""))
-    if signed is None or timing is None or response is None:
+    timing, signed = metadata.get(TIMING), amz_seconds(request.headers.get("x-amz-date", ""))
+    if signed is None or timing is None:
         return None
     date = _service_time(response, timing.sent, timing.received)
     if date is None:
@@ -173,17 +158,20 @@ class OperationDeserializer:
         output = await next(ctx, step)
         response = output.raw_response
         if response is None or output.result is not None:
-            _close(output)  # a middleware below has answered in the service's stead
+            if response is not None:
+                response.close()  # a middleware below has answered in the service's stead
             return output
         try:
-            if not _succeeded(response):
+            if not 200 <= response.status < 300:  # noqa: PLR2004 - the model's status is one of these, and any is taken for it
                 body = _without_secrets(await read_error(response.body), step.request.headers)
                 raise self.marshaller.error(response.status, response.headers, body)
             if self.marshaller.operation.streams:
                 stream = self._stream(ctx, response, output.metadata)
                 output.result = self.marshaller.deserialize(response.headers, stream, output.metadata)
             else:
-                body = await read_whole(response.body)
+                body = await response.body.read()
+                if not response.body.delimited:
+                    check_delimited(response.body)
                 output.result = self.marshaller.deserialize(response.headers, body, output.metadata)
         except BaseException:
             response.close()
@@ -195,9 +183,7 @@ class OperationDeserializer:
 
         name = self.marshaller.operation.name
         stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT))
-        opened = ctx.get(STREAMS)
-        if opened is not None and response in opened:
-            opened[opened.index(response)] = stream  # which, closed by whoever fails, knows that it was
+        ctx[OPENED].replace(response, stream)  # which, closed by whoever fails, knows that it was
         return stream
 
 
@@ -212,7 +198,6 @@ def _without_secrets(body: bytes, sent: Headers) -> bytes:
 
 
 def _succeeded(response: Response) -> bool:
-    """The model's status is one of these, and any of them is taken for it."""
     return 200 <= response.status < 300  # noqa: PLR2004
 
 
@@ -243,14 +228,14 @@ class RecordResponseTiming:
 
     id = "RecordResponseTiming"
 
-    def __init__(self, clock: Clock, skew: ClockSkew) -> None:
-        self.clock = clock
+    def __init__(self, skew: ClockSkew) -> None:
         self.skew = skew
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
-        sent = self.clock.now()
+        clock = ctx[CLOCK]
+        sent = clock.now()
         output = await next(ctx, step)
-        received = self.clock.now()
+        received = clock.now()
         date, response = None, output.raw_response
         if response is not None:
             date = response.headers.raw.get("date")

@@ -30,6 +30,7 @@ from sagemaker_runtime.middleware.steps import (
     SerializeInput,
     SerializeMiddleware,
 )
+from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
 from sagemaker_runtime.wire import Request
 
 M = TypeVar("M", bound=Middleware)
@@ -244,12 +245,19 @@ class Stack:
 
     Args:
         id: The operation's name, such as ``"InvokeEndpoint"``.
+
+    Attributes:
+        operation: The operation as modelled: whether it streams, may be repeated, which events and which service it has.
+            That of a stack made by hand has none of these.
     """
 
-    __slots__ = ("build", "deserialize", "finalize", "id", "initialize", "serialize")
+    __slots__ = ("build", "deserialize", "finalize", "id", "initialize", "operation", "serialize")
 
     def __init__(self, id: str) -> None:
         self.id = id
+        self.operation: Operation[OperationInput, OperationOutput] = Operation(
+            id, OperationInput, OperationOutput, "/", ()
+        )
         self.initialize = initialize_step()
         self.serialize = serialize_step()
         self.build = build_step()
@@ -259,7 +267,7 @@ class Stack:
     @classmethod
     def of(
         cls,
-        id: str,
+        operation: Operation[OperationInput, OperationOutput],
         initialize: InitializeStep,
         serialize: SerializeStep,
         build: BuildStep,
@@ -268,7 +276,8 @@ class Stack:
     ) -> Stack:
         """A stack of these very steps."""
         stack = cls.__new__(cls)
-        stack.id = id
+        stack.id = operation.name
+        stack.operation = operation
         stack.initialize = initialize
         stack.serialize = serialize
         stack.build = build
@@ -290,7 +299,7 @@ class Stack:
     def copy(self) -> Stack:
         """A second stack with the same middleware, to be changed on its own."""
         return Stack.of(
-            self.id,
+            self.operation,
             self.initialize.copy(),
             self.serialize.copy(),
             self.build.copy(),
@@ -302,17 +311,12 @@ class Stack:
         """
         Fold the five steps into one handler.
 
+        What joins two steps is a plain function too, so a traceback has one line for each middleware and no more.
+
         Args:
             transport: Sends the request of a `DeserializeInput`; its Output holds the response.
         """
-        return self.compile_upon(self.deserialize.compile(transport))
-
-    def compile_upon(self, deserialize: DeserializeHandler) -> InitializeHandler:
-        """
-        Fold the first four steps upon a handler of the fifth.
-
-        What joins two steps is a plain function too, so a traceback has one line for each middleware and no more.
-        """
+        deserialize = self.deserialize.compile(transport)
         finalize = self.finalize.compile(lambda ctx, step: deserialize(ctx, DeserializeInput(step.request)))
         build = self.build.compile(lambda ctx, step: finalize(ctx, FinalizeInput(step.request)))
         serialize = self.serialize.compile(lambda ctx, step: build(ctx, BuildInput(step.request)))

@@ -6,11 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.operations.base import TRAITS, Operation
+from sagemaker_runtime.operations.service import Service
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
+    from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 
-__all__ = ["OPERATIONS", "operation"]
+__all__ = ["OPERATIONS", "TRAITS", "Operation", "Service", "operation"]
 
 # By name, the module of each; the operation itself stands there under the module's name in capitals.
 _MODULES = {

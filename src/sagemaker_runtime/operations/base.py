@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 import attr
 from attr import define, field
 
-from sagemaker_runtime.context import Metadata
+from sagemaker_runtime.context import Key, Metadata
 from sagemaker_runtime.errors import ServiceError
 from sagemaker_runtime.headers import REDACTED
 from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME, Service
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.operations.events import ResponseStreamEvent
 
-__all__ = ["Binding", "Operation", "OperationInput", "OperationOutput", "Shape", "bindings", "required"]
+__all__ = ["TRAITS", "Binding", "Operation", "OperationInput", "OperationOutput", "Shape", "bindings", "required"]
 
 Location = Literal["label", "header", "payload", "document", "stream", "event payload", "event header"]
 
@@ -255,3 +255,7 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
     def __repr__(self) -> str:
         return f"<Operation {self.name} of {self.service.id}>"
+
+
+TRAITS: Key[Operation[OperationInput, OperationOutput]] = Key("traits")
+"""The operation called, as modelled: whether it streams, whether it may be repeated, its events, its service."""

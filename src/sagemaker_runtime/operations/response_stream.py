@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
-from sagemaker_runtime.context import ATTEMPTS, RAW_RESPONSE, REQUEST_ID
+from sagemaker_runtime.context import RAW_RESPONSE
 from sagemaker_runtime.errors import (
     EventStreamError,
     SageMakerRuntimeError,
     StreamContentError,
+    attach_facts,
 )
 from sagemaker_runtime.eventstream import Decoder, Message
 from sagemaker_runtime.operations.events import PayloadPart
@@ -300,9 +301,5 @@ class ResponseStream:
             kind = response.headers.get("content-type", EVENT_STREAM)
             if not kind.startswith(EVENT_STREAM):
                 error.add_note(f"the answer is of type {kind!r}, and no event stream")
-        error.operation = self._operation
-        error.metadata = self._metadata
-        error.request_id = self._metadata.get(REQUEST_ID)
-        attempts = self._metadata.get(ATTEMPTS)
-        error.attempts = () if attempts is None else tuple(attempts)
+        attach_facts(error, operation=self._operation, metadata=self._metadata)
         return error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from sagemaker_runtime import ATTEMPTS, RAW_RESPONSE, REQUEST_ID, SERVICE_ID
-from sagemaker_runtime.context import ATTEMPT, REGION
+from sagemaker_runtime import ATTEMPTS, RAW_RESPONSE, REQUEST_ID
+from sagemaker_runtime.context import ATTEMPT, REGION, SERVICE_ID
 from sagemaker_runtime.plugins import _telemetry as names
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def call_attributes(ctx: Context, operation: str, parameters: object) -> Attribu
     """What is known of a call when it begins."""
     attributes: Attributes = {
         names.RPC_SYSTEM: names.AWS_API,
-        names.RPC_SERVICE: SERVICE_ID,
+        names.RPC_SERVICE: ctx[SERVICE_ID],
         names.RPC_METHOD: operation,
     }
     endpoint_name: object = getattr(parameters, "endpoint_name", None)

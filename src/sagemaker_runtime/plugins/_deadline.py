@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.context import CLOCK, DEADLINE
+
 if TYPE_CHECKING:
-    from sagemaker_runtime import Clock
+    from sagemaker_runtime import Context
 
 
-def is_total_timeout(error: BaseException, deadline: float | None, clock: Clock) -> bool:
+def is_total_timeout(error: BaseException, ctx: Context) -> bool:
     """
     Whether a cancellation is the end of ``Timeout.total``, and not a caller who left.
 
-    It becomes a TotalTimeoutError outside the stack, so within it the *deadline*, if there is one, tells them apart.
+    It becomes a TotalTimeoutError outside the stack, so within it the deadline, if there is one, tells them apart.
     """
-    return isinstance(error, asyncio.CancelledError) and deadline is not None and clock.monotonic() >= deadline
+    if not isinstance(error, asyncio.CancelledError) or DEADLINE not in ctx:
+        return False
+    return ctx[CLOCK].monotonic() >= ctx[DEADLINE]

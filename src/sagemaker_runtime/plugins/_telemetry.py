@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import Output, ServiceError, TotalTimeoutError
-from sagemaker_runtime.context import OPERATION
+from sagemaker_runtime.operations import TRAITS
 from sagemaker_runtime.plugins._deadline import is_total_timeout
 
 if TYPE_CHECKING:
-    from sagemaker_runtime import Clock, Context, FinalizeMiddleware, ResponseStream, Stack
+    from sagemaker_runtime import Context, FinalizeMiddleware, ResponseStream, Stack
 
 SCOPE = "sagemaker_runtime"
 
@@ -38,11 +38,18 @@ STREAM_ENDED = "aws.sagemaker.stream_ended"
 FIRST_PART = "aws.sagemaker.first_part"
 
 
-def error_type(error: BaseException, deadline: float | None, clock: Clock) -> str:
-    """What an error is called: the service's code, or the exception's class; once outside the stack, that is."""
+def error_type(error: BaseException, ctx: Context | None = None) -> str:
+    """
+    What an error is called: the service's code, or the exception's class; once outside the stack, that is.
+
+    Args:
+        error: The error.
+
+        ctx: The call's; None once the call is over, and only its stream goes on.
+    """
     if isinstance(error, ServiceError):
         return error.code
-    if is_total_timeout(error, deadline, clock):
+    if ctx is not None and is_total_timeout(error, ctx):
         return TotalTimeoutError.__name__
     return type(error).__name__
 
@@ -59,9 +66,9 @@ def add_once_per_attempt(stack: Stack, middleware: FinalizeMiddleware) -> None:
 
 def stream_of(ctx: Context, output: Output) -> ResponseStream | None:
     """The stream of a streaming call; None for another one, and where a middleware has answered with something else."""
-    if ctx[OPERATION] != "InvokeEndpointWithResponseStream" or not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+    if not ctx[TRAITS].streams or not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
         return None
-    from sagemaker_runtime import InvokeEndpointWithResponseStreamOutput  # noqa: PLC0415 - 7 ms, for streams only
+    from sagemaker_runtime import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
 
-    result = output.result
-    return result.body if isinstance(result, InvokeEndpointWithResponseStreamOutput) else None
+    body: object = getattr(output.result, "body", None)
+    return body if isinstance(body, ResponseStream) else None

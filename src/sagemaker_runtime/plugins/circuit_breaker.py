@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from sagemaker_runtime import ConfigError, SageMakerRuntimeError, ServiceError, SystemClock, TransportError
-from sagemaker_runtime.context import DEADLINE
+from sagemaker_runtime import ConfigError, SageMakerRuntimeError, ServiceError, TransportError
+from sagemaker_runtime.context import CLOCK
 from sagemaker_runtime.plugins._deadline import is_total_timeout
 
 if TYPE_CHECKING:
@@ -51,42 +51,37 @@ class CircuitBreaker:
 
         recovery_timeout: Seconds from then to the attempt that may close it.
 
-        clock: The client's, where that is not the machine's.
-
     Raises:
         ConfigError: The threshold is below 1.
     """
 
     id = "CircuitBreaker"
 
-    def __init__(
-        self, failure_threshold: int = 5, *, recovery_timeout: float = 30.0, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, failure_threshold: int = 5, *, recovery_timeout: float = 30.0) -> None:
         if failure_threshold < 1:
             raise ConfigError(f"CircuitBreaker: a failure_threshold of {failure_threshold!r} would never let it close")
         self._threshold = failure_threshold
         self._recovery = recovery_timeout
-        self._clock = SystemClock() if clock is None else clock
         self._circuits: dict[str, _Circuit] = {}  # of the endpoints that have failed and not answered since
 
     def __call__(self, stack: Stack) -> None:
         stack.finalize.insert(self, after="Retry")
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-        url = _url_of(step.request)
-        probed = self._enter(url)
+        url, clock = _url_of(step.request), ctx[CLOCK]
+        probed = self._enter(url, clock)
         try:
             output = await next(ctx, step)
         except TransportError:
-            self._failed(url, probed)
+            self._failed(url, probed, clock)
             raise
         except asyncio.CancelledError as error:
-            if is_total_timeout(error, ctx.get(DEADLINE), self._clock):
-                self._failed(url, probed)
+            if is_total_timeout(error, ctx):
+                self._failed(url, probed, clock)
             raise
         except ServiceError as error:
             if error.code in SERVER_CODES if error.status is None else error.status >= SERVER_ERRORS:
-                self._failed(url, probed)
+                self._failed(url, probed, clock)
             elif error.status is not None:
                 self._answered(url, probed)
             raise
@@ -97,12 +92,12 @@ class CircuitBreaker:
             if probed is not None:
                 probed.probing = False
 
-    def _enter(self, url: str) -> _Circuit | None:
+    def _enter(self, url: str, clock: Clock) -> _Circuit | None:
         """Let an attempt pass, or not; the circuit if the attempt is the one that probes it."""
         circuit = self._circuits.get(url)
         if circuit is None or circuit.opened is None:
             return None
-        left = circuit.opened + self._recovery - self._clock.monotonic()
+        left = circuit.opened + self._recovery - clock.monotonic()
         if left > 0:
             raise CircuitOpenError(
                 f"not sent: {url} failed {circuit.failures} times in a row; asked again in {left:.1f} s"
@@ -114,12 +109,12 @@ class CircuitBreaker:
         circuit.probing = True
         return circuit
 
-    def _failed(self, url: str, probed: _Circuit | None) -> None:
+    def _failed(self, url: str, probed: _Circuit | None, clock: Clock) -> None:
         circuit = self._circuits.setdefault(url, _Circuit())
         if circuit is probed or circuit.opened is None:
             circuit.failures += 1
             if circuit.failures >= self._threshold:
-                circuit.opened = self._clock.monotonic()
+                circuit.opened = clock.monotonic()
 
     def _answered(self, url: str, probed: _Circuit | None) -> None:
         # An attempt from before it opened says nothing of now.

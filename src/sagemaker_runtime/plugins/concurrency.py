@@ -16,13 +16,13 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, field
 
-from sagemaker_runtime import BEFORE, ConfigError, SystemClock
-from sagemaker_runtime.context import ATTEMPTS, DEADLINE
+from sagemaker_runtime import BEFORE, ConfigError
+from sagemaker_runtime.context import ATTEMPTS, CLOCK
 from sagemaker_runtime.plugins._deadline import is_total_timeout
 from sagemaker_runtime.retry import THROTTLING_CODES
 
 if TYPE_CHECKING:
-    from sagemaker_runtime import Clock, Context, InitializeHandler, InitializeInput, Output, Stack
+    from sagemaker_runtime import Context, InitializeHandler, InitializeInput, Output, Stack
 
 __all__ = ["AdaptiveConcurrencyLimit", "ConcurrencyLimit"]
 
@@ -119,8 +119,6 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
 
         target_latency: Seconds that a call may take once it has its place; None to heed errors alone.
 
-        clock: The client's, where that is not the machine's.
-
     Raises:
         ConfigError: Not 1 <= minimum <= initial <= maximum.
 
@@ -136,7 +134,6 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
         minimum: int = 1,
         maximum: int = 256,
         target_latency: float | None = None,
-        clock: Clock | None = None,
     ) -> None:
         super().__init__(initial)
         if not 1 <= minimum <= initial <= maximum:
@@ -146,21 +143,20 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
         self._minimum = minimum
         self._maximum = maximum
         self._target = math.inf if target_latency is None else target_latency
-        self._clock = SystemClock() if clock is None else clock
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
-        gate = self._gate()
-        came = self._clock.monotonic()
+        gate, clock = self._gate(), ctx[CLOCK]
+        came = clock.monotonic()
         await gate.enter()
-        started = self._clock.monotonic()
+        started = clock.monotonic()
         succeeded = hung = False
         try:
             output = await next(ctx, step)
             succeeded = True
         except asyncio.CancelledError as error:
             # Else a limit that is too low would keep falling: calls that waited for it have no time left for the model.
-            longer = self._clock.monotonic() - started >= started - came
-            hung = longer and is_total_timeout(error, ctx.get(DEADLINE), self._clock)
+            longer = clock.monotonic() - started >= started - came
+            hung = longer and is_total_timeout(error, ctx)
             raise
         else:
             return output
@@ -169,7 +165,7 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
             gate.leave()
 
     def _learn(self, gate: _Gate, ctx: Context, started: float, *, succeeded: bool, hung: bool) -> None:
-        now = self._clock.monotonic()
+        now = ctx[CLOCK].monotonic()
         if hung or now - started > self._target or _overloaded(ctx):
             if started > gate.decreased:
                 gate.decreased = now

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from sagemaker_runtime import ConfigError, FinalizeInput, Key, SystemClock
+from sagemaker_runtime import ConfigError, FinalizeInput, Key
+from sagemaker_runtime.context import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sagemaker_runtime import Clock, Context, FinalizeHandler, Output, Stack
+    from sagemaker_runtime import Context, FinalizeHandler, Output, Stack
 
 __all__ = ["HEDGED", "Hedging"]
 
@@ -43,7 +44,8 @@ class Hedging:
 
     Stands just below Retry, so that each hedge has a request and a signature of its own. The loser is cancelled, which
     closes its connection, and the model may run on. A first attempt that fails in time is left to Retry; if both fail,
-    the error is the first attempt's. InvokeEndpoint alone: a stream would begin twice, and a queue would run both.
+    the error is the first attempt's. Only operations that may be repeated are hedged, so InvokeEndpoint: a stream would
+    begin twice, and a queue would run both.
 
     Args:
         percentile: Of the latencies, above 0 and at most 100.
@@ -52,17 +54,13 @@ class Hedging:
 
         min_samples: Answers of an endpoint that must be known before its calls are hedged.
 
-        clock: None for the machine's.
-
     Raises:
         ConfigError: A number is out of its range.
     """
 
     id = "Hedging"
 
-    def __init__(
-        self, *, percentile: float = 95.0, budget: float = 0.1, min_samples: int = 20, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, *, percentile: float = 95.0, budget: float = 0.1, min_samples: int = 20) -> None:
         if not (0 < percentile <= 100 and 0 <= budget <= 1 and 1 <= min_samples <= WINDOW):  # noqa: PLR2004
             raise ConfigError(
                 f"{percentile=}, {budget=}, {min_samples=}; Hedging takes 0 < percentile <= 100, 0 <= budget <= 1 and "
@@ -71,24 +69,24 @@ class Hedging:
         self._rank = percentile / 100
         self._budget = budget
         self._min_samples = min_samples
-        self._clock = SystemClock() if clock is None else clock
         self._endpoints: OrderedDict[str, _Endpoint] = OrderedDict()
 
     def __call__(self, stack: Stack) -> None:
-        if stack.id == "InvokeEndpoint":
+        if stack.operation.repeatable:
             stack.finalize.insert(self, after="Retry")
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         url = step.request.url
         endpoint = self._endpoints.get(url) or _Endpoint()  # kept once it has answered: a name may be anything
         endpoint.credit = min(endpoint.credit + self._budget, MAX_CREDIT)
-        started = self._clock.monotonic()
+        clock = ctx[CLOCK]
+        started = clock.monotonic()
         if len(endpoint.latencies) < self._min_samples or endpoint.credit < 1:
             output = await next(ctx, step)
         else:
             output = await self._race(ctx, step, next, endpoint)
         # Of a hedged call, this is longer than the delay whoever won, so the percentile does not creep down.
-        self._answered(url, endpoint).latencies.append(self._clock.monotonic() - started)
+        self._answered(url, endpoint).latencies.append(clock.monotonic() - started)
         return output
 
     def _answered(self, url: str, endpoint: _Endpoint) -> _Endpoint:
@@ -105,7 +103,7 @@ class Hedging:
 
         latencies = sorted(endpoint.latencies)
         delay = latencies[math.ceil(self._rank * len(latencies)) - 1]
-        timer = asyncio.ensure_future(self._clock.sleep(delay))
+        timer = asyncio.ensure_future(ctx[CLOCK].sleep(delay))
         attempts = [asyncio.ensure_future(attempt())]
         try:
             await asyncio.wait((timer, *attempts), return_when=asyncio.FIRST_COMPLETED)

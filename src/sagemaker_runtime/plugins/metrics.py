@@ -17,7 +17,7 @@ client.call.auth.signing_duration          s             signing, with the wait 
 client.call.time_to_first_part *           s             from a call's start to the first part of its stream
 client.http.time_to_first_byte             s             from handing over the request to the head of the answer
 client.http.connections.usage              {connection}  connections acquired, or waited for: one for each exchange
-client.retry_quota.available *             {token}       the retryer's quota; of several clients, the lowest
+client.retry_quota.available *             {token}       the quota of the retryers that calls have had, the lowest
 =========================================  ============  =============================================================
 
 Attributes: ``rpc.service``, ``rpc.method``, ``aws.sagemaker.endpoint_name`` where the input was valid, and ``error.type`` on
@@ -28,10 +28,9 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from inspect import unwrap
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
-from weakref import ref
+from weakref import WeakSet
 
 from attrs import define, field
 from opentelemetry.metrics import Observation
@@ -42,15 +41,16 @@ from sagemaker_runtime import (
     InvalidParamsError,
     Key,
     RetryQuota,
-    SystemClock,
     deserialize_middleware,
     finalize_middleware,
     serialize_middleware,
 )
-from sagemaker_runtime.context import DEADLINE, OPERATION
+from sagemaker_runtime.context import ATTEMPT, CLOCK, OPERATION, STARTED
+from sagemaker_runtime.context import SERVICE_ID as SERVICE
 from sagemaker_runtime.plugins import _telemetry as names
 from sagemaker_runtime.plugins._instruments import Instruments
 from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, stream_of
+from sagemaker_runtime.retry import RETRYER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         InitializeInput,
         Output,
         ResponseStream,
+        Retryer,
         Stack,
     )
     from sagemaker_runtime.middleware import Handler
@@ -87,6 +88,7 @@ _ACQUIRED: Attributes = {**_SERVICE, "state": "acquired"}
 class _Call:
     """What is to be known of one call."""
 
+    clock: Clock
     started: float
     """By the monotonic clock."""
 
@@ -110,17 +112,12 @@ class Metrics:
 
         id: The name in the printed stack, and an attribute of the instrumentation scope. Two of them need two ids, whether
             they are given to one client or to one provider.
-
-        clock: The client's, where that is not the machine's.
     """
 
-    def __init__(
-        self, meter_provider: MeterProvider | None = None, *, id: str = "Metrics", clock: Clock | None = None
-    ) -> None:
+    def __init__(self, meter_provider: MeterProvider | None = None, *, id: str = "Metrics") -> None:
         self.id = id
-        self._clock: Clock = SystemClock() if clock is None else clock
         self._call = Key[_Call](f"{id}, the call")  # of this object alone
-        self._quotas: tuple[tuple[ref[object], RetryQuota], ...] = ()
+        self._quotas: WeakSet[RetryQuota] = WeakSet()
         self._lock = Lock()
         self._measure = Instruments(id, meter_provider, self._observe_quota)
 
@@ -139,23 +136,21 @@ class Metrics:
         if signer is not None:
             timed_signing = finalize_middleware(f"{signer.id}, timed by {self.id}")
             stack.finalize.swap("Signing", timed_signing(self._timed(signer.handle_finalize, measure.signing)))
-        attempt = finalize_middleware(self.id)(self._attempt)
-        add_once_per_attempt(stack, attempt)
+        add_once_per_attempt(stack, finalize_middleware(self.id)(self._attempt))
         stack.deserialize.add(deserialize_middleware(self.id)(self._exchange), BEFORE)
         stack.deserialize.add(deserialize_middleware(f"{self.id}, first byte")(self._first_byte))
-        self._note_quota(stack, attempt.handle_finalize)  # which a Waterfall keeps, and not the object around it
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
         """Once per call."""
-        operation = {**_SERVICE, names.RPC_METHOD: ctx[OPERATION]}
+        operation = {names.RPC_SERVICE: ctx[SERVICE], names.RPC_METHOD: ctx[OPERATION]}
         endpoint_name: object = getattr(step.parameters, "endpoint_name", None)
         attributes = {**operation, names.ENDPOINT_NAME: endpoint_name} if isinstance(endpoint_name, str) else operation
-        ctx[self._call] = call = _Call(self._clock.monotonic(), operation, attributes)
+        ctx[self._call] = call = _Call(ctx[CLOCK], ctx[STARTED], operation, attributes)
         self._measure.in_flight.add(1, operation)
         try:
             output = await next(ctx, step)
         except BaseException as error:
-            self._end(call, error, ctx.get(DEADLINE))
+            self._end(call, error, ctx)
             raise
         finally:
             call.counted.clear()  # or an error, its traceback and this list would keep one another, and the stream
@@ -167,38 +162,40 @@ class Metrics:
             stream.watch(_Watcher(partial(self._first_part, call), partial(self._end, call)))
         return output
 
-    def _end(self, call: _Call, error: BaseException | None = None, deadline: float | None = None) -> None:
+    def _end(self, call: _Call, error: BaseException | None = None, ctx: Context | None = None) -> None:
         measure, attributes = self._measure, call.attributes
         if error is not None:
             # A name that is not valid may be anything, and each would be a time series of its own.
             known = call.operation if isinstance(error, InvalidParamsError) else call.attributes
-            attributes = {**known, names.ERROR_TYPE: error_type(error, deadline, self._clock)}
+            attributes = {**known, names.ERROR_TYPE: error_type(error, ctx)}
             if not any(error is counted for counted in call.counted):
                 measure.errors.add(1, attributes)
-        measure.duration.record(self._clock.monotonic() - call.started, attributes)
+        measure.duration.record(call.clock.monotonic() - call.started, attributes)
         measure.in_flight.add(-1, call.operation)
 
     def _first_part(self, call: _Call) -> None:
-        self._measure.first_part.record(self._clock.monotonic() - call.started, call.attributes)
+        self._measure.first_part.record(call.clock.monotonic() - call.started, call.attributes)
 
     async def _attempt(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         """Once per attempt."""
         call = ctx.get(self._call)
         if call is None:
             return await next(ctx, step)
+        if ATTEMPT in ctx:  # set by Retry, which asks the retryer
+            self._note_quota(ctx[RETRYER])
         measure, attributes = self._measure, call.attributes
         measure.attempts.add(1, attributes)
-        started = self._clock.monotonic()
+        started = call.clock.monotonic()
         try:
             return await next(ctx, step)
         except BaseException as error:
-            attributes = {**attributes, names.ERROR_TYPE: error_type(error, ctx.get(DEADLINE), self._clock)}
+            attributes = {**attributes, names.ERROR_TYPE: error_type(error, ctx)}
             if not isinstance(error, asyncio.CancelledError):  # of a call if it ends it, and else of a hedge that lost
                 measure.errors.add(1, attributes)
                 call.counted.append(error)
             raise
         finally:
-            measure.attempt_duration.record(self._clock.monotonic() - started, attributes)
+            measure.attempt_duration.record(call.clock.monotonic() - started, attributes)
 
     async def _exchange(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         """Once per attempt: a connection is held until the answer has been read, or its stream is closed."""
@@ -218,18 +215,19 @@ class Metrics:
 
     async def _first_byte(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         """Once per attempt, next to the transport."""
-        started = self._clock.monotonic()
+        clock = ctx[CLOCK]
+        started = clock.monotonic()
         output = await next(ctx, step)
         call = ctx.get(self._call)
         if call is not None:
-            self._measure.first_byte.record(self._clock.monotonic() - started, call.attributes)
+            self._measure.first_byte.record(clock.monotonic() - started, call.attributes)
         return output
 
     def _timed(self, handle: Handle[S], histogram: Histogram) -> Handle[S]:
         """A middleware's method that records how long the middleware itself takes, before what it calls."""
-        monotonic = self._clock.monotonic
 
         def timed(ctx: Context, step: S, next: Handler[S]) -> Awaitable[Output]:
+            monotonic = ctx[CLOCK].monotonic
             started = monotonic()
 
             def then(ctx: Context, step: S) -> Awaitable[Output]:
@@ -242,31 +240,20 @@ class Metrics:
 
         return timed
 
-    def _note_quota(self, stack: Stack, attempt: object) -> None:
-        """Observe the quota of the stack's retryer, if it has one, for as long as the stack is there."""
-        quota = _quota_of(stack)
-        if quota is not None:
-            with self._lock:  # clients may be made in several threads, and the gauge is read in one of its own
-                alive = tuple(noted for noted in self._quotas if noted[0]() is not None)
-                self._quotas = (*alive, (ref(attempt), quota))
+    def _note_quota(self, retryer: Retryer) -> None:
+        """Observe the quota of a retryer that has one, for as long as it is there."""
+        quota: object = getattr(retryer, "quota", None)
+        if isinstance(quota, RetryQuota) and quota not in self._quotas:
+            with self._lock:  # calls may be made in several threads, and the gauge is read in one of its own
+                self._quotas = WeakSet({*self._quotas, quota})
 
     def _observe_quota(self, _: CallbackOptions) -> Iterator[Observation]:
-        available = [quota.available for stands, quota in self._quotas if stands() is not None]
+        available = [quota.available for quota in self._quotas]
         if available:
             yield Observation(min(available), _SERVICE)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r}>"
-
-
-def _quota_of(stack: Stack) -> RetryQuota | None:
-    """The quota of the stack's retryer, also where somebody (a Waterfall) has wrapped the middleware that asks it."""
-    retry = stack.finalize.get("Retry")
-    if retry is None:
-        return None
-    owner: object = getattr(unwrap(retry.handle_finalize), "__self__", None)
-    quota: object = getattr(getattr(owner, "retryer", None), "quota", None)
-    return quota if isinstance(quota, RetryQuota) else None
 
 
 class _Watcher:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from attrs import evolve
 
-from sagemaker_runtime import BEFORE, InvokeEndpointOutput, Key, Metadata, Output, SystemClock
-from sagemaker_runtime.context import PAYLOAD_HASH
+from sagemaker_runtime import BEFORE, Key, Metadata, OperationOutput, Output
+from sagemaker_runtime.context import CLOCK, PAYLOAD_HASH
 
 if TYPE_CHECKING:
-    from sagemaker_runtime import Clock, Context, FinalizeHandler, FinalizeInput, Request, Stack
+    from sagemaker_runtime import Context, FinalizeHandler, FinalizeInput, Request, Stack
 
 __all__ = ["CACHE_AGE", "ResponseCache"]
 
@@ -28,13 +28,13 @@ _Question: TypeAlias = tuple[str, str, frozenset[tuple[str, str]]]
 
 
 class _Entry(NamedTuple):
-    result: InvokeEndpointOutput
+    result: OperationOutput
     made: float
 
 
 class ResponseCache:
     """
-    Answer InvokeEndpoint from memory where URL, body, content type, accept and what the service's headers say are the same.
+    Answer an operation that may be repeated, so InvokeEndpoint, from memory where URL, body, content type, accept and what the service's headers say are the same.
 
     For models that always answer alike. Errors, calls of a session, and what a middleware has answered in the model's
     stead are not kept. Stands at the front of Finalize, so a call that is answered here is neither signed nor sent, and its
@@ -45,45 +45,43 @@ class ResponseCache:
         ttl: Seconds that an answer is good for.
 
         max_bytes: Of the bodies kept, and 1,024 beside each; those unused for longest go first.
-
-        clock: None for the machine's.
     """
 
     id = "ResponseCache"
 
-    def __init__(self, *, ttl: float, max_bytes: int = 67_108_864, clock: Clock | None = None) -> None:
+    def __init__(self, *, ttl: float, max_bytes: int = 67_108_864) -> None:
         self._ttl = ttl
         self._max_bytes = max_bytes
-        self._clock = SystemClock() if clock is None else clock
         self._entries: OrderedDict[_Question, _Entry] = OrderedDict()
         self._bytes = 0
 
     def __call__(self, stack: Stack) -> None:
-        if stack.id == "InvokeEndpoint":
+        if stack.operation.repeatable:
             stack.finalize.add(self, BEFORE)
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        clock = ctx[CLOCK]
         question = _question(step.request, ctx.get(PAYLOAD_HASH, ""))
         if question is None:
             return await next(ctx, step)
         entry = self._entries.get(question)
         if entry is not None:
-            age = self._clock.monotonic() - entry.made
+            age = clock.monotonic() - entry.made
             if age < self._ttl:
                 self._entries.move_to_end(question)
                 metadata = Metadata()
                 metadata[CACHE_AGE] = age
                 return Output(evolve(entry.result, result_metadata=metadata), metadata)
         output = await next(ctx, step)
-        if isinstance(output.result, InvokeEndpointOutput) and output.raw_response is not None:
-            self._keep(question, evolve(output.result, result_metadata=Metadata()))  # the live response is not kept
+        if isinstance(output.result, OperationOutput) and output.raw_response is not None:
+            result = evolve(output.result, result_metadata=Metadata())  # the live response is not kept
+            self._keep(question, _Entry(result, clock.monotonic()))
         return output
 
-    def _keep(self, question: _Question, result: InvokeEndpointOutput) -> None:
+    def _keep(self, question: _Question, entry: _Entry) -> None:
         before = self._entries.pop(question, None)
         if before is not None:
             self._bytes -= _size(before)
-        entry = _Entry(result, self._clock.monotonic())
         if _size(entry) > self._max_bytes:
             return  # or all others would go for its sake
         self._entries[question] = entry
@@ -94,7 +92,8 @@ class ResponseCache:
 
 
 def _size(entry: _Entry) -> int:
-    return len(entry.result.body) + BESIDE_BODY
+    body: object = getattr(entry.result, "body", b"")
+    return BESIDE_BODY + (len(body) if isinstance(body, bytes) else 0)
 
 
 def _question(request: Request, payload_hash: str) -> _Question | None:

@@ -25,18 +25,16 @@ from opentelemetry.trace import (
 
 from sagemaker_runtime import (
     BEFORE,
-    SERVICE_ID,
     ConnectError,
     ConnectionLostError,
     Key,
     Output,
     ReadTimeoutError,
     SageMakerRuntimeError,
-    SystemClock,
     WriteTimeoutError,
     __version__,
 )
-from sagemaker_runtime.context import ATTEMPT, DEADLINE, LOGGER, OPERATION
+from sagemaker_runtime.context import ATTEMPT, LOGGER, OPERATION, SERVICE_ID
 from sagemaker_runtime.plugins import _telemetry as names
 from sagemaker_runtime.plugins._attributes import answer_attributes, attempt_attributes, call_attributes
 from sagemaker_runtime.plugins._propagation import with_trace_context, x_ray
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
     from sagemaker_runtime import (
-        Clock,
         Context,
         FinalizeHandler,
         FinalizeInput,
@@ -90,8 +87,6 @@ class Tracing:
             ``tracestate=…``. What makes more than 1,024 characters is left out, with a warning in the client's log.
 
         id: The name in the printed stack. Two of them need two ids.
-
-        clock: The client's, where that is not the machine's.
     """
 
     def __init__(
@@ -100,12 +95,10 @@ class Tracing:
         *,
         propagate_in_custom_attributes: bool = False,
         id: str = "Tracing",
-        clock: Clock | None = None,
     ) -> None:
         self.id = id
         self._tracer = trace.get_tracer(names.SCOPE, __version__, tracer_provider)
         self._propagates = propagate_in_custom_attributes
-        self._clock: Clock = SystemClock() if clock is None else clock
         self._call = Key["Span"](f"{id}, span of the call")  # of this object alone
 
     def __call__(self, stack: Stack) -> None:
@@ -116,7 +109,7 @@ class Tracing:
         """Once per call."""
         operation = ctx[OPERATION]
         span = self._tracer.start_span(
-            f"{SERVICE_ID}.{operation}",
+            f"{ctx[SERVICE_ID]}.{operation}",
             kind=SpanKind.CLIENT,
             attributes=call_attributes(ctx, operation, step.parameters),
         )
@@ -150,7 +143,7 @@ class Tracing:
         try:
             output = await next(ctx, step)
         except BaseException as error:
-            self._fail(span, error, ctx.get(DEADLINE))
+            self._fail(span, error, ctx)
             raise
         finally:
             detach(token)
@@ -164,10 +157,10 @@ class Tracing:
             stream.watch(_StreamSpan(span, partial(self._fail, span)))
         return output
 
-    def _fail(self, span: Span, error: BaseException, deadline: float | None = None) -> None:
+    def _fail(self, span: Span, error: BaseException, ctx: Context | None = None) -> None:
         """End *span* with what went wrong, as far as that may be shown."""
         if span.is_recording():
-            span.set_attribute(names.ERROR_TYPE, error_type(error, deadline, self._clock))
+            span.set_attribute(names.ERROR_TYPE, error_type(error, ctx))
             span.set_status(StatusCode.ERROR, error.message if isinstance(error, _TOLD) else None)
             if isinstance(error, SageMakerRuntimeError) and error.metadata is not None:
                 span.set_attributes(answer_attributes(error.metadata))

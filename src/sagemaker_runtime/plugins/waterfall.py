@@ -11,7 +11,6 @@ Where the time of a call went: each middleware on the way in and on the way out,
 
 from __future__ import annotations
 
-from functools import update_wrapper
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from attrs import define, field
@@ -21,21 +20,19 @@ from sagemaker_runtime import (
     Key,
     Metadata,
     SageMakerRuntimeError,
-    SystemClock,
     build_middleware,
     deserialize_middleware,
     finalize_middleware,
     initialize_middleware,
     serialize_middleware,
 )
-from sagemaker_runtime.context import ATTEMPT, OPERATION
+from sagemaker_runtime.context import ATTEMPT, CLOCK, OPERATION
 from sagemaker_runtime.plugins.waterfall_view import as_svg, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sagemaker_runtime import (
-        Clock,
         Context,
         DeserializeHandler,
         DeserializeInput,
@@ -153,15 +150,12 @@ class Waterfall:
 
     Args:
         on_finish: Is given the trace of each call when the call ends, however it ends; None for nobody.
-
-        clock: None for the machine's.
     """
 
     id = "Waterfall"
 
-    def __init__(self, on_finish: Callable[[Trace], object] | None = None, *, clock: Clock | None = None) -> None:
+    def __init__(self, on_finish: Callable[[Trace], object] | None = None) -> None:
         self._on_finish = on_finish
-        self._clock = SystemClock() if clock is None else clock
 
     def __call__(self, stack: Stack) -> None:
         _time(stack.initialize, lambda m: m.handle_initialize, initialize_middleware)
@@ -173,7 +167,7 @@ class Waterfall:
         stack.deserialize.add(deserialize_middleware("Transport")(_timed("Deserialize", "Transport", _pass_on)))
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
-        monotonic = self._clock.monotonic
+        monotonic = ctx[CLOCK].monotonic
         trace = Trace(ctx[OPERATION])
         recorder = ctx[_RECORDER] = _Recorder(trace, monotonic, monotonic())
         try:
@@ -223,7 +217,7 @@ def _timed(step_name: str, id: str, handle: Handle[S]) -> Handle[S]:
         finally:
             span.end = recorder.now()
 
-    return update_wrapper(timed, handle, assigned=(), updated=())  # Metrics looks for the retryer behind it
+    return timed
 
 
 def _pass_on(ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:

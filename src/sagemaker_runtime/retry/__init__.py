@@ -43,7 +43,7 @@ from sagemaker_runtime.retry.classification import (
     Failure,
     classify,
 )
-from sagemaker_runtime.retry.policy import NopRetryer, PacedRetryer, Retryer
+from sagemaker_runtime.retry.policy import RETRYER, NopRetryer, PacedRetryer, Retryer
 from sagemaker_runtime.retry.quota import FIRST_ATTEMPT_CREDIT, QUOTA, RETRY_COST, THROTTLING_COST, RetryQuota
 from sagemaker_runtime.retry.standard import (
     BASE_DELAY,
@@ -66,6 +66,7 @@ __all__ = [
     "MAX_DELAY",
     "MODEL_NOT_READY_TIMEOUT",
     "QUOTA",
+    "RETRYER",
     "RETRY_AFTER_SPREAD",
     "RETRY_COST",
     "THROTTLING_BASE_DELAY",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from sagemaker_runtime.context import Key
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,12 +48,12 @@ class Retryer(Protocol):
         ...
 
 
-class PacedRetryer(Retryer, Protocol):
-    """
-    A retryer that also says when an attempt may go out.
+RETRYER: Key[Retryer] = Key("retryer")
+"""What decides on the call's retries. Set by the client, from the options; a middleware above Retry may set another one."""
 
-    Whether a retryer has `pace` is looked up once, when the stack is built.
-    """
+
+class PacedRetryer(Retryer, Protocol):
+    """A retryer that also says when an attempt may go out; Retry looks for `pace` at the start of each call."""
 
     def pace(self) -> float:
         """

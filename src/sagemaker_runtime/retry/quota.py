@@ -15,7 +15,7 @@ class RetryQuota:
     Tasks of one thread use it; nothing here awaits, so no lock is needed.
     """
 
-    __slots__ = ("_available", "capacity")
+    __slots__ = ("__weakref__", "_available", "capacity")
 
     def __init__(self, capacity: int = QUOTA) -> None:
         self.capacity = capacity

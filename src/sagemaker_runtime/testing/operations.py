@@ -24,7 +24,7 @@ from sagemaker_runtime import (
     Stack,
     TransportError,
 )
-from sagemaker_runtime.context import OPERATION, STREAMS
+from sagemaker_runtime.context import OPENED, OPERATION
 from sagemaker_runtime.eventstream import Message, encode
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError, anew
@@ -125,7 +125,7 @@ class StubOperations:
         if isinstance(outcome, Exception):
             raise anew(outcome)
         if isinstance(outcome, InvokeEndpointWithResponseStreamOutput):
-            ctx[STREAMS].append(outcome.body)  # for the client to close, if a middleware further out fails
+            ctx[OPENED].append(outcome.body)  # for the client to close, if a middleware further out fails
         return Output(outcome, outcome.result_metadata.copy())  # one output may serve for many calls
 
 

@@ -14,6 +14,7 @@ from sagemaker_runtime import (
     AnonymousCredentialsProvider,
     Client,
     ClientLogMode,
+    Context,
     DefaultEndpointResolver,
     EndpointResolverOptions,
     InvokeEndpointInput,
@@ -26,9 +27,8 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.clock import ClockSkew
-from sagemaker_runtime.middleware.pipeline import Pipeline
-from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.protocol import Marshaller
+from sagemaker_runtime.context import OPENED, STARTED
+from sagemaker_runtime.retry import RETRYER
 
 OUTLINE = """\
 {operation}
@@ -137,7 +137,7 @@ async def test_a_retry_passes_again_only_what_stands_below_it() -> None:
 
 # For each option another value than that of `support.options`.
 OTHERS: dict[str, object] = {
-    "api_options": [lambda stack: None],
+    "api_options": [lambda stack: stack.build.remove("UserAgent")],
     "client_log_mode": ClientLogMode.RETRIES,
     "credentials": AnonymousCredentialsProvider(),
     "endpoint_options": EndpointResolverOptions(use_dual_stack_endpoint=True),
@@ -156,14 +156,18 @@ OTHERS: dict[str, object] = {
     "disable_clock_skew_correction": True,
     "clock": ManualClock(),
 }
-OWN = ("BaseEndpointResolver", "CorrectedClock")  # what a middleware is given that is made for it
+OWN = ("BaseEndpointResolver",)  # what a middleware is given that is made for it
 
 
 def what_it_is_made_of(thing: object) -> object:
     """All that a middleware holds, by name: things that it was given as they are, things made for it by what they hold."""
-    held = {name: value for name, value in vars(thing).items() if name != "new_id"}  # a source of random ids
+    held = {name: value for name, value in vars(thing).items() if name not in ("new_id", "marshaller")}
     return {
-        name: what_it_is_made_of(value) if type(value).__name__ in OWN else getattr(value, "__self__", value)
+        name: what_it_is_made_of(value)
+        if type(value).__name__ in OWN
+        else "skew"
+        if isinstance(value, ClockSkew)
+        else getattr(value, "__self__", value)
         for name, value in held.items()
     }
 
@@ -172,45 +176,49 @@ def described(stack: Stack) -> dict[str, object]:
     return {id: what_it_is_made_of(getattr(stack, step).get(id)) for step in STEPS for id in getattr(stack, step).ids()}
 
 
+def described_facts(context: Context) -> dict[str, object]:
+    mode = getattr(context[RETRYER], "mode", None), context[RETRYER].max_attempts
+    own = {STARTED, OPENED, RETRYER}
+    return {key.name: context.get(key) for key in context if key not in own} | {"retryer": mode}
+
+
 def test_every_option_has_another_value_here() -> None:
     """Or an option that is new would not be looked at below."""
     assert {field.name for field in attrs.fields(Options)} == set(OTHERS)
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_stack_that_shares_what_an_option_leaves_alone_is_the_one_made_from_nothing(name: str) -> None:
-    """A step that was kept although it depends on the option would let an override pass without effect."""
-    marshaller, skew, base = Marshaller(INVOKE_ENDPOINT), ClockSkew(), options()
-    changed = base.copy()
-    setattr(changed, name, OTHERS[name])
-    pipeline = Pipeline(marshaller, skew)
+def test_a_plan_of_an_override_is_the_one_of_a_client_with_these_options(name: str) -> None:
+    """A stack, or a fact, that was kept although it depends on the option would let an override pass without effect."""
+    changed = override(**{name: OTHERS[name]})
+    base = options()
+    made, other = Client(base), Client(base, changed)
 
-    before = described(pipeline.stack(base))
-    shared = described(pipeline.stack(changed))
-    after = described(pipeline.stack(base))
+    before = described(made.stack("InvokeEndpoint"))
+    plan = made._plans.plan_with("InvokeEndpoint", (changed,))
+    expected = other._plans.plan("InvokeEndpoint")
 
-    assert described(Pipeline(marshaller, skew).stack(changed)) == shared
-    assert before == after
+    assert described(expected.stack) == described(plan.stack)
+    assert described_facts(expected.context) == described_facts(plan.context)
+    assert before == described(made.stack("InvokeEndpoint"))
 
 
-def test_a_retryer_of_a_calls_own_leaves_all_but_finalize_as_it_is() -> None:
-    """It is what calls change most, and a whole stack costs three times as much."""
-    pipeline, base = Pipeline(Marshaller(INVOKE_ENDPOINT), ClockSkew()), options(retryer=NopRetryer())
-    changed = base.copy()
-    changed.retryer = NopRetryer()
+@pytest.mark.parametrize("name", OTHERS)
+async def test_an_override_goes_to_the_transport_of_its_options(name: str) -> None:
+    """The end of the stack is folded in with it."""
+    http = ScriptedHTTPClient()
 
-    one, two = pipeline.stack(base), pipeline.stack(changed)
+    async with Client(options(http)) as made:
+        await made.invoke_endpoint(PARAMS, override(**{name: OTHERS[name]}))
 
-    same = [name for name in STEPS if getattr(one, name) is getattr(two, name)]
-    assert ["initialize", "serialize", "build", "deserialize"] == same
-    assert one.finalize.get("Signing") is two.finalize.get("Signing")
+    assert (0 if name == "http_client" else 1) == len(http.requests)
 
 
 async def test_what_an_api_option_changes_in_a_middleware_is_seen_by_its_own_calls_alone() -> None:
     """One call's function may reach into a place of the stack; that place must not be another call's too."""
 
     def rename(stack: Stack) -> None:
-        stack.build.get("UserAgent").value = "mine/1"
+        stack.build.get("UserAgent").by_retry_mode = {"standard": "mine/1"}
 
     http = ScriptedHTTPClient([answer()])
     client = Client(options(http))
@@ -218,7 +226,7 @@ async def test_what_an_api_option_changes_in_a_middleware_is_seen_by_its_own_cal
     await client.invoke_endpoint(PARAMS)
     await client.invoke_endpoint(PARAMS, override(api_options=[rename]))
     await client.invoke_endpoint(PARAMS)
-    await client.invoke_endpoint(PARAMS, override(retryer=NopRetryer()))
+    await client.invoke_endpoint(PARAMS, override(timeout=Timeout(read=1)))
 
     renamed = [request.headers["user-agent"] == "mine/1" for request in http.requests]
     assert [False, True, False, False] == renamed

@@ -1,0 +1,131 @@
+"""`Plans`: what a client compiles for each operation and each set of options, and keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from sagemaker_runtime.context import CLOCK, OPENED, OPERATION, SERVICE_ID, STARTED, TIMEOUT, Context, Ledger
+from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.middleware.deserialize import transport_handler
+from sagemaker_runtime.middleware.total_timeout import IN_FORCE
+from sagemaker_runtime.operations import operation
+from sagemaker_runtime.operations.base import TRAITS
+from sagemaker_runtime.options import Override, changed_by, context_with, same_stack, set_facts
+from sagemaker_runtime.pipeline import stack_of
+from sagemaker_runtime.protocol import Marshaller
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.clock import Clock, ClockSkew
+    from sagemaker_runtime.middleware.stack import Stack
+    from sagemaker_runtime.middleware.steps import InitializeHandler
+    from sagemaker_runtime.options import OptFn, Options
+    from sagemaker_runtime.transport import HTTPClient
+    from sagemaker_runtime.wire import Timeout
+
+PLANS_KEPT = 64  # for overrides seen before
+
+
+class Plan(NamedTuple):
+    """One operation under one set of options: everything that a call needs and that does not change from call to call."""
+
+    stack: Stack
+    handler: InitializeHandler
+    context: Context
+    """The facts that each call starts with."""
+
+    clock: Clock
+    timeout: Timeout
+
+    @classmethod
+    def of(cls, stack: Stack, handler: InitializeHandler, context: Context) -> Plan:
+        """
+        A plan with these facts, and room for those of each call.
+
+        A copy of a dict has its size, so what each call sets anew is set here once: then no dict of a call grows.
+        """
+        context[IN_FORCE] = timeout = context[TIMEOUT]
+        context[STARTED] = 0.0
+        context[OPENED] = Ledger()
+        return cls(stack, handler, context, context[CLOCK], timeout)
+
+
+class Plans:
+    """
+    The plans of one client.
+
+    Options that are facts of a call (its timeout, retryer, credentials, …) are in the plan's context and not in its
+    stack. An override of these alone takes the stack of the client, and nothing is compiled for it.
+
+    Args:
+        options: The client's, settled.
+
+        http_client: Sends the requests where the options have no transport.
+
+        skew: The client's, by which its requests are dated.
+    """
+
+    def __init__(self, options: Options, http_client: HTTPClient, skew: ClockSkew) -> None:
+        self._options = options
+        self._http_client = http_client
+        self._skew = skew
+        self._marshallers: dict[str, Marshaller] = {}
+        self._plans: dict[str, Plan] = {}
+        self._override_plans: dict[tuple[str, tuple[Override, ...]], Plan] = {}
+
+    def plan(self, name: str) -> Plan:
+        """The plan for a call of the operation *name* without options of its own."""
+        plan = self._plans.get(name)
+        if plan is None:
+            plan = self._plans[name] = self._compile(name, self._options)
+        return plan
+
+    def plan_with(self, name: str, opt_fns: tuple[OptFn, ...]) -> Plan:
+        """The plan for a call with options of its own: made now, or kept from an equal call before."""
+        for opt_fn in opt_fns:
+            if type(opt_fn) is not Override:
+                return self._make(name, opt_fns)
+        key = (name, cast("tuple[Override, ...]", opt_fns))
+        plans = self._override_plans
+        try:
+            plan = plans.get(key)
+        except TypeError:  # a value that cannot be hashed, such as a list
+            return self._make(name, opt_fns)
+        if plan is None:
+            plan = plans[key] = self._make(name, opt_fns)
+            if len(plans) > PLANS_KEPT:
+                del plans[next(iter(plans))]
+        elif len(plans) >= PLANS_KEPT:  # one must go next time: the first, so this one goes to the end
+            plans[key] = plans.pop(key)
+        return plan
+
+    def _make(self, name: str, opt_fns: tuple[OptFn, ...]) -> Plan:
+        plan = self.plan(name)
+        context = context_with(opt_fns, plan.context)
+        if context is None:
+            options = changed_by(opt_fns, self._options)
+            if not same_stack(options, self._options):
+                return self._compile(name, options)
+            context = Context(plan.context)
+            set_facts(options, context)
+        return Plan.of(plan.stack, plan.handler, context)
+
+    def _compile(self, name: str, options: Options) -> Plan:
+        marshaller = self._marshallers.get(name)
+        if marshaller is None:
+            marshaller = self._marshallers[name] = Marshaller(operation(name))
+        stack = stack_of(marshaller, options, self._skew)
+        for api_option in options.api_options:
+            returned = api_option(stack)
+            if asyncio.iscoroutine(returned):
+                returned.close()
+                raise ConfigError(
+                    f"{api_option!r} in api_options is async, and would never run; make it a plain function"
+                )
+        given: HTTPClient | None = getattr(options, marshaller.operation.service.http_seam)
+        context = Context()
+        context[SERVICE_ID] = marshaller.operation.service.id
+        context[OPERATION] = name
+        context[TRAITS] = marshaller.operation
+        set_facts(options, context)
+        return Plan.of(stack, stack.compile(transport_handler(self._http_client if given is None else given)), context)
