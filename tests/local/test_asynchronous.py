@@ -34,15 +34,18 @@ from sagemaker_runtime import (
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 from sagemaker_runtime.local.asynchronous import Asynchronous, queued
 from sagemaker_runtime.local.backends import FunctionBackend
-from sagemaker_runtime.local.constraints import INVOKE_ENDPOINT_ASYNC
+from sagemaker_runtime.local.constraints import constraints_of
 from sagemaker_runtime.local.failures import FailureError
 from sagemaker_runtime.local.faults import FaultPlan
 from sagemaker_runtime.local.hosting import HostedEndpoint
 from sagemaker_runtime.local.storage import Storage
+from sagemaker_runtime.operations.routes import route
 
 BUCKET = "sagemaker-us-east-1-000000000000"
 BROKEN = "failed to satisfy constraint: Member must have "
 CARELESS = with_api_options(lambda stack: stack.initialize.remove("OperationInputValidation"))
+
+ROUTE = route("POST", "/endpoints/it/async-invocations")
 
 
 def shout(invocation: Invocation) -> Answer:
@@ -116,9 +119,9 @@ async def test_a_generators_pieces_make_one_object() -> None:
 )
 def test_the_objects_are_where_the_request_wants_them(members: dict[str, str], output: str, failure: str) -> None:
     """Jobs that pick up results look for them by these names."""
-    headers = Headers({INVOKE_ENDPOINT_ASYNC[name].header: value for name, value in members.items()})
+    headers = Headers({constraints_of("InvokeEndpointAsync")[name].header: value for name, value in members.items()})
 
-    request = queued("it", b"1", headers)
+    request = queued(ROUTE, b"1", headers)
 
     assert re.fullmatch(f"async-endpoint-outputs/{output}", request.output_key)
     assert re.fullmatch(f"async-endpoint-failures/{failure}", request.failure_key)
@@ -292,7 +295,7 @@ async def ran(tmp_path: Path, held: Held, *keys: str, **changes: Any) -> list[st
     await storage.start()
     queue = Asynchronous(storage, ManualClock())
     hosted = HostedEndpoint("it", FunctionBackend(held.judge), region="us-east-1", plan=FaultPlan(None))
-    request = queued("it", b"1", Headers({"x-amzn-sagemaker-filename": "r.out"}))
+    request = queued(ROUTE, b"1", Headers({"x-amzn-sagemaker-filename": "r.out"}))
     queue.put(evolve(request, **changes), hosted, None)
     while queue._tasks:
         await asyncio.sleep(0)
@@ -374,7 +377,7 @@ async def test_an_endpoint_that_was_stopped_takes_requests_again() -> None:
 
 def refused(headers: dict[str, str], body: bytes = b"1") -> str:
     with pytest.raises(FailureError) as raised:
-        queued("it", body, Headers(headers))
+        queued(ROUTE, body, Headers(headers))
     assert ("ValidationError", 400) == (raised.value.code, raised.value.status)
     return str(raised.value.document["Message"])
 
@@ -394,10 +397,10 @@ def refused(headers: dict[str, str], body: bytes = b"1") -> str:
 )
 def test_each_member_is_checked_as_the_api_model_has_it(attribute: str, good: list[str], bad: list[str]) -> None:
     """Other clients check nothing, and learn here what the service would tell them."""
-    constraint = INVOKE_ENDPOINT_ASYNC[attribute]
+    constraint = constraints_of("InvokeEndpointAsync")[attribute]
 
     for value in good:
-        queued("it", b"1", Headers({constraint.header: value}))
+        queued(ROUTE, b"1", Headers({constraint.header: value}))
     problems = [refused({constraint.header: value}) for value in bad]
 
     start = f"1 validation error detected: Value{'' if constraint.sensitive else ' '}"
@@ -408,7 +411,7 @@ def test_each_member_is_checked_as_the_api_model_has_it(attribute: str, good: li
 @pytest.mark.parametrize("location", ["s3://b/k", "https://b/k", "s3://b", "https://b/", "s3://b/\u00e9 k"])
 def test_a_location_has_one_of_two_schemes(location: str) -> None:
     """More than that is not asked of it, until its turn has come."""
-    assert location == queued("it", b"", Headers({"x-amzn-sagemaker-inputlocation": location})).input_location
+    assert location == queued(ROUTE, b"", Headers({"x-amzn-sagemaker-inputlocation": location})).input_location
 
 
 @pytest.mark.parametrize("location", ["", "http://b/k", "s3:///k", "b/k", "S3://b/k", "s3://" + "x" * 1020])

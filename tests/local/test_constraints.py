@@ -7,27 +7,14 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from sagemaker_runtime.local.constraints import (
-    ENDPOINT_NAME,
-    INVOKE_ENDPOINT,
-    INVOKE_ENDPOINT_ASYNC,
-    INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
-    MAX_ASYNC_BODY,
-    MAX_BODY,
-    Constraint,
-    Range,
-)
+from sagemaker_runtime.local.constraints import MAX_BODY, Constraint, Range, body_of, constraints_of
+from sagemaker_runtime.operations import OPERATIONS
 
 SHAPES: dict[str, Any] = Loader().load_service_model("sagemaker-runtime", "service-2", "2017-05-13")["shapes"]
 ADDED_SINCE_1_40 = {
     "InvokeEndpoint": {"PrefixAwareId"},
     "InvokeEndpointAsync": {"S3OutputPathExtension", "Filename"},
     "InvokeEndpointWithResponseStream": {"PrefixAwareId"},
-}
-OPERATIONS = {
-    "InvokeEndpoint": INVOKE_ENDPOINT,
-    "InvokeEndpointAsync": INVOKE_ENDPOINT_ASYNC,
-    "InvokeEndpointWithResponseStream": INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
 }
 
 
@@ -42,10 +29,10 @@ def model_name(constraint: Constraint | Range) -> str:
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_each_header_of_the_api_model_has_its_constraint(operation: str) -> None:
     """A member that was forgotten would never reach a model; one too many would, on this machine only."""
-    expected = {name for name, member in members_of(operation).items() if member.get("location") == "header"}
+    expected = {name for name, member in members_of(operation).items() if member.get("location") in ("header", "uri")}
 
     assert expected | ADDED_SINCE_1_40[operation] == {
-        model_name(constraint) for constraint in OPERATIONS[operation].values()
+        model_name(constraint) for constraint in constraints_of(operation).values()
     }
 
 
@@ -53,14 +40,14 @@ def test_each_header_of_the_api_model_has_its_constraint(operation: str) -> None
     ("operation", "constraint"),
     [
         pytest.param(operation, constraint, id=f"{operation}-{constraint.member}")
-        for operation, constraints in OPERATIONS.items()
-        for constraint in (ENDPOINT_NAME, *constraints.values())
+        for operation in OPERATIONS
+        for constraint in constraints_of(operation).values()
     ],
 )
 def test_a_constraint_has_the_header_and_limits_of_the_api_model(
     operation: str, constraint: Constraint | Range
 ) -> None:
-    """They were copied by hand, and botocore's copy is AWS's own."""
+    """They are those of the bindings, which were written by hand; botocore's copy is AWS's own."""
     member = members_of(operation).get(model_name(constraint))
     if member is None and model_name(constraint) in ADDED_SINCE_1_40[operation]:
         pytest.skip("this botocore is older than the member")
@@ -71,11 +58,17 @@ def test_a_constraint_has_the_header_and_limits_of_the_api_model(
     assert constraint.sensitive == shape.get("sensitive", False)
 
 
+def test_a_members_name_in_a_message_is_the_models() -> None:
+    """It is made of the attribute's, and an acronym is no word."""
+    assert "requestTTLSeconds" == constraints_of("InvokeEndpointAsync")["request_ttl_seconds"].member
+    assert "s3OutputPathExtension" == constraints_of("InvokeEndpointAsync")["s3_output_path_extension"].member
+
+
 def test_the_largest_body_is_that_of_the_api_model() -> None:
     """The service refuses what is larger."""
     assert SHAPES["BodyBlob"]["max"] == MAX_BODY
     if "AsyncBodyBlob" in SHAPES:  # since botocore 1.43.29
-        assert SHAPES["AsyncBodyBlob"]["max"] == MAX_ASYNC_BODY.max
+        assert SHAPES["AsyncBodyBlob"]["max"] == body_of("InvokeEndpointAsync").max
 
 
 @pytest.mark.parametrize(
@@ -91,7 +84,7 @@ def test_the_largest_body_is_that_of_the_api_model() -> None:
 )
 def test_a_pattern_means_what_javas_does(attribute: str, good: list[str], bad: list[str]) -> None:
     """The model's patterns are Java's, for the whole text; these are the places where Python's would differ."""
-    constraint = INVOKE_ENDPOINT[attribute]
+    constraint = constraints_of("InvokeEndpoint")[attribute]
 
     assert [] == [value for value in good if constraint.problem(value) is not None]
     assert [] == [value for value in bad if constraint.problem(value) is None]

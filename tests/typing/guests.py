@@ -225,7 +225,6 @@ def operations() -> None:
     option: APIOption = stub
     Client(stub.options(), with_api_options(option))
 
-    stub.on("InvokeEndpiont", InvokeEndpointOutput(body=b"7"))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     stub.on("InvokeEndpoint", b"7")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     stub.on("InvokeEndpoint", InvokeEndpointOutput)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 

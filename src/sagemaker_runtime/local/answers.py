@@ -12,12 +12,13 @@ from aiohttp import web
 from attrs import define, evolve, frozen
 
 from sagemaker_runtime.local.faults import Reset, SlowBody, TruncatedBody
+from sagemaker_runtime.operations import bindings
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncGenerator, Mapping
 
-    from sagemaker_runtime import Clock
+    from sagemaker_runtime import Clock, Operation, OperationInput, OperationOutput
     from sagemaker_runtime.local.failures import FailureError
     from sagemaker_runtime.local.faults import Fault, InjectedFault
     from sagemaker_runtime.local.invocation import Answer
@@ -72,19 +73,14 @@ async def whole(body: bytes) -> AsyncGenerator[bytes]:
     yield body
 
 
-def head_of(answer: Answer, *, streamed: bool) -> dict[str, str]:
-    """The headers of a model's answer."""
-    headers = {
-        "X-Amzn-SageMaker-Content-Type" if streamed else "Content-Type": answer.content_type,
-        "x-Amzn-Invoked-Production-Variant": answer.invoked_production_variant,
-        "X-Amzn-SageMaker-Custom-Attributes": answer.custom_attributes,
-    }
-    if streamed:
-        headers["Content-Type"] = "application/vnd.amazon.eventstream"
-    else:
-        headers["X-Amzn-SageMaker-New-Session-Id"] = answer.new_session_id
-        headers["X-Amzn-SageMaker-Closed-Session-Id"] = answer.closed_session_id
-    return {name: value for name, value in headers.items() if value is not None}
+def head_of(answer: Answer, operation: Operation[OperationInput, OperationOutput]) -> dict[str, str]:
+    """The headers of a model's answer: what it says of the members that the operation's output has in headers."""
+    headers = {"Content-Type": "application/vnd.amazon.eventstream"} if operation.streams else {}
+    for member, binding in bindings(operation.output_type).items():
+        value: object = getattr(answer, member, None)
+        if binding.location == "header" and isinstance(value, str):
+            headers[binding.name] = value
+    return headers
 
 
 def failed(error: FailureError) -> Outgoing:

@@ -15,12 +15,7 @@ from uuid import uuid4
 
 from attrs import evolve, frozen
 
-from sagemaker_runtime.local.constraints import (
-    ENDPOINT_NAME,
-    INVOKE_ENDPOINT_ASYNC,
-    MAX_ASYNC_BODY,
-    violations,
-)
+from sagemaker_runtime.local.constraints import check
 from sagemaker_runtime.local.failures import FailureError, failure
 from sagemaker_runtime.local.faults import ErrorAnswer, Throttled
 from sagemaker_runtime.local.invocation import Invocation
@@ -31,6 +26,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime import Clock, Headers
     from sagemaker_runtime.local.faults import Fault
     from sagemaker_runtime.local.hosting import HostedEndpoint
+    from sagemaker_runtime.operations.routes import Route
 
 CONCURRENCY = 4  # inferences of one endpoint at once; what waits for its turn is the queue
 TTL = 21_600  # seconds; service-2.json, member RequestTTLSeconds
@@ -62,12 +58,12 @@ class Queued:
     """Seconds the model may take."""
 
 
-def queued(name: str, body: bytes, headers: Headers) -> Queued:
+def queued(route: Route, body: bytes, headers: Headers) -> Queued:
     """
     What the service takes a request for.
 
     Args:
-        name: The endpoint's.
+        route: The operation, and the endpoint's name.
 
         body: Empty for none: on the wire the two are the same.
 
@@ -76,15 +72,9 @@ def queued(name: str, body: bytes, headers: Headers) -> Queued:
     Raises:
         FailureError: It breaks the API model.
     """
-    members = {
-        attribute: (constraint, value)
-        for attribute, constraint in INVOKE_ENDPOINT_ASYNC.items()
-        if (value := headers.get(constraint.header)) is not None
-    }
-    broken = violations([(ENDPOINT_NAME, name), (MAX_ASYNC_BODY, str(len(body))), *members.values()])
-    if broken is not None:
-        raise broken
-    values = {attribute: value for attribute, (_, value) in members.items()}
+    values = route.members(headers)
+    check(route.operation.name, values, body)
+    name = values["endpoint_name"]
     input_location = values.get("input_location")
     if (input_location is None) == (not body):
         given = "neither" if not body else "both"

@@ -16,7 +16,7 @@ from sagemaker_runtime.local.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from sagemaker_runtime.local.constraints import Constraint
+    from sagemaker_runtime.local.constraints import Constraint, Range
     from sagemaker_runtime.local.invocation import Body, Invocation, Model
 
 A = TypeVar("A")
@@ -113,7 +113,7 @@ class Backends:
         ConfigError: There is none, or a name is not one that can be asked for.
     """
 
-    def __init__(self, models: Mapping[str, Model | Backend], constraint: Constraint) -> None:
+    def __init__(self, models: Mapping[str, Model | Backend], constraint: Constraint | Range) -> None:
         if not models:
             raise ConfigError(f"there is nothing that {constraint.member} could name; give one model at least")
         for name in models:

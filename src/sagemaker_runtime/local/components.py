@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.local.backends import Backends
-from sagemaker_runtime.local.constraints import INVOKE_ENDPOINT
+from sagemaker_runtime.local.constraints import constraints_of
 from sagemaker_runtime.local.failures import ACCOUNT, failure
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class InferenceComponents:
     """
 
     def __init__(self, components: Mapping[str, Model | Backend]) -> None:
-        self._backends = Backends(components, INVOKE_ENDPOINT["inference_component_name"])
+        self._backends = Backends(components, constraints_of("InvokeEndpoint")["inference_component_name"])
 
     async def start(self) -> None:
         """Start all components."""

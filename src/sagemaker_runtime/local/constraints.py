@@ -1,20 +1,24 @@
-"""What the service demands of a request's members. Source: service-2.json, 2017-05-13."""
+"""What the service demands of a request's members, by the bindings of its operation."""
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
 from sagemaker_runtime.local.failures import failure
+from sagemaker_runtime.operations import bindings, from_java
+from sagemaker_runtime.operations import operation as known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
-    from sagemaker_runtime.local.failures import FailureError
+    from sagemaker_runtime.operations import Binding
 
-MAX_BODY = 6_291_456  # bytes; shape BodyBlob
+MAX_BODY = 6_291_456  # bytes; service-2.json, shape BodyBlob
+MAX_TEXT = 8_192  # characters of a text that the model does not limit; what a header line may have
 
 
 @frozen
@@ -28,7 +32,7 @@ class Constraint:
     """The header that carries it; empty for the endpoint's name, which is in the path."""
 
     pattern: str
-    """Of the whole text; Python's dialect."""
+    """Of the whole text; in the model's dialect, Java's, as the service's message has it."""
 
     max: int
     """Characters."""
@@ -43,7 +47,7 @@ class Constraint:
             broken = f"Member must have length less than or equal to {self.max}"
         elif len(value) < self.min:
             broken = f"Member must have length greater than or equal to {self.min}"
-        elif re.fullmatch(self.pattern, value, re.ASCII) is None:
+        elif re.fullmatch(from_java(self.pattern), value, re.ASCII) is None:
             broken = f"Member must satisfy regular expression pattern: {self.pattern}"
         else:
             return None
@@ -82,70 +86,60 @@ class Range:
         return f"Value{shown} at '{self.member}' failed to satisfy constraint: {broken}"
 
 
-_ASCII = r"[\x00-\x7f]*"
-_PRINT = r"\S[\x20-\x7e]*"
-_NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"
-_SESSION_ID = "x-amzn-sagemaker-session-id"
-
-ENDPOINT_NAME = Constraint("endpointName", "", _NAME, 63)
-MAX_ASYNC_BODY = Range("body", "", 0, 128_000, measured="length")  # shape AsyncBodyBlob
-
-# For each operation, by the name of the member's attribute in `Invocation`.
-INVOKE_ENDPOINT = {
-    "content_type": Constraint("contentType", "content-type", _ASCII, 1024),
-    "accept": Constraint("accept", "accept", _ASCII, 1024),
-    "custom_attributes": Constraint(
-        "customAttributes", "x-amzn-sagemaker-custom-attributes", _ASCII, 1024, sensitive=True
-    ),
-    "target_model": Constraint("targetModel", "x-amzn-sagemaker-target-model", _PRINT, 1024, min=1),
-    "target_variant": Constraint("targetVariant", "x-amzn-sagemaker-target-variant", _NAME, 63),
-    "target_container_hostname": Constraint(
-        "targetContainerHostname", "x-amzn-sagemaker-target-container-hostname", _NAME, 63
-    ),
-    "inference_id": Constraint("inferenceId", "x-amzn-sagemaker-inference-id", _PRINT, 64, min=1),
-    "enable_explanations": Constraint("enableExplanations", "x-amzn-sagemaker-enable-explanations", ".*", 64, min=1),
-    "inference_component_name": Constraint(
-        "inferenceComponentName", "x-amzn-sagemaker-inference-component", "[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", 63
-    ),
-    "session_id": Constraint("sessionId", _SESSION_ID, f"NEW_SESSION|{_NAME}", 256),
-    "prefix_aware_id": Constraint("prefixAwareId", "x-amzn-sagemaker-prefix-aware-id", _PRINT, 64, min=1),
-}
-INVOKE_ENDPOINT_WITH_RESPONSE_STREAM = INVOKE_ENDPOINT | {
-    "accept": Constraint("accept", "x-amzn-sagemaker-accept", _ASCII, 1024),
-    "session_id": Constraint("sessionId", _SESSION_ID, _NAME, 256),  # it opens no session
-}
-for _absent in ("target_model", "enable_explanations"):
-    del INVOKE_ENDPOINT_WITH_RESPONSE_STREAM[_absent]
-
-INVOKE_ENDPOINT_ASYNC: dict[str, Constraint | Range] = {
-    "content_type": Constraint("contentType", "x-amzn-sagemaker-content-type", _ASCII, 1024),
-    "accept": Constraint("accept", "x-amzn-sagemaker-accept", _ASCII, 1024),
-    "custom_attributes": INVOKE_ENDPOINT["custom_attributes"],
-    "inference_id": INVOKE_ENDPOINT["inference_id"],
-    "input_location": Constraint(
-        "inputLocation", "x-amzn-sagemaker-inputlocation", r"(https|s3)://[^/]+/?.*", 1024, min=1
-    ),
-    "s3_output_path_extension": Constraint(
-        "s3OutputPathExtension",
-        "x-amzn-sagemaker-s3outputpathextension",
-        r"(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+",
-        512,
-        min=1,
-    ),
-    "filename": Constraint(
-        "filename", "x-amzn-sagemaker-filename", r"(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9_.-]*", 32, min=1
-    ),
-    "request_ttl_seconds": Range("requestTTLSeconds", "x-amzn-sagemaker-requestttlseconds", 60, 21_600),
-    "invocation_timeout_seconds": Range(
-        "invocationTimeoutSeconds", "x-amzn-sagemaker-invocationtimeoutseconds", 1, 3600
-    ),
-}
+_TEXT = r"\p{ASCII}*"  # where the model says nothing: what a header carries
+_ACRONYMS = {"ttl": "TTL"}  # in the names of the model
 
 
-def violations(members: Iterable[tuple[Constraint | Range, str]]) -> FailureError | None:
-    """The service's answer to members that break their constraints, all of them at once; None if none does."""
-    problems = [problem for constraint, value in members if (problem := constraint.problem(value)) is not None]
-    if not problems:
-        return None
-    count = "1 validation error" if len(problems) == 1 else f"{len(problems)} validation errors"
-    return failure("ValidationError", f"{count} detected: {'; '.join(problems)}")
+@cache
+def constraints_of(operation: str) -> dict[str, Constraint | Range]:
+    """What the operation demands of its labels and headers, by the name of the member's attribute."""
+    return {
+        attribute: _constraint(attribute, binding)
+        for attribute, binding in bindings(known(operation).input_type).items()
+        if binding.location in ("label", "header")
+    }
+
+
+@cache
+def body_of(operation: str) -> Range:
+    """What the operation demands of the size of its body."""
+    for attribute, binding in bindings(known(operation).input_type).items():
+        if binding.location == "payload":
+            return Range(_member(attribute), "", 0, binding.shape.max or MAX_BODY, measured="length")
+    return Range("body", "", 0, 0, measured="length")
+
+
+def _constraint(attribute: str, binding: Binding) -> Constraint | Range:
+    shape = binding.shape
+    member, header = _member(attribute), binding.name.lower() if binding.location == "header" else ""
+    if shape.type == "integer":
+        return Range(member, header, shape.min or 0, shape.max or 0)
+    return Constraint(member, header, shape.pattern or _TEXT, shape.max or MAX_TEXT, shape.min or 0, shape.sensitive)
+
+
+def _member(attribute: str) -> str:
+    """The name of a member as the service's messages have it."""
+    first, *words = attribute.split("_")
+    return first + "".join(_ACRONYMS.get(word, word.capitalize()) for word in words)
+
+
+def check(operation: str, members: Mapping[str, str], body: bytes) -> None:
+    """
+    Hold what was sent against the constraints of the operation.
+
+    Raises:
+        FailureError: The service's answer to members that break theirs, all of them at once.
+    """
+    limits = constraints_of(operation)
+    problems = [
+        problem
+        for problem in (
+            *(limits[member].problem(value) for member, value in members.items() if not limits[member].header),
+            body_of(operation).problem(str(len(body))),
+            *(limits[member].problem(value) for member, value in members.items() if limits[member].header),
+        )
+        if problem is not None
+    ]
+    if problems:
+        count = "1 validation error" if len(problems) == 1 else f"{len(problems)} validation errors"
+        raise failure("ValidationError", f"{count} detected: {'; '.join(problems)}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sagemaker_runtime import ConfigError, Credentials, Options, StaticCredentialsProvider, SystemClock
 from sagemaker_runtime.local.asynchronous import Asynchronous
 from sagemaker_runtime.local.backends import Backend, as_backend, begin, end
-from sagemaker_runtime.local.constraints import ENDPOINT_NAME
+from sagemaker_runtime.local.constraints import constraints_of
 from sagemaker_runtime.local.failures import ACCOUNT
 from sagemaker_runtime.local.faults import ErrorAnswer, Fault, FaultPlan, InjectedFault, RandomFaults
 from sagemaker_runtime.local.front import Front
@@ -97,7 +97,7 @@ class LocalEndpoint:
         folder: Path | str | None = None,
     ) -> None:
         for name in endpoints:
-            problem = ENDPOINT_NAME.problem(name)
+            problem = constraints_of("InvokeEndpoint")["endpoint_name"].problem(name)
             if problem is not None:
                 raise ConfigError(f"{name!r} cannot be the name of an endpoint: {problem}")
         bucket = f"sagemaker-{region}-{ACCOUNT}"

@@ -3,53 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import formatdate
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, cast
-from urllib.parse import unquote
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
+from attrs import fields
 
 from sagemaker_runtime import Headers
 from sagemaker_runtime.local.answers import Connection, CutError, Outgoing, cut, failed, head_of, under, whole, write
 from sagemaker_runtime.local.asynchronous import queued
 from sagemaker_runtime.local.bodies import read_body
-from sagemaker_runtime.local.constraints import (
-    ENDPOINT_NAME,
-    INVOKE_ENDPOINT,
-    INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
-    MAX_BODY,
-    violations,
-)
+from sagemaker_runtime.local.constraints import MAX_BODY, check
 from sagemaker_runtime.local.failures import ACCOUNT, FailureError, failure
 from sagemaker_runtime.local.faults import ClockSkew, CutKeepAlive, FrameFault, InjectedFault, Latency, Reset
 from sagemaker_runtime.local.invocation import Invocation
 from sagemaker_runtime.local.journal import Exchange
 from sagemaker_runtime.local.signature import ReceivedRequest, check_signature
 from sagemaker_runtime.local.streaming import frames_of, spoil
+from sagemaker_runtime.operations import bindings
+from sagemaker_runtime.operations.routes import route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sagemaker_runtime import Clock, Credentials
+    from sagemaker_runtime import Clock, Credentials, Operation, OperationInput, OperationOutput
     from sagemaker_runtime.local.asynchronous import Asynchronous
-    from sagemaker_runtime.local.constraints import Constraint
     from sagemaker_runtime.local.hosting import HostedEndpoint
     from sagemaker_runtime.local.journal import Journal
-
-_PATH = re.compile(
-    r"/endpoints/(?P<name>[^/?]*)/(invocations(?P<streamed>-response-stream)?|(?P<queued>async-invocations))"
-)
-_OPERATIONS = {
-    None: "InvokeEndpoint",
-    "-response-stream": "InvokeEndpointWithResponseStream",
-    "async-invocations": "InvokeEndpointAsync",
-}
+    from sagemaker_runtime.operations.routes import Route
 
 
 class Front:
@@ -132,8 +118,9 @@ class Front:
         return connection
 
     async def _invoke(self, request: web.Request, exchange: Exchange, connection: Connection) -> web.StreamResponse:
-        path = await self._receive(request, exchange, connection)
-        name, streamed = unquote(path["name"]), path["streamed"] is not None
+        found = await self._receive(request, exchange, connection)
+        operation, name = found.operation, found.labels["endpoint_name"]
+        streamed = operation.streams
         hosted = self._hosted.get(name)
         due = None if hosted is None else hosted.due(streamed=streamed)
         if hosted is not None and due is not None and isinstance(due.fault, ClockSkew):  # refused or not, it was met
@@ -144,10 +131,9 @@ class Front:
         )
         now = datetime.fromtimestamp(self._now(exchange), UTC)
         check_signature(received, credentials=self._credentials, region=self._region, now=now)
-        members = INVOKE_ENDPOINT_WITH_RESPONSE_STREAM if streamed else INVOKE_ENDPOINT
-        waiting = queued(name, exchange.body, exchange.headers) if path["queued"] else None
+        waiting = queued(found, exchange.body, exchange.headers) if _is_queued(operation) else None
         exchange.invocation = (
-            _invocation(name, exchange.body, exchange.headers, members) if waiting is None else waiting.invocation
+            _invocation(found, exchange.body, exchange.headers) if waiting is None else waiting.invocation
         )
         if hosted is None:
             raise failure("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
@@ -163,7 +149,7 @@ class Front:
             head, body = self._asynchronous.put(waiting, hosted, fault)
             return await self._send(request, Outgoing(202, head, body, len(body)), exchange)
         reply = await hosted.invoke(exchange.invocation, fault)
-        head = head_of(reply.head, streamed=streamed)
+        head = head_of(reply.head, operation)
         if not streamed and isinstance(reply.head.body, bytes):  # there is nothing to close
             body = reply.head.body
             return await self._send(request, Outgoing(200, head, body, len(body)), exchange)
@@ -176,21 +162,25 @@ class Front:
                 frames = spoil(frames, fault)
             return await self._send(request, Outgoing(200, head, frames), exchange)
 
-    async def _receive(self, request: web.Request, exchange: Exchange, connection: Connection) -> re.Match[str]:
-        path = _PATH.fullmatch(request.raw_path) if request.method == "POST" else None
-        if path is not None:
-            exchange.endpoint_name = unquote(path["name"])
-            exchange.operation = _OPERATIONS[path["streamed"] or path["queued"]]
+    async def _receive(self, request: web.Request, exchange: Exchange, connection: Connection) -> Route:
+        found = route(request.method, request.raw_path)
+        if found is not None and not found.prefix:
+            exchange.endpoint_name = found.labels.get("endpoint_name")
+            exchange.operation = found.operation.name
         try:
             if connection.doom is not None:
                 exchange.fault = connection.doom
                 raise CutError("reset")
-            if path is None:
+            if found is None or found.prefix:
                 raise failure("UnknownOperationException", "The operation is not known.", 404)
+            if (problem := _not_served(found.operation)) is not None:
+                raise failure(
+                    "UnknownOperationException", f"{found.operation.name} is not served here: {problem}.", 404
+                )
             exchange.body = await read_body(request, MAX_BODY, too_large=_too_large, cut=_cut)
         finally:
             self._journal.record(exchange)
-        return path
+        return found
 
     async def _send(self, request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
         date = _http_date(int(self._now(exchange)))
@@ -222,12 +212,29 @@ def _cut() -> FailureError:
     return failure("RequestTimeout", "The body did not come to its end.", 408)
 
 
-def _invocation(name: str, body: bytes, headers: Headers, members: Mapping[str, Constraint]) -> Invocation:
-    raw = headers.raw
-    values = {
-        attribute: raw[constraint.header] for attribute, constraint in members.items() if constraint.header in raw
-    }
-    broken = violations([(ENDPOINT_NAME, name), *((members[attribute], value) for attribute, value in values.items())])
-    if broken is not None:
-        raise broken
-    return Invocation(endpoint_name=name, body=body, new_session=False, headers=headers, **values)
+def _is_queued(operation: Operation[OperationInput, OperationOutput]) -> bool:
+    """Whether the answer only says where the result will be."""
+    return "output_location" in bindings(operation.output_type)
+
+
+@cache
+def _not_served(operation: Operation[OperationInput, OperationOutput]) -> str | None:
+    """Why a model cannot answer for the operation; None if it can."""
+    if "endpoint_name" not in bindings(operation.input_type):
+        return "its path names no endpoint"
+    if operation.streams and "PayloadPart" not in operation.events:
+        return "its stream carries no PayloadPart"
+    whole = any(binding.location == "payload" for binding in bindings(operation.output_type).values())
+    return (
+        None if operation.streams or whole or _is_queued(operation) else "its answer has no body for what a model says"
+    )
+
+
+_MEMBERS = {attribute.name for attribute in fields(Invocation)}
+
+
+def _invocation(route: Route, body: bytes, headers: Headers) -> Invocation:
+    values = route.members(headers)
+    check(route.operation.name, values, body)
+    known = {name: value for name, value in values.items() if name in _MEMBERS}  # of others there are the headers
+    return Invocation(body=body, new_session=False, headers=headers, **known)

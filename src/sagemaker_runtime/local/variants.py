@@ -10,7 +10,7 @@ from attrs import evolve
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends import Backends
-from sagemaker_runtime.local.constraints import INVOKE_ENDPOINT
+from sagemaker_runtime.local.constraints import constraints_of
 from sagemaker_runtime.local.failures import failure
 from sagemaker_runtime.local.sessions import opened, remember
 
@@ -40,7 +40,7 @@ class Variants:
 
     def __init__(self, variants: Mapping[str, tuple[Model | Backend, float]], *, seed: int = 0) -> None:
         self._backends = Backends(
-            {name: model for name, (model, _) in variants.items()}, INVOKE_ENDPOINT["target_variant"]
+            {name: model for name, (model, _) in variants.items()}, constraints_of("InvokeEndpoint")["target_variant"]
         )
         self._weights = {name: weight for name, (_, weight) in variants.items()}
         if not all(math.isfinite(weight) and weight >= 0 for weight in self._weights.values()):

@@ -6,15 +6,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.operations.base import TRAITS, Operation
+from sagemaker_runtime.operations.base import TRAITS, Binding, Operation, Shape, bindings, from_java, required
 from sagemaker_runtime.operations.service import Service
 
 if TYPE_CHECKING:
     from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 
-__all__ = ["OPERATIONS", "TRAITS", "Operation", "Service", "operation"]
+__all__ = [
+    "OPERATIONS",
+    "TRAITS",
+    "Binding",
+    "Operation",
+    "Service",
+    "Shape",
+    "bindings",
+    "from_java",
+    "method_name",
+    "operation",
+    "required",
+]
 
-# By name, the module of each; the operation itself stands there under the module's name in capitals.
+# By name, the module of each, which the client's method is called like too. The operation itself stands there under this
+# name in capitals.
 _MODULES = {
     "InvokeEndpoint": "invoke_endpoint",
     "InvokeEndpointAsync": "invoke_endpoint_async",
@@ -25,6 +38,19 @@ OPERATIONS = tuple(_MODULES)
 """The names of all operations."""
 
 
+def method_name(name: str) -> str:
+    """
+    The name of the client's method for the operation of that name, such as ``"invoke_endpoint"``.
+
+    Raises:
+        ConfigError: There is no such operation.
+    """
+    method = _MODULES.get(name)
+    if method is None:
+        raise ConfigError(f"there is no operation {name!r}; there is {', '.join(OPERATIONS)}")
+    return method
+
+
 def operation(name: str) -> Operation[OperationInput, OperationOutput]:
     """
     The operation of that name, one of `OPERATIONS`; imported when it is first asked for, as most programs call one.
@@ -32,8 +58,6 @@ def operation(name: str) -> Operation[OperationInput, OperationOutput]:
     Raises:
         ConfigError: There is no such operation.
     """
-    module = _MODULES.get(name)
-    if module is None:
-        raise ConfigError(f"there is no operation {name!r}; there is {', '.join(OPERATIONS)}")
+    module = method_name(name)
     found: Operation[OperationInput, OperationOutput] = getattr(import_module(f"{__name__}.{module}"), module.upper())
     return found

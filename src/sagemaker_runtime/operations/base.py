@@ -30,7 +30,17 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.operations.events import ResponseStreamEvent
 
-__all__ = ["TRAITS", "Binding", "Operation", "OperationInput", "OperationOutput", "Shape", "bindings", "required"]
+__all__ = [
+    "TRAITS",
+    "Binding",
+    "Operation",
+    "OperationInput",
+    "OperationOutput",
+    "Shape",
+    "bindings",
+    "from_java",
+    "required",
+]
 
 Location = Literal["label", "header", "payload", "document", "stream", "event payload", "event header"]
 
@@ -142,11 +152,17 @@ def event_header(name: str, shape: Shape) -> dict[str, Binding]:
 
 def bindings(members: type[OperationInput | OperationOutput | ResponseStreamEvent]) -> dict[str, Binding]:
     """The binding of each member of an input, output or event class, by the name of its attribute, in order."""
-    return {
-        attribute.name: attribute.metadata[_METADATA_KEY]
-        for attribute in attr.fields(members)
-        if _METADATA_KEY in attribute.metadata
-    }
+    known = _BINDINGS.get(members)
+    if known is None:
+        known = _BINDINGS[members] = {
+            attribute.name: attribute.metadata[_METADATA_KEY]
+            for attribute in attr.fields(members)
+            if _METADATA_KEY in attribute.metadata
+        }
+    return known.copy()
+
+
+_BINDINGS: dict[type[object], dict[str, Binding]] = {}
 
 
 def required(members: type[OperationInput | OperationOutput]) -> frozenset[str]:

@@ -16,7 +16,7 @@ from sagemaker_runtime.testing.cassette import Scrub
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.conformance import assert_conforms
 from sagemaker_runtime.testing.failures import ConformanceError, UnexpectedCallError
-from sagemaker_runtime.testing.operations import OperationAnswer, OperationName, StubOperations, stream_output
+from sagemaker_runtime.testing.operations import OperationAnswer, StubOperations, stream_output
 from sagemaker_runtime.testing.recording import Recorder, Replayer
 from sagemaker_runtime.testing.requests import SentRequest
 from sagemaker_runtime.testing.responses import StubResponse, respond, respond_error, respond_stream
@@ -26,7 +26,6 @@ __all__ = [
     "ConformanceError",
     "ManualClock",
     "OperationAnswer",
-    "OperationName",
     "Recorder",
     "Replayer",
     "ScriptEntry",

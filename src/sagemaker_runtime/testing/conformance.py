@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
 
 from attrs import define, field
 
@@ -17,12 +18,11 @@ from sagemaker_runtime import (
     DeserializeMiddleware,
     FinalizeMiddleware,
     InitializeMiddleware,
-    InvokeEndpointAsyncInput,
-    InvokeEndpointInput,
-    InvokeEndpointWithResponseStreamInput,
     ModelError,
     NopRetryer,
+    OperationInput,
     Request,
+    ResponseStream,
     SageMakerRuntimeError,
     SerializeMiddleware,
     ServiceError,
@@ -30,14 +30,15 @@ from sagemaker_runtime import (
     Stack,
     StackError,
     Step,
-    Timeout,
     TotalTimeoutError,
     TruncatedResponseError,
     override,
 )
+from sagemaker_runtime.operations import bindings, method_name, required
+from sagemaker_runtime.operations import operation as known
+from sagemaker_runtime.operations.routes import route
 from sagemaker_runtime.testing.failures import ConformanceError
 from sagemaker_runtime.testing.probe import CALL, Call, Inside, Notes, Outside
-from sagemaker_runtime.testing.requests import SentRequest
 from sagemaker_runtime.testing.responses import StubResponse, respond, respond_stream
 from sagemaker_runtime.testing.snapshot import changes, snapshot
 from sagemaker_runtime.testing.transport import StubHTTPClient
@@ -222,16 +223,11 @@ class _Run:
     async def _make(self, call: Call, operation: str) -> None:
         """Make a call, and read a stream to its end."""
         CALL.set(call)
-        body = call.name.encode()
-        if operation == "InvokeEndpoint":
-            await self.client.invoke_endpoint(InvokeEndpointInput(endpoint_name=call.name, body=body))
-        elif operation == "InvokeEndpointAsync":
-            await self.client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name=call.name, body=body))
-        else:
-            output = await self.client.invoke_endpoint_with_response_stream(
-                InvokeEndpointWithResponseStreamInput(endpoint_name=call.name, body=body)
-            )
-            async with output.body as stream:
+        method: Callable[[OperationInput], Awaitable[object]] = getattr(self.client, method_name(operation))
+        output = await method(_input(operation, call.name))
+        body: object = getattr(output, "body", None)
+        if isinstance(body, ResponseStream):
+            async with body as stream:
                 async for _ in stream:
                     pass
 
@@ -317,10 +313,30 @@ _ERRORS: tuple[Callable[[], Exception], ...] = (
 def _answer(request: Request) -> StubResponse:
     """What the service would say, with what was sent in it."""
     error = TruncatedResponseError(_RAISED) if CALL.get().broken else None
-    operation = SentRequest(request, Timeout()).operation
-    if operation == "InvokeEndpointWithResponseStream":
+    found = route(request.method, request.path)
+    output = {} if found is None else bindings(found.operation.output_type)
+    if found is not None and found.operation.streams:
         return respond_stream([request.body], error=error)
-    if operation == "InvokeEndpointAsync":
-        headers = {"x-amzn-sagemaker-outputlocation": "s3://bucket/answer"}
-        return respond(b'{"InferenceId": "1"}', status=202, headers=headers, error=error)
-    return respond(request.body, error=error)
+    if any(binding.location == "payload" for binding in output.values()):
+        return respond(request.body, error=error)
+    members = {binding.name: "1" for binding in output.values() if binding.location == "document"}
+    headers = {binding.name: "s3://bucket/answer" for binding in output.values() if binding.location == "header"}
+    return respond(json.dumps(members).encode(), status=202, headers=headers, error=error)
+
+
+def _input(operation: str, name: str) -> OperationInput:
+    """An input with as little in it as can be: *name* for each label, and for the body."""
+    input_type = known(operation).input_type
+    members: dict[str, object] = {}
+    for member, binding in bindings(input_type).items():
+        if binding.location == "payload":
+            members[member] = name.encode()
+        elif member in required(input_type):
+            if binding.location != "label":
+                raise ConformanceError(
+                    f"{operation} cannot be called without {member}, for which no value is known here: install the "
+                    "middleware in other stacks only",
+                    "fits its step",
+                )
+            members[member] = name
+    return cast("Callable[..., OperationInput]", input_type)(**members)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, TypeAlias
+from typing import TypeAlias, cast
 
 from attrs import define, field
 
 from sagemaker_runtime import (
     BEFORE,
     Context,
-    InvokeEndpointAsyncOutput,
-    InvokeEndpointOutput,
     InvokeEndpointWithResponseStreamOutput,
     Metadata,
+    OperationOutput,
     Options,
     Output,
     PayloadPart,
@@ -26,16 +25,14 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.context import OPENED, OPERATION
 from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.operations import operation as known
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError, anew
 from sagemaker_runtime.testing.requests import Input
 from sagemaker_runtime.testing.responses import StubBody
 from sagemaker_runtime.testing.transport import StubHTTPClient, fake_options
 
-OperationName: TypeAlias = Literal["InvokeEndpoint", "InvokeEndpointAsync", "InvokeEndpointWithResponseStream"]
-OperationOutcome: TypeAlias = (
-    InvokeEndpointOutput | InvokeEndpointAsyncOutput | InvokeEndpointWithResponseStreamOutput | Exception
-)
+OperationOutcome: TypeAlias = OperationOutput | Exception
 OperationAnswer: TypeAlias = OperationOutcome | Callable[[Input], OperationOutcome]
 """An output to give, an exception to raise, or a function of the input that says which."""
 
@@ -80,22 +77,22 @@ class StubOperations:
         """Its name in the printed stack."""
         return "StubOperations"
 
-    def on(
-        self, operation: OperationName, *answers: OperationAnswer, when: Callable[[Input], bool] | None = None
-    ) -> None:
+    def on(self, operation: str, *answers: OperationAnswer, when: Callable[[Input], bool] | None = None) -> None:
         """
         Say what calls of *operation* get. Of several rules that fit a call, the one given first counts.
 
         Args:
-            operation: Its name.
+            operation: Its name, such as ``"InvokeEndpoint"``.
 
             answers: One for each call, in order; the last serves for all calls after it. For a stream, `stream_output`.
 
             when: Whether an input is one that this is for. None for any.
 
         Raises:
+            ConfigError: There is no such operation.
             ValueError: There is no answer.
         """
+        known(operation)
         if not answers:
             raise ValueError(f"{operation} needs an answer: an output, an exception, or a function of the input")
         self._rules.append(_Rule(operation, when, list(answers)))
@@ -117,15 +114,18 @@ class StubOperations:
         Raises:
             UnexpectedCallError: No rule fits.
         """
-        operation, parameters = ctx[OPERATION], step.parameters
-        assert isinstance(parameters, Input)  # noqa: S101 - OperationInputValidation has seen to it
+        operation, parameters = (
+            ctx[OPERATION],
+            cast("Input", step.parameters),
+        )  # as OperationInputValidation has seen to
         self.inputs.append(parameters)
         rule = _fitting(self._rules, operation, parameters)
         outcome = rule.answer(parameters)
         if isinstance(outcome, Exception):
             raise anew(outcome)
-        if isinstance(outcome, InvokeEndpointWithResponseStreamOutput):
-            ctx[OPENED].append(outcome.body)  # for the client to close, if a middleware further out fails
+        body: object = getattr(outcome, "body", None)
+        if isinstance(body, ResponseStream):
+            ctx[OPENED].append(body)  # for the client to close, if a middleware further out fails
         return Output(outcome, outcome.result_metadata.copy())  # one output may serve for many calls
 
 

@@ -21,7 +21,6 @@ from sagemaker_runtime import (
     FinalizeInput,
     InitializeHandler,
     InitializeInput,
-    InvokeEndpointWithResponseStreamOutput,
     Key,
     Output,
     Request,
@@ -233,8 +232,9 @@ class Inside(_Probe):
         finally:
             visit.running -= 1
         output.metadata[_MARK] = visit.call.name
-        if isinstance(output.result, InvokeEndpointWithResponseStreamOutput):
-            self.notes.streams.append(output.result.body)
+        body: object = getattr(output.result, "body", None)
+        if isinstance(body, ResponseStream):
+            self.notes.streams.append(body)
         return output
 
     async def _happen(self, call: Call) -> None:
