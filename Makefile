@@ -11,7 +11,7 @@ PYTHON_3_12 := $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/b
 SMITHY := $(if $(PYTHON_3_12),.venv/smithy-bench/.peers)
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo test test-floor interop lint types bench bench-local docs clean
+.PHONY: profile help demo stream-demo test test-floor interop lint types bench bench-beside bench-local docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
@@ -45,6 +45,9 @@ types: $(VENV)/.checks ## Check the types with mypy and pyright, both strict
 
 bench: $(VENV)-bench/.peers $(SMITHY) ## Compare calls, streams, bodies and starts with bare aiohttp's and the peers': 10 minutes
 	@SMITHY_PYTHON=$(SMITHY:.peers=bin/python) $(VENV)-bench/bin/python benchmarks/run.py
+
+bench-beside: $(VENV)/.package ## Compare calls of this checkout with those of REVISION=...: 6 minutes
+	@$(BIN)/python benchmarks/beside_revision.py $(REVISION)
 
 profile: $(VENV)-bench/.peers ## Show where the time of a call goes
 	@$(VENV)-bench/bin/python benchmarks/profile_call.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from sagemaker_runtime.context import CLOCK, OPENED, OPERATION, SERVICE_ID, STARTED, TIMEOUT, Context, Ledger
@@ -37,17 +38,10 @@ class Plan(NamedTuple):
     clock: Clock
     timeout: Timeout
 
-    @classmethod
-    def of(cls, stack: Stack, handler: InitializeHandler, context: Context) -> Plan:
-        """
-        A plan with these facts, and room for those of each call.
-
-        A copy of a dict has its size, so what each call sets anew is set here once: then no dict of a call grows.
-        """
+    def with_facts(self, context: Context) -> Plan:
+        """The same stack, and calls that start with the facts in *context*."""
         context[IN_FORCE] = timeout = context[TIMEOUT]
-        context[STARTED] = 0.0
-        context[OPENED] = Ledger()
-        return cls(stack, handler, context, context[CLOCK], timeout)
+        return Plan(self.stack, self.handler, context, context[CLOCK], timeout)
 
 
 class Plans:
@@ -71,7 +65,7 @@ class Plans:
         self._skew = skew
         self._marshallers: dict[str, Marshaller] = {}
         self._plans: dict[str, Plan] = {}
-        self._override_plans: dict[tuple[str, tuple[Override, ...]], Plan] = {}
+        self._override_plans: OrderedDict[tuple[str, tuple[Override, ...]], Plan] = OrderedDict()
 
     def plan(self, name: str) -> Plan:
         """The plan for a call of the operation *name* without options of its own."""
@@ -94,9 +88,9 @@ class Plans:
         if plan is None:
             plan = plans[key] = self._make(name, opt_fns)
             if len(plans) > PLANS_KEPT:
-                del plans[next(iter(plans))]
-        elif len(plans) >= PLANS_KEPT:  # one must go next time: the first, so this one goes to the end
-            plans[key] = plans.pop(key)
+                plans.popitem(last=False)
+        elif len(plans) == PLANS_KEPT:  # one must go next time: the first, so this one goes to the end
+            plans.move_to_end(key)
         return plan
 
     def _make(self, name: str, opt_fns: tuple[OptFn, ...]) -> Plan:
@@ -108,7 +102,7 @@ class Plans:
                 return self._compile(name, options)
             context = Context(plan.context)
             set_facts(options, context)
-        return Plan.of(plan.stack, plan.handler, context)
+        return plan.with_facts(context)
 
     def _compile(self, name: str, options: Options) -> Plan:
         marshaller = self._marshallers.get(name)
@@ -128,4 +122,7 @@ class Plans:
         context[OPERATION] = name
         context[TRAITS] = marshaller.operation
         set_facts(options, context)
-        return Plan.of(stack, stack.compile(transport_handler(self._http_client if given is None else given)), context)
+        # What each call sets anew. A copy of a dict has its size, so no context of a call has to grow.
+        context[IN_FORCE], context[STARTED], context[OPENED] = options.timeout, 0.0, Ledger()
+        handler = stack.compile(transport_handler(self._http_client if given is None else given))
+        return Plan(stack, handler, context, options.clock, options.timeout)

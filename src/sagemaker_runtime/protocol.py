@@ -21,7 +21,6 @@ from sagemaker_runtime.errors import (
 )
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.operations.base import bindings
-from sagemaker_runtime.operations.events import UnknownEvent
 from sagemaker_runtime.validation import INPUTS_KNOWN, Validator, are_plain, repeated_members, values_of
 
 if TYPE_CHECKING:
@@ -215,7 +214,11 @@ class Marshaller:
             shape = self._events.get(tag)
             if shape is not None:
                 return shape.read(message)
-            return None if tag == "initial-response" else UnknownEvent(tag, payload)
+            if tag == "initial-response":
+                return None
+            from sagemaker_runtime.operations.events import UnknownEvent  # noqa: PLC0415 - 1 ms, for streams only
+
+            return UnknownEvent(tag, payload)
         if kind == "exception":
             error = self._new_error(_error_code(headers.get(":exception-type")), _json_object(payload), "")
             error.body = payload[:ERROR_BODY_KEPT]

@@ -218,6 +218,8 @@ def is_number(value: object) -> bool:
 
 
 def _seconds(_: object, attribute: Attribute[float], value: float) -> None:
+    if type(value) is float and 0.0 < value < math.inf:  # as nearly all are, in calls with a limit of their own too
+        return
     if not is_number(value) or not value > 0:
         raise ConfigError(f"Timeout.{attribute.name} is {value!r}; it takes a number of seconds above 0")
 
