@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import logging
+from pathlib import Path
 
 import attrs
 import pytest
@@ -25,6 +27,7 @@ from sagemaker_runtime import (
     Stack,
     Timeout,
     override,
+    pipeline,
 )
 from sagemaker_runtime.clock import ClockSkew
 from sagemaker_runtime.context import OPENED, STARTED
@@ -230,3 +233,19 @@ async def test_what_an_api_option_changes_in_a_middleware_is_seen_by_its_own_cal
 
     renamed = [request.headers["user-agent"] == "mine/1" for request in http.requests]
     assert [False, True, False, False] == renamed
+
+
+def test_the_pipeline_is_one_page_in_running_order_and_nothing_after_it() -> None:
+    """Whoever wants to know what happens to a request reads it from top to bottom, and is done."""
+    source = Path(pipeline.__file__).read_text()
+    *_, page = ast.parse(source).body
+
+    placed = [
+        node.func.id
+        for node in ast.walk(page)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in PLACES
+    ]
+    order = sorted(placed, key=lambda place: source.rindex(f"{place}("))
+    assert PLACES == order
+    assert isinstance(page, ast.FunctionDef)
+    assert len(source.splitlines()) <= 110
