@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import sagemaker_runtime
+from package_copy import copy_of_the_package, insert, run_with
 
 HERE = Path(__file__).parent / "new_operation"
 LINES = """\
@@ -32,26 +29,13 @@ METHODS = '''
 '''
 
 
-def insert(path: Path, text: str, *, before: str) -> None:
-    """Put *text* in front of the only place where *before* stands."""
-    source = path.read_text()
-    assert 1 == source.count(before), f"{path.name}: {before!r}"
-    path.write_text(source.replace(before, text + before))
-
-
 def test_a_new_operation_is_one_file_one_line_and_one_method(tmp_path: Path) -> None:
     """The stack, the local endpoint, the plugins and the testing kit find it in the registry, and nobody else is told."""
-    package = tmp_path / "sagemaker_runtime"
-    shutil.copytree(Path(sagemaker_runtime.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    package = copy_of_the_package(tmp_path)
 
     for name in ("invoke_endpoint_loudly.py", "tell_a_story.py"):
         shutil.copy(HERE / name, package / "operations")
     insert(package / "operations" / "__init__.py", LINES, before="}\n\nOPERATIONS = ")
     insert(package / "client.py", METHODS, before="\n    def stack(self, operation: str)")
 
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    ran = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-W", "error", HERE / "call.py"], env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert 0 == ran.returncode, ran.stderr
+    run_with(package, HERE / "call.py")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import sagemaker_runtime
+from package_copy import copy_of_the_package, insert, run_with
 
 FIELD = '''
     colour: str | None = field(
@@ -71,26 +67,11 @@ asyncio.run(main())
 """
 
 
-def insert(path: Path, text: str, *, before: str) -> None:
-    """Put *text* in front of the only place where *before* stands."""
-    source = path.read_text()
-    assert 1 == source.count(before), f"{path.name}: {before!r}"
-    path.write_text(source.replace(before, text + before))
-
-
 def test_a_new_option_is_its_field_and_an_argument_of_load_config(tmp_path: Path) -> None:
     """It is checked, read from the environment, overridden and found in the context, and nobody else is told of it."""
-    package = tmp_path / "sagemaker_runtime"
-    shutil.copytree(Path(sagemaker_runtime.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    package = copy_of_the_package(tmp_path)
 
     insert(package / "options.py", FIELD, before="\n    app_id: str | None = field(")
     insert(package / "config.py", ARGUMENT, before="    app_id: str | None = None,\n")
 
-    nothing = str(tmp_path / "none")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"PYTHONPATH": str(tmp_path), "AWS_CONFIG_FILE": nothing, "AWS_SHARED_CREDENTIALS_FILE": nothing}
-    ran = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert 0 == ran.returncode, ran.stderr
+    run_with(package, "-c", PROGRAM)
