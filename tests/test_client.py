@@ -65,7 +65,7 @@ def test_the_stack_is_shown_as_a_copy() -> None:
     made.stack("InvokeEndpoint").finalize.clear()
 
     assert made.stack("InvokeEndpoint").finalize.ids() == ["Retry", "RetryMetricsHeader", "Signing"]
-    with pytest.raises(ConfigError, match="no operation 'Invoke'; there is InvokeEndpoint"):
+    with pytest.raises(ConfigError, match="no operation 'Invoke'; the operations are InvokeEndpoint"):
         made.stack("Invoke")
 
 

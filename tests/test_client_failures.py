@@ -70,7 +70,7 @@ async def test_the_total_limit_ends_a_call_with_an_error_of_ours() -> None:
     error = caught.value
     assert http.asked == 2
     assert not isinstance(error, TimeoutError)
-    assert error.message == "no answer within Timeout.total, 0.01 s; the last attempt before failed with no answer"
+    assert error.message == "no answer within Timeout.total, 0.01 s; the previous attempt failed with no answer"
     assert (error.operation, len(error.attempts)) == ("InvokeEndpoint", 1)
 
 

@@ -146,9 +146,27 @@ async def test_the_stack_of_an_override_is_compiled_once_and_kept() -> None:
     await made.invoke_endpoint(PARAMS, override(app_id="b"))
     assert len(runs) == OPERATIONS + 2
     for _ in range(2):
-        await made.invoke_endpoint(PARAMS, override(api_options=[runs.append, str]))  # a list cannot be hashed
+        await made.invoke_endpoint(PARAMS, override(api_options=[runs.append, str]))
 
-    assert len(runs) == OPERATIONS + 4
+    assert len(runs) == OPERATIONS + 3
+
+
+async def test_an_override_that_cannot_be_looked_up_is_compiled_each_time() -> None:
+    """A function of an unhashable class is a user's right, and costs what a stack costs."""
+
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self, stack: Stack) -> None:
+            runs.append(stack)
+
+    runs: list[Stack] = []
+    made = client()
+
+    for _ in range(2):
+        await made.invoke_endpoint(PARAMS, with_api_options(Unhashable()))
+
+    assert 2 == len(runs)
 
 
 async def test_functions_that_are_appended_are_kept_as_any_other_override_is() -> None:

@@ -27,6 +27,7 @@ from sagemaker_runtime import (
     SigV4Signer,
     Stack,
     StandardRetryer,
+    StaticCredentialsProvider,
     Timeout,
     override,
     with_api_options,
@@ -103,6 +104,15 @@ def test_with_api_options_appends_and_override_replaces() -> None:
     assert options.api_options == [second]
 
 
+class Unhashable(StaticCredentialsProvider):
+    """Equal to none, and not to be looked up."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__("AKID", "secret")
+
+
 def test_equal_overrides_are_one_key() -> None:
     """A client keeps the stacks it compiled by them, so equality and hash must go by what they change."""
     assert override(region="a", app_id="x") == override(region="a", app_id="x")
@@ -110,8 +120,9 @@ def test_equal_overrides_are_one_key() -> None:
     assert override(region="a") != override(region="b")
     assert override(region="a") != override(app_id="a")
     assert with_api_options(first) == with_api_options(first)
+    assert override(api_options=[first]) == override(api_options=[first]) != with_api_options(first)
     with pytest.raises(TypeError, match="unhashable"):
-        hash(override(api_options=[first]))
+        hash(override(credentials=Unhashable()))
 
 
 def test_an_override_cannot_be_changed_and_shows_what_it_changes() -> None:

@@ -30,6 +30,7 @@ from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import (
     Operation,
     OperationInput,
+    OperationOutput,
     document,
     event_header,
     event_payload,
@@ -336,6 +337,27 @@ def test_an_operation_that_cannot_be_written_is_refused_with_the_reason(
     """Whoever adds an operation learns at once what is not built here, and not from a request that lacks a member."""
     with pytest.raises(ConfigError, match=f"Odd cannot be written as a request: .*{complaint}"):
         Marshaller(Operation("Odd", input_type, InvokeEndpointOutput, path, ()))
+
+
+@define(repr=False, kw_only=True)
+class CountedOutput(OperationOutput):
+    """A number in a header."""
+
+    tokens: int | None = field(default=None, metadata=header("X-Tokens", shapes.REQUEST_TTL_SECONDS_HEADER))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("7", 7), ("-7", -7), (None, None), ("x", None), ("7.5", None), ("9" * 5000, None)]
+)
+def test_a_number_in_a_header_of_an_answer_is_a_number(text: str | None, number: int | None) -> None:
+    """A text in its place would break the first program that reckons with it; an answer is not lost for a header."""
+    marshaller = Marshaller(Operation("Count", SmallInput, CountedOutput, "/{Name}", ()))
+    headers = Headers({} if text is None else {"x-tokens": text})
+
+    output = marshaller.deserialize(headers, b"", Metadata())
+
+    assert isinstance(output, CountedOutput)
+    assert number == output.tokens
 
 
 @define

@@ -10,7 +10,7 @@ from sagemaker_runtime.clock import ClockSkew, CorrectedClock
 from sagemaker_runtime.context import ATTEMPTS, OPENED, STARTED, Context, Ledger
 from sagemaker_runtime.errors import ClientClosedError, ConfigError, StackError, attach_facts
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
-from sagemaker_runtime.middleware.total_timeout import within_total
+from sagemaker_runtime.middleware.total_timeout import LIMITS, hold_to_total
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.async_inference import AsyncInferenceResult
     from sagemaker_runtime.config import Config
     from sagemaker_runtime.middleware.stack import Stack
+    from sagemaker_runtime.middleware.total_timeout import CallLimit
     from sagemaker_runtime.operations.base import Operation
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
@@ -245,18 +246,24 @@ class Client:
         ctx[STARTED] = plan.clock.monotonic()
         ctx[OPENED] = opened = Ledger()
         opened.response = None
+        limits: list[CallLimit] = []
+        ctx[LIMITS] = limits
         try:
-            if plan.timeout.total is None:
-                output = await plan.handler(ctx, InitializeInput(params))
-            else:
-                output = await within_total(ctx, lambda: plan.handler(ctx, InitializeInput(params)))
+            if plan.timeout.total is not None:
+                hold_to_total(ctx)
+            output = await plan.handler(ctx, InitializeInput(params))
             result = output.result if isinstance(output, Output) else None  # pyright: ignore[reportUnnecessaryIsInstance]
             if not isinstance(result, operation.output_type):
                 raise _wrong_output(operation, output)
         except BaseException as error:
             opened.close()
-            attach_facts(error, operation=operation.name, attempts=ctx.get(ATTEMPTS, ()))
+            over = limits.pop().end(error) if limits else None
+            attach_facts(error if over is None else over, operation=operation.name, attempts=ctx.get(ATTEMPTS, ()))
+            if over is not None:
+                raise over from error
             raise
+        if limits:
+            limits.pop().end(None)
         if result.result_metadata is not output.metadata:
             # Made by a middleware, which may give the same object to others (a cache): so not changed in place.
             return evolve(result, result_metadata=output.metadata)

@@ -402,10 +402,9 @@ class Override:
     def __call__(self, options: Options) -> None:
         values = options.__dict__
         values.update(self._changes)  # `override` has checked the names
-        if self._appended or any(name == "api_options" for name, _ in self._changes):
-            functions = values["api_options"]
-            if isinstance(functions, list):  # else it is refused when the options are checked
-                values["api_options"] = [*functions, *self._appended]  # a list of their own, whoever changes them
+        functions = values["api_options"]
+        if self._appended or type(functions) is _Functions:
+            values["api_options"] = [*functions, *self._appended]
 
     def __repr__(self) -> str:
         # Credentials by their type, because what was mistaken for a provider may hold a secret.
@@ -437,8 +436,14 @@ def override(**changes: object) -> Override:
             raise TypeError(f"override() has no option {name!r}; it has {', '.join(_OPTIONS)}")
     functions = changes.get("api_options")
     if isinstance(functions, list):
-        changes["api_options"] = list(cast("list[object]", functions))  # the caller's may change
+        changes["api_options"] = _Functions(cast("list[APIOption]", functions))
     return Override(tuple(changes.items()))
+
+
+class _Functions(tuple[APIOption, ...]):
+    """The ``api_options`` that an override assigns: they can be hashed, and the caller's list may change."""
+
+    __slots__ = ()
 
 
 def with_api_options(*functions: APIOption) -> Override:

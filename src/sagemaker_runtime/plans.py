@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from sagemaker_runtime.context import CLOCK, OPENED, OPERATION, SERVICE_ID, STARTED, TIMEOUT, Context, Ledger
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.middleware.deserialize import transport_handler
-from sagemaker_runtime.middleware.total_timeout import IN_FORCE
+from sagemaker_runtime.middleware.total_timeout import IN_FORCE, LIMITS
 from sagemaker_runtime.operations import operation
 from sagemaker_runtime.operations.base import TRAITS
 from sagemaker_runtime.options import Override, changed_by, context_with, same_stack, set_facts
@@ -116,13 +116,13 @@ class Plans:
                 raise ConfigError(
                     f"{api_option!r} in api_options is async, and would never run; make it a plain function"
                 )
-        given: HTTPClient | None = getattr(options, marshaller.operation.service.http_seam)
+        given: HTTPClient | None = getattr(options, marshaller.operation.service.http_client_option)
         context = Context()
         context[SERVICE_ID] = marshaller.operation.service.id
         context[OPERATION] = name
         context[TRAITS] = marshaller.operation
         set_facts(options, context)
         # What each call sets anew. A copy of a dict has its size, so no context of a call has to grow.
-        context[IN_FORCE], context[STARTED], context[OPENED] = options.timeout, 0.0, Ledger()
+        context[IN_FORCE], context[STARTED], context[OPENED], context[LIMITS] = options.timeout, 0.0, Ledger(), []
         handler = stack.compile(transport_handler(self._http_client if given is None else given))
         return Plan(stack, handler, context, options.clock, options.timeout)

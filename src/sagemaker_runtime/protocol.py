@@ -75,6 +75,7 @@ class Marshaller:
 
         output = bindings(operation.output_type)
         self._headers_out = _bound(output, "header")
+        self._numbers_out = [name for name, _ in self._headers_out if output[name].shape.type == "integer"]
         self._documents_out = [
             (name, binding.name) for name, binding in output.items() if binding.location == "document"
         ]
@@ -168,6 +169,8 @@ class Marshaller:
         """
         value_of = headers.raw.get
         members: dict[str, object] = {name: value_of(header) for name, header in self._headers_out}
+        for name in self._numbers_out:
+            members[name] = _whole_number(members[name])
         if self._body_out is not None:
             members[self._body_out] = body
         elif isinstance(body, bytes) and body:
@@ -298,6 +301,11 @@ def _text_message(status: int, body: bytes) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def _whole_number(text: object) -> int | None:
+    """The number in a header; None where it is not there, or is none: an answer is not lost for a header."""
+    return int(text) if isinstance(text, str) and re.fullmatch("-?[0-9]{1,18}", text) else None
 
 
 def _retry_after(text: str | None) -> float | None:

@@ -123,9 +123,66 @@ async def test_a_total_counts_from_the_calls_start(clock: ManualClock) -> None:
 
     late = [setting("build", Timeout(total=7.0)), lambda stack: stack.initialize.add(waits)]
     http, made = stubbed(clock, respond(b"7"), api_options=late)
-    with pytest.raises(TotalTimeoutError, match=r"not sent: no answer within Timeout\.total, 7 s"):
+    with pytest.raises(TotalTimeoutError, match=r"not sent: Timeout\.total, 7 s, had already passed"):
         await made.invoke_endpoint(SLOW)
     assert [] == http.requests
+
+
+async def test_a_longer_total_holds_at_once_and_not_only_from_retry_on(clock: ManualClock) -> None:
+    """The limit of the options must not end a call that waits for its place, when a middleware has given it more time."""
+
+    @initialize_middleware("Waits")
+    async def waits(ctx: Context, step: Any, next: Any) -> Any:
+        await clock.sleep(20.0)
+        return await next(ctx, step)
+
+    for total in (30.0, None):
+        options = [setting("initialize", Timeout(total=total)), lambda stack: stack.initialize.add(waits)]
+        _, made = stubbed(clock, respond(b"7"), timeout=Timeout(total=10.0), api_options=options)
+
+        assert b"7" == (await made.invoke_endpoint(SLOW)).body
+
+
+@pytest.mark.parametrize("before", [None, 60.0])
+async def test_a_total_covers_what_comes_after_the_attempts(clock: ManualClock, before: float | None) -> None:
+    """A middleware that works on the answer is part of the call, whoever has set the limit."""
+
+    @initialize_middleware("Works")
+    async def works(ctx: Context, step: Any, next: Any) -> Any:
+        output = await next(ctx, step)
+        await clock.sleep(20.0)
+        return output
+
+    options = [lambda stack: stack.initialize.add(works), setting("build", Timeout(total=10.0))]
+    _, made = stubbed(clock, respond(b"7"), timeout=Timeout(total=before), api_options=options)
+
+    with pytest.raises(TotalTimeoutError, match="10 s"):
+        await made.invoke_endpoint(SLOW)
+
+
+async def test_a_total_reaches_a_call_that_goes_on_in_another_task(clock: ManualClock) -> None:
+    """A middleware may run what is below it in a task of its own, and the limit be set in there."""
+
+    @initialize_middleware("Apart")
+    async def apart(ctx: Context, step: Any, next: Any) -> Any:
+        return await asyncio.ensure_future(next(ctx.for_attempt(), step))
+
+    options = [lambda stack: stack.initialize.add(apart), setting("build", Timeout(total=10.0))]
+    _, made = stubbed(clock, respond(b"7").after(60.0), api_options=options)
+
+    with pytest.raises(TotalTimeoutError, match=r"no answer within Timeout\.total"):
+        await made.invoke_endpoint(SLOW)
+    assert 1 == len(asyncio.all_tasks())
+
+
+async def test_a_limit_ends_with_its_call(clock: ManualClock) -> None:
+    """A timer that lived on would cancel whatever its task does next."""
+    _, made = stubbed(clock, respond(b"7"), api_options=[setting("build", Timeout(total=10.0))])
+
+    await made.invoke_endpoint(SLOW)
+    await clock.sleep(60.0)
+
+    assert 0 == asyncio.current_task().cancelling()  # type: ignore[union-attr]
 
 
 async def test_the_error_tells_of_the_attempt_before(clock: ManualClock) -> None:
@@ -133,9 +190,7 @@ async def test_the_error_tells_of_the_attempt_before(clock: ManualClock) -> None
     script = [respond_error("ServiceUnavailable", "later"), respond().after(60.0)]
     _, made = stubbed(clock, *script, api_options=[setting("build", Timeout(total=10.0))])
 
-    with pytest.raises(
-        TotalTimeoutError, match="the last attempt before failed with ServiceUnavailable: later"
-    ) as caught:
+    with pytest.raises(TotalTimeoutError, match="the previous attempt failed with ServiceUnavailable: later") as caught:
         await made.invoke_endpoint(SLOW)
 
     assert ("InvokeEndpoint", 1) == (caught.value.operation, len(caught.value.attempts))
@@ -173,6 +228,10 @@ async def test_read_and_write_limits_may_be_set_for_an_attempt(place: str) -> No
     assert [5.0, 5.0] == [timeout.read for timeout in http.timeouts]
 
 
+def told(total: float | None) -> str:
+    return "none" if total is None else f"{total:g} s"
+
+
 @pytest.mark.parametrize(
     ("step", "place"), [("finalize", {"after": "Retry"}), ("finalize", {"before": "Signing"}), ("deserialize", {})]
 )
@@ -184,7 +243,9 @@ async def test_a_total_set_below_retry_is_refused_by_name(
     http = ScriptedHTTPClient()
     limits = setting(step, Timeout(total=total), **place)
 
-    with pytest.raises(ConfigError, match=rf"set TIMEOUT with total={total}.* above Retry"):
+    with pytest.raises(
+        ConfigError, match=f"changed Timeout.total from {told(before)} to {told(total)} .* set TIMEOUT above Retry"
+    ):
         await client(http, timeout=Timeout(total=before), api_options=[limits]).invoke_endpoint(SLOW)
 
     assert [] == http.requests
@@ -196,7 +257,7 @@ async def test_without_retry_a_total_of_a_middleware_is_refused_by_name(before: 
     http = ScriptedHTTPClient()
     options = [setting("initialize", Timeout(total=total)), lambda stack: stack.finalize.remove("Retry")]
 
-    with pytest.raises(ConfigError, match="Retry, which must be in the stack"):
+    with pytest.raises(ConfigError, match="in a stack without Retry"):
         await client(http, timeout=Timeout(total=before), api_options=options).invoke_endpoint(SLOW)
 
     assert [] == http.requests
@@ -221,7 +282,9 @@ async def test_what_is_no_timeout_is_refused_by_name(step: str, value: object) -
     """The mistake is a middleware's, and the error says whose key it is."""
     http = ScriptedHTTPClient()
 
-    with pytest.raises(ConfigError, match=f"a middleware has set TIMEOUT to {value!r}; it takes a Timeout"):
+    with pytest.raises(
+        ConfigError, match=f"set TIMEOUT to an object of type {type(value).__name__}; it takes a Timeout"
+    ):
         await client(http, api_options=[setting(step, value)]).invoke_endpoint(SLOW)
 
     assert [] == http.requests

@@ -7,6 +7,7 @@ import pytest
 from sagemaker_runtime import (
     REQUEST_ID,
     Client,
+    ConfigError,
     Context,
     EventStreamError,
     InitializeHandler,
@@ -79,11 +80,15 @@ async def test_a_call_without_a_rule_says_which_rules_there_are() -> None:
     stub = StubOperations()
     client = Client(stub.options())
 
-    with pytest.raises(UnexpectedCallError, match=r"no rule fits InvokeEndpoint with .*'iris'.*; there is nothing"):
+    with pytest.raises(
+        UnexpectedCallError, match=r"no rule fits InvokeEndpoint with .*'iris'.*; no rules have been added"
+    ):
         await client.invoke_endpoint(PARAMS)
     stub.on("InvokeEndpointWithResponseStream", stream_output([]))
     stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b""), when=lambda given: False)
-    with pytest.raises(UnexpectedCallError, match="there is InvokeEndpointWithResponseStream, InvokeEndpoint when"):
+    with pytest.raises(
+        UnexpectedCallError, match="the rules are for InvokeEndpointWithResponseStream, InvokeEndpoint when"
+    ):
         await client.invoke_endpoint(PARAMS)
 
 
@@ -156,7 +161,13 @@ async def test_it_stands_in_a_client_with_options_of_its_own() -> None:
 async def test_an_output_of_another_operation_is_refused_by_the_client() -> None:
     """A test that mixes them up must not hand the application what it never gets."""
     stub = StubOperations()
-    stub.on("InvokeEndpoint", InvokeEndpointAsyncOutput())
+    with pytest.raises(ValueError, match="InvokeEndpoint gives InvokeEndpointOutput, not an object of type InvokeEndp"):
+        stub.on("InvokeEndpoint", InvokeEndpointAsyncOutput())
+    with pytest.raises(ValueError, match="not an object of type bytes"):
+        stub.on("InvokeEndpoint", b"7")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"no operation 'InvokeEndpont'.* Did you mean 'InvokeEndpoint'"):
+        stub.on("InvokeEndpont", InvokeEndpointOutput(body=b""))
+    stub.on("InvokeEndpoint", lambda _: InvokeEndpointAsyncOutput())
 
     with pytest.raises(StackError, match="gave InvokeEndpointAsyncOutput where InvokeEndpointOutput is due"):
         await Client(stub.options()).invoke_endpoint(PARAMS)

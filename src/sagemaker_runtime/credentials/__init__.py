@@ -17,6 +17,7 @@ from sagemaker_runtime.credentials.base import (
     CredentialsProvider,
     StaticCredentialsProvider,
     checked_credentials,
+    checked_provider,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = [
     "EnvironmentCredentialsProvider",
     "StaticCredentialsProvider",
     "checked_credentials",
+    "checked_provider",
 ]
 
 

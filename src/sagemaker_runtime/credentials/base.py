@@ -68,6 +68,21 @@ def checked_credentials(credentials: object) -> Credentials:
     return credentials
 
 
+def checked_provider(provider: CredentialsProvider) -> CredentialsProvider:
+    """
+    What a middleware may have set `CREDENTIALS` to.
+
+    Raises:
+        ConfigError: It is no provider.
+    """
+    if not callable(getattr(provider, "retrieve", None)):
+        raise ConfigError(
+            f"a middleware has set CREDENTIALS to an object of type {type(provider).__name__}; it takes a provider, such as "
+            "StaticCredentialsProvider(...)"
+        )
+    return provider
+
+
 class CredentialsProvider(Protocol):
     """Where credentials come from. It may keep nothing: `CredentialsCache` does that for any provider."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.context import (
@@ -16,13 +15,19 @@ from sagemaker_runtime.context import (
     SIGNING_REGION,
     TIMEOUT,
 )
-from sagemaker_runtime.credentials import CREDENTIALS, AnonymousCredentialsProvider, Credentials, checked_credentials
+from sagemaker_runtime.credentials import (
+    CREDENTIALS,
+    AnonymousCredentialsProvider,
+    Credentials,
+    checked_credentials,
+    checked_provider,
+)
 from sagemaker_runtime.errors import ConfigError, StackError
 from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date_of, utc
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.attempts import Attempts
 from sagemaker_runtime.middleware.steps import FinalizeInput, Output
-from sagemaker_runtime.middleware.total_timeout import IN_FORCE, within_total
+from sagemaker_runtime.middleware.total_timeout import IN_FORCE, hold_to_total
 from sagemaker_runtime.retry import RETRYER
 from sagemaker_runtime.signing import SigV4Signer
 
@@ -50,7 +55,7 @@ class Retry:
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         if ctx[TIMEOUT] is not ctx.get(IN_FORCE):  # a middleware has set another one
-            return await within_total(ctx, partial(self.handle_finalize, ctx, step, next))
+            hold_to_total(ctx)
         attempts = Attempts(ctx, self.log_mode)
         try:
             while True:
@@ -137,7 +142,7 @@ class Signing:
         if credentials is None:
             if isinstance(provider, AnonymousCredentialsProvider):
                 return next(ctx, step)
-            return self._retrieve(provider, ctx, step, next)
+            return self._retrieve(checked_provider(provider), ctx, step, next)
         self._sign(ctx, step.request, credentials)
         return next(ctx, step)
 

@@ -10,10 +10,7 @@ from sagemaker_runtime.errors import ConfigError, TotalTimeoutError
 from sagemaker_runtime.wire import Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from sagemaker_runtime.context import Context
-    from sagemaker_runtime.middleware.steps import Output
 
 IN_FORCE: Key[Timeout] = Key("timeout in force")
 """
@@ -23,44 +20,84 @@ Set by the client, and by Retry where a middleware has set another one: as long 
 to do, and nothing is called.
 """
 
-_LIMIT: Key[asyncio.Timeout] = Key("limit of the call")
-"""What ends the call at its `DEADLINE`, while it runs under one."""
+LIMITS: Key[list[CallLimit]] = Key("limit of the call")
+"""The limit that ends the call, in a list that all contexts of the call share; empty where there is none."""
 
 
-async def within_total(ctx: Context, run: Callable[[], Awaitable[Output]]) -> Output:
+class CallLimit:
     """
-    Run the rest of a call within the ``total`` that its `TIMEOUT` has now, counted from the call's start.
+    Ends a call at its deadline: cancels the task that has asked for it.
+
+    asyncio's own timeout is a block around what it limits. This one can also be begun in the middle of a call, and last
+    until its end.
+    """
+
+    __slots__ = ("_cancelling", "_ctx", "_expired", "_task", "_timer")
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._task = asyncio.current_task()
+        self._cancelling = 0 if self._task is None else self._task.cancelling()
+        self._timer: asyncio.TimerHandle | None = None
+        self._expired = False
+
+    def move(self, ctx: Context, deadline: float | None) -> None:
+        """End the call at *deadline*, by the clock of *ctx*; None for never."""
+        if self._expired:
+            return
+        self._ctx = ctx
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            left = max(0.0, deadline - ctx[CLOCK].monotonic())
+            self._timer = asyncio.get_running_loop().call_later(left, self._due)
+
+    def end(self, error: BaseException | None) -> TotalTimeoutError | None:
+        """Let the call be; what to raise in place of *error*, if that is the doing of this limit and of nobody else."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._expired or self._task is None or self._task.uncancel() > self._cancelling:
+            return None
+        if not isinstance(error, asyncio.CancelledError):
+            return None
+        return TotalTimeoutError(_over(self._ctx))
+
+    def _due(self) -> None:
+        self._timer = None
+        timeout = self._ctx[TIMEOUT]
+        if timeout is not self._ctx.get(IN_FORCE) and isinstance(timeout, Timeout):  # pyright: ignore[reportUnnecessaryIsInstance]
+            deadline = _deadline_of(self._ctx)
+            if (
+                deadline is None or deadline > self._ctx[CLOCK].monotonic()
+            ):  # set by a middleware, and Retry is still to come
+                hold_to_total(self._ctx)
+                return
+        self._expired = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+def hold_to_total(ctx: Context) -> None:
+    """
+    Hold the rest of the call to the ``total`` that its `TIMEOUT` has now, counted from the call's start.
 
     Raises:
-        TotalTimeoutError: The time is over.
+        TotalTimeoutError: The time is over already.
         ConfigError: `TIMEOUT` is no Timeout.
     """
-    deadline, limit = _deadline_of(ctx), ctx.get(_LIMIT)
+    deadline, limits = _deadline_of(ctx), ctx[LIMITS]
     ctx[IN_FORCE] = ctx[TIMEOUT]
     if deadline is None:
         ctx.pop(DEADLINE, None)
     else:
         ctx[DEADLINE] = deadline
-    if limit is not None and not limit.expired():
-        limit.reschedule(None if deadline is None else asyncio.get_running_loop().time() + _left(ctx, deadline))
-    return await run() if limit is not None or deadline is None else await _limited(ctx, deadline, run)
-
-
-async def _limited(ctx: Context, deadline: float, run: Callable[[], Awaitable[Output]]) -> Output:
-    left = _left(ctx, deadline)
-    if left <= 0:
-        raise TotalTimeoutError(f"not sent: {_over(ctx)}")
-    ctx[_LIMIT] = limit = asyncio.timeout(left)
-    try:
-        async with limit:
-            return await run()
-    except TimeoutError as error:
-        if not limit.expired():
-            raise  # a middleware's own
-        raise TotalTimeoutError(_over(ctx)) from error
-    finally:
-        ctx.pop(_LIMIT, None)
-        ctx.pop(IN_FORCE, None)  # a middleware may call next again
+        if deadline <= ctx[CLOCK].monotonic():
+            raise TotalTimeoutError(f"not sent: Timeout.total, {ctx[TIMEOUT].total:g} s, had already passed")
+        if not limits:
+            limits.append(CallLimit(ctx))
+    if limits:
+        limits[0].move(ctx, deadline)
 
 
 def check_total(ctx: Context) -> None:
@@ -72,9 +109,12 @@ def check_total(ctx: Context) -> None:
             to one with another ``total`` than the call has.
     """
     if ctx.get(DEADLINE) != _deadline_of(ctx):
+        before = f"{ctx[DEADLINE] - ctx[STARTED]:g} s" if DEADLINE in ctx else "none"
+        after = "none" if ctx[TIMEOUT].total is None else f"{ctx[TIMEOUT].total:g} s"
         raise ConfigError(
-            f"a middleware has set TIMEOUT with total={ctx[TIMEOUT].total!r} where that can no longer be held to: set it "
-            "above Retry, which must be in the stack, or leave the total as it was: attrs.evolve(ctx[TIMEOUT], read=5)"
+            f"a middleware has changed Timeout.total from {before} to {after} where that can no longer hold for the call: "
+            "below Retry, or in a stack without Retry. To change the total, set TIMEOUT above Retry; to change other limits "
+            "only, write ctx[TIMEOUT] = attrs.evolve(ctx[TIMEOUT], read=5)"
         )
 
 
@@ -82,15 +122,14 @@ def _deadline_of(ctx: Context) -> float | None:
     """When the total of the call's `TIMEOUT` ends; None if it has none."""
     timeout = ctx[TIMEOUT]
     if not isinstance(timeout, Timeout):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
-        raise ConfigError(f"a middleware has set TIMEOUT to {timeout!r}; it takes a Timeout, such as Timeout(total=5)")
+        raise ConfigError(
+            f"a middleware has set TIMEOUT to an object of type {type(timeout).__name__}; it takes a Timeout, such as "
+            "Timeout(total=5)"
+        )
     return None if timeout.total is None else ctx[STARTED] + timeout.total
-
-
-def _left(ctx: Context, deadline: float) -> float:
-    return deadline - ctx[CLOCK].monotonic()
 
 
 def _over(ctx: Context) -> str:
     tried = ctx.get(ATTEMPTS) or ()
-    last = f"; the last attempt before failed with {tried[-1].error}" if tried and tried[-1].error else ""
+    last = f"; the previous attempt failed with {tried[-1].error}" if tried and tried[-1].error else ""
     return f"no answer within Timeout.total, {ctx[DEADLINE] - ctx[STARTED]:g} s{last}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.operations.base import TRAITS, Binding, Operation, Shape, bindings, from_java, required
@@ -26,8 +26,8 @@ __all__ = [
     "required",
 ]
 
-# By name, the module of each, which the client's method is called like too. The operation itself stands there under this
-# name in capitals.
+# Maps each operation to its module. The client's method has the module's name, and the module holds the `Operation` under
+# that name in upper case.
 _MODULES = {
     "InvokeEndpoint": "invoke_endpoint",
     "InvokeEndpointAsync": "invoke_endpoint_async",
@@ -47,7 +47,11 @@ def method_name(name: str) -> str:
     """
     method = _MODULES.get(name)
     if method is None:
-        raise ConfigError(f"there is no operation {name!r}; there is {', '.join(OPERATIONS)}")
+        from difflib import get_close_matches  # noqa: PLC0415 - for an error only
+
+        near = get_close_matches(name.replace("_", "").lower(), map(str.lower, OPERATIONS), n=1) if name else []
+        hint = next((f" Did you mean {known!r}?" for known in OPERATIONS if [known.lower()] == near), "")
+        raise ConfigError(f"there is no operation {name!r}; the operations are {', '.join(OPERATIONS)}.{hint}")
     return method
 
 
@@ -59,5 +63,7 @@ def operation(name: str) -> Operation[OperationInput, OperationOutput]:
         ConfigError: There is no such operation.
     """
     module = method_name(name)
-    found: Operation[OperationInput, OperationOutput] = getattr(import_module(f"{__name__}.{module}"), module.upper())
-    return found
+    found: object = getattr(import_module(f"{__name__}.{module}"), module.upper(), None)
+    if not isinstance(found, Operation):
+        raise ConfigError(f"{__name__}.{module} must define {module.upper()}, the Operation {name}")
+    return cast("Operation[OperationInput, OperationOutput]", found)

@@ -28,8 +28,8 @@ class Service(NamedTuple):
     host: HostRules
     """The endpoint rules."""
 
-    http_seam: Literal["http_client"] = "http_client"
-    """The option that holds the transport of its requests."""
+    http_client_option: Literal["http_client"] = "http_client"
+    """The name of the option that holds the transport of its requests."""
 
     @property
     def endpoint_variable(self) -> str:

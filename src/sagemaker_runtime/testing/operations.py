@@ -90,11 +90,17 @@ class StubOperations:
 
         Raises:
             ConfigError: There is no such operation.
-            ValueError: There is no answer.
+            ValueError: There is no answer, or one that the operation cannot give.
         """
-        known(operation)
+        output_type = known(operation).output_type
         if not answers:
             raise ValueError(f"{operation} needs an answer: an output, an exception, or a function of the input")
+        for answer in answers:
+            if not isinstance(answer, output_type | Exception) and (isinstance(answer, type) or not callable(answer)):
+                raise ValueError(  # noqa: TRY004 - the value for this operation, as where there is none
+                    f"{operation} gives {output_type.__name__}, not an object of type {type(answer).__name__}: give an output, "
+                    "an exception, or a function of the input"
+                )
         self._rules.append(_Rule(operation, when, list(answers)))
 
     def options(self) -> Options:
@@ -163,5 +169,6 @@ def _fitting(rules: list[_Rule], operation: str, parameters: Input) -> _Rule:
     for rule in rules:
         if rule.fits(operation, parameters):
             return rule
-    known = ", ".join(f"{rule.operation}{' when ...' if rule.when else ''}" for rule in rules) or "nothing"
-    raise UnexpectedCallError(f"no rule fits {operation} with {parameters!r}; there is {known}. Add one with on(...)")
+    known = ", ".join(f"{rule.operation}{' when ...' if rule.when else ''}" for rule in rules)
+    there = f"the rules are for {known}" if known else "no rules have been added"
+    raise UnexpectedCallError(f"no rule fits {operation} with {parameters!r}; {there}. Add one with on(...)")
