@@ -11,7 +11,7 @@ PYTHON_3_12 := $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/b
 SMITHY := $(if $(PYTHON_3_12),.venv/smithy-bench/.peers)
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo test test-floor interop lint types bench bench-beside bench-local docs clean
+.PHONY: profile help demo stream-demo test test-quick test-floor interop lint types bench bench-beside bench-local docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
@@ -23,14 +23,14 @@ demo: $(VENV)/.package ## Serve a real classifier on this machine and send it 15
 stream-demo: $(VENV)/.package ## Stream a story from a small model of language on this machine, as it is told
 	@$(BIN)/python examples/stream_demo.py
 
-test: $(VENV)/.test ## Run the tests with their coverage
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+test: $(VENV)/.test ## Run all tests, with their coverage; or those that ARGS names, without
+	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --cov --cov-report term-missing:skip-covered)
 
-test-floor: $(VENV)-floor/.test ## Run the tests on the oldest dependencies that pyproject.toml allows
-	$(VENV)-floor/bin/python -m pytest $(ARGS)
+test-quick: $(VENV)/.test ## Run all tests but the slow ones
+	$(BIN)/python -m pytest --numprocesses auto -m 'not slow' $(ARGS)
+
+test-floor: $(VENV)-floor/.test ## The same on the oldest dependencies that pyproject.toml allows
+	$(VENV)-floor/bin/python -m pytest --numprocesses auto -m 'not slow' $(ARGS)
 
 interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(VENV)/.test ## Prove client and local endpoint against other people's servers and clients
 	INTEROP_PYTHON=.venv/interop/bin/python INTEROP_ENVIRONMENTS=.venv $(BIN)/python -m pytest tests/interop $(ARGS)

@@ -319,6 +319,7 @@ def test_no_corruption_gets_through(corrupt) -> None:
         assert noticed or wire in prefixes  # cut between two frames, or what was flipped is what it was
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "length", "copies"), [(2, 200_000, 100), (16 * 1024, 4_000_000, 3)])
 def test_a_large_frame_in_many_pieces_is_copied_a_bounded_number_of_times(size: int, length: int, copies: int) -> None:
     """A copy must be allocated, so the sum of what each step allocates tells a quadratic decoder from a linear one."""
@@ -348,6 +349,7 @@ def test_a_large_frame_in_many_pieces_is_copied_a_bounded_number_of_times(size: 
     assert held < 1.5 * length  # the message, and not the frame as well
 
 
+@pytest.mark.slow
 def test_a_long_stream_needs_no_more_memory_than_a_short_one() -> None:
     """100,000 frames, each fourth with a new head: what is remembered is bounded, and what was taken is gone."""
     decoder = Decoder()

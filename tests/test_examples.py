@@ -109,6 +109,7 @@ def test_the_text_is_carrolls(story: ModuleType) -> None:
     assert 4_200 < len(words) < 4_300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"), [("iris_demo.py", (b"TagTenant", b"p99")), ("stream_demo.py", (b"Alice was", b"request id"))]
 )

@@ -444,6 +444,7 @@ def test_not_a_number_is_let_pass() -> None:
     assert math.isnan(value)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")), st.lists))
 )

@@ -123,6 +123,7 @@ def requests(draw: st.DrawFn) -> Request:
     return request
 
 
+@pytest.mark.slow
 @settings(max_examples=2_000, deadline=None, database=None, derandomize=True)
 @given(request=requests(), keys=st.tuples(KEYS, KEYS, TOKENS), time=TIMES, scope=SCOPES)
 def test_random_requests_get_the_signature_that_botocore_gives_them(request, keys, time, scope):

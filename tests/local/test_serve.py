@@ -112,6 +112,7 @@ async def test_it_serves_until_it_is_told_to_stop(folder: Path, number: signal.S
     assert ("Stopped.\n", "", 0) == (rest, errors, process.returncode)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("model", ["hang", "hang_in_the_middle"])
 @pytest.mark.parametrize("queued", [False, True])

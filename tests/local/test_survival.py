@@ -136,6 +136,7 @@ class Load:
         return "answer" if body == b"%d second third" % number else "a wrong answer"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STATM.exists(), reason="memory and descriptors are counted in /proc")
 async def test_twenty_thousand_calls_among_faults_all_end_and_leave_nothing() -> None:
     """A service runs for months among such faults: no call may hang, run twice against the policy, or leave a trace."""

@@ -638,6 +638,7 @@ async def test_two_hundred_streams_at_once_all_come_whole():
         assert (count, count) == (server.accepted, server.open)
 
 
+@pytest.mark.slow
 async def test_ten_thousand_parts_each_waited_for_come_in_order_and_pile_up_nowhere():
     """A long answer: a part is handed on before the next is made, and what was read is forgotten."""
     wanted = asyncio.Semaphore(0)
