@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.streams.frames import Message, encode
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\n"

@@ -27,8 +27,7 @@ ROWS = (
         "operations",
         "protocol",
         "validation",
-        "eventstream",
-        "stream_parsers",
+        "streams",
         "retry",
         "credentials",
         "endpoints",
@@ -356,8 +355,8 @@ def test_every_public_list_of_a_submodule_resolves() -> None:
 
 def test_a_documented_submodule_is_there_without_an_import_of_its_own() -> None:
     """``sagemaker_runtime.errors.ModelError`` must not depend on what was asked for before."""
-    code = f"import {PACKAGE} as s; print(s.errors.ModelError.__name__, s.eventstream.Message.__name__)"
+    code = f"import {PACKAGE} as s; print(s.errors.ModelError.__name__, s.wire.Request.__name__)"
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
 
-    assert "ModelError Message" == found.stdout.strip()
+    assert "ModelError Request" == found.stdout.strip()

@@ -24,7 +24,7 @@ from sagemaker_runtime import (
     Stack,
     WaitTimeoutError,
 )
-from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.streams.frames import Message, encode
 
 ASYNC = InvokeEndpointAsyncInput(endpoint_name="iris", body=b"1,2")
 STREAM = InvokeEndpointWithResponseStreamInput(endpoint_name="iris", body=b"1,2")

@@ -216,7 +216,7 @@ def test_the_reference_has_every_public_name() -> None:
     errors = importlib.import_module("sagemaker_runtime.errors")  # which is documented as a whole
     names = {path.rpartition(".")[2] for path in documented} | set(vars(errors))
 
-    homes = ["context", "endpoints", "eventstream", "middleware", "retry", "wire", "testing", "local"]
+    homes = ["context", "endpoints", "streams.frames", "middleware", "retry", "wire", "testing", "local"]
     plugins = [f"plugins.{path.stem}" for path in (PACKAGE / "plugins").glob("[a-z]*.py")]
     modules = [importlib.import_module(f"sagemaker_runtime.{name}") for name in [*homes, *plugins]]
 

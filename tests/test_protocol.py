@@ -25,7 +25,6 @@ from sagemaker_runtime import (
     UnknownEvent,
     ValidationError,
 )
-from sagemaker_runtime.eventstream import Message
 from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import (
     Operation,
@@ -41,6 +40,7 @@ from sagemaker_runtime.operations.base import (
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
 from sagemaker_runtime.protocol import Marshaller
+from sagemaker_runtime.streams.frames import Message
 from sagemaker_runtime.validation import INPUTS_KNOWN
 
 MARSHALLER = Marshaller(INVOKE_ENDPOINT)

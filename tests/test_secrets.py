@@ -57,7 +57,7 @@ from sagemaker_runtime import (
     build_middleware,
     errors,
 )
-from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.transport.aiohttp import AioHTTPClient
 
 

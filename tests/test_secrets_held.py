@@ -59,8 +59,8 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.eventstream import Message
 from sagemaker_runtime.s3 import S3Location
+from sagemaker_runtime.streams.frames import Message
 
 HUSH = "SECRET"
 DATA = HUSH.encode()

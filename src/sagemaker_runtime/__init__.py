@@ -126,7 +126,6 @@ if TYPE_CHECKING:
         InvokeEndpointWithResponseStreamInput,
         InvokeEndpointWithResponseStreamOutput,
     )
-    from sagemaker_runtime.operations.response_stream import ResponseStream, StreamWatcher
     from sagemaker_runtime.operations.service import Service
     from sagemaker_runtime.options import APIOption, OptFn, Options, override, with_api_options
     from sagemaker_runtime.retry import (
@@ -140,7 +139,7 @@ if TYPE_CHECKING:
     )
     from sagemaker_runtime.s3 import S3Object, S3ObjectReader, S3Reader
     from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
-    from sagemaker_runtime.stream_parsers import (
+    from sagemaker_runtime.streams.parsers import (
         JSONLinesParser,
         LineParser,
         ServerSentEvent,
@@ -148,6 +147,7 @@ if TYPE_CHECKING:
         StreamParser,
         TextParser,
     )
+    from sagemaker_runtime.streams.response_stream import ResponseStream, StreamWatcher
     from sagemaker_runtime.transport import HTTPClient
     from sagemaker_runtime.transport.aiohttp import AioHTTPClient
     from sagemaker_runtime.wire import Request, Response, Timeout
@@ -317,13 +317,13 @@ _HOMES = {
     "operations.invoke_endpoint": "InvokeEndpointInput InvokeEndpointOutput",
     "operations.invoke_endpoint_async": "InvokeEndpointAsyncInput InvokeEndpointAsyncOutput",
     "operations.invoke_endpoint_with_response_stream": "InvokeEndpointWithResponseStreamInput InvokeEndpointWithResponseStreamOutput",
-    "operations.response_stream": "ResponseStream StreamWatcher",
     "operations.service": "Service",
     "options": "APIOption OptFn Options override with_api_options",
     "retry": "AdaptiveRetryer NopRetryer PacedRetryer RETRYER RetryQuota Retryer StandardRetryer",
     "s3": "S3Object S3ObjectReader S3Reader",
     "signing": "HTTPSignerV4 SigV4Signer",
-    "stream_parsers": "JSONLinesParser LineParser ServerSentEvent ServerSentEventParser StreamParser TextParser",
+    "streams.parsers": "JSONLinesParser LineParser ServerSentEvent ServerSentEventParser StreamParser TextParser",
+    "streams.response_stream": "ResponseStream StreamWatcher",
     "transport": "HTTPClient",
     "transport.aiohttp": "AioHTTPClient",
     "wire": "Request Response Timeout",
@@ -333,7 +333,6 @@ _SUBMODULES = {
     "credentials",
     "endpoints",
     "errors",
-    "eventstream",
     "local",
     "middleware",
     "operations",

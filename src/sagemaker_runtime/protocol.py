@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagemaker_runtime.context import Metadata
-    from sagemaker_runtime.eventstream import Message
     from sagemaker_runtime.operations.base import Binding, Location, Operation, OperationInput, OperationOutput
     from sagemaker_runtime.operations.events import ResponseStreamEvent
-    from sagemaker_runtime.operations.response_stream import ResponseStream
+    from sagemaker_runtime.streams.frames import Message
+    from sagemaker_runtime.streams.response_stream import ResponseStream
     from sagemaker_runtime.wire import Request
 
 ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised

@@ -13,7 +13,7 @@ import pytest
 from conformance.conftest import cases, load, tally
 
 from sagemaker_runtime.errors import EventStreamError
-from sagemaker_runtime.eventstream import Decoder, HeaderValue, Int8, Int16, Int32, Message, encode
+from sagemaker_runtime.streams.frames import Decoder, HeaderValue, Int8, Int16, Int32, Message, encode
 
 VALUES: dict[str, Callable[[Any], HeaderValue]] = {
     "boolean": bool,

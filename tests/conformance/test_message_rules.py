@@ -9,9 +9,9 @@ import pytest
 from conformance.conftest import cases, load, tally
 
 from sagemaker_runtime import EventStreamError, ServiceError, UnknownEvent
-from sagemaker_runtime.eventstream import Decoder, HeaderValue, Int32, Message, encode
 from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
 from sagemaker_runtime.protocol import Marshaller
+from sagemaker_runtime.streams.frames import Decoder, HeaderValue, Int32, Message, encode
 
 MARSHALLER = Marshaller(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
 CONTENT_TYPE = "the content type is not looked at: a part's bytes are given as they are"

@@ -29,7 +29,6 @@ from sagemaker_runtime import (
     TruncatedResponseError,
     override,
 )
-from sagemaker_runtime.eventstream import Decoder, Message, encode
 from sagemaker_runtime.local import (
     ClockSkew,
     CorruptFrame,
@@ -49,6 +48,7 @@ from sagemaker_runtime.local import (
     TruncatedFrame,
 )
 from sagemaker_runtime.local.streaming import spoil
+from sagemaker_runtime.streams.frames import Decoder, Message, encode
 
 AT_ONCE = override(retryer=StandardRetryer(draw=lambda: 0.0))
 

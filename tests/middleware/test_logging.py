@@ -21,7 +21,7 @@ from sagemaker_runtime import (
     ValidationError,
     finalize_middleware,
 )
-from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.streams.frames import Message, encode
 
 MODES = list(ClientLogMode)
 SILENT = {  # by a unary call

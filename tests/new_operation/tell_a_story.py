@@ -12,7 +12,7 @@ from sagemaker_runtime.operations.base import Operation, OperationInput, Operati
 from sagemaker_runtime.operations.events import PayloadPart
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.operations.response_stream import ResponseStream
+    from sagemaker_runtime.streams.response_stream import ResponseStream
 
 
 @define(repr=False, kw_only=True)

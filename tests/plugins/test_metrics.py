@@ -30,10 +30,10 @@ from sagemaker_runtime import (
     initialize_middleware,
     override,
 )
-from sagemaker_runtime.eventstream import Message, encode
 from sagemaker_runtime.local import LocalEndpoint
 from sagemaker_runtime.plugins.metrics import Metrics
 from sagemaker_runtime.plugins.waterfall import Waterfall
+from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing import assert_conforms
 
 UNAVAILABLE = b"HTTP/1.1 503 X\r\nx-amzn-ErrorType: ServiceUnavailable\r\nContent-Length: 2\r\n\r\n{}"

@@ -46,9 +46,9 @@ from sagemaker_runtime import (
     initialize_middleware,
     with_api_options,
 )
-from sagemaker_runtime.eventstream import Message, encode
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.tracing import Tracing
+from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing import StubHTTPClient, assert_conforms, respond
 
 SECRET = "4111-1111-1111-1111"

@@ -28,8 +28,8 @@ from sagemaker_runtime import (
     errors,
     override,
 )
-from sagemaker_runtime.eventstream import Message, encode
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
+from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing import (
     Recorder,
     Replayer,

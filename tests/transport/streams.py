@@ -8,7 +8,7 @@ import gc
 from transport.servers import other_tasks
 
 from sagemaker_runtime import InvokeEndpointWithResponseStreamInput
-from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.streams.frames import Message, encode
 
 PARAMS = InvokeEndpointWithResponseStreamInput(endpoint_name="llm", body=b"Why?")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\nx-amzn-RequestId: abc-123\r\n"

@@ -47,7 +47,7 @@ from sagemaker_runtime import (
     deserialize_middleware,
     initialize_middleware,
 )
-from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.streams.frames import Message, encode
 
 UNAVAILABLE = b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"
 MEGABYTE = 2**20  # bytes

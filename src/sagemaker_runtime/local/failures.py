@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.eventstream import Message
+from sagemaker_runtime.streams.frames import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.eventstream import MAX_PAYLOAD, Message, encode
 from sagemaker_runtime.local.failures import FailureError, stream_failure
 from sagemaker_runtime.local.faults import CorruptFrame, TruncatedFrame
+from sagemaker_runtime.streams.frames import MAX_PAYLOAD, Message, encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

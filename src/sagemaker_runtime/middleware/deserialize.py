@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.clock import ClockSkew
     from sagemaker_runtime.context import Context
-    from sagemaker_runtime.eventstream import Message
     from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.middleware.steps import DeserializeHandler, DeserializeInput
-    from sagemaker_runtime.operations.response_stream import ResponseStream
     from sagemaker_runtime.protocol import Marshaller
+    from sagemaker_runtime.streams.frames import Message
+    from sagemaker_runtime.streams.response_stream import ResponseStream
     from sagemaker_runtime.transport import HTTPClient
     from sagemaker_runtime.wire import Request, Response
 
@@ -179,7 +179,7 @@ class OperationDeserializer:
         return output
 
     def _stream(self, ctx: Context, response: Response, metadata: Metadata) -> ResponseStream:
-        from sagemaker_runtime.operations.response_stream import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
+        from sagemaker_runtime.streams.response_stream import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
 
         name = self.marshaller.operation.name
         stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT))

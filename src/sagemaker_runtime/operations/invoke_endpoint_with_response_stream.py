@@ -12,7 +12,7 @@ from sagemaker_runtime.operations.base import Operation, OperationInput, Operati
 from sagemaker_runtime.operations.events import PayloadPart
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.operations.response_stream import ResponseStream
+    from sagemaker_runtime.streams.response_stream import ResponseStream
 
 # Aligned and one line a member, so that the page can be laid beside the model's.
 # fmt: off

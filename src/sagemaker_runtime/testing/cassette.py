@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar, cast
 from attrs import define, field
 
 from sagemaker_runtime import EventStreamError, Headers
-from sagemaker_runtime.eventstream import Decoder, HeaderValue, Message, encode
+from sagemaker_runtime.streams.frames import Decoder, HeaderValue, Message, encode
 from sagemaker_runtime.testing.responses import EVENT_STREAM
 
 Scrub: TypeAlias = Callable[[bytes], bytes]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from sagemaker_runtime import Headers, Response, ServiceError, TransportError
-from sagemaker_runtime.eventstream import Message, encode
+from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing.failures import anew
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagemaker_runtime.errors import EventStreamError
-from sagemaker_runtime.eventstream import Decoder, HeaderValue, Int8, Int16, Int32, Message, Timestamp, encode
+from sagemaker_runtime.streams.frames import Decoder, HeaderValue, Int8, Int16, Int32, Message, Timestamp, encode
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST, LAST = -62_135_596_800_000, 253_402_300_799_999  # the milliseconds that datetime can hold

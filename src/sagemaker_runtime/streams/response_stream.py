@@ -12,9 +12,9 @@ from sagemaker_runtime.errors import (
     StreamContentError,
     attach_facts,
 )
-from sagemaker_runtime.eventstream import Decoder, Message
 from sagemaker_runtime.operations.events import PayloadPart
-from sagemaker_runtime.stream_parsers import JSONLinesParser, LineParser, ServerSentEventParser, TextParser
+from sagemaker_runtime.streams.frames import Decoder, Message
+from sagemaker_runtime.streams.parsers import JSONLinesParser, LineParser, ServerSentEventParser, TextParser
 from sagemaker_runtime.wire import check_delimited
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sagemaker_runtime.context import Metadata
-    from sagemaker_runtime.eventstream import HeaderValue
     from sagemaker_runtime.operations.events import ResponseStreamEvent
-    from sagemaker_runtime.stream_parsers import ServerSentEvent, StreamParser
+    from sagemaker_runtime.streams.frames import HeaderValue
+    from sagemaker_runtime.streams.parsers import ServerSentEvent, StreamParser
     from sagemaker_runtime.wire import ResponseBody
 
 T = TypeVar("T")

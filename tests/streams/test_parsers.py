@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sagemaker_runtime.errors import StreamContentError
-from sagemaker_runtime.stream_parsers import (
+from sagemaker_runtime.streams.parsers import (
     JSONLinesParser,
     LineParser,
     ServerSentEvent,

@@ -12,8 +12,8 @@ from transport.streams import ONE, TWO
 
 from sagemaker_runtime import EventStreamError, Metadata, PayloadPart, TruncatedResponseError
 from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
-from sagemaker_runtime.operations.response_stream import ResponseStream
 from sagemaker_runtime.protocol import Marshaller
+from sagemaker_runtime.streams.response_stream import ResponseStream
 
 MARSHALLER = Marshaller(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
 

@@ -34,10 +34,10 @@ from sagemaker_runtime import (
     UnknownEvent,
 )
 from sagemaker_runtime.context import ATTEMPTS, REQUEST_ID, AttemptRecord
-from sagemaker_runtime.eventstream import MAX_PAYLOAD, Message, encode
 from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import INVOKE_ENDPOINT_WITH_RESPONSE_STREAM
-from sagemaker_runtime.operations.response_stream import ResponseStream
 from sagemaker_runtime.protocol import Marshaller
+from sagemaker_runtime.streams.frames import MAX_PAYLOAD, Message, encode
+from sagemaker_runtime.streams.response_stream import ResponseStream
 
 MARSHALLER = Marshaller(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM)
 ATTEMPT = AttemptRecord(1, 0.5)
