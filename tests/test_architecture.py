@@ -45,7 +45,7 @@ ROWS = (
         "middleware.total_timeout",
         "transport",
     },
-    {"settings", "options", "pipeline", "plans", "config", "client", "s3", "async_inference"},
+    {"settings", "options", "pipeline", "plans", "config", "client", "async_inference"},
 )
 GUESTS = {"local", "plugins", "testing"}  # above all rows, and above them the door, which names them all
 BOTOCORE = {f"{PACKAGE}.{name}" for name in ("credentials", "endpoints", "config", "local")}
@@ -269,7 +269,7 @@ def test_botocore_is_imported_only_by_those_who_ask_it_something() -> None:
 
 def test_the_client_half_of_aiohttp_is_imported_by_the_transport_alone() -> None:
     """Another transport can take its place only if nothing else knows it; the local endpoint needs the server half."""
-    importers = {module for module in importers_of("aiohttp") if not module.startswith(f"{PACKAGE}.transport.")}
+    importers = {module for module in importers_of("aiohttp") if not module.startswith(f"{PACKAGE}.transport.aiohttp")}
     server_only = {
         (imported, name)
         for module in importers
@@ -302,7 +302,7 @@ def test_every_name_at_the_door_is_there() -> None:
 
 def test_the_default_transport_is_at_the_door_but_comes_only_when_asked_for() -> None:
     """It is resolved lazily, so the class must be the same that its own module has."""
-    from sagemaker_runtime.transport.aiohttp import AioHTTPClient  # noqa: PLC0415
+    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient  # noqa: PLC0415
 
     assert AioHTTPClient is sagemaker_runtime.AioHTTPClient
 

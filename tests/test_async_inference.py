@@ -9,7 +9,8 @@ import pytest
 from attrs import define, field
 from support import NOON, ManualClock
 
-from sagemaker_runtime.async_inference import DEFAULT_TIMEOUT, AsyncInferenceResult, wait_for_output
+from sagemaker_runtime.async_inference.s3 import S3Object
+from sagemaker_runtime.async_inference.waiting import DEFAULT_TIMEOUT, AsyncInferenceResult, wait_for_output
 from sagemaker_runtime.errors import (
     AsyncInferenceError,
     CertificateError,
@@ -21,7 +22,6 @@ from sagemaker_runtime.errors import (
     TruncatedResponseError,
     WaitTimeoutError,
 )
-from sagemaker_runtime.s3 import S3Object
 
 OUTPUT = "s3://bucket/out/7.out"
 FAILURE = "s3://bucket/failures/7-error.out"

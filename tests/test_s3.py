@@ -33,8 +33,8 @@ from sagemaker_runtime import (
     Timeout,
     TruncatedResponseError,
 )
-from sagemaker_runtime.s3 import S3Location, S3Object, S3Reader
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.async_inference.s3 import S3Location, S3Object, S3Reader
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 DATA = Path(botocore.__file__).parent / "data"
 PARTITIONS = json.loads((DATA / "partitions.json").read_text())

@@ -58,7 +58,7 @@ from sagemaker_runtime import (
     errors,
 )
 from sagemaker_runtime.streams.frames import Message, encode
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 
 def fault(name: str, status: int, **members: object) -> bytes:

@@ -58,8 +58,8 @@ from sagemaker_runtime import (
     load_config,
     override,
 )
+from sagemaker_runtime.async_inference.s3 import S3Location
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.s3 import S3Location
 from sagemaker_runtime.streams.frames import Message
 
 HUSH = "SECRET"

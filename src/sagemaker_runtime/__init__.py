@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sagemaker_runtime.version import __version__
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.async_inference import AsyncInferenceResult
+    from sagemaker_runtime.async_inference.s3 import S3Object, S3ObjectReader, S3Reader
+    from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult
     from sagemaker_runtime.client import Client
     from sagemaker_runtime.clock import Clock, SystemClock
     from sagemaker_runtime.config import Config, load_config
@@ -137,7 +138,6 @@ if TYPE_CHECKING:
         RetryQuota,
         StandardRetryer,
     )
-    from sagemaker_runtime.s3 import S3Object, S3ObjectReader, S3Reader
     from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
     from sagemaker_runtime.streams.parsers import (
         JSONLinesParser,
@@ -149,7 +149,7 @@ if TYPE_CHECKING:
     )
     from sagemaker_runtime.streams.response_stream import ResponseStream, StreamWatcher
     from sagemaker_runtime.transport import HTTPClient
-    from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
     from sagemaker_runtime.wire import Request, Response, Timeout
 
 __all__ = [
@@ -300,7 +300,8 @@ __all__ = [
 
 # Each name is imported when it is first asked for: few programs need all, and a cold start is paid by a caller.
 _HOMES = {
-    "async_inference": "AsyncInferenceResult",
+    "async_inference.s3": "S3Object S3ObjectReader S3Reader",
+    "async_inference.waiting": "AsyncInferenceResult",
     "client": "Client",
     "clock": "Clock SystemClock",
     "config": "Config load_config",
@@ -320,12 +321,11 @@ _HOMES = {
     "operations.service": "Service",
     "options": "APIOption OptFn Options override with_api_options",
     "retry": "AdaptiveRetryer NopRetryer PacedRetryer RETRYER RetryQuota Retryer StandardRetryer",
-    "s3": "S3Object S3ObjectReader S3Reader",
     "signing": "HTTPSignerV4 SigV4Signer",
     "streams.parsers": "JSONLinesParser LineParser ServerSentEvent ServerSentEventParser StreamParser TextParser",
     "streams.response_stream": "ResponseStream StreamWatcher",
     "transport": "HTTPClient",
-    "transport.aiohttp": "AioHTTPClient",
+    "transport.aiohttp.client": "AioHTTPClient",
     "wire": "Request Response Timeout",
 }
 _SUBMODULES = {

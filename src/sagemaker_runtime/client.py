@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from sagemaker_runtime.async_inference import AsyncInferenceResult
+    from sagemaker_runtime.async_inference.s3 import S3ObjectReader
+    from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult
     from sagemaker_runtime.config import Config
     from sagemaker_runtime.middleware.stack import Stack
     from sagemaker_runtime.middleware.total_timeout import CallLimit
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         InvokeEndpointWithResponseStreamOutput,
     )
     from sagemaker_runtime.options import OptFn
-    from sagemaker_runtime.s3 import S3ObjectReader
     from sagemaker_runtime.transport import HTTPClient
 
 I = TypeVar("I", bound=OperationInput)  # noqa: E741 - what input and output are called everywhere
@@ -157,7 +157,7 @@ class Client:
             ConfigError: The output has no location, or S3 none that can be read; or the options make no sense.
             SageMakerRuntimeError: The base of these and of all others.
         """
-        from sagemaker_runtime.async_inference import wait_for_output  # noqa: PLC0415 - few clients need it and S3
+        from sagemaker_runtime.async_inference.waiting import wait_for_output  # noqa: PLC0415 - few clients need it and S3
 
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
@@ -273,7 +273,7 @@ class Client:
         """A reader under *options*. That of the client's own is kept: it remembers in which regions buckets are."""
         if self._s3 is not None and options is self._options:
             return self._s3
-        from sagemaker_runtime.s3 import S3Reader  # noqa: PLC0415
+        from sagemaker_runtime.async_inference.s3 import S3Reader  # noqa: PLC0415
 
         if options.region is None:
             raise ConfigError("no region to look for the result in: set Options.region")
@@ -299,6 +299,6 @@ def _wrong_output(operation: Operation[I, O], output: Output) -> StackError:
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:
-    from sagemaker_runtime.transport.aiohttp import AioHTTPClient  # noqa: PLC0415 - 190 ms; not every client needs it
+    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient  # noqa: PLC0415 - 190 ms; not every client needs it
 
     return AioHTTPClient(ca_bundle=ca_bundle)

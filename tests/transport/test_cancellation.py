@@ -9,7 +9,7 @@ import pytest
 from transport.servers import MAX_BODY, OK, client_for, other_tasks, params, request_to, serving, until_client_lets_go
 
 from sagemaker_runtime import Timeout, TotalTimeoutError
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha"
 

@@ -21,9 +21,9 @@ from sagemaker_runtime import (
     Timeout,
     TruncatedResponseError,
 )
-from sagemaker_runtime.transport import exchange as exchange_module
-from sagemaker_runtime.transport import upload as upload_module
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport import request_head
+from sagemaker_runtime.transport.aiohttp import upload as upload_module
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 from sagemaker_runtime.wire import Request
 
 GIVEN = Timeout()
@@ -467,4 +467,4 @@ def test_a_header_that_somebody_names_is_checked_once():
     """The names of a client's requests are always the same; all the more must a bad one not be taken for checked."""
     for _ in range(2):
         with pytest.raises(ConfigError, match="the header Expect cannot be sent"):
-            exchange_module._check_names(("host", "expect"))
+            request_head._check_names(("host", "expect"))

@@ -22,7 +22,7 @@ from sagemaker_runtime import (
     Timeout,
     TruncatedResponseError,
 )
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -34,7 +34,7 @@ from sagemaker_runtime import (
     TotalTimeoutError,
     TruncatedResponseError,
 )
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 PAGE = b"<html><h1>Bad gateway</h1></html>"

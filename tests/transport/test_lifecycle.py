@@ -13,7 +13,7 @@ import pytest
 from transport.servers import MAX_BODY, OK, client_for, other_tasks, params, request_to, serving, until_client_lets_go
 
 from sagemaker_runtime import ClientClosedError, NopRetryer, StandardRetryer, Timeout
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 resource = pytest.importorskip("resource")
 

@@ -11,10 +11,10 @@ import support
 from transport.servers import serving, until_client_lets_go
 
 from sagemaker_runtime import StaticCredentialsProvider, Timeout
-from sagemaker_runtime.async_inference import AsyncInferenceResult, wait_for_output
+from sagemaker_runtime.async_inference.s3 import S3Object, S3Reader
+from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult, wait_for_output
 from sagemaker_runtime.errors import AsyncInferenceError, ServiceError, WaitTimeoutError
-from sagemaker_runtime.s3 import S3Object, S3Reader
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 KEYS = ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 BUCKETS = ("results", "results.with.dots")

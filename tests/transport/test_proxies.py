@@ -20,7 +20,7 @@ from sagemaker_runtime import (
     StandardRetryer,
     Timeout,
 )
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 from sagemaker_runtime.transport.proxies import CHOICES_KEPT, Proxies, Proxy
 
 USER = "corp%5Cuser:s%3Acret%40"  # percent-encoded, as in any URL

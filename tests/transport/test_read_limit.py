@@ -17,9 +17,9 @@ from sagemaker_runtime import (
     TruncatedResponseError,
     override,
 )
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
-from sagemaker_runtime.transport.pool import READ_LIMITS_KEPT
-from sagemaker_runtime.transport.read_limit import ReadLimit
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.pool import READ_LIMITS_KEPT
+from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
 
 
 async def hold(exchange):

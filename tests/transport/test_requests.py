@@ -13,7 +13,7 @@ from transport.servers import OK, client_for, params, request_to, serving
 
 from sagemaker_runtime import ConfigError, ServiceError, StaticCredentialsProvider, Timeout
 from sagemaker_runtime.signing import SigV4Signer
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 GIVEN = Timeout()
 

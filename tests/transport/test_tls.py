@@ -19,7 +19,7 @@ from sagemaker_runtime import (
     NopRetryer,
     Timeout,
 )
-from sagemaker_runtime.transport.aiohttp import AioHTTPClient
+from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 
 def https(server):

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
 
     from sagemaker_runtime.headers import Headers
-    from sagemaker_runtime.transport.exchange import Exchange
-    from sagemaker_runtime.transport.pool import Pool
-    from sagemaker_runtime.transport.read_limit import ReadLimit
+    from sagemaker_runtime.transport.aiohttp.exchange import Exchange
+    from sagemaker_runtime.transport.aiohttp.pool import Pool
+    from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
 
 _NO_BODY_STATUSES = frozenset({204, 304})
 

@@ -17,11 +17,11 @@ from sagemaker_runtime.errors import (
     SageMakerRuntimeError,
 )
 from sagemaker_runtime.headers import Headers
-from sagemaker_runtime.transport.body import Body
-from sagemaker_runtime.transport.exchange import request_head
-from sagemaker_runtime.transport.failures import fit_to_be_shown, translate
-from sagemaker_runtime.transport.pool import Pool
+from sagemaker_runtime.transport.aiohttp.body import Body
+from sagemaker_runtime.transport.aiohttp.failures import fit_to_be_shown, translate
+from sagemaker_runtime.transport.aiohttp.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies, Proxy
+from sagemaker_runtime.transport.request_head import request_head
 from sagemaker_runtime.transport.tls import StrPath, tls_context
 from sagemaker_runtime.wire import Response
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
 
-    from sagemaker_runtime.transport.exchange import Exchange
+    from sagemaker_runtime.transport.aiohttp.exchange import Exchange
     from sagemaker_runtime.wire import Request, Timeout
 
 MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost

@@ -11,9 +11,9 @@ from yarl import URL
 
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.headers import REDACTED
-from sagemaker_runtime.transport.exchange import Exchange
-from sagemaker_runtime.transport.failures import NotConnected
-from sagemaker_runtime.transport.read_limit import ReadLimit
+from sagemaker_runtime.transport.aiohttp.exchange import Exchange
+from sagemaker_runtime.transport.aiohttp.failures import NotConnected
+from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
 from sagemaker_runtime.wire import BaseURL
 
 if TYPE_CHECKING:

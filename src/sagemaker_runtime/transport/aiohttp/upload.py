@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.http import StreamWriter
 
-from sagemaker_runtime.transport.failures import Stalled
+from sagemaker_runtime.transport.aiohttp.failures import Stalled
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
 
-    from sagemaker_runtime.transport.read_limit import ReadLimit
+    from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
 
 SLICE = 262_144  # bytes; with a sleep(0) between, the event loop stalls 1.4 ms at worst for a 6 MB body, against 11
 WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from attr import field, frozen
 
+from sagemaker_runtime.async_inference.s3 import S3Object
 from sagemaker_runtime.errors import AsyncInferenceError, ConfigError, ServiceError, WaitTimeoutError
 from sagemaker_runtime.retry import Failure, classify
-from sagemaker_runtime.s3 import S3Object
 from sagemaker_runtime.wire import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sagemaker_runtime.async_inference.s3 import S3ObjectReader
     from sagemaker_runtime.clock import Clock
-    from sagemaker_runtime.s3 import S3ObjectReader
 
 # Seconds. An inference may take 15 minutes unless InvocationTimeoutSeconds says otherwise, and 60 at most; before that it
 # waits in the endpoint's queue, for minutes where the endpoint grows from no instance at all. The queue itself drops

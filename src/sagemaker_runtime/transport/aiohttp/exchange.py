@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import aiohttp
 
-from sagemaker_runtime.errors import ConfigError, InvalidHeaderError
-from sagemaker_runtime.headers import header_problem, lower_name
-from sagemaker_runtime.transport.failures import NotConnected
-from sagemaker_runtime.transport.upload import WRITTEN_AT_ONCE, Upload
+from sagemaker_runtime.transport.aiohttp.failures import NotConnected
+from sagemaker_runtime.transport.aiohttp.upload import WRITTEN_AT_ONCE, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -22,16 +19,9 @@ if TYPE_CHECKING:
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
 
-    from sagemaker_runtime.transport.pool import Pool
-    from sagemaker_runtime.transport.proxies import Proxy
-    from sagemaker_runtime.transport.read_limit import ReadLimit
+    from sagemaker_runtime.transport.aiohttp.pool import Pool
+    from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
     from sagemaker_runtime.wire import Request
-
-_NOT_SENDABLE = {  # what would change how the body is sent: RFC 9110, section 10.1.1, and RFC 9112, section 6.1
-    "expect": "its answer would be awaited under no time limit",
-    "transfer-encoding": "the body goes out as it is, after its length",
-}
-_CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
 
 
 class Exchange:
@@ -165,75 +155,3 @@ class Exchange:
         if self._under_way:
             del self._pool.exchanges[self._protocol]
             self._pool.places.release()
-
-
-def request_head(request: Request, proxy: Proxy | None) -> bytes:
-    """
-    The request line and the headers as they are sent: byte for byte what was signed.
-
-    Args:
-        request: Its path and query are percent-encoded.
-
-        proxy: That of the request; None without.
-
-    Raises:
-        ConfigError: A part of the request is of a wrong type, or cannot stand in its line.
-    """
-    try:
-        # Joined, not formatted: of a subclass of str, as an enum is, this takes the text that was signed.
-        target = "?".join((request.path, request.query)) if request.query else "".join((request.path,))  # noqa: FLY002
-        if target[:1] != "/":
-            raise ConfigError(f"{_name(request)} cannot be sent: its path does not start with a slash")
-        fields = list(map(": ".join, request.headers.raw.items()))
-        if proxy is not None and request.scheme == "http":  # of https it is told in CONNECT
-            target = "".join((request.scheme, "://", request.host, target))  # noqa: FLY002
-            if proxy.authorization is not None:
-                fields.append(f"proxy-authorization: {proxy.authorization}")
-        line = " ".join((request.method, target, "HTTP/1.1"))  # noqa: FLY002
-        _check_names(tuple(request.headers.raw))
-    except (TypeError, AttributeError) as error:
-        raise ConfigError(f"{_name(request)} cannot be sent: {error}") from None
-    # With a blank or a newline, a middleware would write a header, or a second request.
-    plain = line.isascii() and line.isprintable() and line.count(" ") == 2 and "#" not in line  # noqa: PLR2004 - of a line
-    if not plain or not _is_token(request.method):
-        raise ConfigError(f"{_name(request)} cannot be sent; percent-encode its path and query")
-    text = "\r\n".join((line, *fields, "", ""))
-    with suppress(UnicodeEncodeError):  # a lone surrogate
-        head = text.encode()
-        if len(head) - len(head.translate(None, _CONTROLS)) == 2 * len(fields) + 4:  # the ends of the lines
-            return head
-    raise ConfigError(f"{_name(request)} cannot be sent: {_problem(request)}")
-
-
-@lru_cache(maxsize=256)
-def _check_names(names: tuple[str, ...]) -> None:
-    for name in names:
-        try:
-            known = lower_name(name)
-        except InvalidHeaderError as error:
-            raise ConfigError(str(error)) from None
-        if known != name:
-            raise ConfigError(f"the header {name!r} was set past Headers; write its name in lower case")
-        if name in _NOT_SENDABLE:
-            raise ConfigError(f"the header {name.title()} cannot be sent: {_NOT_SENDABLE[name]}")
-
-
-@lru_cache(maxsize=16)
-def _is_token(method: str) -> bool:
-    try:
-        return lower_name(method) != ""
-    except InvalidHeaderError:
-        return False
-
-
-def _name(request: Request) -> str:
-    return f"{request.method} {request.url!r}"
-
-
-def _problem(request: Request) -> str:
-    """Which header cannot be sent, and why; its value, which may be secret, is not shown."""
-    for name, value in request.headers.raw.items():
-        problem = header_problem(value)
-        if problem is not None:
-            return f"the value of header {name!r} {problem}"
-    return "a header has a character that it cannot carry"
