@@ -22,7 +22,7 @@ MODULES = {
 
 # From the ground up; a name stands for the module and all below it. The longest name that fits decides.
 ROWS = (
-    {"errors", "clock", "context", "headers", "log_mode", "wire", "version"},
+    {"errors", "clock", "context", "dates", "headers", "log_mode", "url", "wire", "version"},
     {
         "operations",
         "protocol",

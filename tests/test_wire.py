@@ -13,8 +13,8 @@ from support import NOON, answer
 
 from sagemaker_runtime import ConfigError, Request, Timeout
 from sagemaker_runtime.clock import ClockSkew, SystemClock
-from sagemaker_runtime.headers import amz_date, http_date, utc
-from sagemaker_runtime.wire import BaseURL
+from sagemaker_runtime.dates import amz_date, http_date, utc
+from sagemaker_runtime.url import BaseURL
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from attr import Factory, field, frozen
 from sagemaker_runtime.context import Key
 from sagemaker_runtime.errors import ConfigError, EndpointError, EndpointNotFoundError
 from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME, HostRules, Service
-from sagemaker_runtime.wire import BaseURL
+from sagemaker_runtime.url import BaseURL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

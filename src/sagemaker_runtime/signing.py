@@ -16,8 +16,9 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from urllib.parse import quote
 
+from sagemaker_runtime.dates import amz_date
 from sagemaker_runtime.errors import InvalidHeaderError
-from sagemaker_runtime.headers import amz_date, header_problem
+from sagemaker_runtime.headers import header_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from support import ManualClock
 from transport.servers import Exchange, client_for, params, serving
 
 from sagemaker_runtime import Client, InvokeEndpointOutput, ServiceError, StandardRetryer, override
-from sagemaker_runtime.headers import amz_seconds
+from sagemaker_runtime.dates import amz_seconds
 
 HOUR = 3_600.0  # seconds
 ALLOWED = 300.0  # seconds that a signature may be off, at every AWS service

@@ -20,13 +20,13 @@ from attr import define, field, frozen
 
 from sagemaker_runtime.clock import Clock, SystemClock
 from sagemaker_runtime.credentials import CredentialsProvider
+from sagemaker_runtime.dates import utc
 from sagemaker_runtime.endpoints import DefaultEndpointResolver, Endpoint, EndpointResolverOptions
 from sagemaker_runtime.errors import (
     ConfigError,
     EndpointError,
     ServiceError,
 )
-from sagemaker_runtime.headers import utc
 from sagemaker_runtime.protocol import ERROR_BODY_KEPT
 from sagemaker_runtime.signing import SigV4Signer
 from sagemaker_runtime.transport import HTTPClient
@@ -36,7 +36,7 @@ from sagemaker_runtime.wire import Request, Timeout, read_error, read_whole
 
 if TYPE_CHECKING:
     from sagemaker_runtime.headers import Headers
-    from sagemaker_runtime.wire import BaseURL
+    from sagemaker_runtime.url import BaseURL
 
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 _HTTPS_URL = re.compile(r"https://(?:([^/]+)\.)?s3\.([a-z0-9-]+)\.([a-z0-9.-]+)/([^?#]+)", re.DOTALL)

@@ -20,8 +20,9 @@ from sagemaker_runtime.context import (
     Metadata,
     ResponseTiming,
 )
+from sagemaker_runtime.dates import amz_seconds, http_date
 from sagemaker_runtime.errors import ServiceError, TransportError, attach_facts
-from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_seconds, http_date
+from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total

@@ -22,8 +22,9 @@ from sagemaker_runtime.credentials import (
     checked_credentials,
     checked_provider,
 )
+from sagemaker_runtime.dates import amz_date_of, utc
 from sagemaker_runtime.errors import ConfigError, StackError
-from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS, amz_date_of, utc
+from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.attempts import Attempts
 from sagemaker_runtime.middleware.steps import FinalizeInput, Output

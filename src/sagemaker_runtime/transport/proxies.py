@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from urllib.request import getproxies, proxy_bypass
 
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.wire import BaseURL
+from sagemaker_runtime.url import BaseURL
 
 if TYPE_CHECKING:
     from typing import Self

@@ -14,7 +14,7 @@ from sagemaker_runtime.headers import REDACTED
 from sagemaker_runtime.transport.aiohttp.exchange import Exchange
 from sagemaker_runtime.transport.aiohttp.failures import NotConnected
 from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
-from sagemaker_runtime.wire import BaseURL
+from sagemaker_runtime.url import BaseURL
 
 if TYPE_CHECKING:
     import ssl
