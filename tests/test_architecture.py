@@ -47,7 +47,7 @@ ROWS = (
     },
     {"settings", "options", "pipeline", "plans", "config", "client", "async_inference"},
 )
-GUESTS = {"local", "plugins", "testing"}  # above all rows, and above them the door, which names them all
+GUESTS = {"local", "plugins", "sync", "testing"}  # above all rows, and above them the door, which names them all
 BOTOCORE = {f"{PACKAGE}.{name}" for name in ("credentials", "endpoints", "config", "local")}
 
 
@@ -181,10 +181,10 @@ def reaches_of(module: str) -> set[str]:
 
 _SNAPSHOT = "it compares all that any object holds before and after a call, as Python's own copy and pickle look"
 REACHES: dict[tuple[str, str], str] = {
-    ("local.backends", "__call__"): "Python's name for what makes an object a function",
+    ("local.backends.backends", "__call__"): "Python's name for what makes an object a function",
     ("local.cli", "_exit"): "of os: the only way to leave where a model's thread never ends",
-    ("local.multi_model", "__contains__"): "Python's names for what a mapping does",
-    ("local.multi_model", "__getitem__"): "Python's names for what a mapping does",
+    ("local.backends.multi_model", "__contains__"): "Python's names for what a mapping does",
+    ("local.backends.multi_model", "__getitem__"): "Python's names for what a mapping does",
     ("testing.recording", "__mro__"): "of a class: the public error that an exception is a kind of",
     **{
         ("testing.snapshot", name): _SNAPSHOT

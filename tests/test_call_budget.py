@@ -20,7 +20,7 @@ from sagemaker_runtime import Client, InvokeEndpointInput, NopRetryer, OptFn, ov
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5", content_type="text/csv")
 HOME = str(Path(sagemaker_runtime.__file__).parent)
-GUESTS = tuple(f"{HOME}/{name}/" for name in ("testing", "plugins", "local"))
+GUESTS = tuple(f"{HOME}/{name}/" for name in ("testing", "plugins", "local", "sync"))
 CALLS = 10
 
 # Functions of this package, and functions in C that it calls, for one call. Python 3.12 has no function for a

@@ -32,13 +32,13 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
-from sagemaker_runtime.local.asynchronous import Asynchronous, queued
-from sagemaker_runtime.local.backends import FunctionBackend
-from sagemaker_runtime.local.constraints import constraints_of
-from sagemaker_runtime.local.failures import FailureError
-from sagemaker_runtime.local.faults import FaultPlan
-from sagemaker_runtime.local.hosting import HostedEndpoint
-from sagemaker_runtime.local.storage import Storage
+from sagemaker_runtime.local.backends.backends import FunctionBackend
+from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+from sagemaker_runtime.local.faults.plan import FaultPlan
+from sagemaker_runtime.local.front.constraints import constraints_of
+from sagemaker_runtime.local.front.failures import FailureError
+from sagemaker_runtime.local.storage.asynchronous import Asynchronous, queued
+from sagemaker_runtime.local.storage.storage import Storage
 from sagemaker_runtime.operations.routes import route
 
 BUCKET = "sagemaker-us-east-1-000000000000"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from sagemaker_runtime.local.constraints import MAX_BODY, Constraint, Range, body_of, constraints_of
+from sagemaker_runtime.local.front.constraints import MAX_BODY, Constraint, Range, body_of, constraints_of
 from sagemaker_runtime.operations import OPERATIONS
 
 SHAPES: dict[str, Any] = Loader().load_service_model("sagemaker-runtime", "service-2", "2017-05-13")["shapes"]

@@ -34,7 +34,8 @@ from sagemaker_runtime import (
     override,
     with_api_options,
 )
-from sagemaker_runtime.local import Container, LocalEndpoint, Sessions, container
+from sagemaker_runtime.local import Container, LocalEndpoint, Sessions
+from sagemaker_runtime.local.backends import container
 
 ONCE = override(retryer=NopRetryer())
 TIMED_OUT = "Your invocation timed out while waiting for a response from container primary"
@@ -372,7 +373,7 @@ async def test_a_caller_who_leaves_takes_the_connection_to_the_container_along()
 
 async def test_stopping_the_endpoint_ends_what_a_container_is_at_work_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that is over must not wait for a model that is not, nor leave its connection behind."""
-    monkeypatch.setattr("sagemaker_runtime.local.listener.SHUTDOWN_TIMEOUT", 0.01)
+    monkeypatch.setattr("sagemaker_runtime.local.front.listener.SHUTDOWN_TIMEOUT", 0.01)
     asked, left = asyncio.Event(), asyncio.Event()
 
     async def hang(request: web.Request) -> web.Response:

@@ -47,7 +47,7 @@ from sagemaker_runtime.local import (
     TruncatedBody,
     TruncatedFrame,
 )
-from sagemaker_runtime.local.streaming import spoil
+from sagemaker_runtime.local.front.streaming import spoil
 from sagemaker_runtime.streams.frames import Decoder, Message, encode
 
 AT_ONCE = override(retryer=StandardRetryer(draw=lambda: 0.0))

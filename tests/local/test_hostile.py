@@ -28,7 +28,8 @@ from sagemaker_runtime import (
     ValidationError,
     with_api_options,
 )
-from sagemaker_runtime.local import LocalEndpoint, bodies, listener
+from sagemaker_runtime.local import LocalEndpoint
+from sagemaker_runtime.local.front import bodies, listener
 
 PATH = b"/endpoints/echo/invocations"
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")

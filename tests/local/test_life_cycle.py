@@ -21,9 +21,9 @@ from sagemaker_runtime.local import (
     LocalEndpoint,
     Sessions,
     Variants,
-    asynchronous,
 )
-from sagemaker_runtime.local.backends import FunctionBackend
+from sagemaker_runtime.local.backends.backends import FunctionBackend
+from sagemaker_runtime.local.storage import asynchronous
 
 
 def echo(invocation: Invocation) -> bytes:

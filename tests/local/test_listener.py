@@ -14,7 +14,7 @@ from aiohttp import web
 
 from sagemaker_runtime import Client, InvokeEndpointInput
 from sagemaker_runtime.local import LocalEndpoint
-from sagemaker_runtime.local.listener import Listener
+from sagemaker_runtime.local.front.listener import Listener
 
 
 def has_ipv6() -> bool:

@@ -12,8 +12,9 @@ from contextvars import ContextVar
 import pytest
 
 from sagemaker_runtime import Client, InvokeEndpointInput, InvokeEndpointOutput, ModelError
-from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model, workers
-from sagemaker_runtime.local.backends import FunctionBackend
+from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model
+from sagemaker_runtime.local.backends import workers
+from sagemaker_runtime.local.backends.backends import FunctionBackend
 
 
 def plain(invocation: Invocation) -> bytes:

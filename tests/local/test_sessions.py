@@ -153,7 +153,7 @@ async def test_sessions_opened_at_once_are_apart() -> None:
 
 async def test_the_oldest_session_gives_way_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """A load test that never closes a session must not fill the memory."""
-    monkeypatch.setattr("sagemaker_runtime.local.sessions.MAX_SESSIONS", 2)
+    monkeypatch.setattr("sagemaker_runtime.local.backends.sessions.MAX_SESSIONS", 2)
 
     async with LocalEndpoint({"it": Sessions(say_who)}) as local, Client(local.options(), ONCE) as client:
         first, *others = [session_of(await client.invoke_endpoint(ask("NEW_SESSION"))) for _ in range(3)]

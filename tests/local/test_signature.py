@@ -28,8 +28,8 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.local import LocalEndpoint
-from sagemaker_runtime.local.failures import FailureError
-from sagemaker_runtime.local.signature import ReceivedRequest, check_signature
+from sagemaker_runtime.local.front.failures import FailureError
+from sagemaker_runtime.local.front.signature import ReceivedRequest, check_signature
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 AT_NOON = datetime.fromtimestamp(NOON, UTC)

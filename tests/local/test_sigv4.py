@@ -13,8 +13,8 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagemaker_runtime.local.signature import Authorization
-from sagemaker_runtime.local.sigv4 import signature_of
+from sagemaker_runtime.local.front.signature import Authorization
+from sagemaker_runtime.local.front.sigv4 import signature_of
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 SIGNERS = {"sagemaker": SigV4Auth, "s3": S3SigV4Auth}

@@ -22,8 +22,10 @@ from support import NOON, ManualClock
 from yarl import URL
 
 from sagemaker_runtime import Credentials, Request, SigV4Signer
-from sagemaker_runtime.local import Invocation, LocalEndpoint, bodies, storage_front
-from sagemaker_runtime.local.storage import Storage, StorageError
+from sagemaker_runtime.local import Invocation, LocalEndpoint
+from sagemaker_runtime.local.front import bodies
+from sagemaker_runtime.local.storage import front as storage_front
+from sagemaker_runtime.local.storage.storage import Storage, StorageError
 
 KEYS = Credentials("AKIDLOCAL", "secret/with+signs", "a/session+token==")
 NOTHING = sha256(b"").hexdigest()

@@ -25,7 +25,7 @@ from sagemaker_runtime import (
     Timeout,
 )
 from sagemaker_runtime.local import Fault, Journal
-from sagemaker_runtime.local.faults import FAULTS_KEPT
+from sagemaker_runtime.local.faults.plan import FAULTS_KEPT
 
 SERVER = Path(__file__).with_name("survival_server.py")
 STATM = Path("/proc/self/statm")

@@ -43,20 +43,21 @@ It listens on loopback, unless told otherwise, and checks signatures against cre
 
 from __future__ import annotations
 
-from sagemaker_runtime.local.backends import Backend, ModelFailure
-from sagemaker_runtime.local.components import InferenceComponents
-from sagemaker_runtime.local.container import Container
+from sagemaker_runtime.local.backends.backends import Backend, ModelFailure
+from sagemaker_runtime.local.backends.components import InferenceComponents
+from sagemaker_runtime.local.backends.container import Container
+from sagemaker_runtime.local.backends.invocation import Answer, Body, Invocation, Model
+from sagemaker_runtime.local.backends.multi_model import MultiModel
+from sagemaker_runtime.local.backends.sessions import Sessions
+from sagemaker_runtime.local.backends.variants import Variants
 from sagemaker_runtime.local.endpoint import LocalEndpoint
-from sagemaker_runtime.local.failures import FailureError, failure
-from sagemaker_runtime.local.faults import (
+from sagemaker_runtime.local.faults.kinds import (
     ClockSkew,
     CorruptFrame,
     CutKeepAlive,
     ErrorAnswer,
     Fault,
-    InjectedFault,
     Latency,
-    RandomFaults,
     Reset,
     SlowBody,
     StreamError,
@@ -64,11 +65,9 @@ from sagemaker_runtime.local.faults import (
     TruncatedBody,
     TruncatedFrame,
 )
-from sagemaker_runtime.local.invocation import Answer, Body, Invocation, Model
-from sagemaker_runtime.local.journal import Exchange, Journal
-from sagemaker_runtime.local.multi_model import MultiModel
-from sagemaker_runtime.local.sessions import Sessions
-from sagemaker_runtime.local.variants import Variants
+from sagemaker_runtime.local.faults.plan import InjectedFault, RandomFaults
+from sagemaker_runtime.local.front.failures import FailureError, failure
+from sagemaker_runtime.local.front.journal import Exchange, Journal
 
 __all__ = [
     "Answer",

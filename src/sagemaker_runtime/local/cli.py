@@ -16,17 +16,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from sagemaker_runtime import ConfigError, Credentials
-from sagemaker_runtime.local.backends import Backend
+from sagemaker_runtime.local.backends.backends import Backend
+from sagemaker_runtime.local.backends.exceptions import text_of
+from sagemaker_runtime.local.backends.workers import THREADS
 from sagemaker_runtime.local.endpoint import HOST, LocalEndpoint
-from sagemaker_runtime.local.listener import ListenError
-from sagemaker_runtime.local.mishaps import text_of
-from sagemaker_runtime.local.workers import THREADS
+from sagemaker_runtime.local.front.listener import ListenError
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
-    from sagemaker_runtime.local.invocation import Model
+    from sagemaker_runtime.local.backends.invocation import Model
 
 GRACE = 1.0  # seconds for threads that are about to end
 _EPILOG = """\
@@ -147,7 +147,7 @@ def _endpoints(specifications: Sequence[str]) -> Mapping[str, Model | Backend]:
 
 def _model(target: str) -> Model | Backend:
     if target.startswith(("http://", "https://")):
-        from sagemaker_runtime.local.container import Container  # noqa: PLC0415 - it needs aiohttp's client
+        from sagemaker_runtime.local.backends.container import Container  # noqa: PLC0415 - it needs aiohttp's client
 
         return Container(target)
     module, _, path = target.partition(":")

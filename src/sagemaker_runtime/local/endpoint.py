@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import ConfigError, Credentials, Options, StaticCredentialsProvider, SystemClock
-from sagemaker_runtime.local.asynchronous import Asynchronous
-from sagemaker_runtime.local.backends import Backend, as_backend, begin, end
-from sagemaker_runtime.local.constraints import constraints_of
-from sagemaker_runtime.local.failures import ACCOUNT
-from sagemaker_runtime.local.faults import ErrorAnswer, Fault, FaultPlan, InjectedFault, RandomFaults
-from sagemaker_runtime.local.front import Front
-from sagemaker_runtime.local.hosting import HostedEndpoint
-from sagemaker_runtime.local.journal import Journal
-from sagemaker_runtime.local.listener import Listener
-from sagemaker_runtime.local.storage import Storage
-from sagemaker_runtime.local.storage_front import StorageFront
-from sagemaker_runtime.local.threaded import LoopThread
+from sagemaker_runtime.local.backends.backends import Backend, as_backend, begin, end
+from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+from sagemaker_runtime.local.faults.kinds import ErrorAnswer, Fault
+from sagemaker_runtime.local.faults.plan import FaultPlan, InjectedFault, RandomFaults
+from sagemaker_runtime.local.front.constraints import constraints_of
+from sagemaker_runtime.local.front.failures import ACCOUNT
+from sagemaker_runtime.local.front.front import Front
+from sagemaker_runtime.local.front.journal import Journal
+from sagemaker_runtime.local.front.listener import Listener
+from sagemaker_runtime.local.storage.asynchronous import Asynchronous
+from sagemaker_runtime.local.storage.front import StorageFront
+from sagemaker_runtime.local.storage.storage import Storage
+from sagemaker_runtime.sync import LoopThread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from sagemaker_runtime import Clock
-    from sagemaker_runtime.local.invocation import Model
+    from sagemaker_runtime.local.backends.invocation import Model
 
 HOST = "127.0.0.1"
 _REGION = re.compile(r"[a-z0-9-]+")

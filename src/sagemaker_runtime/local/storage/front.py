@@ -12,14 +12,14 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from sagemaker_runtime import Headers
-from sagemaker_runtime.local.bodies import read_body
-from sagemaker_runtime.local.signature import ReceivedRequest
-from sagemaker_runtime.local.storage import Storage, StorageError
-from sagemaker_runtime.local.storage_signature import check_payload, check_storage_signature
+from sagemaker_runtime.local.front.bodies import read_body
+from sagemaker_runtime.local.front.signature import ReceivedRequest
+from sagemaker_runtime.local.storage.signature import check_payload, check_storage_signature
+from sagemaker_runtime.local.storage.storage import Storage, StorageError
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Clock, Credentials
-    from sagemaker_runtime.local.storage import StoredObject
+    from sagemaker_runtime.local.storage.storage import StoredObject
 
 MAX_OBJECT = 1_073_741_824  # bytes; inputs of asynchronous inference, which this is for, are up to 1 GB
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import define, evolve
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.local.backends import Backend, ModelFailure, as_backend, begin, end, result_of
-from sagemaker_runtime.local.failures import failure
-from sagemaker_runtime.local.invocation import Answer, Body, Invocation, Model
-from sagemaker_runtime.local.mishaps import is_ours, text_of
-from sagemaker_runtime.local.pieces import pieces_of
+from sagemaker_runtime.local.backends.backends import Backend, ModelFailure, as_backend, begin, end, result_of
+from sagemaker_runtime.local.backends.exceptions import is_ours, text_of
+from sagemaker_runtime.local.backends.invocation import Answer, Body, Invocation, Model
+from sagemaker_runtime.local.backends.pieces import pieces_of
+from sagemaker_runtime.local.front.failures import failure
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from sagemaker_runtime.local.failures import FailureError
+    from sagemaker_runtime.local.front.failures import FailureError
 
 logger = logging.getLogger("sagemaker_runtime.local")
 

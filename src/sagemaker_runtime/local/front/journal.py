@@ -13,8 +13,8 @@ from sagemaker_runtime import ConfigError
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Headers
-    from sagemaker_runtime.local.faults import InjectedFault
-    from sagemaker_runtime.local.invocation import Invocation
+    from sagemaker_runtime.local.backends.invocation import Invocation
+    from sagemaker_runtime.local.faults.plan import InjectedFault
 
 MAX_EXCHANGES = 1_000
 MAX_BYTES = 16_777_216  # of what came: bodies, headers and targets

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.local.backends import Backends
-from sagemaker_runtime.local.constraints import constraints_of
-from sagemaker_runtime.local.failures import failure
-from sagemaker_runtime.local.sessions import opened, remember
+from sagemaker_runtime.local.backends.backends import Backends
+from sagemaker_runtime.local.backends.sessions import opened, remember
+from sagemaker_runtime.local.front.constraints import constraints_of
+from sagemaker_runtime.local.front.failures import failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sagemaker_runtime.local.backends import Backend
-    from sagemaker_runtime.local.invocation import Answer, Invocation, Model
+    from sagemaker_runtime.local.backends.backends import Backend
+    from sagemaker_runtime.local.backends.invocation import Answer, Invocation, Model
 
 
 class Variants:

@@ -15,16 +15,27 @@ from aiohttp import web
 from attrs import fields
 
 from sagemaker_runtime import Headers
-from sagemaker_runtime.local.answers import Connection, CutError, Outgoing, cut, failed, head_of, under, whole, write
-from sagemaker_runtime.local.asynchronous import queued
-from sagemaker_runtime.local.bodies import read_body
-from sagemaker_runtime.local.constraints import MAX_BODY, check
-from sagemaker_runtime.local.failures import ACCOUNT, FailureError, failure
-from sagemaker_runtime.local.faults import ClockSkew, CutKeepAlive, FrameFault, InjectedFault, Latency, Reset
-from sagemaker_runtime.local.invocation import Invocation
-from sagemaker_runtime.local.journal import Exchange
-from sagemaker_runtime.local.signature import ReceivedRequest, check_signature
-from sagemaker_runtime.local.streaming import frames_of, spoil
+from sagemaker_runtime.local.backends.invocation import Invocation
+from sagemaker_runtime.local.faults.kinds import ClockSkew, CutKeepAlive, FrameFault, Latency, Reset
+from sagemaker_runtime.local.faults.plan import InjectedFault
+from sagemaker_runtime.local.front.answers import (
+    Connection,
+    CutError,
+    Outgoing,
+    cut,
+    failed,
+    head_of,
+    under,
+    whole,
+    write,
+)
+from sagemaker_runtime.local.front.bodies import read_body
+from sagemaker_runtime.local.front.constraints import MAX_BODY, check
+from sagemaker_runtime.local.front.failures import ACCOUNT, FailureError, failure
+from sagemaker_runtime.local.front.journal import Exchange
+from sagemaker_runtime.local.front.signature import ReceivedRequest, check_signature
+from sagemaker_runtime.local.front.streaming import frames_of, spoil
+from sagemaker_runtime.local.storage.asynchronous import queued
 from sagemaker_runtime.operations import bindings
 from sagemaker_runtime.operations.routes import route
 
@@ -32,9 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sagemaker_runtime import Clock, Credentials, Operation, OperationInput, OperationOutput
-    from sagemaker_runtime.local.asynchronous import Asynchronous
-    from sagemaker_runtime.local.hosting import HostedEndpoint
-    from sagemaker_runtime.local.journal import Journal
+    from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+    from sagemaker_runtime.local.front.journal import Journal
+    from sagemaker_runtime.local.storage.asynchronous import Asynchronous
     from sagemaker_runtime.operations.routes import Route
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.local.failures import FailureError
-from sagemaker_runtime.local.signature import Authorization, ReceivedRequest, is_signed_with, moment_of
-from sagemaker_runtime.local.storage import StorageError
+from sagemaker_runtime.local.front.failures import FailureError
+from sagemaker_runtime.local.front.signature import Authorization, ReceivedRequest, is_signed_with, moment_of
+from sagemaker_runtime.local.storage.storage import StorageError
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Credentials, Headers

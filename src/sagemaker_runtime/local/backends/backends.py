@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.local.invocation import Answer
-from sagemaker_runtime.local.workers import Workers
+from sagemaker_runtime.local.backends.invocation import Answer
+from sagemaker_runtime.local.backends.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from sagemaker_runtime.local.constraints import Constraint, Range
-    from sagemaker_runtime.local.invocation import Body, Invocation, Model
+    from sagemaker_runtime.local.backends.invocation import Body, Invocation, Model
+    from sagemaker_runtime.local.front.constraints import Constraint, Range
 
 A = TypeVar("A")
 R = TypeVar("R")

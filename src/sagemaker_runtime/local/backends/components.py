@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.local.backends import Backends
-from sagemaker_runtime.local.constraints import constraints_of
-from sagemaker_runtime.local.failures import ACCOUNT, failure
+from sagemaker_runtime.local.backends.backends import Backends
+from sagemaker_runtime.local.front.constraints import constraints_of
+from sagemaker_runtime.local.front.failures import ACCOUNT, failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sagemaker_runtime.local.backends import Backend
-    from sagemaker_runtime.local.invocation import Answer, Invocation, Model
+    from sagemaker_runtime.local.backends.backends import Backend
+    from sagemaker_runtime.local.backends.invocation import Answer, Invocation, Model
 
 
 class InferenceComponents:

@@ -9,13 +9,13 @@ from uuid import uuid4
 from attrs import evolve
 
 from sagemaker_runtime import ConfigError, SystemClock
-from sagemaker_runtime.local.backends import as_backend, begin, end
-from sagemaker_runtime.local.failures import failure
+from sagemaker_runtime.local.backends.backends import as_backend, begin, end
+from sagemaker_runtime.local.front.failures import failure
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Clock
-    from sagemaker_runtime.local.backends import Backend
-    from sagemaker_runtime.local.invocation import Answer, Invocation, Model
+    from sagemaker_runtime.local.backends.backends import Backend
+    from sagemaker_runtime.local.backends.invocation import Answer, Invocation, Model
 
 T = TypeVar("T")
 

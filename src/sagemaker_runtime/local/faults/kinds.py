@@ -1,27 +1,19 @@
-"""
-What can go wrong on request: a fault for one call by its number, or for a share of all calls by a seed.
-
-Each fault is a value: it says what happens, and a test that injected it can find it again in `LocalEndpoint.faults`.
-"""
+"""The faults that a call can be made to meet, one class each."""
 
 from __future__ import annotations
 
-import random
-from collections import deque
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from attrs import Attribute, field, frozen
-from attrs.validators import min_len
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.local.failures import FailureError, failure
+from sagemaker_runtime.local.front.failures import FailureError, failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 N = TypeVar("N", int, float)
 
-FAULTS_KEPT = 10_000
 MAX_SKEW = 315_576_000.0  # seconds; ten years
 
 
@@ -173,85 +165,3 @@ Fault: TypeAlias = (
     ErrorAnswer | Throttled | Latency | SlowBody | Reset | TruncatedBody | FrameFault | CutKeepAlive | ClockSkew
 )
 """What can be injected."""
-
-
-def _shares(_: object, attribute: Attribute[Mapping[Fault, float]], shares: Mapping[Fault, float]) -> None:
-    total = sum(shares.values())
-    if not (all(share >= 0 for share in shares.values()) and total <= 1 + 1e-9):
-        raise ConfigError(
-            f"the {attribute.name} of the faults must be 0 or more, and together 1 or less, not {total:g}"
-        )
-
-
-@frozen
-class RandomFaults:
-    """
-    Faults that hit a share of all calls, the same ones each time: chance depends on seed, endpoint and call number only.
-
-    Raises:
-        ConfigError: The shares are no shares of one whole.
-    """
-
-    shares: Mapping[Fault, float] = field(validator=[min_len(1), _shares])
-    """For each fault the part of the calls that it hits, from 0.0 to 1.0."""
-
-    seed: int = field(kw_only=True)
-
-    def fault(self, endpoint_name: str, call: int) -> Fault | None:
-        """What hits a call, as `LocalEndpoint.calls` counts them; None if nothing does."""
-        drawn = random.Random(f"{self.seed}/{endpoint_name}/{call}").random()  # noqa: S311 - nothing is to be hidden
-        for fault, share in self.shares.items():
-            drawn -= share
-            if drawn < 0:
-                return fault
-        return None
-
-
-@frozen
-class InjectedFault:
-    """One fault that a request has met."""
-
-    fault: Fault
-    endpoint_name: str
-    call: int
-    """Which request to the endpoint, as `LocalEndpoint.calls` counts them."""
-
-    seed: int | None = None
-    """Of the `RandomFaults` that it came from; None for one that was injected by its call's number."""
-
-    @property
-    def name(self) -> str:
-        """The name of its class, such as ``"Reset"``."""
-        return type(self.fault).__name__
-
-
-class FaultPlan:
-    """
-    Which request meets which fault, and the log of those that were met.
-
-    Attributes:
-        met: The last `FAULTS_KEPT`, oldest first.
-    """
-
-    def __init__(self, by_chance: RandomFaults | None) -> None:
-        self.met: deque[InjectedFault] = deque(maxlen=FAULTS_KEPT)
-        self._by_chance = by_chance
-        self._by_number: dict[tuple[str, int], Fault] = {}
-
-    def add(self, endpoint_name: str, call: int, fault: Fault) -> None:
-        """Let a call meet *fault*, whatever chance says; the last one given for a call holds."""
-        self._by_number[endpoint_name, call] = fault
-
-    def due(self, endpoint_name: str, call: int, *, streamed: bool) -> InjectedFault | None:
-        """What a request would meet if it were that call; None for nothing."""
-        fault, seed = self._by_number.get((endpoint_name, call)), None
-        if fault is None and self._by_chance is not None:
-            fault, seed = self._by_chance.fault(endpoint_name, call), self._by_chance.seed
-        if fault is None or (isinstance(fault, FrameFault) and not streamed):
-            return None
-        return InjectedFault(fault, endpoint_name, call, seed)
-
-    def happened(self, injected: InjectedFault) -> None:
-        """Write it into the log."""
-        self._by_number.pop((injected.endpoint_name, injected.call), None)
-        self.met.append(injected)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from sagemaker_runtime.local.failures import FailureError, refusal
-from sagemaker_runtime.local.sigv4 import ALGORITHM, signature_of
+from sagemaker_runtime.local.front.failures import FailureError, refusal
+from sagemaker_runtime.local.front.sigv4 import ALGORITHM, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.local.backends import ModelFailure
-from sagemaker_runtime.local.failures import FailureError, model_error
-from sagemaker_runtime.local.faults import ErrorAnswer, Throttled
-from sagemaker_runtime.local.invocation import Answer
-from sagemaker_runtime.local.mishaps import is_ours, text_of
-from sagemaker_runtime.local.pieces import pieces_of
+from sagemaker_runtime.local.backends.backends import ModelFailure
+from sagemaker_runtime.local.backends.exceptions import is_ours, text_of
+from sagemaker_runtime.local.backends.invocation import Answer
+from sagemaker_runtime.local.backends.pieces import pieces_of
+from sagemaker_runtime.local.faults.kinds import ErrorAnswer, Throttled
+from sagemaker_runtime.local.front.failures import FailureError, model_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from sagemaker_runtime.local.backends import Backend
-    from sagemaker_runtime.local.faults import Fault, FaultPlan, InjectedFault
-    from sagemaker_runtime.local.invocation import Invocation
+    from sagemaker_runtime.local.backends.backends import Backend
+    from sagemaker_runtime.local.backends.invocation import Invocation
+    from sagemaker_runtime.local.faults.kinds import Fault
+    from sagemaker_runtime.local.faults.plan import FaultPlan, InjectedFault
 
 logger = logging.getLogger("sagemaker_runtime.local")
 

@@ -6,14 +6,14 @@ import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.local.failures import FailureError, stream_failure
-from sagemaker_runtime.local.faults import CorruptFrame, TruncatedFrame
+from sagemaker_runtime.local.faults.kinds import CorruptFrame, TruncatedFrame
+from sagemaker_runtime.local.front.failures import FailureError, stream_failure
 from sagemaker_runtime.streams.frames import MAX_PAYLOAD, Message, encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from sagemaker_runtime.local.faults import FrameFault
+    from sagemaker_runtime.local.faults.kinds import FrameFault
 
 _PART = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
 _EXCEPTION = {":message-type": "exception", ":content-type": "application/json"}

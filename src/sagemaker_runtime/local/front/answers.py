@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from aiohttp import web
 from attrs import define, evolve, frozen
 
-from sagemaker_runtime.local.faults import Reset, SlowBody, TruncatedBody
+from sagemaker_runtime.local.faults.kinds import Reset, SlowBody, TruncatedBody
 from sagemaker_runtime.operations import bindings
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from sagemaker_runtime import Clock, Operation, OperationInput, OperationOutput
-    from sagemaker_runtime.local.failures import FailureError
-    from sagemaker_runtime.local.faults import Fault, InjectedFault
-    from sagemaker_runtime.local.invocation import Answer
-    from sagemaker_runtime.local.journal import Exchange
+    from sagemaker_runtime.local.backends.invocation import Answer
+    from sagemaker_runtime.local.faults.kinds import Fault
+    from sagemaker_runtime.local.faults.plan import InjectedFault
+    from sagemaker_runtime.local.front.failures import FailureError
+    from sagemaker_runtime.local.front.journal import Exchange
 
 
 class CutError(Exception):

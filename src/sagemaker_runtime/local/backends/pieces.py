@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from sagemaker_runtime.local.mishaps import is_ours
+from sagemaker_runtime.local.backends.exceptions import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
-    from sagemaker_runtime.local.invocation import Body
+    from sagemaker_runtime.local.backends.invocation import Body
 
 logger = logging.getLogger("sagemaker_runtime.local")
 

@@ -17,15 +17,15 @@ from sagemaker_runtime import (
     TransportError,
     WriteTimeoutError,
 )
-from sagemaker_runtime.local.backends import ModelFailure
-from sagemaker_runtime.local.failures import MAX_MESSAGE
-from sagemaker_runtime.local.invocation import Answer
+from sagemaker_runtime.local.backends.backends import ModelFailure
+from sagemaker_runtime.local.backends.invocation import Answer
+from sagemaker_runtime.local.front.failures import MAX_MESSAGE
 
 if TYPE_CHECKING:
     from typing import Self
 
     from sagemaker_runtime import Clock, Response
-    from sagemaker_runtime.local.invocation import Invocation
+    from sagemaker_runtime.local.backends.invocation import Invocation
 
 PING_INTERVAL = 0.25  # seconds
 PING_TIMEOUT = Timeout(connect=2.0, write=2.0, read=2.0)  # "must respond within 2 seconds", the Developer Guide says

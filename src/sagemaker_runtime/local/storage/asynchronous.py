@@ -15,17 +15,17 @@ from uuid import uuid4
 
 from attrs import evolve, frozen
 
-from sagemaker_runtime.local.constraints import check
-from sagemaker_runtime.local.failures import FailureError, failure
-from sagemaker_runtime.local.faults import ErrorAnswer, Throttled
-from sagemaker_runtime.local.invocation import Invocation
-from sagemaker_runtime.local.listener import SHUTDOWN_TIMEOUT
-from sagemaker_runtime.local.storage import Storage, StorageError, key_problem
+from sagemaker_runtime.local.backends.invocation import Invocation
+from sagemaker_runtime.local.faults.kinds import ErrorAnswer, Throttled
+from sagemaker_runtime.local.front.constraints import check
+from sagemaker_runtime.local.front.failures import FailureError, failure
+from sagemaker_runtime.local.front.listener import SHUTDOWN_TIMEOUT
+from sagemaker_runtime.local.storage.storage import Storage, StorageError, key_problem
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Clock, Headers
-    from sagemaker_runtime.local.faults import Fault
-    from sagemaker_runtime.local.hosting import HostedEndpoint
+    from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+    from sagemaker_runtime.local.faults.kinds import Fault
     from sagemaker_runtime.operations.routes import Route
 
 CONCURRENCY = 4  # inferences of one endpoint at once; what waits for its turn is the queue

@@ -20,7 +20,7 @@ from sagemaker_runtime import (
     PayloadPart,
 )
 from sagemaker_runtime.local import Answer, FailureError, Invocation, LocalEndpoint, ModelFailure, MultiModel
-from sagemaker_runtime.local.mishaps import is_ours
+from sagemaker_runtime.local.backends.exceptions import is_ours
 
 
 class OwnError(BaseException):

@@ -1,0 +1,1 @@
+"""What answers: functions, containers, and what stands around them, such as variants and sessions."""

@@ -1,0 +1,1 @@
+"""Faults that calls are made to meet."""

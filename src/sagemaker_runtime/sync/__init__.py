@@ -1,0 +1,7 @@
+"""For those who have no event loop of their own: `LoopThread` keeps one in a thread."""
+
+from __future__ import annotations
+
+from sagemaker_runtime.sync.loop_thread import LoopThread
+
+__all__ = ["LoopThread"]
