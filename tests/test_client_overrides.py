@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+import attrs
 import pytest
 import support
 from support import ManualClock, ScriptedHTTPClient, client
@@ -335,3 +336,33 @@ def test_options_with_more_in_them_can_be_made() -> None:
 
     assert "acme" == Ours().tenant
     assert "eu-west-1" == Client(Ours()).options.region
+
+
+async def test_functions_that_are_merely_equal_are_not_taken_for_each_other() -> None:
+    """1 equals True, and an object made of either does something else."""
+
+    @attrs.frozen
+    class Tag:
+        value: object
+
+        def __call__(self, stack: Stack) -> None:
+            values.append(repr(self.value))
+
+    values: list[str] = []
+    made = client()
+
+    for value in (1, True, 1.0):
+        await made.invoke_endpoint(PARAMS, with_api_options(Tag(value)))
+
+    assert ["1", "True", "1.0"] == values
+
+
+async def test_what_a_later_override_replaces_is_not_looked_at() -> None:
+    """As it is where they are given to a client; and the order of the names makes no difference."""
+    made = client()
+
+    await made.invoke_endpoint(PARAMS, override(timeout=5), override(timeout=Timeout(read=5)))  # type: ignore[arg-type]
+    for changes in ({"timeout": 5, "app_id": "x"}, {"app_id": "x", "timeout": 5}):
+        with pytest.raises(ConfigError, match=r"Options\.timeout is of type int"):
+            await made.invoke_endpoint(PARAMS, override(**changes))
+        await made.invoke_endpoint(PARAMS, override(**changes), override(timeout=Timeout()))

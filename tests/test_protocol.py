@@ -20,11 +20,15 @@ from sagemaker_runtime import (
     Metadata,
     ModelError,
     ModelNotReadyException,
+    Options,
     Request,
+    ResolveEndpoint,
+    Service,
     ServiceError,
     UnknownEvent,
     ValidationError,
 )
+from sagemaker_runtime.clock import ClockSkew
 from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import (
     Operation,
@@ -39,6 +43,7 @@ from sagemaker_runtime.operations.base import (
 )
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
+from sagemaker_runtime.pipeline import stack_of
 from sagemaker_runtime.protocol import Marshaller
 from sagemaker_runtime.streams.frames import Message
 from sagemaker_runtime.validation import INPUTS_KNOWN
@@ -539,3 +544,42 @@ def test_a_label_that_is_no_text_is_named_where_validation_was_taken_away() -> N
     """Quoting it would fail in the standard library, with a text that says nothing of the input."""
     with pytest.raises(InvalidParamsError, match="endpoint_name is of type list"):
         MARSHALLER.serialize(evolve(GOOD, endpoint_name=["iris"]), Request())
+
+
+@define(repr=False, kw_only=True)
+class TwoBodies(OperationOutput):
+    """An answer with two payloads."""
+
+    one: bytes = field(metadata=payload(shapes.BODY_BLOB))
+    two: bytes = field(metadata=payload(shapes.BODY_BLOB))
+
+
+@define(repr=False, kw_only=True)
+class BodyAndDocument(OperationOutput):
+    """An answer with a payload, and a document in its place."""
+
+    one: bytes = field(metadata=payload(shapes.BODY_BLOB))
+    name: str | None = field(default=None, metadata=document("Name", shapes.HEADER))
+
+
+@pytest.mark.parametrize("output_type", [TwoBodies, BodyAndDocument])
+def test_an_output_that_cannot_be_read_is_refused_when_the_marshaller_is_made(
+    output_type: type[OperationOutput],
+) -> None:
+    """And not after the model has run."""
+    with pytest.raises(ConfigError, match="Odd cannot be read from an answer"):
+        Marshaller(Operation("Odd", SmallInput, output_type, "/{Name}", ()))
+
+
+def test_an_operation_of_another_service_goes_to_its_host_under_its_name() -> None:
+    """The next service has endpoint rules of its own; a request to the wrong host would be signed for the wrong scope."""
+    other = Service("Other Service", "2026-01-01", "other", lambda partition, fips, dual: "other.{region}.{suffix}")
+    operation = Operation("Elsewhere", SmallInput, InvokeEndpointOutput, "/{Name}", (), service=other)
+    given = Options(region="eu-west-1")
+
+    place = stack_of(Marshaller(operation), given, ClockSkew()).serialize.get("ResolveEndpoint")
+
+    assert isinstance(place, ResolveEndpoint)
+    assert "https://other.eu-west-1.amazonaws.com" == place.resolver.resolve_endpoint("eu-west-1", place.options).url
+    assert "other" == place.signing_name
+    assert "AWS_ENDPOINT_URL_OTHER_SERVICE" == other.endpoint_variable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from attr import evolve
 
 from sagemaker_runtime.clock import ClockSkew, CorrectedClock
-from sagemaker_runtime.context import ATTEMPTS, OPENED, STARTED, Context, Ledger
+from sagemaker_runtime.context import ATTEMPTS, OPENED, STARTED, CallLedger, Context
 from sagemaker_runtime.errors import ClientClosedError, ConfigError, StackError, attach_facts
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
 from sagemaker_runtime.middleware.total_timeout import LIMITS, hold_to_total
@@ -244,8 +244,8 @@ class Client:
         plan = self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)
         ctx = Context(plan.context)
         ctx[STARTED] = plan.clock.monotonic()
-        ctx[OPENED] = opened = Ledger()
-        opened.response = None
+        ctx[OPENED] = opened = CallLedger()
+        opened.response = opened.metadata = None
         limits: list[CallLimit] = []
         ctx[LIMITS] = limits
         try:

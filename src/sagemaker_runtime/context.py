@@ -125,8 +125,10 @@ class Context(_Facts):
         child = Context(self)
         opened = self.get(OPENED)
         if opened is not None:
+            if opened and type(opened[-1]) is Ledger and not opened[-1]:
+                opened.pop()  # of an attempt before, which has let go of all
             child[OPENED] = own = Ledger()
-            own.response = None
+            own.response = own.metadata = None
             opened.append(own)
         return child
 
@@ -142,18 +144,19 @@ class Ledger(list["Closeable"]):
     Attributes:
         response: The last response, because an exception carries no Output; None before there was one.
 
-        metadata: What is known of it; unset before there was one.
+        metadata: What is known of it; None before there was one.
     """
 
     __slots__ = ("metadata", "response")
 
     response: Response | None
-    metadata: Metadata
+    metadata: Metadata | None
 
     def close(self) -> None:
-        """Close all of it, latest first. May be called again."""
+        """Close all of it, latest first, and forget it. May be called again."""
         while self:
             self.pop().close()
+        self.response = self.metadata = None
 
     def forget(self, entry: Closeable) -> None:
         """Take out *entry*, which has been closed."""
@@ -161,9 +164,14 @@ class Ledger(list["Closeable"]):
 
     def replace(self, before: Closeable, after: Closeable) -> None:
         """Enter *after* in the place of *before*, which it owns from now on: a response that is read as a stream."""
-        for index, entry in enumerate(self):
-            if entry is before:
-                self[index] = after
+        self[:] = [entry for entry in self if entry is not before]
+        self.append(after)
+
+
+class CallLedger(Ledger):
+    """That of a call, and not of one of its attempts."""
+
+    __slots__ = ()
 
 
 class Metadata(_Facts):

@@ -248,8 +248,14 @@ def _default_endpoint(rules: HostRules, region: str, options: EndpointResolverOp
 class DefaultEndpointResolver:
     """The endpoints AWS documents for *service*, in every partition, with FIPS and dual stack."""
 
+    _rules: HostRules = staticmethod(SAGEMAKER_RUNTIME.host)
+
     def __init__(self, service: Service = SAGEMAKER_RUNTIME) -> None:
         self._rules = service.host
+
+    def for_service(self, service: Service) -> DefaultEndpointResolver:
+        """The resolver of *service* in the place of this one; this one, where it is its own."""
+        return self if service is SAGEMAKER_RUNTIME else DefaultEndpointResolver(service)
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
         """

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from operator import attrgetter, is_
-from types import UnionType
+from types import BuiltinMethodType, MethodType, UnionType
 from typing import Any, Literal, NamedTuple, ParamSpec, TypeAlias, cast
 
 import attr  # and not attrs, here and elsewhere: aiohttp imports it anyway, and a start is 1 ms shorter
@@ -390,7 +390,8 @@ class Override:
         return (
             isinstance(other, Override)
             and self._changes == other._changes
-            and self._appended == other._appended
+            and len(self._appended) == len(other._appended)
+            and all(map(_are_one, self._appended, other._appended))
             and all(type(one) is type(two) for (_, one), (_, two) in zip(self._changes, other._changes, strict=True))
         )
 
@@ -440,6 +441,16 @@ def override(**changes: object) -> Override:
     return Override(tuple(changes.items()))
 
 
+def _are_one(one: APIOption, other: APIOption) -> bool:
+    """Whether two functions are the same: not those of two objects that are merely equal, of which one may know more."""
+    if one is other:
+        return True
+    return isinstance(one, _BOUND) and isinstance(other, _BOUND) and one.__self__ is other.__self__ and one == other
+
+
+_BOUND = (MethodType, BuiltinMethodType)
+
+
 class _Functions(tuple[APIOption, ...]):
     """The ``api_options`` that an override assigns: they can be hashed, and the caller's list may change."""
 
@@ -470,7 +481,7 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options, *, settled: bool = 
         _settle_retryer(options)  # first, so that a retryer given in code is not at odds with what the machine says
     names: Collection[str] = [] if settled else _OPTIONS
     for number, opt_fn in enumerate(opt_fns, start=1):
-        if isinstance(opt_fn, Override):
+        if isinstance(opt_fn, Override) and type(opt_fn) is Override:
             opt_fn(options)
             if names is not _OPTIONS:
                 names = [*names, *(name for name, _ in opt_fn.changes), *(("api_options",) if opt_fn.appended else ())]
@@ -505,16 +516,18 @@ def context_with(opt_fns: tuple[OptFn, ...], context: Context) -> Context | None
     Raises:
         ConfigError: A value cannot be that of its option.
     """
-    changed = Context(context)
+    values: dict[str, object] = {}
     for opt_fn in opt_fns:
-        if not isinstance(opt_fn, Override) or opt_fn.appended:
+        if not isinstance(opt_fn, Override) or type(opt_fn) is not Override or opt_fn.appended:
             return None
-        for name, value in opt_fn.changes:
-            check, settle, fact, _ = _OPTIONS[name]
-            if fact is None or settle is not None:
-                return None
-            check(name, value)
-            changed[fact] = value
+        values.update(opt_fn.changes)
+    changed = Context(context)
+    for name, value in values.items():
+        check, settle, fact, _ = _OPTIONS[name]
+        if fact is None or settle is not None:
+            return None
+        check(name, value)
+        changed[fact] = value
     return changed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.endpoints import BaseEndpointResolver
+from sagemaker_runtime.endpoints import BaseEndpointResolver, DefaultEndpointResolver
 from sagemaker_runtime.middleware.build import (
     ClientRequestID,
     ComputeContentLength,
@@ -54,7 +54,10 @@ def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack
         skew: The client's, by which its requests are dated.
     """
     log_mode, streams = options.client_log_mode, marshaller.operation.streams
-    base, resolver = options.base_endpoint, options.endpoint_resolver
+    service, base = marshaller.operation.service, options.base_endpoint
+    resolver = options.endpoint_resolver if base is None else BaseEndpointResolver(base)
+    if isinstance(resolver, DefaultEndpointResolver):
+        resolver = resolver.for_service(service)
     corrects_skew = not options.disable_clock_skew_correction
     return Stack.of(
         marshaller.operation,
@@ -63,7 +66,7 @@ def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack
             OperationInputValidation(marshaller),
         ),
         serialize_step(
-            ResolveEndpoint(resolver if base is None else BaseEndpointResolver(base), options.endpoint_options),
+            ResolveEndpoint(resolver, options.endpoint_options, signing_name=service.signing_name),
             OperationSerializer(marshaller),
         ),
         build_step(

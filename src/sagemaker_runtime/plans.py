@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from sagemaker_runtime.context import CLOCK, OPENED, OPERATION, SERVICE_ID, STARTED, TIMEOUT, Context, Ledger
+from sagemaker_runtime.context import CLOCK, OPENED, OPERATION, SERVICE_ID, STARTED, TIMEOUT, CallLedger, Context
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.middleware.deserialize import transport_handler
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, LIMITS
@@ -123,6 +123,6 @@ class Plans:
         context[TRAITS] = marshaller.operation
         set_facts(options, context)
         # What each call sets anew. A copy of a dict has its size, so no context of a call has to grow.
-        context[IN_FORCE], context[STARTED], context[OPENED], context[LIMITS] = options.timeout, 0.0, Ledger(), []
+        context[IN_FORCE], context[STARTED], context[OPENED], context[LIMITS] = options.timeout, 0.0, CallLedger(), []
         handler = stack.compile(transport_handler(self._http_client if given is None else given))
         return Plan(stack, handler, context, options.clock, options.timeout)

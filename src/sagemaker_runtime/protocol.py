@@ -71,21 +71,23 @@ class Marshaller:
         self._path = _PATH_LABEL.split(operation.path)  # text, label, text … text
         self._payload_in = next((name for name, _ in _bound(members, "payload")), None)
         self._default_headers = _DEFAULT_HEADERS if self._payload_in is None else _DEFAULT_HEADERS | _CONTENT_TYPE
-        self._check(members)
 
         output = bindings(operation.output_type)
         self._headers_out = _bound(output, "header")
         self._numbers_out = [name for name, _ in self._headers_out if output[name].shape.type == "integer"]
         self._documents_out = [
-            (name, binding.name) for name, binding in output.items() if binding.location == "document"
+            (name, binding.name, int if binding.shape.type == "integer" else str)
+            for name, binding in output.items()
+            if binding.location == "document"
         ]
         self._body_out = next((name for name, _ in _bound(output, "stream") or _bound(output, "payload")), None)
         self._new_output: Callable[..., OperationOutput] = operation.output_type
         self._errors = {error.code.lower(): error for error in operation.errors}
+        self._check(members, output)
         self._events = {tag: _EventShape.of(kind) for tag, kind in operation.events.items()}
 
-    def _check(self, members: dict[str, Binding]) -> None:
-        """Refuse what would not be sent as its binding says."""
+    def _check(self, members: dict[str, Binding], output: dict[str, Binding]) -> None:
+        """Refuse what would not be sent, or read, as its binding says."""
         problems = [
             *(f"{name} is bound to a {members[name].location}" for name in members if not _sent(members[name])),
             *(
@@ -100,6 +102,17 @@ class Marshaller:
             problems.append("it has two payloads")
         if problems:
             raise ConfigError(f"{self.operation.name} cannot be written as a request: {'; '.join(problems)}")
+        bodies = [location for location in ("payload", "stream", "document") if _bound(output, location)]
+        whole = _bound(output, "payload") + _bound(output, "stream")
+        if (
+            len(whole) > 1
+            or len(bodies) > 1
+            or len(whole) + len(self._headers_out) + len(self._documents_out) < len(output)
+        ):
+            raise ConfigError(
+                f"{self.operation.name} cannot be read from an answer: its output takes headers, and a payload, a stream or a "
+                "document"
+            )
 
     def serialize(self, parameters: OperationInput, request: Request) -> None:
         """
@@ -173,13 +186,13 @@ class Marshaller:
             members[name] = _whole_number(members[name])
         if self._body_out is not None:
             members[self._body_out] = body
-        elif isinstance(body, bytes) and body:
+        elif isinstance(body, bytes) and body and self._documents_out:
             document = _json_object(body)
             if document is None:
                 raise InvalidResponseError(f"the answer's body is no JSON object; it starts {body[:_BODY_SHOWN]!r}")
-            for name, key in self._documents_out:
+            for name, key, kind in self._documents_out:
                 value = document.get(key)
-                members[name] = value if isinstance(value, str) else None
+                members[name] = value if isinstance(value, kind) and not isinstance(value, bool) else None
         return self._new_output(result_metadata=metadata, **members)
 
     def error(self, status: int, headers: Headers, body: bytes) -> ServiceError:

@@ -12,8 +12,8 @@ from conformance.conftest import load, snake_case
 from support import OPERATIONS
 
 from sagemaker_runtime import SERVICE_API_VERSION, SERVICE_ID, Headers
-from sagemaker_runtime.middleware.serialize import DEFAULT_SIGNING_NAME
 from sagemaker_runtime.operations.base import Operation, bindings, required
+from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
 from sagemaker_runtime.protocol import Marshaller
 
 LOCATIONS = {"uri": "label", "header": "header"}
@@ -155,7 +155,7 @@ def test_the_service_goes_by_the_model_s_names():
 
     assert metadata["serviceId"] == SERVICE_ID
     assert metadata["apiVersion"] == SERVICE_API_VERSION
-    assert metadata["signingName"] == DEFAULT_SIGNING_NAME
+    assert metadata["signingName"] == SAGEMAKER_RUNTIME.signing_name
 
 
 INSTALLED = tuple(int(part) for part in botocore.__version__.split("."))

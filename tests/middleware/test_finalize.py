@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -12,13 +13,17 @@ from support import NOON, ManualClock, ScriptedHTTPClient, answer, client
 
 from sagemaker_runtime import (
     ATTEMPTS,
+    CREDENTIALS,
     AnonymousCredentialsProvider,
+    BuildHandler,
+    BuildInput,
     ConfigError,
     ConnectError,
     Context,
     Credentials,
     CredentialsCache,
     CredentialsError,
+    CredentialsProvider,
     Endpoint,
     EndpointResolverFunc,
     FinalizeHandler,
@@ -31,6 +36,7 @@ from sagemaker_runtime import (
     StandardRetryer,
     StaticCredentialsProvider,
     Timeout,
+    build_middleware,
     finalize_middleware,
 )
 from sagemaker_runtime.context import ATTEMPT
@@ -376,3 +382,97 @@ async def test_a_users_own_exception_is_not_retried_and_not_wrapped() -> None:
         await client(http, api_options=[lambda s: s.finalize.add(bursting)]).invoke_endpoint(PARAMS)
 
     assert http.requests == []
+
+
+class Mixin:
+    """Gives others than the class beside it."""
+
+    async def retrieve(self) -> Credentials:
+        return Credentials("AKMIXIN", "secret")
+
+
+class WithMixin(Mixin, StaticCredentialsProvider):
+    """Asks the mixin, which comes first."""
+
+
+class Delegate:
+    """Has all that another provider has, and gives other credentials."""
+
+    def __init__(self, inner: StaticCredentialsProvider) -> None:
+        self._inner = inner
+
+    async def retrieve(self) -> Credentials:
+        return Credentials("AKDELEGATE", "secret")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+class Remembers:
+    """Keeps what it gave under a name of its own choice."""
+
+    current = None
+
+    async def retrieve(self) -> Credentials:
+        self.current = Credentials("AKREMEMBERS", "secret")
+        return self.current
+
+
+@pytest.mark.parametrize(
+    ("provider", "key"),
+    [
+        (WithMixin("AKSTATIC", "secret"), "AKMIXIN"),
+        (Delegate(StaticCredentialsProvider("AKSTATIC", "secret")), "AKDELEGATE"),
+        (Remembers(), "AKREMEMBERS"),
+    ],
+    ids=["mixin", "delegate", "remembers"],
+)
+async def test_the_class_that_gives_credentials_says_whether_they_can_be_had_without_waiting(
+    provider: CredentialsProvider, key: str
+) -> None:
+    """Any other ``current`` that happens to be there would sign with the wrong key, in silence."""
+    http = ScriptedHTTPClient()
+    made = client(http, credentials=provider)
+
+    for _ in range(2):
+        await made.invoke_endpoint(PARAMS)
+
+    assert all(f"Credential={key}/" in request.headers["authorization"] for request in http.requests)
+
+
+async def test_a_cache_that_looks_on_keeps_its_cache() -> None:
+    """A subclass that counts or logs is the commonest there is, and each call to STS costs a second."""
+
+    class Source:
+        asked = 0
+
+        async def retrieve(self) -> Credentials:
+            self.asked += 1
+            return Credentials("AKID", "secret")
+
+    class Looking(CredentialsCache):
+        async def retrieve(self) -> Credentials:
+            return await super().retrieve()
+
+    source = Source()
+    made = client(credentials=Looking(source))
+
+    for _ in range(5):
+        await made.invoke_endpoint(PARAMS)
+
+    assert 1 == source.asked
+
+
+async def test_credentials_in_the_place_of_a_provider_are_refused_by_name() -> None:
+    """Who comes from boto3 sets what signs, and not what gives it."""
+
+    @build_middleware("Wrong")
+    def wrong(ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
+        ctx[CREDENTIALS] = Credentials("AKID", "s3cr3t")
+        return next(ctx, step)
+
+    with pytest.raises(
+        ConfigError, match="CREDENTIALS to an object of type Credentials; it takes a provider"
+    ) as caught:
+        await client(api_options=[lambda stack: stack.build.add(wrong)]).invoke_endpoint(PARAMS)
+    assert "s3cr3t" not in str(caught.value)

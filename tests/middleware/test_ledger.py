@@ -11,6 +11,7 @@ from support import ScriptedBody, ScriptedHTTPClient, answer, client
 
 from sagemaker_runtime import (
     BEFORE,
+    ConnectError,
     Context,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
@@ -19,6 +20,7 @@ from sagemaker_runtime import (
     Response,
     ServiceUnavailable,
     build_middleware,
+    deserialize_middleware,
     finalize_middleware,
     initialize_middleware,
 )
@@ -42,7 +44,7 @@ class Door:
 
 def ledger() -> Ledger:
     made = Ledger()
-    made.response = None
+    made.response = made.metadata = None
     return made
 
 
@@ -197,3 +199,74 @@ async def test_a_hedge_above_retry_does_not_close_the_stream_of_the_other() -> N
     output = await made.invoke_endpoint_with_response_stream(STREAMED)
 
     assert [b"a"] == [piece async for piece in output.body.iter_bytes()]
+
+
+async def test_a_call_that_asks_many_times_keeps_no_answer() -> None:
+    """A middleware that polls, or asks in batches, must not hold all that it has read until the call ends."""
+    outer: list[Context] = []
+
+    @initialize_middleware("Polls")
+    async def polls(ctx: Context, step: Any, next: Any) -> Any:
+        outer.append(ctx)
+        for _ in range(20):
+            output = await next(ctx, step)
+        return output
+
+    await client(api_options=[lambda stack: stack.initialize.add(polls)]).invoke_endpoint(PARAMS)
+
+    (left,) = outer[0][OPENED]
+    assert isinstance(left, Ledger)
+    assert ([], None, None) == (list(left), left.response, left.metadata)
+
+
+async def test_what_a_middleware_enters_is_closed_with_its_attempt() -> None:
+    """It has been opened for that attempt, and whoever enters it relies on that."""
+    closed: list[str] = []
+
+    @finalize_middleware("Opens")
+    def opens(ctx: Context, step: Any, next: Any) -> Any:
+        ctx[OPENED].append(Door(closed))
+        return next(ctx, step)
+
+    await client(api_options=[lambda stack: stack.finalize.insert(opens, after="Retry")]).invoke_endpoint(PARAMS)
+
+    assert ["door"] == closed
+
+
+async def test_a_stream_of_a_child_below_the_deserializer_is_closed_by_whoever_fails() -> None:
+    """The response stands in the entry of the child, and the stream that it becomes in that of the attempt."""
+    streams: list[Any] = []
+
+    @deserialize_middleware("Child")
+    async def child(ctx: Context, step: Any, next: Any) -> Any:
+        return await next(ctx.for_attempt(), step)
+
+    @build_middleware("Fails")
+    async def fails(ctx: Context, step: Any, next: Any) -> Any:
+        output = await next(ctx, step)
+        streams.append(output.result.body)
+        raise ServiceUnavailable("too late")
+
+    http = StubHTTPClient([respond_stream([b"a"])])
+    options = [lambda stack: stack.deserialize.add(child), lambda stack: stack.build.add(fails)]
+    with pytest.raises(ServiceUnavailable, match="too late"):
+        await client(http, api_options=options).invoke_endpoint_with_response_stream(STREAMED)
+
+    assert "closed" in repr(streams[0])
+
+
+async def test_a_second_pass_that_never_connects_does_not_bear_the_facts_of_the_first() -> None:
+    """A request id of another exchange sends AWS Support the wrong way."""
+
+    @deserialize_middleware("Twice")
+    async def twice(ctx: Context, step: Any, next: Any) -> Any:
+        await next(ctx, step)
+        return await next(ctx, step)
+
+    http = ScriptedHTTPClient([answer(x_amzn_RequestId="first"), ConnectError("nobody there")])
+    with pytest.raises(ConnectError) as caught:
+        await client(http, api_options=[lambda s: s.deserialize.add(twice)], retryer=NopRetryer()).invoke_endpoint(
+            PARAMS
+        )
+
+    assert caught.value.request_id is None

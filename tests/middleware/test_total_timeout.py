@@ -30,6 +30,7 @@ from sagemaker_runtime import (
     serialize_middleware,
 )
 from sagemaker_runtime.context import DEADLINE, STARTED
+from sagemaker_runtime.middleware.finalize import Retry
 from sagemaker_runtime.testing import StubHTTPClient, respond, respond_error
 
 SLOW = InvokeEndpointInput(endpoint_name="iris", body=b"1", custom_attributes="tenant=slow")
@@ -342,3 +343,134 @@ async def test_the_calls_start_is_a_fact_that_any_middleware_can_read(clock: Man
     await made.invoke_endpoint(SLOW)
 
     assert [5.0, 10.0] == seen
+
+
+def child_limit(total: float, then: str) -> Callable[[Stack], object]:
+    """A middleware that gives one pass of two a limit of its own: the first."""
+
+    @build_middleware("Child")
+    async def child(ctx: Context, step: Any, next: Any) -> Any:
+        own = ctx.for_attempt()
+        own[TIMEOUT] = Timeout(total=total)
+        try:
+            first = await next(own, step)
+        except TotalTimeoutError:
+            return await next(ctx, step)
+        return await next(ctx, step) if then == "again" else first
+
+    return lambda stack: stack.build.add(child)
+
+
+@pytest.mark.parametrize("of_options", [None, 1_000.0])
+async def test_a_limit_of_a_childs_context_ends_with_the_child(clock: ManualClock, of_options: float | None) -> None:
+    """What is set on the context of one pass is that pass's, whether or not the options have a limit beside it."""
+    http, made = stubbed(
+        clock,
+        respond().after(60.0),
+        respond(b"7").after(20.0),
+        timeout=Timeout(total=of_options),
+        api_options=[child_limit(10.0, "again")],
+    )
+
+    assert b"7" == (await made.invoke_endpoint(SLOW)).body
+    assert 2 == len(http.requests)
+
+    http, made = stubbed(
+        clock,
+        respond().after(5.0),
+        respond(b"8").after(20.0),
+        timeout=Timeout(total=of_options),
+        api_options=[child_limit(10.0, "again")],
+    )
+    assert b"8" == (await made.invoke_endpoint(SLOW)).body
+
+
+async def test_the_limit_of_the_call_holds_beside_that_of_a_child(clock: ManualClock) -> None:
+    """The nearer end counts for the child."""
+    _, made = stubbed(
+        clock, respond().after(60.0), timeout=Timeout(total=10.0), api_options=[child_limit(30.0, "first")]
+    )
+
+    with pytest.raises(TotalTimeoutError, match=r"within Timeout\.total, 10 s"):
+        await made.invoke_endpoint(SLOW)
+
+
+@pytest.mark.parametrize("of_options", [None, 60.0])
+async def test_a_call_whose_time_is_over_is_not_sent(clock: ManualClock, of_options: float | None) -> None:
+    """The model would run for nobody."""
+
+    @initialize_middleware("Late")
+    async def late(ctx: Context, step: Any, next: Any) -> Any:
+        await clock.sleep(8.0)
+        ctx[TIMEOUT] = Timeout(total=5.0)
+        return await next(ctx, step)
+
+    http, made = stubbed(
+        clock,
+        respond(),
+        timeout=Timeout(total=of_options),
+        api_options=[lambda stack: stack.initialize.add(late)],
+    )
+
+    with pytest.raises(TotalTimeoutError, match="not sent"):
+        await made.invoke_endpoint(SLOW)
+    assert [] == http.requests
+
+
+async def test_a_retry_of_ones_own_is_entered_once() -> None:
+    """One that holds a lock around it would wait for itself."""
+    entered: list[object] = []
+
+    class Counting(Retry):
+        async def handle_finalize(self, ctx: Context, step: Any, next: Any) -> Any:
+            entered.append(step)
+            return await super().handle_finalize(ctx, step, next)
+
+    options = [setting("build", Timeout(read=5.0)), lambda stack: stack.finalize.swap("Retry", Counting())]
+    await client(api_options=options).invoke_endpoint(SLOW)
+
+    assert 1 == len(entered)
+
+
+async def test_what_is_no_timeout_is_refused_below_retry_too_and_not_shown() -> None:
+    """It may be a secret in the wrong place, and the header of an attempt reads it before the transport does."""
+    http = ScriptedHTTPClient([answer(date="Sun, 15 Jun 2025 15:06:40 GMT")])
+    calls: list[int] = []
+
+    @finalize_middleware("Wrong")
+    def wrong(ctx: Context, step: Any, next: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:  # then the service's clock is known, and the header has a time
+            ctx[TIMEOUT] = "s3cr3t"  # type: ignore[assignment]
+        return next(ctx, step)
+
+    made = client(http, api_options=[lambda stack: stack.finalize.insert(wrong, after="Retry")])
+    await made.invoke_endpoint(SLOW)
+
+    with pytest.raises(ConfigError, match="TIMEOUT to an object of type str") as caught:
+        await made.invoke_endpoint(SLOW)
+    assert "s3cr3t" not in str(caught.value)
+
+
+async def test_an_error_that_is_raised_again_without_a_limit_is_still_the_limits(clock: ManualClock) -> None:
+    """Who catches the end of the time, and asks once more, may lift the limit; the first end is the call's all the same."""
+
+    @build_middleware("Again")
+    async def again(ctx: Context, step: Any, next: Any) -> Any:
+        try:
+            return await next(ctx, step)
+        except BaseException:
+            ctx[TIMEOUT] = Timeout()
+            await next(ctx, step)
+            raise
+
+    _, made = stubbed(
+        clock,
+        respond().after(60.0),
+        respond(),
+        timeout=Timeout(total=10.0),
+        api_options=[lambda stack: stack.build.add(again)],
+    )
+
+    with pytest.raises(TotalTimeoutError, match="10 s"):
+        await made.invoke_endpoint(SLOW)

@@ -18,6 +18,7 @@ from sagemaker_runtime.credentials.base import (
     StaticCredentialsProvider,
     checked_credentials,
     checked_provider,
+    tells_current,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ __all__ = [
     "StaticCredentialsProvider",
     "checked_credentials",
     "checked_provider",
+    "tells_current",
 ]
 
 

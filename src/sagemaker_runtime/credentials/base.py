@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NoReturn, Protocol, Self
 
 from attr import Attribute, field, frozen
@@ -97,7 +98,12 @@ class CredentialsProvider(Protocol):
 
 
 class CachingCredentialsProvider(CredentialsProvider, Protocol):
-    """A provider that can also tell without waiting what is valid now, so that signing need not await it."""
+    """
+    A provider that can also tell without waiting what is valid now, so that signing need not await it.
+
+    `current` is asked if the class that defines `retrieve` defines it too; a subclass that overrides `retrieve` alone is
+    awaited.
+    """
 
     def current(self) -> Credentials | None:
         """Credentials that are valid now; None if `retrieve` must be awaited. Asked before each attempt."""
@@ -112,23 +118,18 @@ It is the provider and not what it gives: that is asked for before each attempt,
 """
 
 
-class AsksForNewOnes:
+@lru_cache(maxsize=256)
+def tells_current(kind: type) -> bool:
     """
-    The base of our own caching providers.
+    Whether providers of this class are `CachingCredentialsProvider`.
 
-    A subclass that changes `retrieve` alone means it to be asked, so its `current` gives nothing.
+    Both methods must be of one class: who overrides `retrieve` alone means it to be asked.
     """
-
-    def __init_subclass__(cls) -> None:
-        if "retrieve" in vars(cls) and "current" not in vars(cls):
-            cls.current = _nothing  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    owner = next((cls for cls in kind.__mro__ if "retrieve" in vars(cls)), None)
+    return owner is not None and callable(vars(owner).get("current"))
 
 
-def _nothing(_: object) -> None:
-    return None
-
-
-class StaticCredentialsProvider(AsksForNewOnes):
+class StaticCredentialsProvider:
     """Credentials from code. It is not pickled, so that a secret does not leave the process unnoticed."""
 
     def __init__(self, access_key_id: str, secret_access_key: str, session_token: str | None = None) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.clock import Clock, SystemClock
-from sagemaker_runtime.credentials.base import AsksForNewOnes, Credentials, checked_credentials
+from sagemaker_runtime.credentials.base import Credentials, checked_credentials
 from sagemaker_runtime.errors import ConfigError, CredentialsError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _PATIENCE = 300.0  # seconds for the provider; somebody may have to type a code 
 _LONGEST_PAUSE = 60.0  # seconds between two background refreshes; also how long one keeps other loops from their own
 
 
-class CredentialsCache(AsksForNewOnes):
+class CredentialsCache:
     """
     Keeps what a provider gave, and asks it again before that expires.
 

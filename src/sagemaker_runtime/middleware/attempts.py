@@ -43,7 +43,6 @@ class Attempts:
         ctx[ATTEMPTS] = self._records = records
         self._ctx = ctx
         self._log_mode = log_mode
-        self._log_mode = log_mode
         self._clock = ctx[CLOCK]
         self._retryer = retryer = ctx[RETRYER]
         pace = getattr(retryer, "pace", None)
@@ -111,10 +110,10 @@ class Attempts:
 
     def succeeded(self, output: Output) -> Output:
         """Tell the policy, and leave what the attempt has opened to the call."""
-        self._attempt = None
         self._records.append(AttemptRecord(len(self._records) + 1, self._clock.monotonic() - self._began))
         self._retryer.succeeded(self._failures or ())
         output.metadata[ATTEMPTS] = tuple(self._records)
+        self._attempt = None
         return output
 
     def close(self) -> None:

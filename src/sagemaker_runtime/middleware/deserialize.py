@@ -100,9 +100,12 @@ class CloseResponseBody:
         received, answered = opened.response, output.raw_response  # not the same, if a middleware has answered
         if self.streams and answered is received:
             return output
-        if received is not None:
-            received.close()
-        if answered is not None and answered is not received and not self.streams:
+        if self.streams:
+            if received is not None:
+                received.close()
+            return output
+        opened.close()
+        if answered is not None and answered is not received:
             answered.close()
         return output
 
@@ -120,7 +123,7 @@ class ResponseErrorWrapper:
             return await next(ctx, step)
         except Exception as error:
             opened = ctx[OPENED]
-            if opened.response is not None:
+            if opened.response is not None and opened.metadata is not None:
                 attach_facts(error, metadata=opened.metadata)
                 if self.corrects_skew and isinstance(error, ServiceError) and error.code in SKEW_CODES:
                     error.clock_skew = _skew_of(step.request, opened.response, opened.metadata)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from sagemaker_runtime.context import (
     ATTEMPT,
@@ -21,6 +22,7 @@ from sagemaker_runtime.credentials import (
     Credentials,
     checked_credentials,
     checked_provider,
+    tells_current,
 )
 from sagemaker_runtime.dates import amz_date_of, utc
 from sagemaker_runtime.errors import ConfigError, StackError
@@ -28,16 +30,16 @@ from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.attempts import Attempts
 from sagemaker_runtime.middleware.steps import FinalizeInput, Output
-from sagemaker_runtime.middleware.total_timeout import IN_FORCE, hold_to_total
+from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total, within_total
 from sagemaker_runtime.retry import RETRYER
 from sagemaker_runtime.signing import SigV4Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from sagemaker_runtime.clock import ClockSkew
     from sagemaker_runtime.context import Context
-    from sagemaker_runtime.credentials import CredentialsProvider
+    from sagemaker_runtime.credentials import CachingCredentialsProvider, CredentialsProvider
     from sagemaker_runtime.middleware.steps import FinalizeHandler
     from sagemaker_runtime.signing import HTTPSignerV4
     from sagemaker_runtime.wire import Request
@@ -54,9 +56,13 @@ class Retry:
     def __init__(self, log_mode: ClientLogMode = _NO_LOG) -> None:
         self.log_mode = log_mode
 
-    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-        if ctx[TIMEOUT] is not ctx.get(IN_FORCE):  # a middleware has set another one
-            hold_to_total(ctx)
+    def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
+        if ctx[TIMEOUT] is ctx.get(IN_FORCE):
+            return self.handle_each_attempt(ctx, step, next)
+        return within_total(ctx, partial(self.handle_each_attempt, ctx, step, next))  # that of a middleware
+
+    async def handle_each_attempt(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        """The loop."""
         attempts = Attempts(ctx, self.log_mode)
         try:
             while True:
@@ -108,7 +114,11 @@ class RetryMetricsHeader:
 
 def _awaited_until(ctx: Context) -> float:
     """When the answer to an attempt that begins now is given up, by this machine's clock."""
-    clock, read, deadline = ctx[CLOCK], ctx[TIMEOUT].read, ctx.get(DEADLINE)
+    try:
+        clock, read, deadline = ctx[CLOCK], ctx[TIMEOUT].read, ctx.get(DEADLINE)
+    except AttributeError:
+        check_total(ctx)  # which says what a middleware has set in its place
+        raise
     return clock.now() + (read if deadline is None else min(read, deadline - clock.monotonic()))
 
 
@@ -136,10 +146,7 @@ class Signing:
 
     def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
         provider = ctx[CREDENTIALS]
-        current: Callable[[], Credentials | None] | None = getattr(
-            provider, "current", None
-        )  # CachingCredentialsProvider
-        credentials = None if current is None else current()
+        credentials = cast("CachingCredentialsProvider", provider).current() if tells_current(type(provider)) else None
         if credentials is None:
             if isinstance(provider, AnonymousCredentialsProvider):
                 return next(ctx, step)

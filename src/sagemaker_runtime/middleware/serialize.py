@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sagemaker_runtime.context import REGION, SIGNING_NAME, SIGNING_REGION
 from sagemaker_runtime.endpoints import ENDPOINT, Endpoint, EndpointResolver, EndpointResolverOptions
 from sagemaker_runtime.errors import EndpointError
+from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -14,16 +15,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.steps import Output, SerializeHandler, SerializeInput
     from sagemaker_runtime.protocol import Marshaller
-
-DEFAULT_SIGNING_NAME = "sagemaker"  # service-2.json, metadata.signingName
-
-
-def _forget_scope(ctx: Context, endpoint: Endpoint, region: str) -> None:
-    """In a second pass, what came of the first endpoint goes with it."""
-    if ctx.get(SIGNING_NAME) == (endpoint.signing_name or DEFAULT_SIGNING_NAME):
-        del ctx[SIGNING_NAME]
-    if ctx.get(SIGNING_REGION) == (endpoint.signing_region or region):
-        del ctx[SIGNING_REGION]
 
 
 class ResolveEndpoint:
@@ -35,9 +26,16 @@ class ResolveEndpoint:
 
     id = "ResolveEndpoint"
 
-    def __init__(self, resolver: EndpointResolver, options: EndpointResolverOptions) -> None:
+    def __init__(
+        self,
+        resolver: EndpointResolver,
+        options: EndpointResolverOptions,
+        *,
+        signing_name: str = SAGEMAKER_RUNTIME.signing_name,
+    ) -> None:
         self.resolver = resolver
         self.options = options
+        self.signing_name = signing_name
 
     def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Awaitable[Output]:
         region = ctx.get(REGION, "")
@@ -48,13 +46,20 @@ class ResolveEndpoint:
         request.scheme, request.host, request.path = base.scheme, base.host, base.path
         request.headers.raw["host"] = base.host
         if ENDPOINT in ctx:
-            _forget_scope(ctx, ctx[ENDPOINT], region)
+            self._forget_scope(ctx, ctx[ENDPOINT], region)
         ctx[ENDPOINT] = endpoint
         if SIGNING_NAME not in ctx:
-            ctx[SIGNING_NAME] = endpoint.signing_name or DEFAULT_SIGNING_NAME
+            ctx[SIGNING_NAME] = endpoint.signing_name or self.signing_name
         if SIGNING_REGION not in ctx:
             ctx[SIGNING_REGION] = endpoint.signing_region or region
         return next(ctx, step)
+
+    def _forget_scope(self, ctx: Context, endpoint: Endpoint, region: str) -> None:
+        """In a second pass, what came of the first endpoint goes with it."""
+        if ctx.get(SIGNING_NAME) == (endpoint.signing_name or self.signing_name):
+            del ctx[SIGNING_NAME]
+        if ctx.get(SIGNING_REGION) == (endpoint.signing_region or region):
+            del ctx[SIGNING_REGION]
 
 
 class OperationSerializer:

@@ -298,7 +298,7 @@ class Stack:
 
     def copy(self) -> Stack:
         """A second stack with the same middleware, to be changed on its own."""
-        return Stack.of(
+        copy = Stack.of(
             self.operation,
             self.initialize.copy(),
             self.serialize.copy(),
@@ -306,6 +306,8 @@ class Stack:
             self.finalize.copy(),
             self.deserialize.copy(),
         )
+        copy.id = self.id
+        return copy
 
     def compile(self, transport: DeserializeHandler) -> InitializeHandler:
         """

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.context import ATTEMPTS, CLOCK, DEADLINE, STARTED, TIMEOUT, Key
+from sagemaker_runtime.context import ATTEMPTS, CLOCK, DEADLINE, OPENED, STARTED, TIMEOUT, CallLedger, Key
 from sagemaker_runtime.errors import ConfigError, TotalTimeoutError
 from sagemaker_runtime.wire import Timeout
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from sagemaker_runtime.context import Context
+    from sagemaker_runtime.middleware.steps import Output
 
 IN_FORCE: Key[Timeout] = Key("timeout in force")
 """
@@ -32,72 +36,112 @@ class CallLimit:
     until its end.
     """
 
-    __slots__ = ("_cancelling", "_ctx", "_expired", "_task", "_timer")
+    __slots__ = ("_cancelling", "_ctx", "_expired", "_task", "_timer", "_total")
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self) -> None:
         self._task = asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
         self._timer: asyncio.TimerHandle | None = None
         self._expired = False
 
-    def move(self, ctx: Context, deadline: float | None) -> None:
-        """End the call at *deadline*, by the clock of *ctx*; None for never."""
+    def move(self, ctx: Context) -> None:
+        """End the call at the deadline in *ctx*, by its clock; where there is none, never."""
         if self._expired:
             return
+        self.stop()
         self._ctx = ctx
+        if DEADLINE in ctx:
+            self._total = ctx[DEADLINE] - ctx[STARTED]
+            left = max(0.0, ctx[DEADLINE] - ctx[CLOCK].monotonic())
+            self._timer = asyncio.get_running_loop().call_later(left, self._due)
+
+    def stop(self) -> None:
+        """Take the timer down."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if deadline is not None:
-            left = max(0.0, deadline - ctx[CLOCK].monotonic())
-            self._timer = asyncio.get_running_loop().call_later(left, self._due)
 
     def end(self, error: BaseException | None) -> TotalTimeoutError | None:
         """Let the call be; what to raise in place of *error*, if that is the doing of this limit and of nobody else."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self.stop()
         if not self._expired or self._task is None or self._task.uncancel() > self._cancelling:
             return None
         if not isinstance(error, asyncio.CancelledError):
             return None
-        return TotalTimeoutError(_over(self._ctx))
+        tried = self._ctx.get(ATTEMPTS) or ()
+        last = f"; the previous attempt failed with {tried[-1].error}" if tried and tried[-1].error else ""
+        return TotalTimeoutError(f"no answer within Timeout.total, {self._total:g} s{last}")
 
     def _due(self) -> None:
         self._timer = None
-        timeout = self._ctx[TIMEOUT]
-        if timeout is not self._ctx.get(IN_FORCE) and isinstance(timeout, Timeout):  # pyright: ignore[reportUnnecessaryIsInstance]
-            deadline = _deadline_of(self._ctx)
-            if (
-                deadline is None or deadline > self._ctx[CLOCK].monotonic()
-            ):  # set by a middleware, and Retry is still to come
-                hold_to_total(self._ctx)
-                return
+        if self._has_more_time():
+            _set_deadline(self._ctx)
+            self.move(self._ctx)
+            return
         self._expired = True
         if self._task is not None:
             self._task.cancel()
 
+    def _has_more_time(self) -> bool:
+        """Whether a middleware has set a later end, or none, and Retry is still to come."""
+        ctx = self._ctx
+        timeout = ctx[TIMEOUT]
+        if timeout is ctx.get(IN_FORCE) or type(timeout) is not Timeout:
+            return False
+        return timeout.total is None or ctx[STARTED] + timeout.total > ctx[CLOCK].monotonic()
+
 
 def hold_to_total(ctx: Context) -> None:
     """
-    Hold the rest of the call to the ``total`` that its `TIMEOUT` has now, counted from the call's start.
+    Hold the call to the ``total`` that its `TIMEOUT` has now, counted from the call's start, until its end.
 
     Raises:
         TotalTimeoutError: The time is over already.
         ConfigError: `TIMEOUT` is no Timeout.
     """
-    deadline, limits = _deadline_of(ctx), ctx[LIMITS]
-    ctx[IN_FORCE] = ctx[TIMEOUT]
-    if deadline is None:
-        ctx.pop(DEADLINE, None)
-    else:
-        ctx[DEADLINE] = deadline
-        if deadline <= ctx[CLOCK].monotonic():
-            raise TotalTimeoutError(f"not sent: Timeout.total, {ctx[TIMEOUT].total:g} s, had already passed")
+    _set_deadline(ctx)
+    limits = ctx[LIMITS]
+    if DEADLINE in ctx:
+        _check_not_over(ctx)
         if not limits:
-            limits.append(CallLimit(ctx))
+            limits.append(CallLimit())
     if limits:
-        limits[0].move(ctx, deadline)
+        limits[0].move(ctx)
+
+
+async def within_total(ctx: Context, run: Callable[[], Awaitable[Output]]) -> Output:
+    """
+    Run the rest of the call within the total that a middleware has set.
+
+    In the call's own context it holds until the call ends. In one that `Context.for_attempt` gave above Retry it ends with
+    *run*, beside the limit of the call.
+
+    Raises:
+        TotalTimeoutError: The time is over.
+        ConfigError: `TIMEOUT` is no Timeout.
+    """
+    if type(ctx[OPENED]) is CallLedger:
+        hold_to_total(ctx)
+        return await run()
+    of_call = ctx.get(DEADLINE, math.inf)
+    _set_deadline(ctx)
+    if of_call < ctx.get(DEADLINE, math.inf):
+        ctx[DEADLINE] = of_call
+    if DEADLINE in ctx:
+        _check_not_over(ctx)
+    limit = CallLimit()
+    limit.move(ctx)
+    try:
+        output = await run()
+    except BaseException as error:
+        over = limit.end(error)
+        if over is not None:
+            raise over from error
+        raise
+    finally:
+        ctx.pop(IN_FORCE, None)  # a middleware may call next again
+    limit.end(None)
+    return output
 
 
 def check_total(ctx: Context) -> None:
@@ -105,31 +149,40 @@ def check_total(ctx: Context) -> None:
     Refuse a total that nothing holds a call to.
 
     Raises:
-        ConfigError: A middleware has set `TIMEOUT` to what is no Timeout; or below Retry, or in a stack without Retry,
+        ConfigError: A middleware has set `TIMEOUT` to what is no Timeout; or below Retry, or in a stack without our Retry,
             to one with another ``total`` than the call has.
     """
-    if ctx.get(DEADLINE) != _deadline_of(ctx):
-        before = f"{ctx[DEADLINE] - ctx[STARTED]:g} s" if DEADLINE in ctx else "none"
-        after = "none" if ctx[TIMEOUT].total is None else f"{ctx[TIMEOUT].total:g} s"
+    wanted = _checked(ctx[TIMEOUT]).total
+    held = ctx[IN_FORCE].total if IN_FORCE in ctx else None
+    if wanted != held:
+        before, after = ("none" if total is None else f"{total:g} s" for total in (held, wanted))
         raise ConfigError(
             f"a middleware has changed Timeout.total from {before} to {after} where that can no longer hold for the call: "
-            "below Retry, or in a stack without Retry. To change the total, set TIMEOUT above Retry; to change other limits "
-            "only, write ctx[TIMEOUT] = attrs.evolve(ctx[TIMEOUT], read=5)"
+            "below Retry, or in a stack without Retry or with one of your own. To change the total, set TIMEOUT above Retry; "
+            "to change other limits only, write ctx[TIMEOUT] = attrs.evolve(ctx[TIMEOUT], read=5)"
         )
 
 
-def _deadline_of(ctx: Context) -> float | None:
-    """When the total of the call's `TIMEOUT` ends; None if it has none."""
-    timeout = ctx[TIMEOUT]
-    if not isinstance(timeout, Timeout):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+def _set_deadline(ctx: Context) -> None:
+    """Take the total of the context's `TIMEOUT` for the one in force."""
+    timeout = _checked(ctx[TIMEOUT])
+    ctx[IN_FORCE] = timeout
+    if timeout.total is None:
+        ctx.pop(DEADLINE, None)
+    else:
+        ctx[DEADLINE] = ctx[STARTED] + timeout.total
+
+
+def _checked(timeout: object) -> Timeout:
+    if not isinstance(timeout, Timeout):
         raise ConfigError(
             f"a middleware has set TIMEOUT to an object of type {type(timeout).__name__}; it takes a Timeout, such as "
             "Timeout(total=5)"
         )
-    return None if timeout.total is None else ctx[STARTED] + timeout.total
+    return timeout
 
 
-def _over(ctx: Context) -> str:
-    tried = ctx.get(ATTEMPTS) or ()
-    last = f"; the previous attempt failed with {tried[-1].error}" if tried and tried[-1].error else ""
-    return f"no answer within Timeout.total, {ctx[DEADLINE] - ctx[STARTED]:g} s{last}"
+def _check_not_over(ctx: Context) -> None:
+    if ctx[DEADLINE] <= ctx[CLOCK].monotonic():
+        total = ctx[DEADLINE] - ctx[STARTED]
+        raise TotalTimeoutError(f"not sent: Timeout.total, {total:g} s, had already passed")

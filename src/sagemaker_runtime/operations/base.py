@@ -265,9 +265,15 @@ class Operation(Generic[InputT_co, OutputT_co]):
         self.service = service
 
     @cached_property
+    def stream_member(self) -> str | None:
+        """The member of the output that is a stream of events; None for an answer that is whole."""
+        members = bindings(self.output_type).items()
+        return next((name for name, binding in members if binding.location == "stream"), None)
+
+    @cached_property
     def streams(self) -> bool:
         """Whether the answer's body is a stream of events."""
-        return any(binding.location == "stream" for binding in bindings(self.output_type).values())
+        return self.stream_member is not None
 
     def __repr__(self) -> str:
         return f"<Operation {self.name} of {self.service.id}>"

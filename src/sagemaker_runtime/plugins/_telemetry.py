@@ -66,9 +66,10 @@ def add_once_per_attempt(stack: Stack, middleware: FinalizeMiddleware) -> None:
 
 def stream_of(ctx: Context, output: Output) -> ResponseStream | None:
     """The stream of a streaming call; None for another one, and where a middleware has answered with something else."""
-    if not ctx[TRAITS].streams or not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+    member = ctx[TRAITS].stream_member
+    if member is None or not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
         return None
     from sagemaker_runtime import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
 
-    body: object = getattr(output.result, "body", None)
-    return body if isinstance(body, ResponseStream) else None
+    stream: object = getattr(output.result, member, None)
+    return stream if isinstance(stream, ResponseStream) else None

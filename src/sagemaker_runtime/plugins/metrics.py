@@ -45,7 +45,7 @@ from sagemaker_runtime import (
     finalize_middleware,
     serialize_middleware,
 )
-from sagemaker_runtime.context import ATTEMPT, CLOCK, OPERATION, STARTED
+from sagemaker_runtime.context import ATTEMPT, CLOCK, OPERATION
 from sagemaker_runtime.context import SERVICE_ID as SERVICE
 from sagemaker_runtime.plugins import _telemetry as names
 from sagemaker_runtime.plugins._instruments import Instruments
@@ -145,7 +145,7 @@ class Metrics:
         operation = {names.RPC_SERVICE: ctx[SERVICE], names.RPC_METHOD: ctx[OPERATION]}
         endpoint_name: object = getattr(step.parameters, "endpoint_name", None)
         attributes = {**operation, names.ENDPOINT_NAME: endpoint_name} if isinstance(endpoint_name, str) else operation
-        ctx[self._call] = call = _Call(ctx[CLOCK], ctx[STARTED], operation, attributes)
+        ctx[self._call] = call = _Call(ctx[CLOCK], ctx[CLOCK].monotonic(), operation, attributes)
         self._measure.in_flight.add(1, operation)
         try:
             output = await next(ctx, step)

@@ -67,7 +67,7 @@ class ResponseCache:
         entry = self._entries.get(question)
         if entry is not None:
             age = clock.monotonic() - entry.made
-            if age < self._ttl:
+            if 0 <= age < self._ttl:  # below 0 it was made by another clock
                 self._entries.move_to_end(question)
                 metadata = Metadata()
                 metadata[CACHE_AGE] = age

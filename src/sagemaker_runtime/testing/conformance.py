@@ -225,9 +225,9 @@ class _Run:
         CALL.set(call)
         method: Callable[[OperationInput], Awaitable[object]] = getattr(self.client, method_name(operation))
         output = await method(_input(operation, call.name))
-        body: object = getattr(output, "body", None)
-        if isinstance(body, ResponseStream):
-            async with body as stream:
+        stream: object = getattr(output, known(operation).stream_member or "", None)
+        if isinstance(stream, ResponseStream):
+            async with stream:
                 async for _ in stream:
                     pass
 

@@ -24,6 +24,7 @@ from sagemaker_runtime import (
     TransportError,
 )
 from sagemaker_runtime.context import OPENED, OPERATION
+from sagemaker_runtime.operations import TRAITS
 from sagemaker_runtime.operations import operation as known
 from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing.clock import ManualClock
@@ -129,9 +130,9 @@ class StubOperations:
         outcome = rule.answer(parameters)
         if isinstance(outcome, Exception):
             raise anew(outcome)
-        body: object = getattr(outcome, "body", None)
-        if isinstance(body, ResponseStream):
-            ctx[OPENED].append(body)  # for the client to close, if a middleware further out fails
+        stream: object = getattr(outcome, ctx[TRAITS].stream_member or "", None)
+        if isinstance(stream, ResponseStream):
+            ctx[OPENED].append(stream)  # for the client to close, if a middleware further out fails
         return Output(outcome, outcome.result_metadata.copy())  # one output may serve for many calls
 
 

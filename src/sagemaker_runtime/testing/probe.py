@@ -30,6 +30,7 @@ from sagemaker_runtime import (
     SerializeInput,
 )
 from sagemaker_runtime.middleware import Handler
+from sagemaker_runtime.operations import TRAITS
 from sagemaker_runtime.testing.failures import ConformanceError
 
 S = TypeVar("S", InitializeInput, SerializeInput, BuildInput, FinalizeInput, DeserializeInput)
@@ -232,9 +233,9 @@ class Inside(_Probe):
         finally:
             visit.running -= 1
         output.metadata[_MARK] = visit.call.name
-        body: object = getattr(output.result, "body", None)
-        if isinstance(body, ResponseStream):
-            self.notes.streams.append(body)
+        stream: object = getattr(output.result, ctx[TRAITS].stream_member or "", None)
+        if isinstance(stream, ResponseStream):
+            self.notes.streams.append(stream)
         return output
 
     async def _happen(self, call: Call) -> None:

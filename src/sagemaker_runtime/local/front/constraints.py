@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.operations import Binding
 
 MAX_BODY = 6_291_456  # bytes; service-2.json, shape BodyBlob
+MAX_NUMBER = 2**31 - 1  # of an integer that the model does not limit
 MAX_TEXT = 8_192  # characters of a text that the model does not limit; what a header line may have
 
 
@@ -74,7 +75,7 @@ class Range:
 
     def problem(self, value: str) -> str | None:
         """What is wrong with *value*, in the service's words, or None."""
-        if re.fullmatch("[0-9]{1,9}", value) is None:
+        if re.fullmatch("-?[0-9]{1,18}", value) is None:
             broken = "Member must be a whole number"
         elif int(value) > self.max:
             broken = f"Member must have {self.measured} less than or equal to {self.max}"
@@ -113,7 +114,7 @@ def _constraint(attribute: str, binding: Binding) -> Constraint | Range:
     shape = binding.shape
     member, header = _member(attribute), binding.name.lower() if binding.location == "header" else ""
     if shape.type == "integer":
-        return Range(member, header, shape.min or 0, shape.max or 0)
+        return Range(member, header, shape.min or 0, MAX_NUMBER if shape.max is None else shape.max)
     return Constraint(member, header, shape.pattern or _TEXT, shape.max or MAX_TEXT, shape.min or 0, shape.sensitive)
 
 

@@ -231,7 +231,8 @@ def _is_queued(operation: Operation[OperationInput, OperationOutput]) -> bool:
 @cache
 def _not_served(operation: Operation[OperationInput, OperationOutput]) -> str | None:
     """Why a model cannot answer for the operation; None if it can."""
-    if "endpoint_name" not in bindings(operation.input_type):
+    label = bindings(operation.input_type).get("endpoint_name")
+    if label is None or label.location != "label":
         return "its path names no endpoint"
     if operation.streams and "PayloadPart" not in operation.events:
         return "its stream carries no PayloadPart"
@@ -241,7 +242,7 @@ def _not_served(operation: Operation[OperationInput, OperationOutput]) -> str | 
     )
 
 
-_MEMBERS = {attribute.name for attribute in fields(Invocation)}
+_MEMBERS = {attribute.name for attribute in fields(Invocation)} - {"body", "headers", "new_session"}
 
 
 def _invocation(route: Route, body: bytes, headers: Headers) -> Invocation:
