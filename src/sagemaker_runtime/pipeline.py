@@ -43,7 +43,7 @@ def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack
     """
     The default stack of an operation; what stands first sees the request first.
 
-    Every place is always there, because others anchor on it; what has nothing to do passes on at once (0.2 µs). Where a
+    Every place is always there, because others anchor on it; what has nothing to do costs 0.2 µs or nothing. Where a
     middleware needs a fact of the call, such as its timeout, it reads it in the context: those are not in the stack.
 
     Args:

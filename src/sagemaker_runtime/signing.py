@@ -110,6 +110,7 @@ class SigV4Signer:
         self._normalize_path = normalize_path
         self._content_sha256_header = content_sha256_header
         self._keys: dict[tuple[str, str, str, str, str], _SigningKey] = {}
+        self._last_plan = _NO_PLAN
 
     def __repr__(self) -> str:
         return (
@@ -140,7 +141,13 @@ class SigV4Signer:
         if "host" not in headers:
             headers["host"] = request.host
 
-        plan = _header_plan(tuple(headers))
+        names = tuple(headers)
+        known = self._last_plan  # of most calls the names are those of the call before, so they are not hashed
+        if known[0] == names:
+            plan = known[1]
+        else:
+            plan = _header_plan(names)
+            self._last_plan = names, plan
         # By the strings themselves: a digest of the secret would cost a hash a call and protect nothing.
         name = (credentials.access_key_id, credentials.secret_access_key, timestamp[:8], region, service)
         key = self._keys.get(name) or self._derive(*name)
@@ -207,6 +214,9 @@ class _HeaderPlan(NamedTuple):
     names: tuple[str, ...]
     template: str
     values: Callable[[dict[str, str]], tuple[str, ...]]
+
+
+_NO_PLAN: tuple[tuple[str, ...], _HeaderPlan] = ((), _HeaderPlan("", (), "", itemgetter(0, 1)))
 
 
 @lru_cache(maxsize=256)

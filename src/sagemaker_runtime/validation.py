@@ -52,7 +52,11 @@ class Validator:
         self._repeated = values_of(repeated := repeated_members(input_type))
         self._repeated_rules = [self._rule(name) for name in repeated]
         self._valid: set[tuple[object, ...]] = set()
-        self._other_rules = [(name, self._rule(name)) for name in self._members if name not in repeated]
+        self._other_rules = [
+            (name, _recogniser(binding.shape), name not in self._required)
+            for name, binding in self._members.items()
+            if name not in repeated
+        ]
 
     def validate(self, parameters: OperationInput) -> None:
         """
@@ -85,8 +89,9 @@ class Validator:
         return True
 
     def _others_are_valid(self, parameters: OperationInput) -> bool:
-        for name, rule in self._other_rules:
-            if not rule(getattr(parameters, name)):
+        for name, recognises, optional in self._other_rules:
+            value = getattr(parameters, name)
+            if not (value is None and optional) and not recognises(value):
                 return False
         return not self._exactly_one_of or len(self._given(parameters)) == 1
 

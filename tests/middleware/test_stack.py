@@ -14,9 +14,13 @@ from sagemaker_runtime import (
     BEFORE,
     BuildHandler,
     BuildInput,
+    ClientLogMode,
     Context,
+    DeserializeHandler,
+    DeserializeInput,
     FinalizeHandler,
     FinalizeInput,
+    InitializeInput,
     InvokeEndpointInput,
     Key,
     Output,
@@ -28,6 +32,8 @@ from sagemaker_runtime import (
     initialize_middleware,
     serialize_middleware,
 )
+from sagemaker_runtime.middleware.build import RecursionDetection
+from sagemaker_runtime.middleware.deserialize import RequestResponseLogger
 
 TRACE = Key[list[str]]("trace")
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"")
@@ -66,8 +72,6 @@ async def trace(stack: Stack) -> list[str]:
     """What a request passes."""
     ctx = Context()
     ctx[TRACE] = []
-    from sagemaker_runtime import InitializeInput  # noqa: PLC0415
-
     await stack.compile(end)(ctx, InitializeInput(PARAMS))
     return ctx[TRACE]
 
@@ -272,11 +276,34 @@ async def test_changing_a_stack_does_not_change_the_handler_made_of_it() -> None
     stack.build.clear()
     ctx = Context()
     ctx[TRACE] = []
-    from sagemaker_runtime import InitializeInput  # noqa: PLC0415
-
     await handler(ctx, InitializeInput(PARAMS))
 
     assert ctx[TRACE] == ["A build", "end", "A done"]
+
+
+class OwnRecursionDetection(RecursionDetection):
+    """A user's, built on one that is left out of the handler outside Lambda."""
+
+    async def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
+        ctx[TRACE].append("own")
+        return await next(ctx, step)
+
+
+class OwnLogger(RequestResponseLogger):
+    """A user's, built on one that is left out of the handler where the client logs nothing."""
+
+    async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        ctx[TRACE].append("own")
+        return await next(ctx, step)
+
+
+async def test_a_subclass_of_what_has_nothing_to_do_is_called_all_the_same() -> None:
+    """Else a logger built on ours would fall silent where the client logs nothing by itself."""
+    stack = Stack("InvokeEndpoint")
+    stack.build.add(OwnRecursionDetection(in_lambda=False))
+    stack.deserialize.add(OwnLogger(ClientLogMode(0)))
+
+    assert await trace(stack) == ["own", "own", "end"]
 
 
 def test_what_joins_two_middleware_is_no_coroutine() -> None:

@@ -120,6 +120,11 @@ class RecursionDetection:
     def __init__(self, *, in_lambda: bool) -> None:
         self.in_lambda = in_lambda
 
+    @property
+    def has_nothing_to_do(self) -> bool:
+        """Whether it is left out of the handler; a subclass never is, since what it does is not known here."""
+        return not self.in_lambda and type(self) is RecursionDetection
+
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         if self.in_lambda:
             trace_id = os.environ.get("_X_AMZN_TRACE_ID")  # another one for each invocation of the function

@@ -213,7 +213,8 @@ class RequestIDRetriever:
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         output = await next(ctx, step)
         if output.raw_response is not None:
-            request_id = _request_id(output.raw_response)
+            headers, usual = output.raw_response.headers.raw, REQUEST_ID_HEADERS[0]
+            request_id = headers[usual] if usual in headers else _request_id(output.raw_response)
             if request_id is not None:
                 output.metadata[REQUEST_ID] = request_id
         return output
@@ -263,10 +264,11 @@ class RequestResponseLogger:
     def __init__(self, log_mode: ClientLogMode, *, streams: bool = False) -> None:
         self.log_mode = log_mode
         self.streams = streams
-        self._off = not log_mode
+        # A subclass is never left out of the handler, since what it does is not known here.
+        self.has_nothing_to_do = not log_mode and type(self) is RequestResponseLogger
 
     def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:
-        return next(ctx, step) if self._off else self._log(ctx, step, next)
+        return self._log(ctx, step, next) if self.log_mode else next(ctx, step)
 
     async def _log(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         mode, logger, operation, request = self.log_mode, ctx[LOGGER], ctx[OPERATION], step.request

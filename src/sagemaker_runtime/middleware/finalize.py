@@ -105,21 +105,19 @@ class RetryMetricsHeader:
     def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
         value = f"attempt={ctx.get(ATTEMPT, 1)}; max={ctx[RETRYER].max_attempts}"
         if self.skew.seconds is not None:
-            until = _awaited_until(ctx) + self.skew.seconds
+            clock, deadline = ctx[CLOCK], ctx.get(DEADLINE)
+            try:
+                left = ctx[TIMEOUT].read
+            except AttributeError:
+                check_total(ctx)  # which says what a middleware has set in its place
+                raise
+            if deadline is not None:
+                left = min(left, deadline - clock.monotonic())
+            until = clock.now() + left + self.skew.seconds  # until when the answer is awaited, by the service's clock
             if until < _END_OF_TIME:
                 value = f"ttl={amz_date_of(int(until))}; {value}"
         step.request.headers.raw["amz-sdk-request"] = value
         return next(ctx, step)
-
-
-def _awaited_until(ctx: Context) -> float:
-    """When the answer to an attempt that begins now is given up, by this machine's clock."""
-    try:
-        clock, read, deadline = ctx[CLOCK], ctx[TIMEOUT].read, ctx.get(DEADLINE)
-    except AttributeError:
-        check_total(ctx)  # which says what a middleware has set in its place
-        raise
-    return clock.now() + (read if deadline is None else min(read, deadline - clock.monotonic()))
 
 
 class Signing:
