@@ -8,6 +8,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No generated test fails for its time: machines are shared, and the first examples of a fresh checkout build
+# hypothesis's tables of characters, which takes seconds.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.endpoint_provider import EndpointProvider, EndpointResolutionError
 from botocore.loaders import Loader
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import ManualClock, ScriptedHTTPClient, answer
 from transport.servers import other_tasks, serving, until_client_lets_go
@@ -86,7 +86,6 @@ def botocores_signature(request: Request) -> str:
     return auth.signature(auth.string_to_sign(theirs, auth.canonical_request(theirs)), theirs)
 
 
-@settings(deadline=None)  # the first example reads the endpoint data
 @given(_KEY, st.sampled_from(["bucket", "a.dotted.bucket"]), st.sampled_from([None, "http://127.0.0.1:9000/store"]))
 async def test_a_signature_is_the_one_botocore_makes(key: str, bucket: str, endpoint_url: str | None) -> None:
     """S3 signs the path as it is, unlike every other service; botocore does it for all the world, on any key."""
