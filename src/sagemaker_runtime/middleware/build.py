@@ -122,8 +122,8 @@ class RecursionDetection:
 
     @property
     def has_nothing_to_do(self) -> bool:
-        """Whether it is left out of the handler; a subclass never is, since what it does is not known here."""
-        return not self.in_lambda and type(self) is RecursionDetection
+        """Whether it is left out of the handler."""
+        return not self.in_lambda
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         if self.in_lambda:

@@ -264,8 +264,11 @@ class RequestResponseLogger:
     def __init__(self, log_mode: ClientLogMode, *, streams: bool = False) -> None:
         self.log_mode = log_mode
         self.streams = streams
-        # A subclass is never left out of the handler, since what it does is not known here.
-        self.has_nothing_to_do = not log_mode and type(self) is RequestResponseLogger
+
+    @property
+    def has_nothing_to_do(self) -> bool:
+        """Whether it is left out of the handler."""
+        return not self.log_mode
 
     def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:
         return self._log(ctx, step, next) if self.log_mode else next(ctx, step)

@@ -52,6 +52,12 @@ BEFORE = Position.BEFORE
 AFTER = Position.AFTER
 
 
+def _has_nothing_to_do(middleware: object) -> bool:
+    """Whether its class says so itself: a subclass does not inherit it, since what it does is not known here."""
+    said = "has_nothing_to_do" in vars(type(middleware))
+    return said and getattr(middleware, "has_nothing_to_do", False) is True
+
+
 class Step(Generic[M, S]):
     """
     The middleware of one step, outermost first, each in a place with a name.
@@ -139,7 +145,7 @@ class Step(Generic[M, S]):
         (``has_nothing_to_do``), and is left out of the handler. Its place stays in the list, for others to anchor on.
         """
         for middleware in reversed(self._places.values()):
-            if getattr(middleware, "has_nothing_to_do", None) is True:
+            if _has_nothing_to_do(middleware):
                 continue
             handle = self._handle(middleware)
 
