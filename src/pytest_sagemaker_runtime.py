@@ -38,7 +38,7 @@ def sagemaker_runtime_local() -> Iterator[type[LocalEndpoint]]:
     asynchronous or not, and until the test ends. The test waits for it: so a `Container` must not be served by the
     test's own event loop.
     """
-    from sagemaker_runtime.local import LocalEndpoint  # noqa: PLC0415 - not before it is used
+    from sagemaker_runtime.local import LocalEndpoint  # not before it is used
 
     with ExitStack() as running:
 

@@ -22,7 +22,7 @@ MODULES = {
 
 # From the ground up; a name stands for the module and all below it. The longest name that fits decides.
 ROWS = (
-    {"errors", "clock", "context", "dates", "headers", "log_mode", "url", "wire", "version"},
+    {"_lazy", "checks", "clock", "context", "dates", "errors", "headers", "log_mode", "url", "version", "wire"},
     {
         "operations",
         "protocol",
@@ -302,7 +302,7 @@ def test_every_name_at_the_door_is_there() -> None:
 
 def test_the_default_transport_is_at_the_door_but_comes_only_when_asked_for() -> None:
     """It is resolved lazily, so the class must be the same that its own module has."""
-    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient  # noqa: PLC0415
+    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
     assert AioHTTPClient is sagemaker_runtime.AioHTTPClient
 

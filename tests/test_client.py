@@ -172,7 +172,7 @@ async def test_a_client_closes_the_transport_that_it_opened(monkeypatch: pytest.
 
 async def test_the_default_transport_is_the_one_at_the_door() -> None:
     """Without a transport of its own a client still makes one, and closes it unused."""
-    from sagemaker_runtime import AioHTTPClient  # noqa: PLC0415
+    from sagemaker_runtime import AioHTTPClient
 
     async with Client(options(), override(http_client=None)) as made:
         assert isinstance(made._http_client, AioHTTPClient)

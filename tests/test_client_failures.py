@@ -225,8 +225,8 @@ async def test_the_traceback_of_a_failing_call_has_at_most_one_line_for_each_mid
 
 async def test_a_call_leaves_no_cycle_behind_when_it_fails() -> None:
     """An error that keeps its own frames alive keeps the request's body alive, until the collector comes by."""
-    import gc  # noqa: PLC0415
-    import weakref  # noqa: PLC0415
+    import gc
+    import weakref
 
     made = client(ScriptedHTTPClient([answer(400, x_amzn_errortype="ValidationError")]))
     await asyncio.sleep(0)

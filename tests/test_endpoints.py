@@ -94,7 +94,7 @@ def test_a_partition_without_what_is_asked_for_is_an_error(
     switches: dict[str, bool], complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To fall back to a plain endpoint would break a promise of compliance in silence."""
-    from sagemaker_runtime import endpoints  # noqa: PLC0415
+    from sagemaker_runtime import endpoints
 
     bare = tuple(each._replace(supports_fips=False, supports_dual_stack=False) for each in _partitions())
     monkeypatch.setattr(endpoints, "_partitions", lambda: bare)
@@ -106,7 +106,7 @@ def test_a_partition_without_what_is_asked_for_is_an_error(
 
 def test_without_botocore_no_endpoint_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slimmed-down image may lack it; the message must tell, and base_endpoint still works."""
-    from sagemaker_runtime import endpoints  # noqa: PLC0415
+    from sagemaker_runtime import endpoints
 
     monkeypatch.setattr(endpoints, "find_spec", lambda name: None)
     endpoints._partitions.cache_clear()
@@ -118,7 +118,7 @@ def test_without_botocore_no_endpoint_is_known(monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(autouse=True)
 def forget() -> None:
     """What one test found out is not for the next."""
-    from sagemaker_runtime import endpoints  # noqa: PLC0415
+    from sagemaker_runtime import endpoints
 
     endpoints._default_endpoint.cache_clear()
 

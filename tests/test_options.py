@@ -146,7 +146,7 @@ def test_an_unknown_option_is_named_with_those_there_are() -> None:
 
 def test_no_repr_of_options_shows_a_secret() -> None:
     """Options are printed while debugging."""
-    from sagemaker_runtime import StaticCredentialsProvider  # noqa: PLC0415
+    from sagemaker_runtime import StaticCredentialsProvider
 
     options = Options(credentials=StaticCredentialsProvider("AKID", "hush", "token-hush"))
 

@@ -126,7 +126,7 @@ class Client:
             TotalTimeoutError: ``Timeout.total`` is over.
             SageMakerRuntimeError: The base of these and of all others.
         """
-        from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC  # noqa: PLC0415
+        from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
 
         return await self._call(INVOKE_ENDPOINT_ASYNC, params, opt_fns)
 
@@ -157,7 +157,7 @@ class Client:
             ConfigError: The output has no location, or S3 none that can be read; or the options make no sense.
             SageMakerRuntimeError: The base of these and of all others.
         """
-        from sagemaker_runtime.async_inference.waiting import wait_for_output  # noqa: PLC0415 - few clients need it and S3
+        from sagemaker_runtime.async_inference.waiting import wait_for_output  # few clients need it and S3
 
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
@@ -201,7 +201,7 @@ class Client:
             TotalTimeoutError: ``Timeout.total`` is over.
             SageMakerRuntimeError: The base of these and of all others.
         """
-        from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (  # noqa: PLC0415
+        from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
             INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
         )
 
@@ -273,7 +273,7 @@ class Client:
         """A reader under *options*. That of the client's own is kept: it remembers in which regions buckets are."""
         if self._s3 is not None and options is self._options:
             return self._s3
-        from sagemaker_runtime.async_inference.s3 import S3Reader  # noqa: PLC0415
+        from sagemaker_runtime.async_inference.s3 import S3Reader
 
         if options.region is None:
             raise ConfigError("no region to look for the result in: set Options.region")
@@ -299,6 +299,6 @@ def _wrong_output(operation: Operation[I, O], output: Output) -> StackError:
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:
-    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient  # noqa: PLC0415 - 190 ms; not every client needs it
+    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient  # 190 ms; not every client needs it
 
     return AioHTTPClient(ca_bundle=ca_bundle)

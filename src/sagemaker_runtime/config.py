@@ -275,8 +275,8 @@ def _shared_file(variable: str, default: str) -> str | None:
 
 
 def _parse(path: str, function: Literal["load_config", "raw_config_parse"]) -> dict[str, Any]:
-    from botocore import configloader  # noqa: PLC0415 - a machine without shared files does without
-    from botocore.exceptions import ConfigParseError  # noqa: PLC0415
+    from botocore import configloader  # a machine without shared files does without
+    from botocore.exceptions import ConfigParseError
 
     try:
         return configloader.load_config(path) if function == "load_config" else configloader.raw_config_parse(path)

@@ -169,7 +169,7 @@ _DEFAULTS_MODES = {
 
 
 def _default_credentials() -> CredentialsProvider:
-    from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsProvider  # noqa: PLC0415 - see there
+    from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsProvider  # see there
 
     return CredentialsCache(DefaultCredentialsProvider())
 

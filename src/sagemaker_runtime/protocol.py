@@ -232,7 +232,7 @@ class Marshaller:
                 return shape.read(message)
             if tag == "initial-response":
                 return None
-            from sagemaker_runtime.operations.events import UnknownEvent  # noqa: PLC0415 - 1 ms, for streams only
+            from sagemaker_runtime.operations.events import UnknownEvent  # 1 ms, for streams only
 
             return UnknownEvent(tag, payload)
         if kind == "exception":

@@ -123,6 +123,9 @@ async def read_error(body: ResponseBody) -> bytes:
         return b""
 
 
+_SUCCESS = range(200, 300)  # statuses; RFC 9110, section 15.3
+
+
 class Response:
     """One HTTP response: the head, and a body still to be read. Who holds it when a call fails closes it."""
 
@@ -132,6 +135,11 @@ class Response:
         self.status = status
         self.headers = headers
         self.body = body
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is one of success: 200 to 299."""
+        return self.status in _SUCCESS
 
     def close(self) -> None:
         """Let go of the connection. May be called again."""

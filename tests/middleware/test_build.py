@@ -108,7 +108,7 @@ async def test_a_payload_hash_set_by_an_outer_middleware_is_kept() -> None:
     new_id = "00000000-0000-4000-8000-000000000000"
 
     def fix_id(stack: Stack) -> None:
-        from sagemaker_runtime.middleware.build import ClientRequestID  # noqa: PLC0415
+        from sagemaker_runtime.middleware.build import ClientRequestID
 
         stack.build.swap("ClientRequestID", ClientRequestID(new_id=lambda: new_id))
 

@@ -262,7 +262,7 @@ class _Answer:
         found = re.search(f"<{name}>({content})</{name}>", text)
         if found is None:
             return None
-        from html import unescape  # noqa: PLC0415 - 2 ms, and few calls meet an error of S3's
+        from html import unescape  # 2 ms, and few calls meet an error of S3's
 
         return " ".join(unescape(found[1]).split())
 

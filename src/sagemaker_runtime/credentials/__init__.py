@@ -50,7 +50,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # A client that is given its credentials starts without these.
-    from sagemaker_runtime.credentials import cache, chain  # noqa: PLC0415
+    from sagemaker_runtime.credentials import cache, chain
 
     value: object = getattr(cache if name == "CredentialsCache" else chain, name)
     return value

@@ -105,7 +105,7 @@ class BotocoreCredentialsProvider:
         raise CredentialsError(f"botocore's credential chain failed: {problem}")
 
     def _find(self) -> Credentials:
-        from botocore.session import Session  # noqa: PLC0415 - 180 ms of import that many calls do without
+        from botocore.session import Session  # 180 ms of import that many calls do without
 
         session = Session(profile=self._profile)
         # botocore does not read AWS_REGION.
@@ -177,7 +177,7 @@ def _expires_at(source: BotocoreCredentials) -> float | None:
 
     botocore keeps the time to itself, and says only whether less than so many seconds are left: so bisect.
     """
-    from botocore.credentials import RefreshableCredentials  # noqa: PLC0415 - imported by now
+    from botocore.credentials import RefreshableCredentials  # imported by now
 
     if not isinstance(source, RefreshableCredentials):
         return None
@@ -188,7 +188,7 @@ def _expires_at(source: BotocoreCredentials) -> float | None:
 
 def _explain(error: Exception) -> str:
     """What may be told of an error: not what repeats the words of a process or an endpoint."""
-    from botocore.exceptions import (  # noqa: PLC0415 - imported by now
+    from botocore.exceptions import (  # imported by now
         BotoCoreError,
         ClientError,
         CredentialRetrievalError,

@@ -147,7 +147,7 @@ def _endpoints(specifications: Sequence[str]) -> Mapping[str, Model | Backend]:
 
 def _model(target: str) -> Model | Backend:
     if target.startswith(("http://", "https://")):
-        from sagemaker_runtime.local.backends.container import Container  # noqa: PLC0415 - it needs aiohttp's client
+        from sagemaker_runtime.local.backends.container import Container  # it needs aiohttp's client
 
         return Container(target)
     module, _, path = target.partition(":")

@@ -183,7 +183,7 @@ class OperationDeserializer:
         return output
 
     def _stream(self, ctx: Context, response: Response, metadata: Metadata) -> ResponseStream:
-        from sagemaker_runtime.streams.response_stream import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
+        from sagemaker_runtime.streams.response_stream import ResponseStream  # 7 ms, for streams only
 
         name = self.marshaller.operation.name
         stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT))

@@ -203,7 +203,7 @@ class Step(Generic[M, S]):
         for index, known in enumerate(self._places):
             if known == id:
                 return index
-        from difflib import get_close_matches  # noqa: PLC0415 - for an error only
+        from difflib import get_close_matches  # for an error only
 
         near = get_close_matches(id, self.ids(), n=1, cutoff=0.5) if isinstance(id, str) else []  # pyright: ignore[reportUnnecessaryIsInstance]
         hint = f" Did you mean {near[0]!r}?" if near else ""

@@ -47,7 +47,7 @@ def method_name(name: str) -> str:
     """
     method = _MODULES.get(name)
     if method is None:
-        from difflib import get_close_matches  # noqa: PLC0415 - for an error only
+        from difflib import get_close_matches  # for an error only
 
         near = get_close_matches(name.replace("_", "").lower(), map(str.lower, OPERATIONS), n=1) if name else []
         hint = next((f" Did you mean {known!r}?" for known in OPERATIONS if [known.lower()] == near), "")

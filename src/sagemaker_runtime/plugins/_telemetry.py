@@ -69,7 +69,7 @@ def stream_of(ctx: Context, output: Output) -> ResponseStream | None:
     member = ctx[TRAITS].stream_member
     if member is None or not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
         return None
-    from sagemaker_runtime import ResponseStream  # noqa: PLC0415 - 7 ms, for streams only
+    from sagemaker_runtime import ResponseStream  # 7 ms, for streams only
 
     stream: object = getattr(output.result, member, None)
     return stream if isinstance(stream, ResponseStream) else None

@@ -90,7 +90,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in ("AdaptiveRetryer", "RateLimiter"):  # which few clients use
-        from sagemaker_runtime.retry import adaptive  # noqa: PLC0415
+        from sagemaker_runtime.retry import adaptive
 
         value: object = getattr(adaptive, name)
         return value

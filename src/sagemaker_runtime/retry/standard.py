@@ -144,7 +144,7 @@ class StandardRetryer:
             return self
         known = self._modes.get(mode)
         if known is None:
-            from sagemaker_runtime.retry import adaptive  # noqa: PLC0415 - few clients use it, and it is made of this
+            from sagemaker_runtime.retry import adaptive  # few clients use it, and it is made of this
 
             shared = {each.name: getattr(self, each.name) for each in fields(StandardRetryer) if each.init}
             standard = mode == "standard"

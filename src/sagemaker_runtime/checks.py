@@ -1,0 +1,38 @@
+"""What a type checker cannot promise, because not every caller uses one: that a value is of the type it should be."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
+
+T = TypeVar("T")
+
+
+def checked(value: object, kind: type[T], name: str, takes: str, error: type[SageMakerRuntimeError] = ConfigError) -> T:
+    """
+    *value*, which is of type *kind*.
+
+    Args:
+        value: What a caller, or a middleware, has given.
+
+        kind: What it must be an instance of.
+
+        name: What the error calls the value, such as ``"Options.timeout"``.
+
+        takes: What may stand there, such as ``"a Timeout, such as Timeout(read=5)"``.
+
+        error: The class of the error.
+
+    Raises:
+        ConfigError: It is of another type. The error names the type and not the value, which may be a secret in the wrong
+            place.
+    """
+    if not isinstance(value, kind):
+        raise error(f"{name} is of type {type(value).__name__}; it takes {takes}")
+    return value
+
+
+def plain(text: str) -> str:
+    """The text itself, as a ``str`` and nothing else: an f-string may show a member of an enum by its name."""
+    return str.__str__(text)
