@@ -35,9 +35,8 @@ from sagemaker_runtime.plugins.tracing import Tracing
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from sagemaker_runtime import BuildHandler, BuildInput, Context, Output, Request, Stack, Timeout
+    from sagemaker_runtime import APIOption, BuildHandler, BuildInput, Context, Output, Request, Stack, Timeout
     from sagemaker_runtime.middleware.steps import BuildFunction
-    from sagemaker_runtime.options import APIOption
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2", content_type="text/csv")
 CALLS = 250  # in each half of a pair

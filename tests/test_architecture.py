@@ -45,7 +45,18 @@ ROWS = (
         "middleware.total_timeout",
         "transport",
     },
-    {"settings", "options", "pipeline", "plans", "config", "client", "async_inference"},
+    {
+        "settings",
+        "option_rules",
+        "options",
+        "overrides",
+        "pipeline",
+        "plans",
+        "call",
+        "config",
+        "client",
+        "async_inference",
+    },
 )
 GUESTS = {"local", "plugins", "sync", "testing"}  # above all rows, and above them the door, which names them all
 BOTOCORE = {f"{PACKAGE}.{name}" for name in ("credentials", "endpoints", "config", "local")}

@@ -38,7 +38,7 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime import config as module
-from sagemaker_runtime.options import setting_of
+from sagemaker_runtime.option_rules import rules_of
 from sagemaker_runtime.settings import Setting
 
 LOADER = Loader()
@@ -595,7 +595,7 @@ def test_the_documentation_has_every_setting() -> None:
     """Its table is what users act on, and a variable that is read and not in it is found by accident."""
     text = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
     settings = [value for value in vars(module).values() if isinstance(value, Setting)]
-    settings += [setting for each in attrs.fields(Config) if (setting := setting_of(each)) is not None]
+    settings += [rule.setting for rule in rules_of(Config).values() if rule.setting is not None]
     names = {name for one in settings for name in (*one.variables, one.key, one.argument) if name}
     names |= set(inspect.signature(load_config).parameters)
 

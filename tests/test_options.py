@@ -32,7 +32,7 @@ from sagemaker_runtime import (
     override,
     with_api_options,
 )
-from sagemaker_runtime.options import changed_by
+from sagemaker_runtime.overrides import changed_by
 from sagemaker_runtime.retry import RETRYER
 
 

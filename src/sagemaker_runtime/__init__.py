@@ -128,7 +128,8 @@ if TYPE_CHECKING:
         InvokeEndpointWithResponseStreamOutput,
     )
     from sagemaker_runtime.operations.service import Service
-    from sagemaker_runtime.options import APIOption, OptFn, Options, override, with_api_options
+    from sagemaker_runtime.options import APIOption, OptFn, Options
+    from sagemaker_runtime.overrides import override, with_api_options
     from sagemaker_runtime.retry import (
         RETRYER,
         AdaptiveRetryer,
@@ -319,7 +320,8 @@ _HOMES = {
     "operations.invoke_endpoint_async": "InvokeEndpointAsyncInput InvokeEndpointAsyncOutput",
     "operations.invoke_endpoint_with_response_stream": "InvokeEndpointWithResponseStreamInput InvokeEndpointWithResponseStreamOutput",
     "operations.service": "Service",
-    "options": "APIOption OptFn Options override with_api_options",
+    "options": "APIOption OptFn Options",
+    "overrides": "override with_api_options",
     "retry": "AdaptiveRetryer NopRetryer PacedRetryer RETRYER RetryQuota Retryer StandardRetryer",
     "signing": "HTTPSignerV4 SigV4Signer",
     "streams.parsers": "JSONLinesParser LineParser ServerSentEvent ServerSentEventParser StreamParser TextParser",

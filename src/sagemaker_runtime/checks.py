@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
 
@@ -36,3 +36,13 @@ def checked(value: object, kind: type[T], name: str, takes: str, error: type[Sag
 def plain(text: str) -> str:
     """The text itself, as a ``str`` and nothing else: an f-string may show a member of an enum by its name."""
     return str.__str__(text)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Whether it is a list; of what is not known."""
+    return isinstance(value, list)
+
+
+def is_json_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether a value that `json.loads` gave is an object: its keys are always strings."""
+    return isinstance(value, dict)

@@ -14,7 +14,8 @@ from sagemaker_runtime.middleware.total_timeout import LIMITS, hold_to_total
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
-from sagemaker_runtime.options import Options, changed_by
+from sagemaker_runtime.options import Options
+from sagemaker_runtime.overrides import changed_by
 from sagemaker_runtime.plans import Plans
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider,
 from sagemaker_runtime.endpoints import EndpointResolverOptions
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
-from sagemaker_runtime.options import Configurable, Options, RetryMode, setting_of
+from sagemaker_runtime.option_rules import RetryMode, rules_of
+from sagemaker_runtime.options import Configurable, Options
 from sagemaker_runtime.settings import Setting, certificates, switch
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ async def load_config(
 
     def load() -> Config:
         machine = _read_machine(profile)
-        settings = {each.name: setting for each in fields(Configurable) if (setting := setting_of(each)) is not None}
+        settings = {name: rule.setting for name, rule in rules_of(Configurable).items() if rule.setting is not None}
         endpoints = {
             name: machine.find_endpoint(settings[name], service, given[settings[name].argument])
             for name, service in _ENDPOINTS.items()

@@ -12,7 +12,8 @@ from sagemaker_runtime.middleware.deserialize import transport_handler
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, LIMITS
 from sagemaker_runtime.operations import operation
 from sagemaker_runtime.operations.base import TRAITS
-from sagemaker_runtime.options import Override, changed_by, context_with, same_stack, set_facts
+from sagemaker_runtime.options import same_stack, set_facts
+from sagemaker_runtime.overrides import Override, changed_by, context_with
 from sagemaker_runtime.pipeline import stack_of
 from sagemaker_runtime.protocol import Marshaller
 
