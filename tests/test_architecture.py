@@ -34,7 +34,7 @@ ROWS = (
         "signing",
         "user_agent",
     },
-    {"middleware", "middleware.steps", "middleware.stack"},
+    {"middleware", "middleware.steps", "middleware.places", "middleware.stack"},
     {
         "middleware.initialize",
         "middleware.serialize",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 T = TypeVar("T")
 
@@ -46,3 +49,12 @@ def is_list(value: object) -> TypeGuard[list[object]]:
 def is_json_object(value: object) -> TypeGuard[dict[str, object]]:
     """Whether a value that `json.loads` gave is an object: its keys are always strings."""
     return isinstance(value, dict)
+
+
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """The end of an error's text, such as ``" Did you mean 'Signing'?"``; empty where nothing known is like *given*."""
+    from difflib import get_close_matches  # for an error only
+
+    names = {name.lower(): name for name in known}
+    near = get_close_matches(str(given).replace("_", "").lower(), names, n=1, cutoff=0.5)
+    return f" Did you mean {names[near[0]]!r}?" if near else ""

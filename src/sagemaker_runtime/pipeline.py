@@ -23,15 +23,9 @@ from sagemaker_runtime.middleware.deserialize import (
 )
 from sagemaker_runtime.middleware.finalize import Retry, RetryMetricsHeader, Signing
 from sagemaker_runtime.middleware.initialize import OperationInputValidation
+from sagemaker_runtime.middleware.places import BuildStep, DeserializeStep, FinalizeStep, InitializeStep, SerializeStep
 from sagemaker_runtime.middleware.serialize import OperationSerializer, ResolveEndpoint
-from sagemaker_runtime.middleware.stack import (
-    Stack,
-    build_step,
-    deserialize_step,
-    finalize_step,
-    initialize_step,
-    serialize_step,
-)
+from sagemaker_runtime.middleware.stack import Stack
 
 if TYPE_CHECKING:
     from sagemaker_runtime.clock import ClockSkew
@@ -62,27 +56,27 @@ def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack
     return Stack.of(
         marshaller.operation,
         # once per call
-        initialize_step(
+        InitializeStep(
             OperationInputValidation(marshaller),
         ),
-        serialize_step(
+        SerializeStep(
             ResolveEndpoint(resolver, options.endpoint_options, signing_name=service.signing_name),
             OperationSerializer(marshaller),
         ),
-        build_step(
+        BuildStep(
             ClientRequestID(),
             ComputeContentLength(),
             ComputePayloadHash(),
             UserAgent(app_id=options.app_id),
             RecursionDetection(in_lambda="AWS_LAMBDA_FUNCTION_NAME" in os.environ),
         ),
-        finalize_step(
+        FinalizeStep(
             Retry(log_mode),
             # below Retry: once per attempt
             RetryMetricsHeader(skew),
             Signing(options.http_signer_v4, skew if corrects_skew else None, log_mode),
         ),
-        deserialize_step(
+        DeserializeStep(
             CloseResponseBody(streams=streams),
             ResponseErrorWrapper(corrects_skew=corrects_skew),
             OperationDeserializer(marshaller),

@@ -6,7 +6,8 @@ The middleware and the stack they stand in.
 
 from __future__ import annotations
 
-from sagemaker_runtime.middleware.stack import AFTER, BEFORE, Position, Stack, Step
+from sagemaker_runtime.middleware.places import AFTER, BEFORE, Position, Step
+from sagemaker_runtime.middleware.stack import Stack
 from sagemaker_runtime.middleware.steps import (
     BuildHandler,
     BuildInput,

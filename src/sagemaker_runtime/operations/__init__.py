@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from sagemaker_runtime.checks import did_you_mean
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.operations.base import TRAITS, Binding, Operation, Shape, bindings, from_java, required
 from sagemaker_runtime.operations.service import Service
@@ -47,10 +48,7 @@ def method_name(name: str) -> str:
     """
     method = _MODULES.get(name)
     if method is None:
-        from difflib import get_close_matches  # for an error only
-
-        near = get_close_matches(name.replace("_", "").lower(), map(str.lower, OPERATIONS), n=1) if name else []
-        hint = next((f" Did you mean {known!r}?" for known in OPERATIONS if [known.lower()] == near), "")
+        hint = did_you_mean(name, OPERATIONS)
         raise ConfigError(f"there is no operation {name!r}; the operations are {', '.join(OPERATIONS)}.{hint}")
     return method
 
