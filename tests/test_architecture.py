@@ -22,7 +22,20 @@ MODULES = {
 
 # From the ground up; a name stands for the module and all below it. The longest name that fits decides.
 ROWS = (
-    {"_lazy", "checks", "clock", "context", "dates", "errors", "headers", "log_mode", "url", "version", "wire"},
+    {
+        "_lazy",
+        "checks",
+        "clock",
+        "context",
+        "dates",
+        "errors",
+        "headers",
+        "log_mode",
+        "redaction",
+        "url",
+        "version",
+        "wire",
+    },
     {
         "operations",
         "protocol",
@@ -30,6 +43,7 @@ ROWS = (
         "streams",
         "retry",
         "credentials",
+        "clock_skew",
         "endpoints",
         "signing",
         "user_agent",

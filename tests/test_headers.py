@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from support import OPERATIONS
 
 from sagemaker_runtime import Headers, InvalidHeaderError
-from sagemaker_runtime.headers import SENSITIVE_HEADERS, header_problem
+from sagemaker_runtime.headers import header_problem
 from sagemaker_runtime.operations.base import bindings
+from sagemaker_runtime.redaction import SENSITIVE_HEADERS
 
 UNSENDABLE = [*(chr(code) for code in range(32) if code != 9), "\x7f", "\ud800", "\udfff"]
 

@@ -29,7 +29,7 @@ from sagemaker_runtime import (
     override,
     pipeline,
 )
-from sagemaker_runtime.clock import ClockSkew
+from sagemaker_runtime.clock_skew import ClockSkew
 from sagemaker_runtime.context import OPENED, STARTED
 from sagemaker_runtime.retry import RETRYER
 

@@ -28,7 +28,7 @@ from sagemaker_runtime import (
     UnknownEvent,
     ValidationError,
 )
-from sagemaker_runtime.clock import ClockSkew
+from sagemaker_runtime.clock_skew import ClockSkew
 from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import (
     Operation,

@@ -10,7 +10,7 @@ from marked import told
 from support import ManualClock, ScriptedBody
 from support import facts as facts_of
 
-import sagemaker_runtime
+import sagemaker_runtime.redaction
 from sagemaker_runtime import (
     REQUEST_ID,
     AdaptiveRetryer,
@@ -196,7 +196,7 @@ async def test_what_holds_a_secret_does_not_show_it(name: str) -> None:
 
 def test_the_headers_here_are_all_that_are_sensitive() -> None:
     """The table above is only as good as its headers."""
-    assert sagemaker_runtime.headers.SENSITIVE_HEADERS == HEADERS.keys()
+    assert sagemaker_runtime.redaction.SENSITIVE_HEADERS == HEADERS.keys()
 
 
 async def test_the_environments_provider_shows_nothing_before_it_is_asked_or_after(

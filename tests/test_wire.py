@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support import NOON, answer
 
 from sagemaker_runtime import ConfigError, Request, Timeout
-from sagemaker_runtime.clock import ClockSkew, SystemClock
+from sagemaker_runtime.clock import SystemClock
+from sagemaker_runtime.clock_skew import ClockSkew
 from sagemaker_runtime.dates import amz_date, http_date, utc
 from sagemaker_runtime.url import BaseURL
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attr import evolve
 
-from sagemaker_runtime.clock import ClockSkew, CorrectedClock
+from sagemaker_runtime.clock_skew import ClockSkew, CorrectedClock
 from sagemaker_runtime.context import ATTEMPTS, OPENED, STARTED, CallLedger, Context
 from sagemaker_runtime.errors import ClientClosedError, ConfigError, StackError, attach_facts
 from sagemaker_runtime.middleware.steps import InitializeInput, Output

@@ -1,4 +1,4 @@
-"""HTTP headers: names in any case, values that can be sent, and which of them are shown to nobody."""
+"""HTTP headers: names in any case, and values that can be sent."""
 
 from __future__ import annotations
 
@@ -6,24 +6,11 @@ from collections.abc import Collection, ItemsView, Iterable, Iterator, KeysView,
 from functools import lru_cache
 from typing import TypeVar, overload
 
+from sagemaker_runtime.checks import plain
 from sagemaker_runtime.errors import InvalidHeaderError
+from sagemaker_runtime.redaction import REDACTED, SENSITIVE_HEADERS
 
 D = TypeVar("D")
-
-SENSITIVE_HEADERS = frozenset(
-    {
-        "authorization",
-        "cookie",
-        "proxy-authorization",
-        "set-cookie",
-        "x-amz-security-token",
-        "x-amzn-sagemaker-custom-attributes",
-    }
-)
-"""Lower-case names of the headers whose values are shown nowhere: credentials, and what the API model calls sensitive."""
-
-REDACTED = "<redacted>"
-"""What stands in a log, repr or exception in place of a sensitive value."""
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")  # RFC 9110, section 5.6.2
 
@@ -56,8 +43,7 @@ class Headers(MutableMapping[str, str]):
     """
     Header names, in any case, to values.
 
-    The names are kept in lower case, so iteration gives what the signature needs. A value is checked when it is set:
-    who sets a newline is told there and then.
+    The names are kept in lower case, so iteration gives what the signature needs. A value is checked when it is set.
 
     Raises:
         InvalidHeaderError: The name or the value cannot be sent.
@@ -81,7 +67,7 @@ class Headers(MutableMapping[str, str]):
         if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not always checked
             raise InvalidHeaderError(f"the value of header {name!r} is of type {type(value).__name__}, and takes str")
         if type(value) is not str:  # an enum's member, say, whose own text is another than its value
-            value = str.__str__(value)
+            value = plain(value)
         if not (value.isascii() and value.isprintable()):
             problem = header_problem(value)
             if problem is not None:

@@ -28,7 +28,7 @@ from sagemaker_runtime.middleware.serialize import OperationSerializer, ResolveE
 from sagemaker_runtime.middleware.stack import Stack
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.clock import ClockSkew
+    from sagemaker_runtime.clock_skew import ClockSkew
     from sagemaker_runtime.options import Options
     from sagemaker_runtime.protocol import Marshaller
 

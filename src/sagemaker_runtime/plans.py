@@ -18,7 +18,8 @@ from sagemaker_runtime.pipeline import stack_of
 from sagemaker_runtime.protocol import Marshaller
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.clock import Clock, ClockSkew
+    from sagemaker_runtime.clock import Clock
+    from sagemaker_runtime.clock_skew import ClockSkew
     from sagemaker_runtime.middleware.stack import Stack
     from sagemaker_runtime.middleware.steps import InitializeHandler
     from sagemaker_runtime.options import OptFn, Options

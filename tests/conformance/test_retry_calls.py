@@ -25,7 +25,7 @@ from sagemaker_runtime import (
     finalize_middleware,
     override,
 )
-from sagemaker_runtime.clock import ClockSkew
+from sagemaker_runtime.clock_skew import ClockSkew
 from sagemaker_runtime.context import ATTEMPT, CLOCK, DEADLINE, TIMEOUT
 from sagemaker_runtime.middleware import FinalizeInput
 from sagemaker_runtime.middleware.finalize import RetryMetricsHeader

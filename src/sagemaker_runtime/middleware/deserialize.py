@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.clock_skew import SKEW_CODES, service_time, skew_of_refusal
 from sagemaker_runtime.context import (
     ATTEMPT,
     CLOCK,
@@ -20,47 +20,30 @@ from sagemaker_runtime.context import (
     Metadata,
     ResponseTiming,
 )
-from sagemaker_runtime.dates import amz_seconds, http_date
 from sagemaker_runtime.errors import ServiceError, TransportError, attach_facts
-from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total
+from sagemaker_runtime.redaction import without_secrets
 from sagemaker_runtime.wire import check_delimited, read_error
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable
 
-    from sagemaker_runtime.clock import ClockSkew
+    from sagemaker_runtime.clock_skew import ClockSkew
     from sagemaker_runtime.context import Context
-    from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.middleware.steps import DeserializeHandler, DeserializeInput
     from sagemaker_runtime.protocol import Marshaller
     from sagemaker_runtime.streams.frames import Message
     from sagemaker_runtime.streams.response_stream import ResponseStream
     from sagemaker_runtime.transport import HTTPClient
-    from sagemaker_runtime.wire import Request, Response
+    from sagemaker_runtime.wire import Response
 
 _LOG_EVENT: Key[Callable[[Message], None]] = Key("log event")
 """Logs the messages of a stream. Set by RequestResponseLogger where they are asked for."""
 
 REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-requestid")
-# With which services refuse a signature whose time is not theirs. Source: Go SDK, aws/retry/middleware.go.
-SKEW_CODES = frozenset(
-    {
-        "AccessDeniedException",
-        "AuthFailure",
-        "InvalidSignatureException",
-        "RequestExpired",
-        "RequestInTheFuture",
-        "RequestTimeTooSkewed",
-        "SignatureDoesNotMatch",
-    }
-)
-_TELLING = 16  # characters of a secret that is looked for by itself
-SKEW_TOLERATED = 240.0  # seconds; the service allows 300, and a refusal below this has another reason
-SKEW_ROUND_TRIP = 900.0  # seconds; after a longer round trip the Date header says nothing of the skew
 
 
 def transport_handler(http_client: HTTPClient) -> DeserializeHandler:
@@ -97,21 +80,19 @@ class CloseResponseBody:
         except BaseException:
             opened.close()
             raise
-        received, answered = opened.response, output.raw_response  # not the same, if a middleware has answered
-        if self.streams and answered is received:
-            return output
+        received, returned = opened.response, output.raw_response  # not the same if a middleware has made one
         if self.streams:
-            if received is not None:
+            if received is not None and received is not returned:
                 received.close()
             return output
         opened.close()
-        if answered is not None and answered is not received:
-            answered.close()
+        if returned is not None and returned is not received:
+            returned.close()
         return output
 
 
 class ResponseErrorWrapper:
-    """Attach to an error what the response told: the request id, the other metadata, and whether our clock is wrong."""
+    """Attach to an error what the response says: the request id, the other metadata, and whether our clock is wrong."""
 
     id = "ResponseErrorWrapper"
 
@@ -126,32 +107,12 @@ class ResponseErrorWrapper:
             if opened.response is not None and opened.metadata is not None:
                 attach_facts(error, metadata=opened.metadata)
                 if self.corrects_skew and isinstance(error, ServiceError) and error.code in SKEW_CODES:
-                    error.clock_skew = _skew_of(step.request, opened.response, opened.metadata)
+                    error.clock_skew = skew_of_refusal(step.request, opened.response, opened.metadata.get(TIMING))
             raise
 
 
-def _skew_of(request: Request, response: Response, metadata: Metadata) -> float | None:
-    """Seconds by which the service's clock was ahead of the signature, where that explains the refusal."""
-    timing, signed = metadata.get(TIMING), amz_seconds(request.headers.get("x-amz-date", ""))
-    if signed is None or timing is None:
-        return None
-    date = _service_time(response, timing.sent, timing.received)
-    if date is None:
-        return None
-    skew = date - signed
-    return skew if abs(skew) > SKEW_TOLERATED else None
-
-
-def _service_time(response: Response, sent: float, received: float) -> float | None:
-    """When the service wrote the answer, in seconds since 1970; None if it is not said, or not by this round trip."""
-    headers = response.headers.raw
-    if "age" in headers or received - sent > SKEW_ROUND_TRIP:
-        return None
-    return http_date(headers.get("date", ""))
-
-
 class OperationDeserializer:
-    """Read the body; give the output, or raise the error the service answered with."""
+    """Read the body; give the output, or raise the error that the service sent."""
 
     id = "OperationDeserializer"
 
@@ -163,11 +124,11 @@ class OperationDeserializer:
         response = output.raw_response
         if response is None or output.result is not None:
             if response is not None:
-                response.close()  # a middleware below has answered in the service's stead
+                response.close()  # a middleware below has given a result in the service's stead
             return output
         try:
-            if not 200 <= response.status < 300:  # noqa: PLR2004 - the model's status is one of these, and any is taken for it
-                body = _without_secrets(await read_error(response.body), step.request.headers)
+            if not response.is_success:  # the model names one status, and any of success is taken for it
+                body = without_secrets(await read_error(response.body), step.request.headers)
                 raise self.marshaller.error(response.status, response.headers, body)
             if self.marshaller.operation.streams:
                 stream = self._stream(ctx, response, output.metadata)
@@ -189,20 +150,6 @@ class OperationDeserializer:
         stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT))
         ctx[OPENED].replace(response, stream)  # which, closed by whoever fails, knows that it was
         return stream
-
-
-def _without_secrets(body: bytes, sent: Headers) -> bytes:
-    """An error's body less the secrets it quotes: who refuses a signature may tell all that should have been signed."""
-    for name in SENSITIVE_HEADERS.intersection(sent):
-        for value in {sent[name], json.dumps(sent[name])[1:-1]}:
-            for text, instead in ((f"{name}:{value}", f"{name}:{REDACTED}"), (value, REDACTED)):
-                if len(text) >= _TELLING:  # a short value may stand in any text by chance
-                    body = body.replace(text.encode(errors="replace"), instead.encode())
-    return body
-
-
-def _succeeded(response: Response) -> bool:
-    return 200 <= response.status < 300  # noqa: PLR2004
 
 
 class RequestIDRetriever:
@@ -229,7 +176,7 @@ def _request_id(response: Response) -> str | None:
 
 
 class RecordResponseTiming:
-    """Note when the answer came, and how far the service's clock is from ours."""
+    """Note when the response came, and how far the service's clock is from ours."""
 
     id = "RecordResponseTiming"
 
@@ -250,7 +197,7 @@ class RecordResponseTiming:
         return output
 
     def _measure(self, date: str, response: Response, sent: float, received: float) -> None:
-        seconds = _service_time(response, sent, received)
+        seconds = service_time(response, sent, received)
         if seconds is not None:
             self.skew.date = date
             self.skew.measure(seconds, sent=sent, received=received)
@@ -290,11 +237,11 @@ class RequestResponseLogger:
             return output
         facts = call | {"http_status": response.status, "aws_request_id": _request_id(response)}
         # A stream's body is for its reader alone: to log it whole would be to wait for its end.
-        if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and _succeeded(response)):
+        if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and response.is_success):
             try:
                 body = await response.body.read()
-                if not _succeeded(response):
-                    body = _without_secrets(body, request.headers)
+                if not response.is_success:
+                    body = without_secrets(body, request.headers)
                 logger.debug("%s response: %r, body %r", operation, response, body, extra=facts)
             except TransportError as error:  # which OperationDeserializer's own read meets again
                 logger.debug("%s response: %r, and its body broke off: %s", operation, response, error, extra=facts)

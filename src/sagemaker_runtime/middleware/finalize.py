@@ -26,18 +26,18 @@ from sagemaker_runtime.credentials import (
 )
 from sagemaker_runtime.dates import amz_date_of, utc
 from sagemaker_runtime.errors import ConfigError, StackError
-from sagemaker_runtime.headers import REDACTED, SENSITIVE_HEADERS
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.attempts import Attempts
 from sagemaker_runtime.middleware.steps import FinalizeInput, Output
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total, within_total
+from sagemaker_runtime.redaction import REDACTED, SENSITIVE_HEADERS
 from sagemaker_runtime.retry import RETRYER
 from sagemaker_runtime.signing import SigV4Signer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from sagemaker_runtime.clock import ClockSkew
+    from sagemaker_runtime.clock_skew import ClockSkew
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.credentials import CachingCredentialsProvider, CredentialsProvider
     from sagemaker_runtime.middleware.steps import FinalizeHandler

@@ -22,8 +22,8 @@ from attr import define, field
 
 from sagemaker_runtime.context import Key, Metadata
 from sagemaker_runtime.errors import ServiceError
-from sagemaker_runtime.headers import REDACTED
 from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME, Service
+from sagemaker_runtime.redaction import REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

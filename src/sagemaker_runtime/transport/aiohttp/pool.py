@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.headers import REDACTED
+from sagemaker_runtime.redaction import REDACTED
 from sagemaker_runtime.transport.aiohttp.exchange import Exchange
 from sagemaker_runtime.transport.aiohttp.failures import NotConnected
 from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
