@@ -1,16 +1,13 @@
-"""`Client`: the door. It compiles a stack for each operation and sends each call through it."""
+"""`Client`: it compiles a stack for each operation, and sends each call through it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from attr import evolve
-
+from sagemaker_runtime.call import call
+from sagemaker_runtime.checks import checked
 from sagemaker_runtime.clock_skew import ClockSkew, CorrectedClock
-from sagemaker_runtime.context import ATTEMPTS, OPENED, STARTED, CallLedger, Context
-from sagemaker_runtime.errors import ClientClosedError, ConfigError, StackError, attach_facts
-from sagemaker_runtime.middleware.steps import InitializeInput, Output
-from sagemaker_runtime.middleware.total_timeout import LIMITS, hold_to_total
+from sagemaker_runtime.errors import ClientClosedError, ConfigError
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
@@ -19,6 +16,7 @@ from sagemaker_runtime.overrides import changed_by
 from sagemaker_runtime.plans import Plans
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from types import TracebackType
     from typing import Self
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult
     from sagemaker_runtime.config import Config
     from sagemaker_runtime.middleware.stack import Stack
-    from sagemaker_runtime.middleware.total_timeout import CallLimit
     from sagemaker_runtime.operations.base import Operation
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
@@ -37,8 +34,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.options import OptFn
     from sagemaker_runtime.transport import HTTPClient
 
-I = TypeVar("I", bound=OperationInput)  # noqa: E741 - what input and output are called everywhere
-O = TypeVar("O", bound=OperationOutput)  # noqa: E741
+In = TypeVar("In", bound=OperationInput)
+Out = TypeVar("Out", bound=OperationOutput)
 
 WAIT = 3_600.0  # seconds for the result of an asynchronous inference; `async_inference` gives the reason
 
@@ -67,11 +64,9 @@ class Client:
     """
 
     def __init__(self, options: Options | None = None, *opt_fns: OptFn, _ca_bundle: str | None = None) -> None:
-        if options is not None and not isinstance(options, Options):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigError(
-                f"Client takes Options, not {type(options).__name__}; write Client(Options(...), *opt_fns)"
-            )
-        self._options = changed_by(opt_fns, Options() if options is None else options, settled=False)
+        options = Options() if options is None else options
+        checked(options, Options, "the first argument of Client", "Options, as in Client(Options(...), *opt_fns)")
+        self._options = changed_by(opt_fns, options, settled=False)
         self._closed = False
         self._owns_http_client = self._options.http_client is None
         self._http_client = (
@@ -91,7 +86,7 @@ class Client:
 
     async def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
         """
-        Send a body to an endpoint's model and get its answer.
+        Send a body to an endpoint's model and get its response.
 
         Args:
             params: What to ask of which endpoint.
@@ -113,7 +108,7 @@ class Client:
         self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn
     ) -> InvokeEndpointAsyncOutput:
         """
-        Queue a body, or an object in S3, for an endpoint's model. `wait_for_output` fetches the answer.
+        Queue a body, or an object in S3, for an endpoint's model. `wait_for_output` fetches the result.
 
         Args:
             params: What to ask of which endpoint.
@@ -146,7 +141,7 @@ class Client:
 
             opt_fns: Change the options for this wait alone: ``override(s3_endpoint_url="http://localhost:9000")``.
 
-            timeout: Seconds to wait, an hour unless told; 0 for one look, None for no limit.
+            timeout: Seconds to wait, an hour by default; 0 for one look, None for no limit.
 
             s3: Reads the objects; None for an `S3Reader` with the credentials, region, transport and
                 ``s3_endpoint_url`` of the options.
@@ -177,9 +172,9 @@ class Client:
         self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
     ) -> InvokeEndpointWithResponseStreamOutput:
         """
-        Send a body to an endpoint's model and get its answer in parts, as it is made.
+        Send a body to an endpoint's model and get its response in parts, as they are made.
 
-        The output is there when the head of the answer is; ``output.body`` must then be read to its end or closed::
+        The output is there when the head of the response is; ``output.body`` must then be read to its end or closed::
 
             output = await client.invoke_endpoint_with_response_stream(params)
             async with output.body as stream:
@@ -239,36 +234,13 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client for {base.SERVICE_ID} in {self._options.region}{', closed' if self._closed else ''}>"
 
-    async def _call(self, operation: Operation[I, O], params: I, opt_fns: tuple[OptFn, ...]) -> O:
+    def _call(
+        self, operation: Operation[In, Out], params: In, opt_fns: tuple[OptFn, ...]
+    ) -> Coroutine[None, None, Out]:
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
         plan = self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)
-        ctx = Context(plan.context)
-        ctx[STARTED] = plan.clock.monotonic()
-        ctx[OPENED] = opened = CallLedger()
-        opened.response = opened.metadata = None
-        limits: list[CallLimit] = []
-        ctx[LIMITS] = limits
-        try:
-            if plan.timeout.total is not None:
-                hold_to_total(ctx)
-            output = await plan.handler(ctx, InitializeInput(params))
-            result = output.result if isinstance(output, Output) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-            if not isinstance(result, operation.output_type):
-                raise _wrong_output(operation, output)
-        except BaseException as error:
-            opened.close()
-            over = limits.pop().end(error) if limits else None
-            attach_facts(error if over is None else over, operation=operation.name, attempts=ctx.get(ATTEMPTS, ()))
-            if over is not None:
-                raise over from error
-            raise
-        if limits:
-            limits.pop().end(None)
-        if result.result_metadata is not output.metadata:
-            # Made by a middleware, which may give the same object to others (a cache): so not changed in place.
-            return evolve(result, result_metadata=output.metadata)
-        return result
+        return call(operation, plan, params)
 
     def _s3_reader(self, options: Options) -> S3ObjectReader:
         """A reader under *options*. That of the client's own is kept: it remembers in which regions buckets are."""
@@ -289,14 +261,6 @@ class Client:
         if options is self._options:
             self._s3 = reader
         return reader
-
-
-def _wrong_output(operation: Operation[I, O], output: Output) -> StackError:
-    got = type(output.result if isinstance(output, Output) else output).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
-    return StackError(
-        f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
-        "must return what next(ctx, step) gives, or an Output with a result of its own"
-    )
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:
