@@ -38,7 +38,9 @@ ROWS = (
     },
     {
         "operations",
+        "error_responses",
         "protocol",
+        "stable_members",
         "validation",
         "streams",
         "retry",

@@ -115,7 +115,7 @@ def test_more_attempts_are_for_the_standard_retryer() -> None:
 @pytest.mark.parametrize("wrong", [{"region": "us-east-1"}, "us-east-1", override(region="us-east-1")])
 def test_what_are_no_options_is_refused(wrong: object) -> None:
     """The advice shows how to write it."""
-    with pytest.raises(ConfigError, match=r"write Client\(Options\(\.\.\.\), \*opt_fns\)"):
+    with pytest.raises(ConfigError, match=r"as in Client\(Options\(\.\.\.\), \*opt_fns\)"):
         Client(wrong)
 
 

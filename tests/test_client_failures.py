@@ -220,7 +220,7 @@ async def test_the_traceback_of_a_failing_call_has_at_most_one_line_for_each_mid
     )
     assert 0 < len(in_middleware) <= places
     assert {frame.name.partition("_")[0] for frame in in_middleware} == {"handle"}
-    assert [frame.name for frame in frames if frame not in in_middleware] == ["invoke_endpoint", "_call"]
+    assert [frame.name for frame in frames if frame not in in_middleware] == ["invoke_endpoint", "call"]
 
 
 async def test_a_call_leaves_no_cycle_behind_when_it_fails() -> None:

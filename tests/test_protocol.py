@@ -45,8 +45,8 @@ from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
 from sagemaker_runtime.pipeline import stack_of
 from sagemaker_runtime.protocol import Marshaller
+from sagemaker_runtime.stable_members import INPUTS_KNOWN
 from sagemaker_runtime.streams.frames import Message
-from sagemaker_runtime.validation import INPUTS_KNOWN
 
 MARSHALLER = Marshaller(INVOKE_ENDPOINT)
 GOOD = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
@@ -567,7 +567,7 @@ def test_an_output_that_cannot_be_read_is_refused_when_the_marshaller_is_made(
     output_type: type[OperationOutput],
 ) -> None:
     """And not after the model has run."""
-    with pytest.raises(ConfigError, match="Odd cannot be read from an answer"):
+    with pytest.raises(ConfigError, match="Odd cannot be read from a response"):
         Marshaller(Operation("Odd", SmallInput, output_type, "/{Name}", ()))
 
 

@@ -6,40 +6,32 @@ Source: the Smithy specification, "AWS restJson1 protocol". What an operation bi
 
 from __future__ import annotations
 
-import json
 import re
-from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
-from sagemaker_runtime.errors import (
-    ConfigError,
-    EventStreamError,
-    InvalidParamsError,
-    InvalidResponseError,
-    ServiceError,
-)
+from sagemaker_runtime.error_responses import ErrorReader, json_object
+from sagemaker_runtime.errors import ConfigError, EventStreamError, InvalidParamsError, InvalidResponseError
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.operations.base import bindings
-from sagemaker_runtime.validation import INPUTS_KNOWN, Validator, are_plain, repeated_members, values_of
+from sagemaker_runtime.stable_members import KnownInputs, stable_members, values_of
+from sagemaker_runtime.validation import Validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagemaker_runtime.context import Metadata
+    from sagemaker_runtime.errors import ServiceError
     from sagemaker_runtime.operations.base import Binding, Location, Operation, OperationInput, OperationOutput
     from sagemaker_runtime.operations.events import ResponseStreamEvent
     from sagemaker_runtime.streams.frames import Message
     from sagemaker_runtime.streams.response_stream import ResponseStream
     from sagemaker_runtime.wire import Request
 
-ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
-_NAME_LENGTH = 256  # characters of an error's name
 _BODY_SHOWN = 100  # bytes of a body that should be JSON
 _PATH_LABEL = re.compile(r"\{(\w+)\}")
-_MESSAGE_SHOWN = 1024  # characters of a body that is not JSON and serves as the message
 
-_DEFAULT_HEADERS = {"accept-encoding": "identity"}  # the answer's body is given as it comes, so not compressed
+_DEFAULT_HEADERS = {"accept-encoding": "identity"}  # the response's body is given as it comes, so not compressed
 _CONTENT_TYPE = {"content-type": "application/octet-stream"}  # of a body where nobody says (RFC 9110, section 8.3)
 
 
@@ -62,11 +54,11 @@ class Marshaller:
         self.operation = operation
         self.validator = Validator(operation.input_type, operation.exactly_one_of)
         members = bindings(operation.input_type)
-        self._repeated_names = repeated_members(operation.input_type)
-        self._repeated = values_of(self._repeated_names)
-        self._heads: dict[tuple[object, ...], _Head] = {}
+        self._stable_names = stable_members(operation.input_type)
+        self._stable = values_of(self._stable_names)
+        self._heads = KnownInputs[_Head]()
         self._headers_in = dict(_bound(members, "header"))
-        self._other_headers = [(name, to) for name, to in self._headers_in.items() if name not in self._repeated_names]
+        self._other_headers = [(name, to) for name, to in self._headers_in.items() if name not in self._stable_names]
         self._labels = {binding.name: name for name, binding in members.items() if binding.location == "label"}
         self._path = _PATH_LABEL.split(operation.path)  # text, label, text … text
         self._payload_in = next((name for name, _ in _bound(members, "payload")), None)
@@ -82,7 +74,7 @@ class Marshaller:
         ]
         self._body_out = next((name for name, _ in _bound(output, "stream") or _bound(output, "payload")), None)
         self._new_output: Callable[..., OperationOutput] = operation.output_type
-        self._errors = {error.code.lower(): error for error in operation.errors}
+        self._errors = ErrorReader(operation.errors)
         self._check(members, output)
         self._events = {tag: _EventShape.of(kind) for tag, kind in operation.events.items()}
 
@@ -93,7 +85,7 @@ class Marshaller:
             *(
                 f"the label {name} is no string, or is sensitive: a path is logged"
                 for name in self._labels.values()
-                if name not in self._repeated_names
+                if name not in self._stable_names
             ),
         ]
         if sorted(self._labels) != sorted(self._path[1::2]):
@@ -110,7 +102,7 @@ class Marshaller:
             or len(whole) + len(self._headers_out) + len(self._documents_out) < len(output)
         ):
             raise ConfigError(
-                f"{self.operation.name} cannot be read from an answer: its output takes headers, and a payload, a stream or a "
+                f"{self.operation.name} cannot be read from a response: its output takes headers, and a payload, a stream or a "
                 "document"
             )
 
@@ -122,35 +114,30 @@ class Marshaller:
             InvalidParamsError: The label is empty, so that the path would name another resource.
             InvalidHeaderError: A value cannot be sent. Both are found earlier by `validate`, where it stands.
         """
-        repeated = self._repeated(parameters)
+        stable = self._stable(parameters)
         try:
-            head = self._heads.get(repeated) or self._new_head(repeated)
+            head = self._heads.get(stable)
         except TypeError:  # a list, say, where validation was taken away
-            head = self._write_head(repeated)
+            head = None
+        if head is None:
+            head = self._write_head(stable)
+            self._heads.keep(stable, head)
         request.method = self.operation.method
         request.path = request.path.rstrip("/") + head.path
         request.headers.raw.update(head.headers)
         for name, header in self._other_headers:
-            value: object = getattr(parameters, name)
+            value = getattr(parameters, name)
             if value is not None:
                 if isinstance(value, int) and not isinstance(value, bool):
-                    value = int.__repr__(value)  # the digits of an enum's member too
-                request.headers[header] = cast("str", value)  # which looks whether it is one
+                    request.headers[header] = int.__repr__(value)  # the digits of an enum's member too
+                else:
+                    request.headers[header] = cast("str", value)  # which checks that it is one
         if self._payload_in is not None:
             body = getattr(parameters, self._payload_in)
             request.body = b"" if body is None else body
 
-    def _new_head(self, repeated: tuple[object, ...]) -> _Head:
-        head = self._write_head(repeated)
-        if not are_plain(repeated):
-            return head
-        if len(self._heads) >= INPUTS_KNOWN:
-            self._heads.clear()
-        self._heads[repeated] = head
-        return head
-
-    def _write_head(self, repeated: tuple[object, ...]) -> _Head:
-        values = dict(zip(self._repeated_names, repeated, strict=True))
+    def _write_head(self, stable: tuple[Any, ...]) -> _Head:
+        values = dict(zip(self._stable_names, stable, strict=True))
         path = list(self._path)
         for place, label in enumerate(self._path[1::2]):
             name = self._labels[label]
@@ -163,15 +150,15 @@ class Marshaller:
         for name, header in self._headers_in.items():
             value = values.get(name)
             if value is not None:
-                headers[header] = cast("str", value)  # which looks whether it is one
+                headers[header] = value  # which checks that it is a string
         return _Head("".join(path), headers.raw)
 
     def deserialize(self, headers: Headers, body: bytes | ResponseStream, metadata: Metadata) -> OperationOutput:
         """
-        The output in a successful answer.
+        The output in a successful response.
 
         Args:
-            headers: All of the answer's.
+            headers: All of the response's.
 
             body: The whole of it; a stream where the operation streams.
 
@@ -187,35 +174,21 @@ class Marshaller:
         if self._body_out is not None:
             members[self._body_out] = body
         elif isinstance(body, bytes) and body and self._documents_out:
-            document = _json_object(body)
+            document = json_object(body)
             if document is None:
-                raise InvalidResponseError(f"the answer's body is no JSON object; it starts {body[:_BODY_SHOWN]!r}")
+                raise InvalidResponseError(f"the response's body is no JSON object; it starts {body[:_BODY_SHOWN]!r}")
             for name, key, kind in self._documents_out:
                 value = document.get(key)
                 members[name] = value if isinstance(value, kind) and not isinstance(value, bool) else None
         return self._new_output(result_metadata=metadata, **members)
 
     def error(self, status: int, headers: Headers, body: bytes) -> ServiceError:
-        """
-        The error in a failed answer. Any answer gives one, a proxy's page too.
-
-        The name stands in ``X-Amzn-ErrorType``, else in the body's ``code`` or ``__type``; the message in the body's
-        ``message``. A name that the model lists for the operation selects the class.
-        """
-        document = _json_object(body)
-        name = _error_code(headers.get("x-amzn-errortype"))
-        error = self._new_error(name, document, _text_message(status, body) if document is None else "")
-        if type(error) is ServiceError and error.code == ServiceError.code:
-            error.code = str(status)
-        error.status = status
-        error.body = body[:ERROR_BODY_KEPT]
-        error.retry_after = _retry_after(headers.get("x-amz-retry-after"))
-        return error
+        """The error in a failed response; see `ErrorReader.of_response`."""
+        return self._errors.of_response(status, headers, body)
 
     def event(self, message: Message) -> ResponseStreamEvent | None:
         """
-        The event in a message of the stream; None for the head that some servers send as an event, of which the
-        HTTP headers have told.
+        The event in a message of the stream; None for the head that some servers send as an event beside the HTTP headers.
 
         Raises:
             ServiceError: The message is an error. A name that the model lists for the operation selects the class.
@@ -235,29 +208,9 @@ class Marshaller:
             from sagemaker_runtime.operations.events import UnknownEvent  # 1 ms, for streams only
 
             return UnknownEvent(tag, payload)
-        if kind == "exception":
-            error = self._new_error(_error_code(headers.get(":exception-type")), _json_object(payload), "")
-            error.body = payload[:ERROR_BODY_KEPT]
-            raise error
-        if kind == "error":
-            raise self._new_error(_error_code(headers.get(":error-code")), None, str(headers.get(":error-message", "")))
+        if kind in ("exception", "error"):
+            raise self._errors.of_event(message)
         raise EventStreamError(f"a message is of type {kind!r}; there are event, exception and error")
-
-    def _new_error(self, name: str | None, document: dict[str, object] | None, message: str) -> ServiceError:
-        """The error that goes by *name*, or by what the document says; *message* where the document has none."""
-        document = document or {}
-        code = name or next(
-            (code for key in ("code", "Code", "__type") if (code := _error_code(document.get(key)))), None
-        )
-        told = next((value for key, value in document.items() if key.lower() == "message"), None)
-        error = self._errors.get((code or "").lower(), ServiceError)(told if isinstance(told, str) else message)
-        if type(error) is ServiceError and code:
-            error.code = code
-        for key, (attribute, kind) in error.members.items():
-            value = document.get(key)
-            if isinstance(value, kind) and not isinstance(value, bool):
-                setattr(error, attribute, value)
-        return error
 
 
 class _EventShape(NamedTuple):
@@ -289,40 +242,6 @@ def _bound(members: dict[str, Binding], location: Location) -> list[tuple[str, s
     return [(name, binding.name.lower()) for name, binding in members.items() if binding.location == location]
 
 
-def _json_object(body: bytes) -> dict[str, object] | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError; a hostile body can nest too deep
-        return None
-    return cast("dict[str, object]", document) if isinstance(document, dict) else None
-
-
-def _error_code(text: object) -> str | None:
-    """The bare name in ``namespace#Name:http://uri/``; None for what is no name, and might be an attack on a log."""
-    if not isinstance(text, str):
-        return None
-    name = text.partition(":")[0].rpartition("#")[2].strip()
-    return name if name and len(name) <= _NAME_LENGTH and name.isprintable() else None
-
-
-def _text_message(status: int, body: bytes) -> str:
-    """The body itself where it is words; for a page of HTML or nothing at all, what the status means."""
-    text = body[:_MESSAGE_SHOWN].decode(errors="replace").strip()
-    if text and not text.lower().startswith(("<!doctype html", "<html")):
-        return text
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
-
 def _whole_number(text: object) -> int | None:
-    """The number in a header; None where it is not there, or is none: an answer is not lost for a header."""
+    """The number in a header; None where it is not there, or is none: a response is not lost for a header."""
     return int(text) if isinstance(text, str) and re.fullmatch("-?[0-9]{1,18}", text) else None
-
-
-def _retry_after(text: str | None) -> float | None:
-    """Seconds in ``x-amz-retry-after``, which is a whole number of milliseconds; None for anything else."""
-    if text is None or re.fullmatch("[0-9]{1,9}", text) is None:
-        return None
-    return int(text) / 1000

@@ -2,27 +2,26 @@
 Validation of an operation's input against the model: every constraint, and all problems at once.
 
 A valid input, which nearly all are, is recognised: by having been seen before, else by one match for each member that is
-set. Only what that does not recognise is looked at more closely, to be told what is wrong with it, or to be found valid
-after all.
+set. Only what that does not recognise is looked at more closely, to say what is wrong with it, or to find it valid after
+all.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sagemaker_runtime.errors import InvalidParamsError
 from sagemaker_runtime.headers import header_problem
 from sagemaker_runtime.operations.base import bindings, from_java, required
+from sagemaker_runtime.stable_members import KnownInputs, stable_members, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagemaker_runtime.operations.base import Binding, OperationInput, Shape
 
-INPUTS_KNOWN = 256  # different inputs, but for the body, that are remembered; one that is not costs 3 µs more
 _VALUE_SHOWN = 64  # characters of a refused value that its message repeats
 
 _PYTHON_TYPES: dict[str, type[bytes | str | int]] = {"string": str, "blob": bytes, "integer": int}
@@ -49,13 +48,13 @@ class Validator:
         self._exactly_one_of = exactly_one_of
         self._members = bindings(input_type)
         self._required = required(input_type)
-        self._repeated = values_of(repeated := repeated_members(input_type))
-        self._repeated_rules = [self._rule(name) for name in repeated]
-        self._valid: set[tuple[object, ...]] = set()
+        self._stable = values_of(stable := stable_members(input_type))
+        self._stable_rules = [self._rule(name) for name in stable]
+        self._valid = KnownInputs[bool]()
         self._other_rules = [
             (name, _recogniser(binding.shape), name not in self._required)
             for name, binding in self._members.items()
-            if name not in repeated
+            if name not in stable
         ]
 
     def validate(self, parameters: OperationInput) -> None:
@@ -65,9 +64,9 @@ class Validator:
         Raises:
             InvalidParamsError: With all problems at once; no value the model calls sensitive is repeated.
         """
-        repeated = self._repeated(parameters)
+        stable = self._stable(parameters)
         try:
-            if (repeated in self._valid or self._learn(repeated)) and self._others_are_valid(parameters):
+            if (stable in self._valid or self._learn(stable)) and self._others_are_valid(parameters):
                 return
         except TypeError:  # a pattern was given what is no string, or a set what cannot be hashed
             pass
@@ -76,16 +75,12 @@ class Validator:
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             raise InvalidParamsError(f"{count} with {self._input_type.__name__}:", problems)
 
-    def _learn(self, repeated: tuple[object, ...]) -> bool:
-        """Look at the members that mostly are the same in call after call, and keep what was found valid."""
-        for value, rule in zip(repeated, self._repeated_rules, strict=True):
+    def _learn(self, stable: tuple[object, ...]) -> bool:
+        """Check the stable members, and keep that they are valid."""
+        for value, rule in zip(stable, self._stable_rules, strict=True):
             if not rule(value):
                 return False
-        if not are_plain(repeated):
-            return True
-        if len(self._valid) >= INPUTS_KNOWN:
-            self._valid.clear()
-        self._valid.add(repeated)
+        self._valid.keep(stable, True)  # noqa: FBT003 - what is kept
         return True
 
     def _others_are_valid(self, parameters: OperationInput) -> bool:
@@ -116,32 +111,6 @@ class Validator:
             names = " and ".join(self._exactly_one_of)
             problems.append(f"{names}: exactly one of them must be given, and {'both are' if given else 'none is'}")
         return problems
-
-
-def values_of(names: list[str]) -> Callable[[object], tuple[Any, ...]]:
-    """From an object to the values of its attributes; attrgetter itself gives no tuple for one name, and takes not none."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda members: tuple(getattr(members, name) for name in names)
-
-
-def repeated_members(input_type: type[OperationInput]) -> list[str]:
-    """
-    The members whose values mostly are those of the call before, so that they can be looked up together.
-
-    They are the strings, because of other types unequal values can be equal (``True == 1``); and no sensitive ones,
-    because what is looked up is kept.
-    """
-    return [
-        name
-        for name, binding in bindings(input_type).items()
-        if binding.shape.type == "string" and not binding.shape.sensitive
-    ]
-
-
-def are_plain(values: tuple[object, ...]) -> bool:
-    """Whether the values may be kept as keys: a string of a class of its own may be equal to another text."""
-    return all(value is None or type(value) is str for value in values)
 
 
 def _recogniser(shape: Shape) -> Callable[[Any], bool]:

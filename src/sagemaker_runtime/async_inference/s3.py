@@ -22,12 +22,12 @@ from sagemaker_runtime.clock import Clock, SystemClock
 from sagemaker_runtime.credentials import CredentialsProvider
 from sagemaker_runtime.dates import utc
 from sagemaker_runtime.endpoints import DefaultEndpointResolver, Endpoint, EndpointResolverOptions
+from sagemaker_runtime.error_responses import ERROR_BODY_KEPT
 from sagemaker_runtime.errors import (
     ConfigError,
     EndpointError,
     ServiceError,
 )
-from sagemaker_runtime.protocol import ERROR_BODY_KEPT
 from sagemaker_runtime.signing import SigV4Signer
 from sagemaker_runtime.transport import HTTPClient
 from sagemaker_runtime.user_agent import user_agent

@@ -1,0 +1,110 @@
+"""From a failed response, or an exception in a stream, to an error. Any response gives one, a proxy's page too."""
+
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.checks import is_json_object
+from sagemaker_runtime.errors import ServiceError
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.headers import Headers
+    from sagemaker_runtime.streams.frames import Message
+
+ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
+_NAME_LENGTH = 256  # characters of an error's name
+_MESSAGE_SHOWN = 1024  # characters of a body that is not JSON and serves as the message
+
+
+class ErrorReader:
+    """
+    Reads the errors of one operation.
+
+    Args:
+        errors: Those that the model lists for it: an error by another name is a `ServiceError` with that name.
+    """
+
+    def __init__(self, errors: tuple[type[ServiceError], ...]) -> None:
+        self._errors = {error.code.lower(): error for error in errors}
+
+    def of_response(self, status: int, headers: Headers, body: bytes) -> ServiceError:
+        """
+        The error in a failed response.
+
+        The name stands in ``X-Amzn-ErrorType``, else in the body's ``code`` or ``__type``; the message in the body's
+        ``message``.
+        """
+        document = json_object(body)
+        name = _error_code(headers.get("x-amzn-errortype"))
+        error = self._new_error(name, document, _text_message(status, body) if document is None else "")
+        if type(error) is ServiceError and error.code == ServiceError.code:
+            error.code = str(status)
+        error.status = status
+        error.body = body[:ERROR_BODY_KEPT]
+        error.retry_after = _retry_after(headers.get("x-amz-retry-after"))
+        return error
+
+    def of_event(self, message: Message) -> ServiceError:
+        """The error in a message whose type is ``exception``, which is modelled, or ``error``, which is not."""
+        headers, payload = message.headers, message.payload
+        if headers.get(":message-type") == "error":
+            return self._new_error(
+                _error_code(headers.get(":error-code")), None, str(headers.get(":error-message", ""))
+            )
+        error = self._new_error(_error_code(headers.get(":exception-type")), json_object(payload), "")
+        error.body = payload[:ERROR_BODY_KEPT]
+        return error
+
+    def _new_error(self, name: str | None, document: dict[str, object] | None, message: str) -> ServiceError:
+        """The error that goes by *name*, or by what the document says; *message* where the document has none."""
+        document = document or {}
+        code = name or next(
+            (code for key in ("code", "Code", "__type") if (code := _error_code(document.get(key)))), None
+        )
+        text = next((value for key, value in document.items() if key.lower() == "message"), None)
+        error = self._errors.get((code or "").lower(), ServiceError)(text if isinstance(text, str) else message)
+        if type(error) is ServiceError and code:
+            error.code = code
+        for key, (attribute, kind) in error.members.items():
+            value = document.get(key)
+            if isinstance(value, kind) and not isinstance(value, bool):
+                setattr(error, attribute, value)
+        return error
+
+
+def json_object(body: bytes) -> dict[str, object] | None:
+    """The object that a body is in JSON; None if it is none."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError; a hostile body can nest too deep
+        return None
+    return document if is_json_object(document) else None
+
+
+def _error_code(text: object) -> str | None:
+    """The bare name in ``namespace#Name:http://uri/``; None for what is no name, and might be an attack on a log."""
+    if not isinstance(text, str):
+        return None
+    name = text.partition(":")[0].rpartition("#")[2].strip()
+    return name if name and len(name) <= _NAME_LENGTH and name.isprintable() else None
+
+
+def _text_message(status: int, body: bytes) -> str:
+    """The body itself where it is words; for a page of HTML or nothing at all, what the status means."""
+    text = body[:_MESSAGE_SHOWN].decode(errors="replace").strip()
+    if text and not text.lower().startswith(("<!doctype html", "<html")):
+        return text
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds in ``x-amz-retry-after``, which is a whole number of milliseconds; None for anything else."""
+    if text is None or re.fullmatch("[0-9]{1,9}", text) is None:
+        return None
+    return int(text) / 1000
