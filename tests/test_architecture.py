@@ -63,6 +63,7 @@ ROWS = (
     },
     {
         "settings",
+        "shared_files",
         "option_rules",
         "options",
         "overrides",
@@ -75,7 +76,7 @@ ROWS = (
     },
 )
 GUESTS = {"local", "plugins", "sync", "testing"}  # above all rows, and above them the door, which names them all
-BOTOCORE = {f"{PACKAGE}.{name}" for name in ("credentials", "endpoints", "config", "local")}
+BOTOCORE = {f"{PACKAGE}.{name}" for name in ("credentials", "endpoints", "shared_files", "local")}
 
 
 def row_of(module: str) -> int:
@@ -340,27 +341,20 @@ def test_an_unknown_name_at_the_door_is_an_attribute_error() -> None:
         sagemaker_runtime.Clinet  # noqa: B018
 
 
-def test_all_lists_every_name_the_package_imports() -> None:
-    """What is imported at the door and not listed there is public for nobody, and dead weight."""
+def test_a_checker_finds_each_name_where_the_package_does() -> None:
+    """What is imported for checkers alone, and what is found at run time, are two lists of the same names."""
     tree = ast.parse((SOURCE / "__init__.py").read_text())
     imported = {
-        alias.name
+        (node.module.removeprefix(f"{PACKAGE}."), alias.name, alias.asname)
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith(f"{PACKAGE}.")
         for alias in node.names
+        if alias.name != "lazy_names"
     }
 
-    assert imported == set(sagemaker_runtime.__all__)
-
-
-def test_all_is_sorted_as_an_index_is() -> None:
-    """Constants, classes, functions, each in order: a new name has one place, and two branches seldom collide."""
-    names = sagemaker_runtime.__all__
-
-    def key(name: str) -> tuple[int, str]:
-        return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
-
-    assert sorted(set(names), key=key) == names
+    homes = sagemaker_runtime._HOMES
+    assert imported == {(home, name, name) for home, names in homes.items() for name in names.split()}
+    assert len(imported) == len(sagemaker_runtime.__all__)
 
 
 def test_every_exception_is_at_the_door() -> None:

@@ -70,7 +70,7 @@ async def test_the_total_limit_ends_a_call_with_an_error_of_ours() -> None:
     error = caught.value
     assert http.asked == 2
     assert not isinstance(error, TimeoutError)
-    assert error.message == "no answer within Timeout.total, 0.01 s; the previous attempt failed with no answer"
+    assert error.message == "no response within Timeout.total, 0.01 s; the previous attempt failed with no answer"
     assert (error.operation, len(error.attempts)) == ("InvokeEndpoint", 1)
 
 
@@ -88,7 +88,7 @@ async def test_the_total_limit_blames_no_attempt_that_had_succeeded() -> None:
     with pytest.raises(TotalTimeoutError) as caught:
         await limited.invoke_endpoint(PARAMS)
 
-    assert caught.value.message == "no answer within Timeout.total, 0.01 s"
+    assert caught.value.message == "no response within Timeout.total, 0.01 s"
     assert [attempt.error for attempt in caught.value.attempts] == [None]
 
 
@@ -99,7 +99,7 @@ async def test_the_total_limit_can_be_given_to_one_call() -> None:
     with pytest.raises(TotalTimeoutError) as caught:
         await client(http).invoke_endpoint(PARAMS, override(timeout=Timeout(total=SOON)))
 
-    assert str(caught.value) == "no answer within Timeout.total, 0.01 s (InvokeEndpoint)"
+    assert str(caught.value) == "no response within Timeout.total, 0.01 s (InvokeEndpoint)"
 
 
 @pytest.mark.parametrize("total", [None, 60.0])

@@ -34,10 +34,10 @@ from sagemaker_runtime import (
     Options,
     StaticCredentialsProvider,
     Timeout,
+    config as module,
     load_config,
     override,
 )
-from sagemaker_runtime import config as module
 from sagemaker_runtime.option_rules import rules_of
 from sagemaker_runtime.settings import Setting
 

@@ -2,304 +2,210 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from sagemaker_runtime._lazy import lazy_names
 
-from sagemaker_runtime.version import __version__
-
+TYPE_CHECKING = False  # as checkers read it; `typing` itself is an import
 if TYPE_CHECKING:
-    from sagemaker_runtime.async_inference.s3 import S3Object, S3ObjectReader, S3Reader
-    from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult
-    from sagemaker_runtime.client import Client
-    from sagemaker_runtime.clock import Clock, SystemClock
-    from sagemaker_runtime.config import Config, load_config
+    from sagemaker_runtime.async_inference.s3 import (
+        S3Object as S3Object,
+        S3ObjectReader as S3ObjectReader,
+        S3Reader as S3Reader,
+    )
+    from sagemaker_runtime.async_inference.waiting import (
+        AsyncInferenceResult as AsyncInferenceResult,
+    )
+    from sagemaker_runtime.client import (
+        Client as Client,
+    )
+    from sagemaker_runtime.clock import (
+        Clock as Clock,
+        SystemClock as SystemClock,
+    )
+    from sagemaker_runtime.config import (
+        Config as Config,
+        load_config as load_config,
+    )
     from sagemaker_runtime.context import (
-        ATTEMPTS,
-        CLOCK,
-        LOGGER,
-        RAW_RESPONSE,
-        REGION,
-        REQUEST_ID,
-        TIMEOUT,
-        TIMING,
-        AttemptRecord,
-        Context,
-        Key,
-        Metadata,
-        ResponseTiming,
+        ATTEMPTS as ATTEMPTS,
+        CLOCK as CLOCK,
+        LOGGER as LOGGER,
+        RAW_RESPONSE as RAW_RESPONSE,
+        REGION as REGION,
+        REQUEST_ID as REQUEST_ID,
+        TIMEOUT as TIMEOUT,
+        TIMING as TIMING,
+        AttemptRecord as AttemptRecord,
+        Context as Context,
+        Key as Key,
+        Metadata as Metadata,
+        ResponseTiming as ResponseTiming,
     )
     from sagemaker_runtime.credentials import (
-        CREDENTIALS,
-        AnonymousCredentialsProvider,
-        BotocoreCredentialsProvider,
-        CachingCredentialsProvider,
-        Credentials,
-        CredentialsCache,
-        CredentialsProvider,
-        DefaultCredentialsProvider,
-        EnvironmentCredentialsProvider,
-        StaticCredentialsProvider,
+        CREDENTIALS as CREDENTIALS,
+        AnonymousCredentialsProvider as AnonymousCredentialsProvider,
+        BotocoreCredentialsProvider as BotocoreCredentialsProvider,
+        CachingCredentialsProvider as CachingCredentialsProvider,
+        Credentials as Credentials,
+        CredentialsCache as CredentialsCache,
+        CredentialsProvider as CredentialsProvider,
+        DefaultCredentialsProvider as DefaultCredentialsProvider,
+        EnvironmentCredentialsProvider as EnvironmentCredentialsProvider,
+        StaticCredentialsProvider as StaticCredentialsProvider,
     )
     from sagemaker_runtime.endpoints import (
-        AWSEndpointResolver,
-        DefaultEndpointResolver,
-        Endpoint,
-        EndpointResolver,
-        EndpointResolverFunc,
-        EndpointResolverOptions,
-        with_endpoint_resolver,
+        AWSEndpointResolver as AWSEndpointResolver,
+        DefaultEndpointResolver as DefaultEndpointResolver,
+        Endpoint as Endpoint,
+        EndpointResolver as EndpointResolver,
+        EndpointResolverFunc as EndpointResolverFunc,
+        EndpointResolverOptions as EndpointResolverOptions,
+        with_endpoint_resolver as with_endpoint_resolver,
     )
     from sagemaker_runtime.errors import (
-        AsyncInferenceError,
-        CertificateError,
-        ClientClosedError,
-        ConfigError,
-        ConnectError,
-        ConnectionLostError,
-        ConnectTimeoutError,
-        CredentialsError,
-        EndpointError,
-        EndpointNotFoundError,
-        EventStreamError,
-        InternalDependencyException,
-        InternalFailure,
-        InternalStreamFailure,
-        InvalidHeaderError,
-        InvalidParamsError,
-        InvalidResponseError,
-        ModelError,
-        ModelNotReadyException,
-        ModelStreamError,
-        ReadTimeoutError,
-        SageMakerRuntimeError,
-        ServiceError,
-        ServiceUnavailable,
-        StackError,
-        StreamContentError,
-        TotalTimeoutError,
-        TransportError,
-        TruncatedResponseError,
-        ValidationError,
-        WaitTimeoutError,
-        WriteTimeoutError,
+        AsyncInferenceError as AsyncInferenceError,
+        CertificateError as CertificateError,
+        ClientClosedError as ClientClosedError,
+        ConfigError as ConfigError,
+        ConnectError as ConnectError,
+        ConnectionLostError as ConnectionLostError,
+        ConnectTimeoutError as ConnectTimeoutError,
+        CredentialsError as CredentialsError,
+        EndpointError as EndpointError,
+        EndpointNotFoundError as EndpointNotFoundError,
+        EventStreamError as EventStreamError,
+        InternalDependencyException as InternalDependencyException,
+        InternalFailure as InternalFailure,
+        InternalStreamFailure as InternalStreamFailure,
+        InvalidHeaderError as InvalidHeaderError,
+        InvalidParamsError as InvalidParamsError,
+        InvalidResponseError as InvalidResponseError,
+        ModelError as ModelError,
+        ModelNotReadyException as ModelNotReadyException,
+        ModelStreamError as ModelStreamError,
+        ReadTimeoutError as ReadTimeoutError,
+        SageMakerRuntimeError as SageMakerRuntimeError,
+        ServiceError as ServiceError,
+        ServiceUnavailable as ServiceUnavailable,
+        StackError as StackError,
+        StreamContentError as StreamContentError,
+        TotalTimeoutError as TotalTimeoutError,
+        TransportError as TransportError,
+        TruncatedResponseError as TruncatedResponseError,
+        ValidationError as ValidationError,
+        WaitTimeoutError as WaitTimeoutError,
+        WriteTimeoutError as WriteTimeoutError,
     )
-    from sagemaker_runtime.headers import Headers
-    from sagemaker_runtime.log_mode import ClientLogMode
+    from sagemaker_runtime.headers import (
+        Headers as Headers,
+    )
+    from sagemaker_runtime.log_mode import (
+        ClientLogMode as ClientLogMode,
+    )
     from sagemaker_runtime.middleware import (
-        AFTER,
-        BEFORE,
-        BuildHandler,
-        BuildInput,
-        BuildMiddleware,
-        DeserializeHandler,
-        DeserializeInput,
-        DeserializeMiddleware,
-        FinalizeHandler,
-        FinalizeInput,
-        FinalizeMiddleware,
-        InitializeHandler,
-        InitializeInput,
-        InitializeMiddleware,
-        Output,
-        SerializeHandler,
-        SerializeInput,
-        SerializeMiddleware,
-        Stack,
-        Step,
-        build_middleware,
-        deserialize_middleware,
-        finalize_middleware,
-        initialize_middleware,
-        serialize_middleware,
+        AFTER as AFTER,
+        BEFORE as BEFORE,
+        BuildHandler as BuildHandler,
+        BuildInput as BuildInput,
+        BuildMiddleware as BuildMiddleware,
+        DeserializeHandler as DeserializeHandler,
+        DeserializeInput as DeserializeInput,
+        DeserializeMiddleware as DeserializeMiddleware,
+        FinalizeHandler as FinalizeHandler,
+        FinalizeInput as FinalizeInput,
+        FinalizeMiddleware as FinalizeMiddleware,
+        InitializeHandler as InitializeHandler,
+        InitializeInput as InitializeInput,
+        InitializeMiddleware as InitializeMiddleware,
+        Output as Output,
+        SerializeHandler as SerializeHandler,
+        SerializeInput as SerializeInput,
+        SerializeMiddleware as SerializeMiddleware,
+        Stack as Stack,
+        Step as Step,
+        build_middleware as build_middleware,
+        deserialize_middleware as deserialize_middleware,
+        finalize_middleware as finalize_middleware,
+        initialize_middleware as initialize_middleware,
+        serialize_middleware as serialize_middleware,
     )
-    from sagemaker_runtime.middleware.serialize import ResolveEndpoint
+    from sagemaker_runtime.middleware.serialize import (
+        ResolveEndpoint as ResolveEndpoint,
+    )
     from sagemaker_runtime.operations.base import (
-        SERVICE_API_VERSION,
-        SERVICE_ID,
-        TRAITS,
-        Operation,
-        OperationInput,
-        OperationOutput,
+        SERVICE_API_VERSION as SERVICE_API_VERSION,
+        SERVICE_ID as SERVICE_ID,
+        TRAITS as TRAITS,
+        Operation as Operation,
+        OperationInput as OperationInput,
+        OperationOutput as OperationOutput,
     )
-    from sagemaker_runtime.operations.events import PayloadPart, ResponseStreamEvent, UnknownEvent
-    from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
-    from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
+    from sagemaker_runtime.operations.events import (
+        PayloadPart as PayloadPart,
+        ResponseStreamEvent as ResponseStreamEvent,
+        UnknownEvent as UnknownEvent,
+    )
+    from sagemaker_runtime.operations.invoke_endpoint import (
+        InvokeEndpointInput as InvokeEndpointInput,
+        InvokeEndpointOutput as InvokeEndpointOutput,
+    )
+    from sagemaker_runtime.operations.invoke_endpoint_async import (
+        InvokeEndpointAsyncInput as InvokeEndpointAsyncInput,
+        InvokeEndpointAsyncOutput as InvokeEndpointAsyncOutput,
+    )
     from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
-        InvokeEndpointWithResponseStreamInput,
-        InvokeEndpointWithResponseStreamOutput,
+        InvokeEndpointWithResponseStreamInput as InvokeEndpointWithResponseStreamInput,
+        InvokeEndpointWithResponseStreamOutput as InvokeEndpointWithResponseStreamOutput,
     )
-    from sagemaker_runtime.operations.service import Service
-    from sagemaker_runtime.options import APIOption, OptFn, Options
-    from sagemaker_runtime.overrides import override, with_api_options
+    from sagemaker_runtime.operations.service import (
+        Service as Service,
+    )
+    from sagemaker_runtime.options import (
+        APIOption as APIOption,
+        OptFn as OptFn,
+        Options as Options,
+    )
+    from sagemaker_runtime.overrides import (
+        override as override,
+        with_api_options as with_api_options,
+    )
     from sagemaker_runtime.retry import (
-        RETRYER,
-        AdaptiveRetryer,
-        NopRetryer,
-        PacedRetryer,
-        Retryer,
-        RetryQuota,
-        StandardRetryer,
+        RETRYER as RETRYER,
+        AdaptiveRetryer as AdaptiveRetryer,
+        NopRetryer as NopRetryer,
+        PacedRetryer as PacedRetryer,
+        Retryer as Retryer,
+        RetryQuota as RetryQuota,
+        StandardRetryer as StandardRetryer,
     )
-    from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
+    from sagemaker_runtime.signing import (
+        HTTPSignerV4 as HTTPSignerV4,
+        SigV4Signer as SigV4Signer,
+    )
     from sagemaker_runtime.streams.parsers import (
-        JSONLinesParser,
-        LineParser,
-        ServerSentEvent,
-        ServerSentEventParser,
-        StreamParser,
-        TextParser,
+        JSONLinesParser as JSONLinesParser,
+        LineParser as LineParser,
+        ServerSentEvent as ServerSentEvent,
+        ServerSentEventParser as ServerSentEventParser,
+        StreamParser as StreamParser,
+        TextParser as TextParser,
     )
-    from sagemaker_runtime.streams.response_stream import ResponseStream, StreamWatcher
-    from sagemaker_runtime.transport import HTTPClient
-    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
-    from sagemaker_runtime.wire import Request, Response, Timeout
+    from sagemaker_runtime.streams.response_stream import (
+        ResponseStream as ResponseStream,
+        StreamWatcher as StreamWatcher,
+    )
+    from sagemaker_runtime.transport import (
+        HTTPClient as HTTPClient,
+    )
+    from sagemaker_runtime.transport.aiohttp.client import (
+        AioHTTPClient as AioHTTPClient,
+    )
+    from sagemaker_runtime.version import __version__ as __version__
+    from sagemaker_runtime.wire import (
+        Request as Request,
+        Response as Response,
+        Timeout as Timeout,
+    )
 
-__all__ = [
-    "AFTER",
-    "ATTEMPTS",
-    "BEFORE",
-    "CLOCK",
-    "CREDENTIALS",
-    "LOGGER",
-    "RAW_RESPONSE",
-    "REGION",
-    "REQUEST_ID",
-    "RETRYER",
-    "SERVICE_API_VERSION",
-    "SERVICE_ID",
-    "TIMEOUT",
-    "TIMING",
-    "TRAITS",
-    "APIOption",
-    "AWSEndpointResolver",
-    "AdaptiveRetryer",
-    "AioHTTPClient",
-    "AnonymousCredentialsProvider",
-    "AsyncInferenceError",
-    "AsyncInferenceResult",
-    "AttemptRecord",
-    "BotocoreCredentialsProvider",
-    "BuildHandler",
-    "BuildInput",
-    "BuildMiddleware",
-    "CachingCredentialsProvider",
-    "CertificateError",
-    "Client",
-    "ClientClosedError",
-    "ClientLogMode",
-    "Clock",
-    "Config",
-    "ConfigError",
-    "ConnectError",
-    "ConnectTimeoutError",
-    "ConnectionLostError",
-    "Context",
-    "Credentials",
-    "CredentialsCache",
-    "CredentialsError",
-    "CredentialsProvider",
-    "DefaultCredentialsProvider",
-    "DefaultEndpointResolver",
-    "DeserializeHandler",
-    "DeserializeInput",
-    "DeserializeMiddleware",
-    "Endpoint",
-    "EndpointError",
-    "EndpointNotFoundError",
-    "EndpointResolver",
-    "EndpointResolverFunc",
-    "EndpointResolverOptions",
-    "EnvironmentCredentialsProvider",
-    "EventStreamError",
-    "FinalizeHandler",
-    "FinalizeInput",
-    "FinalizeMiddleware",
-    "HTTPClient",
-    "HTTPSignerV4",
-    "Headers",
-    "InitializeHandler",
-    "InitializeInput",
-    "InitializeMiddleware",
-    "InternalDependencyException",
-    "InternalFailure",
-    "InternalStreamFailure",
-    "InvalidHeaderError",
-    "InvalidParamsError",
-    "InvalidResponseError",
-    "InvokeEndpointAsyncInput",
-    "InvokeEndpointAsyncOutput",
-    "InvokeEndpointInput",
-    "InvokeEndpointOutput",
-    "InvokeEndpointWithResponseStreamInput",
-    "InvokeEndpointWithResponseStreamOutput",
-    "JSONLinesParser",
-    "Key",
-    "LineParser",
-    "Metadata",
-    "ModelError",
-    "ModelNotReadyException",
-    "ModelStreamError",
-    "NopRetryer",
-    "Operation",
-    "OperationInput",
-    "OperationOutput",
-    "OptFn",
-    "Options",
-    "Output",
-    "PacedRetryer",
-    "PayloadPart",
-    "ReadTimeoutError",
-    "Request",
-    "ResolveEndpoint",
-    "Response",
-    "ResponseStream",
-    "ResponseStreamEvent",
-    "ResponseTiming",
-    "RetryQuota",
-    "Retryer",
-    "S3Object",
-    "S3ObjectReader",
-    "S3Reader",
-    "SageMakerRuntimeError",
-    "SerializeHandler",
-    "SerializeInput",
-    "SerializeMiddleware",
-    "ServerSentEvent",
-    "ServerSentEventParser",
-    "Service",
-    "ServiceError",
-    "ServiceUnavailable",
-    "SigV4Signer",
-    "Stack",
-    "StackError",
-    "StandardRetryer",
-    "StaticCredentialsProvider",
-    "Step",
-    "StreamContentError",
-    "StreamParser",
-    "StreamWatcher",
-    "SystemClock",
-    "TextParser",
-    "Timeout",
-    "TotalTimeoutError",
-    "TransportError",
-    "TruncatedResponseError",
-    "UnknownEvent",
-    "ValidationError",
-    "WaitTimeoutError",
-    "WriteTimeoutError",
-    "__version__",
-    "build_middleware",
-    "deserialize_middleware",
-    "finalize_middleware",
-    "initialize_middleware",
-    "load_config",
-    "override",
-    "serialize_middleware",
-    "with_api_options",
-    "with_endpoint_resolver",
-]
-
-# Each name is imported when it is first asked for: few programs need all, and a cold start is paid by a caller.
 _HOMES = {
     "async_inference.s3": "S3Object S3ObjectReader S3Reader",
     "async_inference.waiting": "AsyncInferenceResult",
@@ -328,9 +234,11 @@ _HOMES = {
     "streams.response_stream": "ResponseStream StreamWatcher",
     "transport": "HTTPClient",
     "transport.aiohttp.client": "AioHTTPClient",
+    "version": "__version__",
     "wire": "Request Response Timeout",
 }
-_SUBMODULES = {
+# Those that are documented: ``sagemaker_runtime.errors``.
+_SUBMODULES = [
     "context",
     "credentials",
     "endpoints",
@@ -341,22 +249,11 @@ _SUBMODULES = {
     "retry",
     "testing",
     "wire",
-}  # that are documented: ``sagemaker_runtime.errors``
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+]
 
-
-def __getattr__(name: str) -> object:
-    from importlib import import_module
-
-    home = _HOME_OF.get(name)
-    if home is not None:
-        value: object = getattr(import_module(f"{__name__}.{home}"), name)
-    elif name in _SUBMODULES:
-        value = import_module(f"{__name__}.{name}")
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _HOMES, _SUBMODULES)
+# A checker reads the imports above instead.
+__all__ = sorted(" ".join(_HOMES.values()).split())  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __dir__() -> list[str]:

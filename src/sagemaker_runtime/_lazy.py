@@ -1,33 +1,35 @@
-"""Names of a package that are imported when they are first asked for, because a cold start is paid by a caller."""
+"""Names of a package that are imported when they are first asked for: few programs need all, and a cold start costs."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
-TYPE_CHECKING = False  # as a checker reads it; `typing` itself costs an import
+TYPE_CHECKING = False  # as checkers read it; `typing` itself is an import
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 
-def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+def lazy_names(package: str, homes: Mapping[str, str], submodules: Collection[str] = ()) -> Callable[[str], object]:
     """
-    The ``__getattr__`` of a package whose names come from its modules.
+    The ``__getattr__`` of a package whose names are defined in its modules.
 
     Args:
         package: Its ``__name__``.
 
-        homes: Maps the name of a module in the package to the names in it, with spaces between; a module with no names is
-            a name itself.
+        homes: Maps a module of the package to the names that it defines, with spaces between them.
+
+        submodules: Modules that are names of the package themselves.
     """
-    home_of = {name: home for home, names in homes.items() for name in names.split() or [home]}
+    home_of = {name: home for home, names in homes.items() for name in names.split()}
 
     def get(name: str) -> object:
-        home = home_of.get(name)
-        if home is None:
+        if name in home_of:
+            value: object = getattr(import_module(f"{package}.{home_of[name]}"), name)
+        elif name in submodules:
+            value = import_module(f"{package}.{name}")
+        else:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = import_module(f"{package}.{home}")
-        value: object = module if name == home else getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 

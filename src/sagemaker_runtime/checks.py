@@ -46,8 +46,8 @@ def is_list(value: object) -> TypeGuard[list[object]]:
     return isinstance(value, list)
 
 
-def is_json_object(value: object) -> TypeGuard[dict[str, object]]:
-    """Whether a value that `json.loads` gave is an object: its keys are always strings."""
+def is_str_dict(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether it is a dict, of those that JSON and configuration files give: all their keys are strings."""
     return isinstance(value, dict)
 
 

@@ -158,7 +158,9 @@ class Client:
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
         if output.output_location is None:
-            raise ConfigError("the output has no output_location; the service tells it for every inference it takes")
+            raise ConfigError(
+                "the output has no output_location; the service sends one for every inference that it accepts"
+            )
         options = changed_by(opt_fns, self._options) if opt_fns else self._options
         return await wait_for_output(
             output.output_location,

@@ -1,7 +1,7 @@
 """
 `Config`: what the machine says about AWS, read once by `load_config`, which does all of the I/O.
 
-The shared files are parsed by botocore, whose session is not asked: it takes a misspelt ``true`` for false, does not tell
+The shared files are parsed by botocore, but its session is not asked: it takes a misspelt ``true`` for false, does not say
 where it found a value, and costs 160 ms of import against 28. The tests compare with it.
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from attr import fields, frozen
 
+from sagemaker_runtime.checks import is_str_dict
 from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider, DefaultCredentialsProvider
 from sagemaker_runtime.endpoints import EndpointResolverOptions
 from sagemaker_runtime.errors import ConfigError
@@ -22,6 +22,7 @@ from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
 from sagemaker_runtime.option_rules import RetryMode, rules_of
 from sagemaker_runtime.options import Configurable, Options
 from sagemaker_runtime.settings import Setting, certificates, switch
+from sagemaker_runtime.shared_files import parse, shared_file
 
 if TYPE_CHECKING:
     from typing import Any
@@ -117,7 +118,7 @@ async def load_config(
         }
         values |= {name: None if found is None else found.value for name, found in endpoints.items()}
         found_bundle = machine.value(_CA_BUNDLE, ca_bundle) or machine.value(_REQUESTS_CA_BUNDLE)
-        # The chain is told too: STS and SSO have addresses in each region, and FIPS ones.
+        # The chain gets them too: STS and SSO have endpoints in each region, and FIPS ones.
         chain = DefaultCredentialsProvider(
             profile=profile, region=values["region"], endpoint_options=endpoint_options, ca_bundle=found_bundle
         )
@@ -188,9 +189,9 @@ class _Machine(NamedTuple):
         path, services = self.services[name.value]
         source = f"{service} of [services {name.value}] in {path}"
         section = services.get(service, {})
-        if not isinstance(section, dict):
+        if not is_str_dict(section):
             raise ConfigError(f"{source}: a value; it takes indented lines, such as 'endpoint_url = https://host'")
-        yield f"endpoint_url of {source}", cast("dict[str, object]", section).get("endpoint_url")
+        yield f"endpoint_url of {source}", section.get("endpoint_url")
 
 
 def _endpoint_options(
@@ -249,45 +250,18 @@ def _read_machine(profile: str | None) -> _Machine:
     sections: list[tuple[str, Mapping[str, object]]] = []
     services: dict[str, tuple[str, Mapping[str, object]]] = {}
     paths: list[str] = []
-    if (path := _shared_file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")) is not None:
+    if (path := shared_file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")) is not None:
         paths.append(path)
-        sections += [(path, section) for title, section in _parse(path, "raw_config_parse").items() if title == name]
-    if (path := _shared_file("AWS_CONFIG_FILE", "~/.aws/config")) is not None:
+        sections += [(path, section) for title, section in parse(path, "raw_config_parse").items() if title == name]
+    if (path := shared_file("AWS_CONFIG_FILE", "~/.aws/config")) is not None:
         paths.append(path)
-        config = _parse(path, "load_config")
+        config = parse(path, "load_config")
         sections += [(path, section) for title, section in config["profiles"].items() if title == name]
         services = {title: (path, section) for title, section in config["services"].items()}
     if source is not None and not sections:
         where = f"in {' or '.join(paths)}" if paths else "because there are no shared files"
         raise ConfigError(f"{source}: there is no profile {name!r} {where}")
     return _Machine(name, tuple(sections), services)
-
-
-def _shared_file(variable: str, default: str) -> str | None:
-    """The path of a file, found as botocore finds it; None if there is none, which is no error."""
-    path = os.path.expanduser(os.path.expandvars(os.environ.get(variable, default)))  # noqa: PTH111
-    if not os.path.isfile(path):  # noqa: PTH113
-        return None
-    try:
-        Path(path).read_bytes()  # botocore takes a file that it cannot read for an empty one
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    return path
-
-
-def _parse(path: str, function: Literal["load_config", "raw_config_parse"]) -> dict[str, Any]:
-    from botocore import configloader  # a machine without shared files does without
-    from botocore.exceptions import ConfigParseError
-
-    try:
-        return configloader.load_config(path) if function == "load_config" else configloader.raw_config_parse(path)
-    except ConfigParseError as error:
-        # The parser's own words quote the line, and that may be a secret: so its name and the line's number.
-        cause = cast("dict[str, object]", error.kwargs)["error"]
-        errors: list[tuple[int, str]] = getattr(cause, "errors", [])
-        line: int | None = errors[0][0] if errors else getattr(cause, "lineno", None)
-        where = "" if line is None else f" in line {line}"
-        raise ConfigError(f"{path} cannot be parsed: {type(cause).__name__}{where}") from None
 
 
 # The names in the files of the services whose endpoints are options.

@@ -1,5 +1,5 @@
 """
-The facts of a call: what middleware tell one another, under typed keys.
+The facts of a call: what middleware share, under typed keys.
 
 `Context` travels down with the request, `Metadata` travels up with the result.
 """
@@ -195,7 +195,7 @@ class AttemptRecord(NamedTuple):
     """1 for the first."""
 
     seconds: float
-    """How long it took, from before signing to the end of the answer's body."""
+    """How long it took, from before signing to the end of the response's body."""
 
     error: str | None = None
     """What it failed with, as text; None for success. Text, because an exception would keep the request alive."""
@@ -204,14 +204,14 @@ class AttemptRecord(NamedTuple):
     """The service's error code, or the name of the exception's class; None for success."""
 
     status: int | None = None
-    """HTTP status of the answer; None for success and where there was no answer."""
+    """HTTP status of the response; None for success, and where no response came."""
 
     delay: float | None = None
     """Seconds waited before the next attempt; None where there was none."""
 
 
 class ResponseTiming(NamedTuple):
-    """When one attempt's answer came."""
+    """When one attempt's response came."""
 
     sent: float
     """`Clock.now` when the request was handed to the transport: seconds since 1970, UTC."""
@@ -274,7 +274,7 @@ REQUEST_ID = Key[str]("request id")
 """What the service calls the request. Metadata, set by RequestIDRetriever."""
 
 TIMING = Key[ResponseTiming]("timing")
-"""When the answer came. Metadata, set by RecordResponseTiming."""
+"""When the response came. Metadata, set by RecordResponseTiming."""
 
 RAW_RESPONSE: Key[Response] = Key("raw response")
 """The last HTTP response; its body has been read, or is the stream's. Metadata, set below Deserialize."""

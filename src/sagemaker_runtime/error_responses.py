@@ -7,7 +7,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.checks import is_json_object
+from sagemaker_runtime.checks import is_str_dict
 from sagemaker_runtime.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def json_object(body: bytes) -> dict[str, object] | None:
         document = json.loads(body)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError; a hostile body can nest too deep
         return None
-    return document if is_json_object(document) else None
+    return document if is_str_dict(document) else None
 
 
 def _error_code(text: object) -> str | None:

@@ -159,7 +159,7 @@ def _retryer_of(mode: RetryMode, options: Options) -> Retryer:
 RETRY_MODES: dict[str, RetryMode] = {"standard": "standard", "adaptive": "adaptive", "legacy": "standard"}
 
 # Seconds: AWS's limits for TCP and for TLS added up, since `Timeout.connect` is for both. To choose for "auto", the
-# instance's metadata would have to be asked; without an answer it means standard.
+# instance's metadata would have to be asked; where that does not respond, it means standard.
 DEFAULTS_MODES = {
     "legacy": Timeout(),
     "standard": Timeout(connect=6.2),

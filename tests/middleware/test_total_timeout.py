@@ -81,7 +81,7 @@ async def test_a_total_set_above_retry_ends_the_call(clock: ManualClock, step: s
     _, made = stubbed(clock, respond().after(20.0), timeout=Timeout(total=before), api_options=[limits])
     began = clock.monotonic()
 
-    with pytest.raises(TotalTimeoutError, match=r"no answer within Timeout.total, 10 s"):
+    with pytest.raises(TotalTimeoutError, match=r"no response within Timeout.total, 10 s"):
         await made.invoke_endpoint(SLOW)
 
     assert 10.0 <= clock.monotonic() - began <= 20.0
@@ -171,7 +171,7 @@ async def test_a_total_reaches_a_call_that_goes_on_in_another_task(clock: Manual
     options = [lambda stack: stack.initialize.add(apart), setting("build", Timeout(total=10.0))]
     _, made = stubbed(clock, respond(b"7").after(60.0), api_options=options)
 
-    with pytest.raises(TotalTimeoutError, match=r"no answer within Timeout\.total"):
+    with pytest.raises(TotalTimeoutError, match=r"no response within Timeout\.total"):
         await made.invoke_endpoint(SLOW)
     assert 1 == len(asyncio.all_tasks())
 

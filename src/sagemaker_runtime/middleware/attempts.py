@@ -109,7 +109,7 @@ class Attempts:
         await self._clock.sleep(seconds)
 
     def succeeded(self, output: Output) -> Output:
-        """Tell the policy, and leave what the attempt has opened to the call."""
+        """Report it to the policy, and leave what the attempt has opened to the call."""
         self._records.append(AttemptRecord(len(self._records) + 1, self._clock.monotonic() - self._began))
         self._retryer.succeeded(self._failures or ())
         output.metadata[ATTEMPTS] = tuple(self._records)
@@ -158,13 +158,13 @@ def _on_one_line(record: AttemptRecord) -> str:
 
 
 def _record(error: Exception, *, number: int, seconds: float, delay: float | None) -> AttemptRecord:
-    answer = error if isinstance(error, ServiceError) else None
+    refusal = error if isinstance(error, ServiceError) else None
     return AttemptRecord(
         number=number,
         seconds=seconds,
         # Not the repr, which for some exceptions holds what they failed on.
         error=str(error) if isinstance(error, SageMakerRuntimeError) else f"{type(error).__name__}: {error}",
-        error_type=type(error).__name__ if answer is None else answer.code,
-        status=None if answer is None else answer.status,
+        error_type=type(error).__name__ if refusal is None else refusal.code,
+        status=None if refusal is None else refusal.status,
         delay=delay,
     )

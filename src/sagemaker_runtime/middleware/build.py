@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.middleware.steps import BuildHandler, BuildInput, Output
 
 _OWN_HASH = Key[str]("payload hash, computed")
-"""The `PAYLOAD_HASH` that ComputePayloadHash has set, to be told from one that somebody gave."""
+"""The `PAYLOAD_HASH` that ComputePayloadHash has set, which is thereby known from one that somebody gave."""
 
 HASHED_AT_ONCE = 262_144  # bytes; 0.2 to 0.5 ms of the event loop, and a thread would stall it for longer
 
@@ -43,7 +43,7 @@ def _new_ids() -> Callable[[], str]:
 
 
 class ClientRequestID:
-    """Name the call, the same for all its attempts, so that the service can tell a retry."""
+    """Name the call, the same for all its attempts, so that the service can recognise a retry."""
 
     id = "ClientRequestID"
 

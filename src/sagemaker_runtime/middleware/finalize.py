@@ -92,9 +92,9 @@ def _no_output(ctx: Context, output: object) -> StackError:
 
 class RetryMetricsHeader:
     """
-    Tell the service which attempt this is and until when its answer is awaited: ``attempt=2; max=3; ttl=…``.
+    Tell the service which attempt this is and until when a response is awaited: ``attempt=2; max=3; ttl=…``.
 
-    The ttl is on the service's clock, so it is sent only once an answer has told what that is.
+    The ttl is on the service's clock, so it is sent only once a response has shown that clock.
     """
 
     id = "RetryMetricsHeader"
@@ -113,7 +113,7 @@ class RetryMetricsHeader:
                 raise
             if deadline is not None:
                 left = min(left, deadline - clock.monotonic())
-            until = clock.now() + left + self.skew.seconds  # until when the answer is awaited, by the service's clock
+            until = clock.now() + left + self.skew.seconds  # until when a response is awaited, by the service's clock
             if until < _END_OF_TIME:
                 value = f"ttl={amz_date_of(int(until))}; {value}"
         step.request.headers.raw["amz-sdk-request"] = value
@@ -129,7 +129,7 @@ class Signing:
     Args:
         signer: Writes the signature.
 
-        skew: How far the service's clock is ahead, as its answers have told; None to sign by this machine's.
+        skew: How far the service's clock is ahead, by its responses; None to sign by this machine's.
 
         log_mode: Whether the canonical request is logged.
     """

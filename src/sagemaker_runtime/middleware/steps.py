@@ -80,7 +80,7 @@ class Output:
 
         metadata: The facts learnt on the way up; they become ``result_metadata``.
 
-        raw_response: The HTTP response; None if a middleware answered without one.
+        raw_response: The HTTP response; None if a middleware gave a result without one.
     """
 
     __slots__ = ("__weakref__", "metadata", "raw_response", "result")

@@ -70,7 +70,7 @@ class CallLimit:
             return None
         tried = self._ctx.get(ATTEMPTS) or ()
         last = f"; the previous attempt failed with {tried[-1].error}" if tried and tried[-1].error else ""
-        return TotalTimeoutError(f"no answer within Timeout.total, {self._total:g} s{last}")
+        return TotalTimeoutError(f"no response within Timeout.total, {self._total:g} s{last}")
 
     def _due(self) -> None:
         self._timer = None

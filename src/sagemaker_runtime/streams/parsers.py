@@ -54,7 +54,7 @@ class TextParser:
     """
     Text, each piece as soon as its characters are whole; no piece is empty.
 
-    Malformed bytes become U+FFFD, since a stray byte must not cost the rest of a model's answer; with
+    Malformed bytes become U+FFFD, since a stray byte must not cost the rest of a response; with
     ``errors="strict"`` they raise. Both arguments are those of `bytes.decode`; a name Python does not know is a
     LookupError. A byte order mark is text, unless the encoding (``"utf-8-sig"``) says otherwise.
     """
@@ -130,7 +130,7 @@ class LineParser:
 
 @frozen(kw_only=True)
 class ServerSentEvent:
-    """One event. Its repr shows the data by length only: it is a model's answer."""
+    """One event. Its repr shows only the length of the data, which is the model's."""
 
     event: str = "message"
     """The event's type."""
@@ -151,8 +151,8 @@ class ServerSentEventParser:
     ``\n`` follows.
 
     An event that the blank line after it was forgotten for is given out at the end, its last line complete or not,
-    if it has data. (The standard discards it, for it cannot tell the end of a stream from a broken connection. Here the
-    latter has raised before, and containers do forget that line: the last token of the answer would be lost.)
+    if it has data. (The standard discards it, since it cannot distinguish the end of a stream from a broken connection.
+    Here the latter has raised before, and containers do forget that line: the last token would be lost.)
 
     Nothing raises: as the standard says, malformed UTF-8 becomes U+FFFD and a line of no meaning is ignored. ``[DONE]``
     is data like any other.

@@ -1,4 +1,4 @@
-"""`ResponseStream`: the events of a streamed answer, as they come, and the parsers that put their bytes together."""
+"""`ResponseStream`: the events of a streamed response, as they come, and their bytes as text, lines or JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from sagemaker_runtime.context import RAW_RESPONSE
-from sagemaker_runtime.errors import (
-    EventStreamError,
-    SageMakerRuntimeError,
-    StreamContentError,
-    attach_facts,
-)
+from sagemaker_runtime.errors import EventStreamError, SageMakerRuntimeError, StreamContentError, attach_facts
 from sagemaker_runtime.operations.events import PayloadPart
 from sagemaker_runtime.streams.frames import Decoder, Message
 from sagemaker_runtime.streams.parsers import JSONLinesParser, LineParser, ServerSentEventParser, TextParser
@@ -34,7 +29,7 @@ EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
 class StreamWatcher(Protocol):
-    """Is told of a stream's life; see `ResponseStream.watch`. What it raises goes to whoever reads, or closes."""
+    """Follows a stream's life; see `ResponseStream.watch`. What it raises reaches whoever reads, or closes."""
 
     def first_event(self, stream: ResponseStream, /) -> None:
         """The first event is there; whoever reads gets it next."""
@@ -42,7 +37,7 @@ class StreamWatcher(Protocol):
 
     def closed(self, stream: ResponseStream, error: BaseException | None, /) -> None:
         """
-        The stream has let go of its connection. Told once.
+        The stream has let go of its connection. Called once.
 
         Args:
             stream: ``stream.ended`` says whether it was read to its end. A watcher that keeps it keeps it from being closed
@@ -55,7 +50,7 @@ class StreamWatcher(Protocol):
 
 class ResponseStream:
     """
-    The events of one streamed answer, once, in the order they come.
+    The events of one streamed response, once, in the order they come.
 
     It holds a connection until its end, and should be read in an ``async with``, which closes it whatever happens::
 
@@ -66,14 +61,14 @@ class ResponseStream:
                         sys.stdout.buffer.write(event.bytes)
 
     A slow reader stops the server: no more than about 128 KiB wait here. Cancelling a reader closes the stream. One that
-    is neither read to its end nor closed is closed when it is collected, with a ResourceWarning.
+    is neither read to its end nor closed is closed by the garbage collector, with a ResourceWarning.
 
     The client makes them; a test that makes one of its own takes ``sagemaker_runtime.testing.stream_output``.
 
     Args:
         body: The bytes as they come.
 
-        read_event: Makes an event of a message; raises the error that a message tells of; None for one to pass over.
+        read_event: Makes an event of a message, or raises the error in it; gives None for a message to pass over.
 
         metadata: The facts of the call.
 
@@ -84,9 +79,9 @@ class ResponseStream:
     Raises:
         ModelStreamError: The model's container failed in the middle; ``error_code`` says how.
         InternalStreamFailure: The service failed in the middle.
-        ServiceError: The service told of another error.
+        ServiceError: The service sent another error.
         EventStreamError: The stream is broken, stops inside a frame, or was closed before its end and is read again.
-        TruncatedResponseError: The answer broke off, or has an end that could not be told from a cut.
+        TruncatedResponseError: The response broke off, or its end cannot be distinguished from a cut.
         ReadTimeoutError: Nothing came for ``Timeout.read``.
         TransportError: The connection broke otherwise.
         StreamContentError: The parts make up no such text or JSON as they were read as.
@@ -125,11 +120,11 @@ class ResponseStream:
 
     @property
     def bytes_received(self) -> int:
-        """Bytes of the answer's body so far: the parts, and what frames them."""
+        """Bytes of the response's body so far: the parts, and what frames them."""
         return self._received
 
     def watch(self, watcher: StreamWatcher) -> None:
-        """Tell *watcher* when the first event comes and when the stream is closed; at once where it is closed already."""
+        """Call *watcher* when the first event comes and when the stream is closed; at once if it is closed already."""
         if self._closed:
             watcher.closed(self, self._failure)
         else:
@@ -251,11 +246,11 @@ class ResponseStream:
         return self._parse(LineParser(encoding, errors=errors))
 
     def iter_server_sent_events(self) -> AsyncGenerator[ServerSentEvent]:
-        """The events of a ``text/event-stream``, which most models of language give; see `ServerSentEventParser`."""
+        """The events of a ``text/event-stream``, which most LLMs send; see `ServerSentEventParser`."""
         return self._parse(ServerSentEventParser())
 
     def iter_json_lines(self) -> AsyncGenerator[object]:
-        """The documents of an answer with one JSON document on each line; see `JSONLinesParser`."""
+        """The documents of a response with one JSON document on each line; see `JSONLinesParser`."""
         return self._parse(JSONLinesParser())
 
     async def _parse(self, parser: StreamParser[T]) -> AsyncGenerator[T]:
@@ -300,6 +295,6 @@ class ResponseStream:
         if isinstance(error, EventStreamError) and error.offset == 0 and response is not None:
             kind = response.headers.get("content-type", EVENT_STREAM)
             if not kind.startswith(EVENT_STREAM):
-                error.add_note(f"the answer is of type {kind!r}, and no event stream")
+                error.add_note(f"the response is of type {kind!r}, and no event stream")
         attach_facts(error, operation=self._operation, metadata=self._metadata)
         return error
