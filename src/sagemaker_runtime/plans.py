@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from sagemaker_runtime.context import CLOCK, OPENED, OPERATION, SERVICE_ID, STARTED, TIMEOUT, CallLedger, Context
 from sagemaker_runtime.errors import ConfigError
@@ -67,7 +67,7 @@ class Plans:
         self._skew = skew
         self._marshallers: dict[str, Marshaller] = {}
         self._plans: dict[str, Plan] = {}
-        self._override_plans: OrderedDict[tuple[str, tuple[Override, ...]], Plan] = OrderedDict()
+        self._override_plans: OrderedDict[tuple[str, tuple[OptFn, ...]], Plan] = OrderedDict()
 
     def plan(self, name: str) -> Plan:
         """The plan for a call of the operation *name* without options of its own."""
@@ -81,7 +81,7 @@ class Plans:
         for opt_fn in opt_fns:
             if type(opt_fn) is not Override:
                 return self._make(name, opt_fns)
-        key = (name, cast("tuple[Override, ...]", opt_fns))
+        key = (name, opt_fns)
         plans = self._override_plans
         try:
             plan = plans.get(key)

@@ -80,7 +80,7 @@ class Validator:
         for value, rule in zip(stable, self._stable_rules, strict=True):
             if not rule(value):
                 return False
-        self._valid.keep(stable, True)  # noqa: FBT003 - what is kept
+        self._valid.keep(stable, result=True)
         return True
 
     def _others_are_valid(self, parameters: OperationInput) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from sagemaker_runtime.context import ATTEMPT, ATTEMPTS, CLOCK, DEADLINE, LOGGER, OPENED, OPERATION, AttemptRecord
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, ServiceError, TotalTimeoutError
@@ -12,9 +12,10 @@ from sagemaker_runtime.retry import RETRYER
 from sagemaker_runtime.wire import is_number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.steps import Output
-    from sagemaker_runtime.retry import PacedRetryer
 
 
 class Attempts:
@@ -22,7 +23,7 @@ class Attempts:
     The attempts of one call: a context for each, a record of each, and what the policy says to each that failed.
 
     Attributes:
-        paced: Whether the retryer says when an attempt may go out.
+        pace: Asks a `PacedRetryer` when an attempt may go out; None for a retryer that does not say.
     """
 
     __slots__ = (
@@ -35,7 +36,7 @@ class Attempts:
         "_records",
         "_retryer",
         "_started",
-        "paced",
+        "pace",
     )
 
     def __init__(self, ctx: Context, log_mode: ClientLogMode) -> None:
@@ -45,20 +46,19 @@ class Attempts:
         self._log_mode = log_mode
         self._clock = ctx[CLOCK]
         self._retryer = retryer = ctx[RETRYER]
-        pace = getattr(retryer, "pace", None)
-        self.paced = pace is not None and callable(pace)  # a `PacedRetryer`
+        pace: Callable[[], float] | None = getattr(retryer, "pace", None)
+        self.pace = pace if callable(pace) else None
         self._failures: list[Exception] | None = None  # made when there is one: many calls wait, and few of them fail
         self._attempt: Context | None = None  # none under way
         self._began = 0.0  # the attempt
 
-    async def wait_for_turn(self) -> None:
+    async def wait_for_turn(self, pace: Callable[[], float]) -> None:
         """
-        Wait until a paced retryer lets the next attempt go out.
+        Wait until *pace* lets the next attempt go out.
 
         Raises:
             TotalTimeoutError: That would be after ``Timeout.total``. Where attempts have failed, the last one's error.
         """
-        pace = cast("PacedRetryer", self._retryer).pace
         while True:
             wait = pace()
             _check_wait(wait, "pace")

@@ -133,7 +133,10 @@ class RecursionDetection:
         return next(ctx, step)
 
 
+_PRINTABLE = range(0x20, 0x7F)  # bytes; ASCII's printable characters
+
+
 def printable(text: str) -> str:
     """*text* with all but ASCII's printable characters percent-encoded."""
     raw = text.encode(errors="surrogateescape")  # os.environ's own way of keeping bytes that are not UTF-8
-    return "".join(chr(byte) if 0x20 <= byte <= 0x7E else f"%{byte:02X}" for byte in raw)  # noqa: PLR2004
+    return "".join(chr(byte) if byte in _PRINTABLE else f"%{byte:02X}" for byte in raw)

@@ -66,8 +66,8 @@ class Retry:
         attempts = Attempts(ctx, self.log_mode)
         try:
             while True:
-                if attempts.paced:
-                    await attempts.wait_for_turn()
+                if attempts.pace is not None:
+                    await attempts.wait_for_turn(attempts.pace)
                 try:
                     output = await next(attempts.begin(), FinalizeInput(step.request.copy()))
                     if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
