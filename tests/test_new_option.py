@@ -9,14 +9,15 @@ from package_copy import copy_of_the_package, insert, run_with
 FIELD = '''
     colour: str | None = field(
         default=None,
-        metadata=_option(
-            _of_type(str | None, "a colour, or None"),
+        metadata=option(
+            of_type(str | None, "a colour, or None"),
             fact=Key[str]("colour"),
             setting=Setting(one_of({"red": "red", "blue": "blue"}), ("AWS_COLOUR",), "colour", "colour"),
         ),
     )
     """What colour the call is."""
 '''
+IMPORT = "from sagemaker_runtime.context import Key\n"
 ARGUMENT = "    colour: str | None = None,\n"
 PROGRAM = """
 import asyncio, os
@@ -68,9 +69,10 @@ asyncio.run(main())
 
 
 def test_a_new_option_is_its_field_and_an_argument_of_load_config(tmp_path: Path) -> None:
-    """It is checked, read from the environment, overridden and found in the context, and nobody else is told of it."""
+    """It is checked, read from the environment, overridden and found in the context, and nothing else knows of it."""
     package = copy_of_the_package(tmp_path)
 
+    insert(package / "options.py", IMPORT, before="from sagemaker_runtime.credentials import")
     insert(package / "options.py", FIELD, before="\n    app_id: str | None = field(")
     insert(package / "config.py", ARGUMENT, before="    app_id: str | None = None,\n")
 

@@ -251,10 +251,9 @@ _SUBMODULES = [
     "wire",
 ]
 
-__getattr__ = lazy_names(__name__, _HOMES, _SUBMODULES)
-# A checker reads the imports above instead.
-__all__ = sorted(" ".join(_HOMES.values()).split())  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
+if not TYPE_CHECKING:  # or every name, misspelt ones too, would be there for a checker
+    __getattr__ = lazy_names(__name__, _HOMES, _SUBMODULES)
+    __all__ = sorted(" ".join(_HOMES.values()).split())  # noqa: PLE0605 - a checker takes the imports above
 
-
-def __dir__() -> list[str]:
-    return __all__
+    def __dir__() -> list[str]:
+        return __all__

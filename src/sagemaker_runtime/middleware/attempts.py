@@ -47,7 +47,7 @@ class Attempts:
         self._clock = ctx[CLOCK]
         self._retryer = retryer = ctx[RETRYER]
         pace: Callable[[], float] | None = getattr(retryer, "pace", None)
-        self.pace = pace if callable(pace) else None
+        self.pace = pace if pace is not None and callable(pace) else None
         self._failures: list[Exception] | None = None  # made when there is one: many calls wait, and few of them fail
         self._attempt: Context | None = None  # none under way
         self._began = 0.0  # the attempt
