@@ -8,8 +8,8 @@ The pytest plugin: the fixture ``sagemaker_runtime_local`` starts local endpoint
 
         assert b"setosa" == asyncio.run(classify(local.options()))
 
-pytest loads this module wherever it is installed. It stands beside the package, which it imports when a test asks for
-the fixture: other tests start no slower, and coverage of the package begins before the package is imported.
+pytest loads this module wherever it is installed. It is a module beside the package, which it imports when a test asks
+for the fixture: other tests start no slower, and coverage of the package begins before the package is imported.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def sagemaker_runtime_local() -> Iterator[type[LocalEndpoint]]:
 
         local = sagemaker_runtime_local({"iris": predict})
 
-    It is `LocalEndpoint`, with the same arguments, but what it makes is running: in a thread, so that a test may be
-    asynchronous or not, and until the test ends. The test waits for it: so a `Container` must not be served by the
-    test's own event loop.
+    It is `LocalEndpoint`, with the same arguments, but its objects are already running: until the test ends, and in a
+    thread, so that a test may be asynchronous or not. The test waits for them to start, so a `Container` must not be
+    served by the test's own event loop.
     """
     from sagemaker_runtime.local import LocalEndpoint  # not before it is used
 

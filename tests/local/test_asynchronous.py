@@ -335,7 +335,7 @@ async def test_a_failure_that_has_no_place_either_is_logged(tmp_path: Path, capl
 
     assert ["in the way"] == left
     assert [
-        (logging.ERROR, "the failure of inference i7 cannot be told: The model did not answer within 0 seconds.")
+        (logging.ERROR, "the failure of inference i7 cannot be written: The model did not answer within 0 seconds.")
     ] == [(record.levelno, record.getMessage()) for record in caplog.records]
 
 

@@ -457,7 +457,7 @@ async def test_a_container_that_never_gets_healthy_is_told_by_url_and_answer() -
     with pytest.raises(ConfigError, match=r"within 2 s: GET /ping failed: no connection to 127\.0\.0\.1:\d+"):
         await gone.start()
 
-    assert f"<Container at {url}> was not healthy within 2 s: GET /ping answered 503 'still loading'" == str(
+    assert f"<Container at {url}> was not healthy within 2 s: GET /ping returned 503 'still loading'" == str(
         refused.value
     )
     assert [0.25] * 8 == clock.slept
@@ -479,7 +479,7 @@ async def test_a_health_that_dribbles_in_does_not_hold_up_the_start(monkeypatch:
     async with served(echo, dribble) as url:
         local = LocalEndpoint({"it": Container(url, start_timeout=0, clock=ManualClock())})
         async with asyncio.timeout(10):
-            with pytest.raises(ConfigError, match=r"GET /ping answered 503 'x+'"):
+            with pytest.raises(ConfigError, match=r"GET /ping returned 503 'x+'"):
                 await local.start()
 
 

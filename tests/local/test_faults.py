@@ -139,7 +139,7 @@ async def test_a_fault_that_can_never_fire_is_refused(local: LocalEndpoint) -> N
     async with Client(local.options()) as client:
         await client.invoke_endpoint(echo_input())
 
-    with pytest.raises(ConfigError, match="call 1 of endpoint 'echo' cannot fail: it has had 1 already"):
+    with pytest.raises(ConfigError, match="call 1 of endpoint 'echo' is over: it has had 1 calls"):
         local.fail("echo", call=1)
     with pytest.raises(ConfigError, match="there is no endpoint 'ehco'; there is echo"):
         local.fail("ehco", call=2)

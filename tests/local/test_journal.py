@@ -188,7 +188,7 @@ async def test_a_fault_is_shown(local: LocalEndpoint) -> None:
             await client.invoke_endpoint(echo_input())
 
     assert repr(local.journal[0]) == (
-        "<Exchange 1 on connection 1: POST /endpoints/echo/invocations, no answer, Reset(after_head=False)>"
+        "<Exchange 1 on connection 1: POST /endpoints/echo/invocations, no response, Reset(after_head=False)>"
     )
 
 

@@ -204,9 +204,9 @@ async def test_a_backend_is_in_one_place_at_a_time(around: object) -> None:
     backend.may_start.set()
 
     async with LocalEndpoint({"it": backend}) as local:
-        with pytest.raises(ConfigError, match="is at work in another place; give each place an object of its own"):
+        with pytest.raises(ConfigError, match="is in use in another place; give each place an object of its own"):
             await LocalEndpoint({"it": around(backend)}).start()
-        with pytest.raises(ConfigError, match="is at work in another place"):
+        with pytest.raises(ConfigError, match="is in use in another place"):
             await LocalEndpoint({"other": FunctionBackend(echo), "it": around(backend)}).start()
         answer = await call(local)
     async with LocalEndpoint({"it": around(backend)}):

@@ -251,7 +251,7 @@ def test_the_handlers_of_signals_are_put_back(folder: Path, monkeypatch: pytest.
         (["iris=some_models:iris.predcit"], "AttributeError: 'Classifier' object has no attribute 'predcit'"),
         (["iris=.some_models:iris"], "'.some_models:iris' cannot be imported: TypeError"),
         (["iris=broken_models:f"], "'broken_models:f' cannot be imported: LookupError: no weights in the file"),
-        (["iris=some_models:Classifier"], "'some_models:Classifier' is a class: let it name an object of it"),
+        (["iris=some_models:Classifier"], "'some_models:Classifier' is a class: name an object of it"),
         (["iris=some_models:failing"], "an endpoint could not be started: OSError: the accelerator is gone"),
         (["iris=some_models:iris.predict", "--folder", __file__], f"the folder {__file__!r} cannot be used: "),
         (["iris=some_models:iris.predict", "--host", ""], "write '0.0.0.0' for that"),

@@ -1,5 +1,5 @@
 """
-A SageMaker Runtime on this machine: real HTTP, real signatures, and a Python function in the model's place.
+A SageMaker Runtime on this machine: real HTTP, real signatures, and a Python function as the model.
 
 ::
 
@@ -16,29 +16,31 @@ A model that is a generator, asynchronous or not, or that returns one, answers a
         for number in range(int(invocation.body)):
             yield b"%d " % number
 
-Other backends stand where a function can, and within each other: a `Container` that speaks HTTP, `Variants` by weight, a
-`MultiModel` that loads when it is asked, `InferenceComponents`, and `Sessions`::
+Other backends can take the place of a function, and they nest: a `Container` that speaks HTTP, `Variants` by weight, a
+`MultiModel` that loads on demand, `InferenceComponents`, and `Sessions`::
 
     LocalEndpoint(
         {"iris": Sessions(Variants({"blue": (predict, 9.0), "green": (Container("http://127.0.0.1:8080"), 1.0)}))}
     )
 
-Asynchronous inferences are queued, and their results are objects in a folder that is served as S3 at the same port, for
+Asynchronous inferences are queued. Their results are objects in a folder that is served as S3 at the same port, for
 `Client.wait_for_output` and for any other S3 client that puts the bucket into the path::
 
     output = await client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="shout", body=b"hello"))
     result = await client.wait_for_output(output)
 
-What can go wrong with a call goes wrong on request, and all that arrives is kept for a test's assertions::
+Faults are injected on request, and every exchange is kept for a test's assertions::
 
     local.inject("iris", Reset(after_head=True), call=2)
     LocalEndpoint({"iris": predict}, faults=RandomFaults({Throttled(): 0.05, Latency(0.2): 0.1}, seed=7))
     assert [200, None] == [exchange.status for exchange in local.journal.of("iris")]
 
-Who has no event loop writes ``with LocalEndpoint(...) as local``, or uses the fixture ``sagemaker_runtime_local``, which
-pytest finds by itself; programs in any language can use ``python -m sagemaker_runtime.local serve iris=module:predict``.
+Code without an event loop writes ``with LocalEndpoint(...) as local``, or uses the fixture ``sagemaker_runtime_local``,
+which pytest finds by itself. Programs in any language can use
+``python -m sagemaker_runtime.local serve iris=module:predict``.
 
-It listens on loopback, unless told otherwise, and checks signatures against credentials of its own, so no real ones are needed.
+It listens on loopback unless *host* is set. It checks signatures against credentials of its own, so no real ones are
+needed.
 """
 
 from __future__ import annotations

@@ -41,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Run the command until SIGINT or SIGTERM; to be called in the main thread.
 
     Args:
-        arguments: Those of the command line. None for the process's own.
+        arguments: The command line. None for the process's own.
 
     Returns:
-        The exit code: 0 when it was told to stop, 2 when it could not start.
+        The exit code: 0 after a signal to stop, 2 if it could not start.
     """
     given = _parser().parse_args(arguments)
     try:
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process, though a model may be at work in a thread, which the interpreter would wait for."""
+    """End the process, even if a model is still running in a thread; the interpreter would wait for it."""
     deadline = time.monotonic() + GRACE
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
@@ -75,7 +75,7 @@ def leave(code: int) -> NoReturn:
 
 
 class _Threads(ThreadPoolExecutor):
-    """An event loop's threads, whose end is not waited for: a model may be at work in one for as long as it likes."""
+    """An event loop's threads, which nobody waits for at the end: a model may run in one for as long as it likes."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         super().shutdown(wait=False, cancel_futures=True)
@@ -84,9 +84,8 @@ class _Threads(ThreadPoolExecutor):
 def _say(text: str, end: str = "\n") -> None:
     try:
         print(text, end=end, flush=True)  # noqa: T201 - it is what a command does
-    except (
-        BrokenPipeError
-    ):  # whoever read has seen enough; nor is the interpreter to complain, which flushes at its end
+    except BrokenPipeError:
+        # The reader has seen enough. The interpreter flushes at its end, and must not complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -102,8 +101,8 @@ def _parser() -> ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="serve")
     serve = commands.add_parser(
         "serve",
-        help="answer requests until it is told to stop",
-        description="Answer requests with Python functions, or with containers, until SIGINT or SIGTERM.",
+        help="respond to requests until SIGINT or SIGTERM",
+        description="Respond to requests with Python functions, or with containers, until SIGINT or SIGTERM.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
@@ -111,7 +110,7 @@ def _parser() -> ArgumentParser:
         "endpoint",
         nargs="+",
         metavar="NAME=MODEL",
-        help="an endpoint's name, and what answers for it: MODULE:FUNCTION, or the URL of a container",
+        help="an endpoint's name and its model: MODULE:FUNCTION, or the URL of a container",
     )
     serve.add_argument("--host", default=HOST, help="where to listen (default: %(default)s, loopback only)")
     serve.add_argument("--port", default=0, type=int, help="the port (default: one that is free)")
@@ -157,10 +156,10 @@ def _model(target: str) -> Model | Backend:
         found: object = import_module(module)
         for name in path.split("."):
             found = getattr(found, name)
-    except Exception as error:  # a module does whatever it likes when it is imported
+    except Exception as error:  # a module may raise anything when it is imported
         raise ConfigError(f"{target!r} cannot be imported: {type(error).__name__}: {error}") from error
     if inspect.isclass(found):
-        raise ConfigError(f"{target!r} is a class: let it name an object of it, or a method of one")
+        raise ConfigError(f"{target!r} is a class: name an object of it, or a method of one")
     if not (callable(found) or isinstance(found, Backend)):
         raise ConfigError(f"{target!r} is of type {type(found).__name__}, which cannot be called")
     return cast("Model", found)
@@ -176,8 +175,8 @@ async def _serve(local: LocalEndpoint, given: Namespace) -> None:
 
     for number in before:
         signal.signal(number, stop)
-        with suppress(NotImplementedError):  # on Windows, whose loop is woken by any signal
-            # Elsewhere a signal that comes just before the loop begins to wait would be noticed when that wait is over.
+        with suppress(NotImplementedError):  # on Windows, where any signal wakes the loop
+            # Elsewhere a signal just before the loop begins to wait would go unnoticed until that wait is over.
             loop.add_signal_handler(number, task.cancel)
     loop.set_default_executor(_Threads(THREADS, "local-model"))
     try:
@@ -199,7 +198,7 @@ async def _start(local: LocalEndpoint) -> None:
         await local.start()
     except (ConfigError, ListenError):
         raise
-    except Exception as error:  # of a backend, which does whatever it likes when it is started
+    except Exception as error:  # a backend may raise anything when it is started
         raise ConfigError(f"an endpoint could not be started: {type(error).__name__}: {text_of(error)}") from error
 
 

@@ -54,34 +54,34 @@ class LocalEndpoint:
     loop is closed.
 
     Args:
-        endpoints: What answers for each endpoint, by the endpoint's name: a Python function, or a `Backend`.
+        endpoints: The model of each endpoint by the endpoint's name: a Python function, or a `Backend`.
 
-        region: The region it says it is in: requests must be signed for it.
+        region: The region it claims to be in: requests must be signed for it.
 
-        credentials: What requests must be signed with; once they have expired, they are refused as such. None for
-            random ones.
+        credentials: What requests must be signed with. Once they have expired, requests are refused with that reason.
+            None for random ones.
 
-        host: Where it listens. Loopback, unless told otherwise: a model is a function of yours. ``0.0.0.0`` and ``::``
-            are all addresses of the machine.
+        host: Where it listens. Loopback by default, because a model is a function of yours. ``0.0.0.0`` and ``::`` are
+            all addresses of the machine.
 
         port: 0 for one that is free, another one after each start.
 
-        faults: What hits a share of the calls; `inject` goes before it. None for nothing.
+        faults: Faults for a share of the calls; `inject` takes precedence. None for no faults.
 
-        clock: What signatures are checked by, what a fault that takes time waits by, and what asynchronous inferences
-            grow old by. None for the machine's.
+        clock: Used to check signatures, for faults that wait, and for the age of asynchronous inferences. None for the
+            machine's.
 
-        journal: Where the exchanges are kept. None for one with the bounds that a `Journal` has of itself.
+        journal: Where the exchanges are kept. None for a `Journal` with its default bounds.
 
-        folder: Where inputs, results and failures of asynchronous inferences are, as ``bucket/key``; what is in it is
+        folder: Where inputs, results and failures of asynchronous inferences are, as ``bucket/key``. Its files are
             served as S3. None for a temporary one, which `stop` removes.
 
     Attributes:
-        journal: What has arrived, and how it was answered.
+        journal: The requests that have arrived, and the responses to them.
 
     Raises:
-        ConfigError: A name is not one that an endpoint can have, nor a region's; a host is missing; or a model cannot be
-            called, or is a class where an object of it is wanted.
+        ConfigError: An endpoint or the region cannot have its name; the host is missing; a model cannot be called; or a
+            class is given in place of an object.
     """
 
     def __init__(
@@ -153,9 +153,9 @@ class LocalEndpoint:
 
     def calls(self, endpoint_name: str) -> int:
         """
-        How many requests have reached an endpoint's model, or a fault in its place: a retry is one more.
+        How many requests have reached an endpoint's model, or a fault in its place. Each retry counts.
 
-        What the front refused (a wrong signature, a member against the API model) has not reached it.
+        A request that the front refused (a wrong signature, a member that breaks the API model) does not count.
 
         Raises:
             ConfigError: There is no such endpoint.
@@ -169,19 +169,19 @@ class LocalEndpoint:
 
     def inject(self, endpoint_name: str, fault: Fault, *, call: int, times: int = 1) -> None:
         """
-        Let one request to an endpoint meet a fault, or several in a row.
+        Inject a fault into one request to an endpoint, or into several in a row.
 
         Args:
             endpoint_name: The endpoint.
 
-            fault: What is to go wrong. A fault of frames leaves a call alone that does not stream.
+            fault: The fault. One that only streams meet has no effect on other calls.
 
             call: Which request, as `calls` counts them: 1 for the first.
 
-            times: For how many, that one included.
+            times: How many requests meet it, that one included.
 
         Raises:
-            ConfigError: There is no such endpoint, the request has come already, or *times* is below 1.
+            ConfigError: There is no such endpoint, the request has already come, or *times* is below 1.
         """
         self._find(endpoint_name).inject(fault, call=call, times=times)
 
@@ -195,7 +195,7 @@ class LocalEndpoint:
         message: str | None = None,
     ) -> None:
         """
-        Make one request to an endpoint fail, once; the model is not asked. Short for `inject` with an `ErrorAnswer`.
+        Let one request to an endpoint fail; the model is not called. Short for `inject` with an `ErrorAnswer`.
 
         Args:
             endpoint_name: The endpoint.
@@ -209,7 +209,7 @@ class LocalEndpoint:
             message: Text of the error. None for the error's own.
 
         Raises:
-            ConfigError: There is no such endpoint, the request has come already, or the error has no known status.
+            ConfigError: There is no such endpoint, the request has already come, or the error has no known status.
         """
         self.inject(endpoint_name, ErrorAnswer(error, status, message), call=call)
 
@@ -219,7 +219,7 @@ class LocalEndpoint:
 
         Raises:
             OSError: The port is taken, or there is no such host.
-            ConfigError: It runs in another event loop, or its folder cannot be used, or a backend is at work elsewhere.
+            ConfigError: It runs in another event loop, its folder cannot be used, or a backend is in use elsewhere.
         """
         async with self._in_turn():
             if self._listener.is_running:
@@ -237,7 +237,7 @@ class LocalEndpoint:
 
     async def stop(self) -> None:
         """
-        Close the port and all connections. Does nothing if it is not running. If this is cancelled, it goes on by itself.
+        Close the port and all connections. Does nothing if it is not running. If it is cancelled, the stop goes on.
 
         Raises:
             ConfigError: It runs in the thread of a ``with``, whose end stops it, or in another event loop.
@@ -255,7 +255,7 @@ class LocalEndpoint:
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[None]:
-        """One start or stop after the other, in the event loop that it runs in."""
+        """One start or stop at a time, in the event loop that it runs in."""
         loop, left = asyncio.get_running_loop(), False
         if self._loop is not loop:
             left = self._is_left
@@ -265,7 +265,7 @@ class LocalEndpoint:
                 )
             self._loop, self._turn = loop, asyncio.Lock()
         async with self._turn:
-            if left:  # its connections are dead; what else there is, is let go
+            if left:  # its connections are dead; release the rest
                 try:
                     await self._started.aclose()
                 except Exception:
@@ -278,7 +278,7 @@ class LocalEndpoint:
         return self._loop is not None and self._loop.is_closed()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        """The runtime takes what is posted, and all below its own path; the rest is for S3, which shares the port."""
+        """The runtime takes each POST, and all below its own path; the rest is for S3, which shares the port."""
         ours = request.method == "POST" or request.raw_path.startswith("/endpoints/")
         return await (self._front if ours else self._s3).handle(request)
 

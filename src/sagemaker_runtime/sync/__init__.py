@@ -1,4 +1,4 @@
-"""For those who have no event loop of their own: `LoopThread` keeps one in a thread."""
+"""For code without an event loop: `LoopThread` keeps one in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`LoopThread`: an event loop in a thread, for those who have none of their own."""
+"""`LoopThread`: an event loop in a thread, for code that has none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class LoopThread:
     """
     Keeps an asynchronous context open in a thread with an event loop of its own.
 
-    The thread is a daemon: one that nobody closes does not hold up the end of the process.
+    The thread is a daemon: one that nobody closes does not delay the end of the process.
 
     Args:
-        context: What to enter, and to leave again.
+        context: What to enter, and to exit on `close`.
 
-        name: Of the thread, as a debugger shows it.
+        name: Name of the thread, as a debugger shows it.
     """
 
     def __init__(self, context: AbstractAsyncContextManager[object], *, name: str) -> None:
@@ -37,7 +37,7 @@ class LoopThread:
         Start the thread and enter the context.
 
         Raises:
-            BaseException: What entering it raised; the thread is gone then.
+            BaseException: What entering the context raised; the thread has ended then.
         """
         self._thread.start()
         error = self._entered.exception()
@@ -47,19 +47,19 @@ class LoopThread:
 
     @property
     def is_current(self) -> bool:
-        """Whether it is this thread that asks."""
+        """Whether the caller is in this thread."""
         return current_thread() is self._thread
 
     def close(self) -> None:
         """
-        Leave the context and end the thread: nothing that ran in its loop is at work afterwards.
+        Exit the context and end the thread. Nothing runs in its loop afterwards.
 
-        In a process that was forked off meanwhile it does nothing: the context is the parent's.
+        Does nothing in a process that was forked off in the meantime: the context is the parent's.
 
         Raises:
-            BaseException: What leaving it raised; the thread is gone all the same.
+            BaseException: What exiting the context raised; the thread has ended all the same.
         """
-        if os.getpid() != self._process:  # in a child that was forked off there is no such thread
+        if os.getpid() != self._process:  # a forked child has no such thread
             return
         loop, closing = self._entered.result()
         with suppress(RuntimeError):  # the loop has ended: `_left` knows why
@@ -70,7 +70,7 @@ class LoopThread:
     def _run(self) -> None:
         try:
             asyncio.run(self._stay())
-        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
+        except BaseException as error:  # noqa: BLE001 - raised in `open` or in `close`
             (self._left if self._entered.done() else self._entered).set_exception(error)
         else:
             self._left.set_result(None)

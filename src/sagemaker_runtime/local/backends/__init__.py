@@ -1,1 +1,1 @@
-"""What answers: functions, containers, and what stands around them, such as variants and sessions."""
+"""The models behind an endpoint: functions, containers, and wrappers such as variants and sessions."""

@@ -1,4 +1,4 @@
-"""What can answer for an endpoint: `Backend`, and the one that asks a Python function."""
+"""`Backend`: what answers for an endpoint, and the one that calls a Python function."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of the model, and makes a ModelError of it
     """
-    Raised by a model, or by what stands for one, to say with which status it failed; any other exception says 500.
+    Raised by a model, or by a backend in its place, to fail with a status; any other exception means 500.
 
     Args:
         message: What the caller sees as ``OriginalMessage``.
@@ -33,7 +33,7 @@ class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of
         status: What the caller sees as ``OriginalStatusCode``.
 
     Raises:
-        TypeError: One of them is of another type, which no answer could carry.
+        TypeError: One of them is of another type, which no response could carry.
     """
 
     def __init__(self, message: str, status: int = 500) -> None:
@@ -52,8 +52,8 @@ class Backend(Protocol):
     """
     Answers for an endpoint. One serves all its requests, many at once.
 
-    It is an object, not its class, and it is in one place at a time: another one that starts it, in the same local
-    endpoint or not, is refused until it has been stopped.
+    It is an object, not its class, and is used in one place at a time: until it has been stopped, it cannot be started
+    in another place, in the same local endpoint or not.
     """
 
     async def start(self) -> None:
@@ -61,7 +61,7 @@ class Backend(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Let go of everything; may be called again."""
+        """Release everything; may be called again."""
         ...
 
     async def invoke(self, invocation: Invocation) -> Answer:
@@ -69,14 +69,14 @@ class Backend(Protocol):
         The answer to one request. It is cancelled when the caller leaves.
 
         Raises:
-            FailureError: What the platform refuses by itself, such as a variant that does not exist.
+            FailureError: The platform itself refuses, for example a variant that does not exist.
             Exception: The model failed.
         """
         ...
 
 
 class FunctionBackend:
-    """Asks a Python function: in a thread, or in the event loop where it is a coroutine function."""
+    """Calls a Python function: in a thread, or in the event loop if it is a coroutine function."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -89,7 +89,7 @@ class FunctionBackend:
         """Nothing to do."""
 
     async def invoke(self, invocation: Invocation) -> Answer:
-        """What the function gives, as an `Answer`."""
+        """The function's result, as an `Answer`."""
         return _as_answer(await result_of(self._model, invocation, in_thread=self._in_thread))
 
     def _in_thread(self, function: Callable[[], object]) -> Awaitable[object]:
@@ -105,12 +105,12 @@ class Backends:
     Several backends by name, started and stopped together.
 
     Args:
-        models: What answers, by its name.
+        models: Models by name.
 
-        constraint: What a name must be.
+        constraint: The constraint on a name.
 
     Raises:
-        ConfigError: There is none, or a name is not one that can be asked for.
+        ConfigError: There is no model, or no request could ask for a name.
     """
 
     def __init__(self, models: Mapping[str, Model | Backend], constraint: Constraint | Range) -> None:
@@ -142,10 +142,10 @@ class Backends:
 
 def as_backend(model: Model | Backend) -> Backend:
     """
-    *model* if it is a backend, else one that asks it.
+    *model* if it is a backend, else a backend that calls it.
 
     Raises:
-        ConfigError: It is neither a backend nor can it be called, or it is the class of a backend.
+        ConfigError: It is neither a backend nor callable, or it is the class of a backend.
     """
     if isinstance(model, Backend):
         if inspect.isclass(model):
@@ -157,21 +157,21 @@ def as_backend(model: Model | Backend) -> Backend:
     return FunctionBackend(model)
 
 
-# By the backend's identity, since it need not have a hash. The second is the event loop that it is at work in.
+# Keyed by identity, since a backend need not be hashable. The second item is the event loop that it runs in.
 _at_work: dict[int, tuple[Backend, asyncio.AbstractEventLoop]] = {}
 
 
 async def begin(backend: Backend) -> None:
     """
-    Start a backend: two that started the same one would stop it under each other's feet.
+    Start a backend. Each place needs its own: one that was shared would be stopped by one place and used by the other.
 
     Raises:
-        ConfigError: It is at work in another place.
+        ConfigError: It is in use in another place.
     """
     ours = (backend, asyncio.get_running_loop())
-    claim = _at_work.setdefault(id(backend), ours)  # one operation: others may be in other threads
+    claim = _at_work.setdefault(id(backend), ours)  # atomic, since others may be in other threads
     if claim is not ours and not claim[1].is_closed():  # a loop that has ended may have stopped nothing
-        raise ConfigError(f"{backend!r} is at work in another place; give each place an object of its own")
+        raise ConfigError(f"{backend!r} is in use in another place; give each place an object of its own")
     _at_work[id(backend)] = ours
     try:
         await backend.start()
@@ -194,12 +194,12 @@ async def result_of(
     *,
     in_thread: Callable[[Callable[[], object]], Awaitable[object]] = asyncio.to_thread,
 ) -> R:
-    """What a user's function gives: in a thread, or in the event loop if it is a coroutine function."""
+    """The result of a user's function: in a thread, or in the event loop if it is a coroutine function."""
 
     def call() -> R | Awaitable[R]:
         try:
             return function(argument)
-        except StopIteration as error:  # a future takes no StopIteration, and would be waited for without end
+        except StopIteration as error:  # a future refuses StopIteration, and its caller would wait forever
             raise RuntimeError("the model raised StopIteration") from error
 
     given = call() if _is_coroutine_function(function) else await in_thread(call)

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 class InferenceComponents:
     """
-    Asks the model that ``inference_component_name`` names.
+    Calls the model that ``inference_component_name`` names.
 
     Args:
         components: Models by the component's name.
 
     Raises:
-        ConfigError: There is none, or a name is none that a component can have.
+        ConfigError: There is no component, or one cannot have its name.
     """
 
     def __init__(self, components: Mapping[str, Model | Backend]) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PING_INTERVAL = 0.25  # seconds
 PING_TIMEOUT = Timeout(connect=2.0, write=2.0, read=2.0)  # "must respond within 2 seconds", the Developer Guide says
-# Of all that a client may send, what else was seen to reach a container: by AWS's container standards, and DJL Serving.
+# Other headers that reach a container, according to AWS's container standards and DJL Serving.
 _PASSED_ON = (
     "x-amzn-sagemaker-adapter-alias",
     "x-amzn-sagemaker-adapter-identifier",
@@ -39,28 +39,28 @@ _TIMED_OUT = (
     "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for "
     "each container in Amazon CloudWatch, resolve the issue, and try again."
 )
-_NO_STATUS = 0  # what the service says for a container that gave none
+_NO_STATUS = 0  # the service's status for a container that sent no response
 
 
 class Container:
     """
-    Asks a server over HTTP: ``POST /invocations`` for each request.
+    Calls a server over HTTP: ``POST /invocations`` for each request.
 
-    It sees the headers that the platform lets through, and no others. Pieces of its answer are passed on as they come.
-    A status other than 2xx, redirects among them, is a `ModelFailure` with that status and the text of the body; no
-    whole answer is one with the status 0.
+    The server sees the headers that the platform lets through, and no others. Pieces of its response are passed on as
+    they come. A status other than 2xx, redirects included, is a `ModelFailure` with that status and the text of the
+    body. An incomplete response, or none, is one with the status 0.
 
     Args:
         url: Where it listens, such as ``http://127.0.0.1:8080``; a path stays before those of the contract.
 
-        timeout: Seconds that it may take to answer, and between two pieces of its answer. The platform's is 60.
+        timeout: Seconds until the response, and between two pieces of it. The platform's is 60.
 
-        start_timeout: Seconds that it may take until ``GET /ping`` answers 200. The platform waits for 480.
+        start_timeout: Seconds until ``GET /ping`` returns 200. The platform waits for 480.
 
-        clock: What *start_timeout* is reckoned by. None for the machine's.
+        clock: Measures *start_timeout*. None for the machine's.
 
     Raises:
-        ConfigError: The URL cannot be sent to, or *timeout* is no number above 0.
+        ConfigError: Requests cannot be sent to the URL, or *timeout* is not a number above 0.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Container:
         Wait until it is healthy.
 
         Raises:
-            ConfigError: It is not, after all the time that it has.
+            ConfigError: It is not healthy within *start_timeout*.
         """
         try:
             await self._wait_until_healthy()
@@ -104,20 +104,20 @@ class Container:
         if response.status == 200:  # noqa: PLR2004 - a body has nothing to add
             response.close()
             return None
-        return f"answered {response.status} {await _text(response, PING_TIMEOUT)!r}"
+        return f"returned {response.status} {await _text(response, PING_TIMEOUT)!r}"
 
     async def stop(self) -> None:
         """Close all connections."""
-        http, self._http = self._http, _transport()  # one that is closed stays so, and there may be another start
+        http, self._http = self._http, _transport()  # a closed one stays closed, and there may be another start
         await http.close()
 
     async def invoke(self, invocation: Invocation) -> Answer:
-        """The server's answer, its body still to come."""
+        """The server's response, its body still to come."""
         request = self._request("POST", "/invocations", _headers(invocation), invocation.body)
         try:
             response = await self._http.send(request, timeout=self._timeout)
         except TransportError as error:
-            raise _no_answer(error) from error
+            raise _no_response(error) from error
         if not 200 <= response.status < 300:  # noqa: PLR2004
             raise ModelFailure(await _text(response, self._timeout), response.status)
         headers = response.headers
@@ -129,7 +129,7 @@ class Container:
                 new_session_id=headers.get("x-amzn-sagemaker-new-session-id"),
                 closed_session_id=headers.get("x-amzn-sagemaker-closed-session-id"),
             )
-        except BaseException:  # a header that cannot be sent on
+        except BaseException:  # a header that cannot be passed on
             response.close()
             raise
 
@@ -144,7 +144,7 @@ class Container:
 
 
 class _Pieces(AsyncIterator[bytes]):
-    """The body of an answer. No generator: one that was never begun would not close the connection."""
+    """The body of a response. Not a generator: one that was never begun would not close the connection."""
 
     def __init__(self, response: Response) -> None:
         self._response = response
@@ -156,7 +156,7 @@ class _Pieces(AsyncIterator[bytes]):
         try:
             piece = await self._response.body.chunk()
         except TransportError as error:
-            raise _no_answer(error) from error
+            raise _no_response(error) from error
         if not piece:
             raise StopAsyncIteration
         return piece
@@ -166,7 +166,7 @@ class _Pieces(AsyncIterator[bytes]):
 
 
 def _transport() -> AioHTTPClient:
-    return AioHTTPClient(proxies={})  # a container is near; a proxy for the world outside would not find it
+    return AioHTTPClient(proxies={})  # a container is local; a proxy would not find it
 
 
 def _headers(invocation: Invocation) -> Headers:
@@ -184,10 +184,10 @@ def _headers(invocation: Invocation) -> Headers:
 
 
 async def _text(response: Response, timeout: Timeout) -> str:
-    """The beginning of an error's body, as far as it comes before the read timeout is over; the response is let go."""
+    """The beginning of an error's body, as far as it comes within the read timeout. Closes the response."""
     body = bytearray()
     try:
-        async with asyncio.timeout(timeout.read):  # for the whole: each byte by itself may come in time
+        async with asyncio.timeout(timeout.read):  # for the whole body: each byte by itself may come in time
             while len(body) < 4 * MAX_MESSAGE and (piece := await response.body.chunk()):
                 body += piece
     except (TransportError, TimeoutError):
@@ -197,7 +197,7 @@ async def _text(response: Response, timeout: Timeout) -> str:
     return body.decode(errors="replace")[:MAX_MESSAGE]
 
 
-def _no_answer(error: TransportError) -> ModelFailure:
+def _no_response(error: TransportError) -> ModelFailure:
     if isinstance(error, WriteTimeoutError | ReadTimeoutError):
         return ModelFailure(_TIMED_OUT, _NO_STATUS)
     return ModelFailure(str(error), _NO_STATUS)

@@ -1,4 +1,4 @@
-"""`HostedEndpoint`: one endpoint behind the front, what answers for it, and its count of requests."""
+"""`HostedEndpoint`: one endpoint behind the front, with its backend and its count of requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger("sagemaker_runtime.local")
 
 @frozen
 class Reply:
-    """What a model answers, perhaps still at work. To be used in ``async with aclosing(reply.pieces)``."""
+    """A model's answer, perhaps not complete yet. To be used in ``async with aclosing(reply.pieces)``."""
 
     head: Answer
     """All but its body."""
@@ -40,7 +40,7 @@ class Reply:
 
 class HostedEndpoint:
     """
-    One endpoint: each request that reaches it is counted, and answered by its backend or by a fault.
+    One endpoint: each request that reaches it is counted, and goes to its backend unless a fault takes its place.
 
     Attributes:
         calls: Requests that have reached it, those that met a fault included.
@@ -56,18 +56,18 @@ class HostedEndpoint:
     def inject(self, fault: Fault, *, call: int, times: int) -> None:
         """See `LocalEndpoint.inject`."""
         if call <= self.calls:
-            raise ConfigError(f"call {call} of endpoint {self.name!r} cannot fail: it has had {self.calls} already")
+            raise ConfigError(f"call {call} of endpoint {self.name!r} is over: it has had {self.calls} calls")
         if times < 1:
             raise ConfigError(f"a fault for {times} calls would never be met; times takes 1 or more")
         for number in range(call, call + times):
             self._plan.add(self.name, number, fault)
 
     def due(self, *, streamed: bool) -> InjectedFault | None:
-        """What the next request will meet; None for nothing."""
+        """The fault that the next request will meet; None for no fault."""
         return self._plan.due(self.name, self.calls + 1, streamed=streamed)
 
     def count(self, injected: InjectedFault | None) -> None:
-        """Take note of a request, and of what it has met."""
+        """Count a request, and log the fault that it has met."""
         self.calls += 1
         if injected is not None:
             self._plan.happened(injected)
@@ -77,10 +77,10 @@ class HostedEndpoint:
         The backend's answer.
 
         Raises:
-            FailureError: It is the fault, the platform refuses, or the model failed.
+            FailureError: The fault is a failure, the platform refuses, or the model failed.
         """
         if isinstance(fault, ErrorAnswer | Throttled):
-            raise self._instead(fault.answer())
+            raise self._with_details(fault.answer())
         try:
             answer = await self.backend.invoke(invocation)
             if not isinstance(answer, Answer):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's backend
@@ -90,7 +90,7 @@ class HostedEndpoint:
         except BaseException as error:
             if is_ours(error):
                 raise
-            raise self._failed(error) from error
+            raise self._failure_of(error) from error
         return Reply(answer, self._pieces(answer))
 
     async def _pieces(self, answer: Answer) -> AsyncGenerator[bytes]:
@@ -101,17 +101,17 @@ class HostedEndpoint:
                 except BaseException as error:
                     if is_ours(error):
                         raise
-                    raise self._failed(error) from error
+                    raise self._failure_of(error) from error
                 if piece is None:
                     return
                 yield piece
 
-    def _instead(self, answer: FailureError) -> FailureError:
-        if answer.code != "ModelError":
-            return answer
-        return model_error(self.name, str(answer.document["Message"]), region=self._region, status=answer.status)
+    def _with_details(self, injected: FailureError) -> FailureError:
+        if injected.code != "ModelError":
+            return injected
+        return model_error(self.name, str(injected.document["Message"]), region=self._region, status=injected.status)
 
-    def _failed(self, error: BaseException) -> FailureError:
+    def _failure_of(self, error: BaseException) -> FailureError:
         if isinstance(error, ModelFailure):
             return model_error(self.name, error.message, region=self._region, original_status=error.status)
         logger.error("the model of endpoint %r failed", self.name, exc_info=error)

@@ -16,9 +16,8 @@ Body: TypeAlias = bytes | Iterator[bytes] | AsyncIterator[bytes]
 """
 What a model says: all at once, or in pieces.
 
-InvokeEndpointWithResponseStream sends each piece as one part, as soon as it is there; InvokeEndpoint joins them. An
-iterator that is no asynchronous one runs in a thread. Whether it comes to its end or the caller leaves, its ``aclose``
-or ``close`` is called, if it has one.
+InvokeEndpointWithResponseStream sends each piece as one part, as soon as it is there; InvokeEndpoint joins them. A plain
+iterator runs in a thread. At its end, or when the caller leaves, its ``aclose`` or ``close`` is called, if it has one.
 """
 
 
@@ -39,11 +38,11 @@ class Invocation:
     Attributes:
         endpoint_name: The endpoint called.
 
-        body: The bytes to judge. Shown in no log.
+        body: The input. Shown in no log.
 
         content_type: MIME type of the body.
 
-        accept: MIME type wanted for the answer.
+        accept: MIME type wanted for the response.
 
         custom_attributes: Text of the caller. Shown in no log.
 
@@ -88,7 +87,7 @@ class Invocation:
 @frozen(kw_only=True)
 class Answer:
     """
-    What a model answers, where more than the bytes is to be said.
+    A model's answer, for a model that says more than the bytes.
 
     Raises:
         TypeError: The body is neither bytes nor an iterator.
@@ -108,10 +107,10 @@ class Answer:
     """Name of the production variant that answered; a console-made endpoint's only one is called ``AllTraffic``."""
 
     new_session_id: str | None = field(default=None, validator=_sendable)
-    """The session just opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``. A stream cannot tell."""
+    """The session just opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``. Not sent with a stream."""
 
     closed_session_id: str | None = field(default=None, validator=_sendable)
-    """The session just closed. A stream cannot tell."""
+    """The session just closed. Not sent with a stream."""
 
 
 Model: TypeAlias = Callable[[Invocation], Body | Answer | Awaitable[Body | Answer]]

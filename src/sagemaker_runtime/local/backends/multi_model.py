@@ -1,4 +1,4 @@
-"""`MultiModel`: many models behind one endpoint, loaded when they are asked for and unloaded when others need the room."""
+"""`MultiModel`: many models behind one endpoint, loaded on demand and unloaded to make room for others."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sagemaker_runtime.local")
 
 Loaded: TypeAlias = "Backend | FailureError | ModelFailure"
-"""A model, or why there is none."""
+"""A model, or the reason why there is none."""
 
 Load: TypeAlias = Callable[[str], Model | Backend | Awaitable[Model | Backend]]
-"""Gives the model of a name; a plain function runs in a thread. KeyError or FileNotFoundError says there is none."""
+"""Returns the model of a name; a plain function runs in a thread. KeyError or FileNotFoundError means there is none."""
 
 
 class MultiModel:
     """
-    Asks the model that ``target_model`` names.
+    Calls the model that ``target_model`` names.
 
-    A request for one that is not loaded starts the loading, and is answered with ModelNotReadyException, as all are until
-    it is loaded. (The service first waits for it, up to 60 s.) With no room left, the model that was asked for least
-    recently is unloaded, though none that is at work: if all are, nothing is loaded for now. If the loading fails, the
-    next request is told, and the one after it starts another.
+    A request for a model that is not loaded starts the loading and fails with ModelNotReadyException, as do all requests
+    until it is loaded. (The service first waits for it, up to 60 s.) With no room left, the least recently used model is
+    unloaded, but never one that is running: if all are, nothing is loaded for now. If the loading fails, the next request
+    gets that failure, and the one after it starts another.
 
     Args:
-        load: Models by name, or a function that gives them. It is not asked for a name that leads out of a folder, such
-            as ``../other``, so that it may take names for paths.
+        load: Models by name, or a function that returns them. It may use names as paths: it is not called with one that
+            leads out of a folder, such as ``../other``.
 
         capacity: Models loaded at once.
 
@@ -56,7 +56,7 @@ class MultiModel:
         self._load: Load = load if callable(load) else load.__getitem__
         self._may_be: Callable[[str], bool] = _stays_inside if callable(load) else load.__contains__
         self._capacity = capacity
-        self._slots: dict[str, _Slot] = {}  # the one asked for least recently first
+        self._slots: dict[str, _Slot] = {}  # the least recently used one first
         self._unloading: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -88,7 +88,7 @@ class MultiModel:
         loaded = slot.loading.result() if slot.loading.done() else None
         if isinstance(loaded, Exception):
             raise loaded
-        self._slots[name] = slot  # now the one asked for last
+        self._slots[name] = slot  # now the most recently used one
         if loaded is None:
             raise failure("ModelNotReadyException")
         return await slot.serve(loaded, invocation)
@@ -106,7 +106,7 @@ class MultiModel:
         self._slots[name] = _Slot(asyncio.create_task(self._loaded(name)))
 
     async def _loaded(self, name: str) -> Loaded:
-        if self._unloading:  # the model that gives way, or this one itself, which was asked for again
+        if self._unloading:  # the model that makes room, or this one itself, if it was asked for again
             await asyncio.wait(self._unloading)  # they go on if this is cancelled
         try:
             backend = as_backend(await result_of(self._load, name))
@@ -123,11 +123,11 @@ class MultiModel:
 
 @define(eq=False)
 class _Slot:
-    """The room of one model."""
+    """The place of one model."""
 
     loading: asyncio.Task[Loaded]
     serving: int = 0
-    """Requests that the model is at work on."""
+    """Requests that the model is serving."""
 
     @property
     def busy(self) -> bool:
@@ -135,7 +135,7 @@ class _Slot:
         return self.serving > 0 or not self.loading.done()
 
     async def serve(self, backend: Backend, invocation: Invocation) -> Answer:
-        """The model's answer; it is at work until the end of the body."""
+        """The model's answer; it is busy until the end of the body."""
         self.serving += 1
         try:
             answer = await backend.invoke(invocation)
@@ -151,7 +151,7 @@ class _Slot:
         self.serving -= 1
 
     async def unload(self) -> None:
-        """Stop the model, if there is one. What goes wrong is for whoever wrote it."""
+        """Stop the model, if there is one. Its errors are logged, for its author."""
         loaded = None if self.loading.cancelled() else self.loading.result()
         if loaded is None or isinstance(loaded, Exception):
             return
@@ -164,7 +164,7 @@ class _Slot:
 
 
 class _Watched(AsyncIterator[bytes]):
-    """A body, and a call when it has ended."""
+    """A body that reports its end."""
 
     def __init__(self, body: Body, ended: Callable[[], None]) -> None:
         self._pieces = pieces_of(body)

@@ -1,4 +1,4 @@
-"""`pieces_of`: a model's body piece by piece, whatever it gave."""
+"""`pieces_of`: a model's body piece by piece, whatever its type."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sagemaker_runtime.local")
 
 _END: Final = object()
-_EXITED = "the model raised GeneratorExit"  # which would end our own generators as well, and not in order
-# The answer is out by then, or nobody waits for it: it is for whoever wrote the model.
+_EXITED = "the model raised GeneratorExit"  # which would also end our own generators, out of order
+# By then the response is out, or nobody waits for it. The log is for the model's author.
 _CLOSING = "a model's generator failed when it was closed"
 
 
@@ -54,13 +54,13 @@ async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
         finally:
             at_work = threaded.at_work
             closing = asyncio.get_running_loop().run_in_executor(None, threaded.close)
-            if not at_work:  # or the end would wait for a model that may never come to its own
-                # Shielded: the caller's leaving may be told twice, by a failing write and by a cancellation.
+            if not at_work:  # or this would wait for a model that may never end
+                # Shielded: a caller that leaves may cause two errors, a failing write and a cancellation.
                 await asyncio.shield(closing)
 
 
 class _Threaded:
-    """A plain iterator that runs in threads, in one at a time: the caller may leave while it is at work."""
+    """A plain iterator that runs in threads, one at a time: the caller may leave while it runs."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces

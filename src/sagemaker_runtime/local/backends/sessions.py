@@ -30,18 +30,18 @@ class Sessions:
     Keeps the sessions of a model: of a function, which need not know of them, or of any other backend.
 
     ``NEW_SESSION`` reaches a function as an id just made, with ``invocation.new_session``; a `Container`, which may have
-    sessions of its own, is asked for a ``NEW_SESSION``. The id and the expiry that the model names in
-    ``Answer.new_session_id`` come before those made here. A request in a session that is not open is refused. The model
-    closes one by naming it in ``Answer.closed_session_id``.
+    sessions of its own, gets ``NEW_SESSION`` itself. The id and the expiry that the model sets in
+    ``Answer.new_session_id`` take precedence over those made here. A request in a session that is not open is refused. The
+    model closes a session by naming it in ``Answer.closed_session_id``.
 
-    All requests of a session are answered by the same variant, whether `Variants` are in here or around.
+    The same variant answers all requests of a session, whether `Variants` are inside or around.
 
     Args:
-        model: What answers.
+        model: The model.
 
         lifetime: Seconds from a session's opening to its expiry.
 
-        clock: What expiry is reckoned by. None for the machine's.
+        clock: Measures *lifetime*. None for the machine's.
 
     Raises:
         ConfigError: The lifetime is not above 0, or more than ten years.

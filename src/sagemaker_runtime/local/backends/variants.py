@@ -27,15 +27,15 @@ class Variants:
 
         Variants({"blue": (model, 9.0), "green": (Container("http://127.0.0.1:8080"), 1.0)})
 
-    The one that ``target_variant`` names answers instead, and the one that opened a session answers all its requests.
+    If ``target_variant`` names one, that one answers. The variant that opened a session answers all its requests.
 
     Args:
         variants: Model and weight by the variant's name. With the weight 0 a variant answers only when it is named.
 
-        seed: What the choices depend on: the same seed, the same order of variants.
+        seed: The same seed gives the same order of variants.
 
     Raises:
-        ConfigError: A weight is no number from 0 up, or all are 0; or a name is none that a variant can have.
+        ConfigError: A weight is not a number from 0 up; all weights are 0; or a variant cannot have its name.
     """
 
     def __init__(self, variants: Mapping[str, tuple[Model | Backend, float]], *, seed: int = 0) -> None:
@@ -78,7 +78,7 @@ class Variants:
     def _choose(self, invocation: Invocation) -> str:
         if invocation.target_variant is not None:
             return invocation.target_variant
-        sticky = self._sessions.get(invocation.session_id or "")  # which is the id of none
+        sticky = self._sessions.get(invocation.session_id or "")  # the id of no session
         return sticky or self._random.choices(list(self._weights), list(self._weights.values()))[0]
 
     def _note_session(self, invocation: Invocation, answer: Answer, name: str) -> None:

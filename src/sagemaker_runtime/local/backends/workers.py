@@ -1,4 +1,4 @@
-"""`Workers`: calls of plain functions in threads, many for one trip to a thread and back."""
+"""`Workers`: calls of plain functions in threads, many for each trip to a thread and back."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from attrs import define
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as an event loop's executor has, unless it was given another
-PATIENCE = 0.001  # seconds that a call waits for threads at work before it gets another one
-CALLS_PER_TURN = 16  # in a thread, before whatever else waits for one has its turn
+THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as an event loop's default executor has
+PATIENCE = 0.001  # seconds that a call waits for busy threads before it gets another one
+CALLS_PER_TURN = 16  # in a thread, before other work gets its turn
 
 
 @define(eq=False)
 class _Call:
-    """What is called in a thread, and what came of it."""
+    """A call in a thread, and its outcome."""
 
     function: Callable[[], object]
     future: asyncio.Future[object]
@@ -34,10 +34,10 @@ class _Call:
         self.begun = True
         try:
             self.result = self.function()
-        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
+        except BaseException as error:  # noqa: BLE001 - raised where the future is awaited
             self.error = error
 
-    def tell(self) -> None:
+    def settle(self) -> None:
         error, self.error = self.error, None  # its traceback leads back here
         if self.future.cancelled():
             return
@@ -51,10 +51,9 @@ class Workers:
     """
     Calls functions in threads of the event loop's executor, the oldest call first.
 
-    The threads fight for one interpreter: with many calls in flight, `asyncio.to_thread` costs 120 µs of CPU each, which
-    is more than all else about them. Here one thread works off what has come, and results that are there together wake
-    the event loop once; that costs 20 µs. More threads join it when a call had to wait, so that calls that take their
-    time run at once.
+    The threads compete for one interpreter: with many calls in flight, `asyncio.to_thread` costs 120 µs of CPU each, more
+    than the rest of a call. Here one thread works through the queue, and results that are ready together wake the event
+    loop once; that costs 20 µs. More threads join when a call has to wait, so that slow calls run side by side.
 
     All but `_work` runs in the event loop.
     """
@@ -65,10 +64,10 @@ class Workers:
         self._running: set[_Call] = set()
         self._hired = 0
         self._watched = False
-        self._woken = False  # whether `_tell` is about to look at what is finished
+        self._woken = False  # whether `_settle` is scheduled
 
     def run(self, function: Callable[[], object]) -> asyncio.Future[object]:
-        """What *function* gives, or raises. It is not called any more if that is cancelled before its turn."""
+        """A future of the result of *function*. If it is cancelled before its turn, *function* is not called."""
         loop = asyncio.get_running_loop()
         call = _Call(partial(copy_context().run, function), loop.create_future())
         self._waiting.append(call)
@@ -84,12 +83,12 @@ class Workers:
 
     def _leave(self, worker: asyncio.Future[None]) -> None:
         self._hired -= 1
-        if self._waiting:  # its turn was over, or this came when it had just found nothing
+        if self._waiting:  # its turn was over, or a call came when it had just found none
             self._hire(worker.get_loop())
             self._watch(worker.get_loop())
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """See to it that what waits does not wait long for the calls before it."""
+        """Schedule a look at the queue, so that no call waits long for those before it."""
         if self._watched or self._hired >= THREADS:
             return
         with suppress(IndexError):  # a thread has just taken the last one
@@ -98,7 +97,7 @@ class Workers:
 
     def _look(self, call: _Call, loop: asyncio.AbstractEventLoop) -> None:
         self._watched = False
-        # A worker outside of a call is about to take one: it is the event loop itself that does not let it.
+        # A worker that is not in a call is about to take one; only the event loop itself holds it up.
         if not call.begun and not call.future.cancelled() and len(self._running) >= self._hired:
             for _ in range(min(len(self._waiting), THREADS - self._hired)):
                 self._hire(loop)
@@ -120,9 +119,9 @@ class Workers:
             self._finished.append(call)
             if not self._woken:
                 self._woken = True
-                loop.call_soon_threadsafe(self._tell)
+                loop.call_soon_threadsafe(self._settle)
 
-    def _tell(self) -> None:
-        self._woken = False  # before the look: what is finished after it wakes the loop again
+    def _settle(self) -> None:
+        self._woken = False  # first: a call that finishes after this wakes the loop again
         while self._finished:
-            self._finished.popleft().tell()
+            self._finished.popleft().settle()

@@ -1,1 +1,1 @@
-"""Faults that calls are made to meet."""
+"""Faults: what is injected into calls on request."""

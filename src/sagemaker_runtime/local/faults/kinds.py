@@ -1,4 +1,4 @@
-"""The faults that a call can be made to meet, one class each."""
+"""The faults that can be injected into a call, one class each."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def _in_the_calendar(fault: object, attribute: Attribute[float], value: float) -
 @frozen
 class ErrorAnswer:
     """
-    An error of the service in place of the model, which is not asked.
+    A failure in place of the model, which is not called.
 
     Raises:
         ConfigError: The error has no known status, and none is given.
     """
 
     error: str = "ServiceUnavailable"
-    """Its name. Those of the API model, and ``ThrottlingException``, have a status and a message."""
+    """Name of the error. Those of the API model, and ``ThrottlingException``, have a status and a message."""
 
     status: int | None = None
     """HTTP status. None for the error's own."""
@@ -58,7 +58,7 @@ class ErrorAnswer:
 
 @frozen
 class Throttled:
-    """A 400 named ``ThrottlingException`` whose message is null, as the service has it. The model is not asked."""
+    """A 400 named ``ThrottlingException`` whose message is null, as the service sends it. The model is not called."""
 
     def answer(self) -> FailureError:
         """The error as it is answered."""
@@ -67,7 +67,7 @@ class Throttled:
 
 @frozen
 class Latency:
-    """A wait before the model is asked."""
+    """A wait before the model is called."""
 
     seconds: float = field(validator=_at_least(0.0))
     """By the local endpoint's clock."""
@@ -75,7 +75,7 @@ class Latency:
 
 @frozen
 class SlowBody:
-    """An answer whose body dribbles in. The head, and the first piece, are not late."""
+    """A response whose body dribbles in. The head and the first piece are not late."""
 
     seconds: float = field(validator=_at_least(0.0))
     """Between one piece and the next, by the local endpoint's clock."""
@@ -86,25 +86,25 @@ class SlowBody:
 
 @frozen
 class Reset:
-    """The connection is reset (TCP RST): in place of the model and its answer, or when the answer's head is out."""
+    """The connection is reset (TCP RST): in place of the model and the response, or after the head of the response."""
 
     after_head: bool = False
 
 
 @frozen
 class TruncatedBody:
-    """An answer whose connection is closed before the end of its body: short of Content-Length, or of the last chunk."""
+    """A response whose connection is closed before the end of its body: short of Content-Length, or without the last chunk."""
 
     kept: int = field(default=0, validator=_at_least(0))
-    """Bytes of the body that are sent. If there are no more, the head promises one that does not come."""
+    """Bytes of the body that are sent. If the body has no more, the head promises one more, which does not come."""
 
 
 @frozen
 class TruncatedFrame:
-    """A stream that ends in the middle of a frame; in HTTP's eyes it is whole. Only streams meet it."""
+    """A stream that ends in the middle of a frame, though its HTTP body is complete. Only streams meet it."""
 
     after: int = field(default=1, validator=_at_least(0))
-    """Whole frames before. In a shorter stream it is one frame more that is cut."""
+    """Whole frames before. In a shorter stream, the cut frame is an additional one at its end."""
 
 
 @frozen
@@ -112,10 +112,10 @@ class CorruptFrame:
     """A stream that goes on after a frame with one wrong byte. Only streams meet it."""
 
     after: int = field(default=1, validator=_at_least(0))
-    """Good frames before. In a shorter stream it is one frame more that is wrong."""
+    """Good frames before. In a shorter stream, the corrupt frame is an additional one at its end."""
 
     at: int = -1
-    """Which byte, counted round the frame: 0 is in its length, -1 in its checksum."""
+    """Which byte, modulo the length of the frame: 0 is in its length field, -1 in its checksum."""
 
 
 @frozen
@@ -123,33 +123,33 @@ class StreamError:
     """A stream whose last message is an error. Only streams meet it."""
 
     error: str = "ModelStreamError"
-    """Its name; the API model has ``InternalStreamFailure`` beside it."""
+    """Name of the error; the API model also has ``InternalStreamFailure``."""
 
     message: str = "The stream failed."
     error_code: str = "StreamBroken"
     """Of a ``ModelStreamError``; others have none."""
 
     after: int = field(default=1, validator=_at_least(0))
-    """Parts before, as far as there are so many."""
+    """Parts before, or all of a shorter stream."""
 
 
 @frozen
 class CutKeepAlive:
-    """A good answer whose connection is then closed, though nothing in the answer said so."""
+    """A good response whose connection is then closed, though nothing in the response announced it."""
 
     at_next_request: bool = False
     """
-    Whether it is not closed at once, but reset when the next request to the runtime has come over it: so a server that
-    closes an idle connection meets a client that is just using it. That may be a request to another endpoint, or one
-    that would be refused; it reaches no model, and is no call of its endpoint. Requests to S3 over it pass. If none
-    follows, nothing happens.
+    Whether it is not closed at once, but reset when the next request to the runtime has come over it. This is what a
+    client meets when it uses an idle connection that the server is just closing. The next request may be one to another
+    endpoint, or one that would be refused; it reaches no model, and does not count as a call of its endpoint. Requests
+    to S3 over the connection pass. If no request follows, nothing happens.
     """
 
 
 @frozen
 class ClockSkew:
     """
-    A server whose clock is wrong, for one request: in the check of the signature, and in the ``Date`` of the answer.
+    A server whose clock is wrong, for one request: in the check of the signature, and in the ``Date`` of the response.
 
     A clock that stays wrong for a while is ``inject(..., times=…)``.
     """

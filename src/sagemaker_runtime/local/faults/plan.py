@@ -30,20 +30,20 @@ def _shares(_: object, attribute: Attribute[Mapping[Fault, float]], shares: Mapp
 @frozen
 class RandomFaults:
     """
-    Faults that hit a share of all calls, the same ones each time: chance depends on seed, endpoint and call number only.
+    Faults for a share of all calls, the same calls each time: chance depends only on seed, endpoint and call number.
 
     Raises:
-        ConfigError: The shares are no shares of one whole.
+        ConfigError: A share is negative, or together they are more than 1.
     """
 
     shares: Mapping[Fault, float] = field(validator=[min_len(1), _shares])
-    """For each fault the part of the calls that it hits, from 0.0 to 1.0."""
+    """For each fault, the share of calls that meet it, from 0.0 to 1.0."""
 
     seed: int = field(kw_only=True)
 
     def fault(self, endpoint_name: str, call: int) -> Fault | None:
-        """What hits a call, as `LocalEndpoint.calls` counts them; None if nothing does."""
-        drawn = random.Random(f"{self.seed}/{endpoint_name}/{call}").random()  # noqa: S311 - nothing is to be hidden
+        """The fault that a call meets, as `LocalEndpoint.calls` counts them; None for no fault."""
+        drawn = random.Random(f"{self.seed}/{endpoint_name}/{call}").random()  # noqa: S311 - a seed for tests, no secret
         for fault, share in self.shares.items():
             drawn -= share
             if drawn < 0:
@@ -61,7 +61,7 @@ class InjectedFault:
     """Which request to the endpoint, as `LocalEndpoint.calls` counts them."""
 
     seed: int | None = None
-    """Of the `RandomFaults` that it came from; None for one that was injected by its call's number."""
+    """The seed of the `RandomFaults` that it came from; None for one that was injected by the number of the call."""
 
     @property
     def name(self) -> str:
@@ -83,11 +83,11 @@ class FaultPlan:
         self._by_number: dict[tuple[str, int], Fault] = {}
 
     def add(self, endpoint_name: str, call: int, fault: Fault) -> None:
-        """Let a call meet *fault*, whatever chance says; the last one given for a call holds."""
+        """Let a call meet *fault*, whatever chance says. The last fault given for a call counts."""
         self._by_number[endpoint_name, call] = fault
 
     def due(self, endpoint_name: str, call: int, *, streamed: bool) -> InjectedFault | None:
-        """What a request would meet if it were that call; None for nothing."""
+        """The fault that a request would meet as that call; None for no fault."""
         fault, seed = self._by_number.get((endpoint_name, call)), None
         if fault is None and self._by_chance is not None:
             fault, seed = self._by_chance.fault(endpoint_name, call), self._by_chance.seed

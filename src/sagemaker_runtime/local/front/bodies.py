@@ -1,4 +1,4 @@
-"""`read_body`: what a request brings, as long as it is not too much, nor too long in coming."""
+"""`read_body`: the body of a request, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BODY_TIMEOUT = 60.0  # seconds for a whole body; aiohttp waits without end for the rest of one with a broken chunk
+BODY_TIMEOUT = 60.0  # seconds for a whole body; after a broken chunk aiohttp waits forever for the rest
 
 
 async def read_body(
     request: web.Request, most: int, *, too_large: Callable[[], Exception], cut: Callable[[], Exception]
 ) -> bytes:
     """
-    The whole body. aiohttp's own limit would answer in aiohttp's words.
+    The whole body. aiohttp's own limit would respond in aiohttp's words.
 
     Args:
-        request: Whose.
+        request: The request.
 
         most: Bytes.
 
-        too_large: Makes what is raised for more.
+        too_large: Makes the error for a body of more bytes.
 
-        cut: Makes what is raised for a body that does not come to its end.
+        cut: Makes the error for a body that does not come to its end.
     """
     if (request.content_length or 0) > most:
         raise too_large()
     content = request.content
-    if content.is_eof() and content.exception() is None:  # a short one, which came with its head: no wait to be limited
+    if content.is_eof() and content.exception() is None:  # a short one that came with its head: no wait to limit
         whole = content.read_nowait()
         if len(whole) > most:
             raise too_large()
@@ -43,9 +43,6 @@ async def read_body(
                 body += piece
                 if len(body) > most:
                     raise too_large()
-    except (
-        TimeoutError,
-        web.RequestPayloadError,
-    ):  # the latter is of aiohttp's parser in Python, for want of that in C
+    except (TimeoutError, web.RequestPayloadError):  # the latter is of aiohttp's parser in Python, not of that in C
         raise cut() from None
     return bytes(body)

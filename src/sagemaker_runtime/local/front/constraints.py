@@ -1,4 +1,4 @@
-"""What the service demands of a request's members, by the bindings of its operation."""
+"""The service's constraints on the members of a request, from the bindings of its operation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_TEXT = 8_192  # characters of a text that the model does not limit; what a h
 
 @frozen
 class Constraint:
-    """What a member's text must be."""
+    """The constraint on a member that is a text."""
 
     member: str
     """The name in the API model, as the service's message has it."""
@@ -58,7 +58,7 @@ class Constraint:
 
 @frozen
 class Range:
-    """What a member's number must be."""
+    """The constraint on a member that is a number, or on the length of a member."""
 
     member: str
     """The name in the API model, as the service's message has it."""
@@ -69,7 +69,7 @@ class Range:
     min: int
     max: int
     measured: str = "value"
-    """What the number is of the member: its value, or its length."""
+    """What the number measures: the member's value, or its length."""
 
     sensitive: ClassVar[bool] = False
 
@@ -93,7 +93,7 @@ _ACRONYMS = {"ttl": "TTL"}  # in the names of the model
 
 @cache
 def constraints_of(operation: str) -> dict[str, Constraint | Range]:
-    """What the operation demands of its labels and headers, by the name of the member's attribute."""
+    """The constraints of the operation on its labels and headers, by the name of the member's attribute."""
     return {
         attribute: _constraint(attribute, binding)
         for attribute, binding in bindings(known(operation).input_type).items()
@@ -103,7 +103,7 @@ def constraints_of(operation: str) -> dict[str, Constraint | Range]:
 
 @cache
 def body_of(operation: str) -> Range:
-    """What the operation demands of the size of its body."""
+    """The constraint of the operation on the size of its body."""
     for attribute, binding in bindings(known(operation).input_type).items():
         if binding.location == "payload":
             return Range(_member(attribute), "", 0, binding.shape.max or MAX_BODY, measured="length")
@@ -126,10 +126,10 @@ def _member(attribute: str) -> str:
 
 def check(operation: str, members: Mapping[str, str], body: bytes) -> None:
     """
-    Hold what was sent against the constraints of the operation.
+    Check a request against the constraints of its operation.
 
     Raises:
-        FailureError: The service's answer to members that break theirs, all of them at once.
+        FailureError: Members break their constraints; it names all of them.
     """
     limits = constraints_of(operation)
     problems = [

@@ -1,4 +1,4 @@
-"""The errors of the service, as its front writes them."""
+"""Failures: the error responses of the service."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 ACCOUNT = "000000000000"
 MAX_MESSAGE = 2048  # characters of what a model said; service-2.json, shape Message
 
-# Name to status and message. Source: service-2.json for the names and statuses of all but the last; that one is in
-# no model, and it is the service that says it with a null.
+# Name to status and message. Source: service-2.json for the names and statuses of all but the last, which is in no
+# model; the service sends it with a null for its message.
 KNOWN: Mapping[str, tuple[int, str | None]] = {
     "InternalFailure": (500, "An internal failure occurred."),
     "ServiceUnavailable": (503, "The service is currently unavailable."),
@@ -29,7 +29,7 @@ KNOWN: Mapping[str, tuple[int, str | None]] = {
 
 class FailureError(Exception):
     """
-    An answer that is an error.
+    A failure: an error response of the service.
 
     Attributes:
         code: Its name in ``X-Amzn-ErrorType``; None sends no such header.
@@ -48,10 +48,10 @@ class FailureError(Exception):
 
 def failure(code: str, message: str | None = None, status: int | None = None) -> FailureError:
     """
-    An error by its name.
+    A failure by the name of its error.
 
     Args:
-        code: Such as ``"ServiceUnavailable"``.
+        code: The name, such as ``"ServiceUnavailable"``.
 
         message: None for the one in `KNOWN`.
 
@@ -71,7 +71,7 @@ def failure(code: str, message: str | None = None, status: int | None = None) ->
 
 
 def refusal(code: str, message: str) -> FailureError:
-    """The 403 for a request that is not signed as it should be."""
+    """The failure (403) for a request that is not signed as it should be."""
     return FailureError(code, 403, {"Message": message})
 
 
@@ -79,16 +79,16 @@ def model_error(
     endpoint_name: str, original: str, *, region: str, status: int = 424, original_status: int = 500
 ) -> FailureError:
     """
-    The error for a model that failed.
+    The failure for a model that failed.
 
     Args:
         endpoint_name: The endpoint called.
 
-        original: What the model said; no more than the beginning is told.
+        original: The model's message, which is cut to `MAX_MESSAGE` characters.
 
-        region: The region that the logs are said to be in.
+        region: The region in the links to the logs.
 
-        status: HTTP status of the answer.
+        status: HTTP status of the response.
 
         original_status: HTTP status of the model.
     """

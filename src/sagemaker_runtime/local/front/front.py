@@ -1,4 +1,4 @@
-"""`Front`: what stands before the models. It knows the service's paths, checks what arrives, and words the answers."""
+"""`Front`: what stands before the models. It knows the service's paths, checks requests, and writes the responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from sagemaker_runtime import Headers
 from sagemaker_runtime.local.backends.invocation import Invocation
 from sagemaker_runtime.local.faults.kinds import ClockSkew, CutKeepAlive, FrameFault, Latency, Reset
 from sagemaker_runtime.local.faults.plan import InjectedFault
-from sagemaker_runtime.local.front.answers import (
+from sagemaker_runtime.local.front.bodies import read_body
+from sagemaker_runtime.local.front.constraints import MAX_BODY, check
+from sagemaker_runtime.local.front.failures import ACCOUNT, FailureError, failure
+from sagemaker_runtime.local.front.journal import Exchange
+from sagemaker_runtime.local.front.responses import (
     Connection,
     CutError,
     Outgoing,
@@ -29,10 +33,6 @@ from sagemaker_runtime.local.front.answers import (
     whole,
     write,
 )
-from sagemaker_runtime.local.front.bodies import read_body
-from sagemaker_runtime.local.front.constraints import MAX_BODY, check
-from sagemaker_runtime.local.front.failures import ACCOUNT, FailureError, failure
-from sagemaker_runtime.local.front.journal import Exchange
 from sagemaker_runtime.local.front.signature import ReceivedRequest, check_signature
 from sagemaker_runtime.local.front.streaming import frames_of, spoil
 from sagemaker_runtime.local.storage.asynchronous import queued
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 class Front:
     """
-    Answers each request as the service would.
+    Responds to each request as the service would.
 
     Args:
         hosted: The endpoints by name.
@@ -64,7 +64,7 @@ class Front:
 
         journal: Where each request is kept.
 
-        asynchronous: Takes what may wait.
+        asynchronous: The queue for asynchronous inferences.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Front:
         self._connected = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """The answer to *request*, whatever it is; each has an id of its own."""
+        """The response to *request*, whatever it is. Each has an id of its own."""
         # There is one: who has left by now has had this task cancelled.
         transport = cast("asyncio.WriteTransport", request.transport)
         connection = self._connection(transport)
@@ -196,7 +196,7 @@ class Front:
     async def _send(self, request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
         date = _http_date(int(self._now(exchange)))
         headers = {**outgoing.headers, "x-amzn-RequestId": exchange.request_id, "Date": date}
-        body = whole(b"") if request.method == "HEAD" else outgoing.body  # whose answer has only a head
+        body = whole(b"") if request.method == "HEAD" else outgoing.body  # whose response has only a head
         outgoing = Outgoing(outgoing.status, headers, body, outgoing.length)
         fault = None if exchange.fault is None else exchange.fault.fault
         return await write(request, under(fault, outgoing, self._clock), exchange)
@@ -224,22 +224,22 @@ def _cut() -> FailureError:
 
 
 def _is_queued(operation: Operation[OperationInput, OperationOutput]) -> bool:
-    """Whether the answer only says where the result will be."""
+    """Whether the response only says where the result will be."""
     return "output_location" in bindings(operation.output_type)
 
 
 @cache
 def _not_served(operation: Operation[OperationInput, OperationOutput]) -> str | None:
-    """Why a model cannot answer for the operation; None if it can."""
+    """Why a model cannot serve the operation; None if it can."""
     label = bindings(operation.input_type).get("endpoint_name")
     if label is None or label.location != "label":
         return "its path names no endpoint"
     if operation.streams and "PayloadPart" not in operation.events:
         return "its stream carries no PayloadPart"
     whole = any(binding.location == "payload" for binding in bindings(operation.output_type).values())
-    return (
-        None if operation.streams or whole or _is_queued(operation) else "its answer has no body for what a model says"
-    )
+    if operation.streams or whole or _is_queued(operation):
+        return None
+    return "its response has no body for what a model says"
 
 
 _MEMBERS = {attribute.name for attribute in fields(Invocation)} - {"body", "headers", "new_session"}
@@ -248,5 +248,5 @@ _MEMBERS = {attribute.name for attribute in fields(Invocation)} - {"body", "head
 def _invocation(route: Route, body: bytes, headers: Headers) -> Invocation:
     values = route.members(headers)
     check(route.operation.name, values, body)
-    known = {name: value for name, value in values.items() if name in _MEMBERS}  # of others there are the headers
+    known = {name: value for name, value in values.items() if name in _MEMBERS}  # the headers have the others
     return Invocation(body=body, new_session=False, headers=headers, **known)

@@ -1,4 +1,4 @@
-"""`Journal`: what arrived at a local endpoint and how it was answered, for the assertions of tests."""
+"""`Journal`: the requests that arrived at a local endpoint and the responses to them, for the assertions of tests."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.faults.plan import InjectedFault
 
 MAX_EXCHANGES = 1_000
-MAX_BYTES = 16_777_216  # of what came: bodies, headers and targets
+MAX_BYTES = 16_777_216  # of requests: bodies, headers and targets
 
 
 @define(eq=False, repr=False, kw_only=True)
 class Exchange:
-    """One request and its answer. What is not known, or not known yet, is None."""
+    """One request and its response. What is not known, or not known yet, is None."""
 
     number: int = 0
     """1 for the first request that came."""
@@ -44,7 +44,7 @@ class Exchange:
     """The same by name."""
 
     request_id: str
-    """What the answer calls it, in ``x-amzn-RequestId``."""
+    """Its id in the response, ``x-amzn-RequestId``."""
 
     body: bytes = b""
     """As it came; empty if it never came whole, or was too large."""
@@ -56,19 +56,19 @@ class Exchange:
     """As the path has it, whether there is such an endpoint or not."""
 
     invocation: Invocation | None = None
-    """What the model is given; None for a request that was refused."""
+    """What the model gets; None for a request that was refused."""
 
     fault: InjectedFault | None = None
-    """What was made to go wrong."""
+    """The fault that was injected."""
 
     status: int | None = None
-    """HTTP status of the answer; None if its head was never sent."""
+    """HTTP status of the response; None if its head was never sent."""
 
     error_code: str | None = None
-    """The error that was answered, such as ``"ModelError"``."""
+    """Name of the error in the response, such as ``"ModelError"``."""
 
     written: bool = False
-    """Whether the answer was sent to its end."""
+    """Whether the response was sent to its end."""
 
     @property
     def invocation_id(self) -> str | None:
@@ -77,7 +77,7 @@ class Exchange:
 
     def __repr__(self) -> str:
         # No body, no header, no member: they may be secret. A query may hold a signature.
-        facts = [f"{self.method} {self.target.partition('?')[0]}", str(self.status or "no answer")]
+        facts = [f"{self.method} {self.target.partition('?')[0]}", str(self.status or "no response")]
         facts += [] if self.error_code is None else [self.error_code]
         facts += [] if self.fault is None else [repr(self.fault.fault)]
         return f"<Exchange {self.number} on connection {self.connection}: {', '.join(facts)}>"
@@ -85,7 +85,7 @@ class Exchange:
 
 class Journal(Sequence[Exchange]):
     """
-    The exchanges of a local endpoint, oldest first, each there as soon as the request is; its answer is filled in.
+    The exchanges of a local endpoint, oldest first. One is added with its request; its response is filled in later.
 
     It may be used from any thread. It is bounded: the oldest exchanges are dropped when there are too many, or when
     what came with them is too large together.
@@ -93,7 +93,7 @@ class Journal(Sequence[Exchange]):
     Args:
         max_exchanges: How many are kept.
 
-        max_bytes: Of their requests together, each with target, headers and body.
+        max_bytes: Size of their requests together, each with target, headers and body.
 
     Attributes:
         dropped: How many exchanges were lost to the bounds; an assertion about all calls should find 0.
@@ -115,7 +115,7 @@ class Journal(Sequence[Exchange]):
         self._turn = Lock()  # of whoever changes it
 
     def record(self, exchange: Exchange) -> None:
-        """Number an exchange and keep it; its body does not change any more. The local endpoint does it."""
+        """Number an exchange and keep it; its body must not change any more. Called by the local endpoint."""
         size = len(exchange.body) + len(exchange.target)
         for name, value in exchange.raw_headers:
             size += len(name) + len(value)
@@ -139,7 +139,7 @@ class Journal(Sequence[Exchange]):
         return [exchange for exchange in list(self._exchanges) if exchange.invocation_id == invocation_id]
 
     def take(self) -> list[Exchange]:
-        """All exchanges, which are then forgotten here."""
+        """Return all exchanges and forget them."""
         with self._turn:
             taken = list(self._exchanges)
             self._forget()

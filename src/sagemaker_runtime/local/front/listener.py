@@ -22,12 +22,12 @@ logger = logging.getLogger("sagemaker_runtime.local")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - it is what a user must say to be heard beyond this machine
 
 BACKLOG = 1024  # connections not accepted yet; at aiohttp's 128 a burst of more waits a second for TCP to try again
-LINGERING_TIME = 1.0  # seconds to read on after an early answer: closing at once would reset the answer away
+LINGERING_TIME = 1.0  # seconds to read on after an early response, which a close at once would lose to a reset
 SHUTDOWN_TIMEOUT = 1.0  # seconds that `stop` leaves to models still at work
 
 
 class _AtDebug(logging.LoggerAdapter[logging.Logger]):
-    """aiohttp tells of malformed requests with a traceback. They are the caller's mistake, and the front logs its own."""
+    """aiohttp logs a traceback for a malformed request. That is the caller's mistake; the front logs its own."""
 
     def exception(self, msg: object, *args: object, exc_info: object = True, **_: object) -> None:
         self.logger.debug(msg, *args, exc_info=bool(exc_info))
@@ -41,19 +41,19 @@ class Listener:
     """
     Takes requests at a port.
 
-    A line or a header of more than 8 KiB is answered with 400, and the connection is closed; so are more than 128 headers,
-    with aiohttp 3.13.4 or newer. There is no limit to how slowly a head may come, and an idle connection stays open as long
-    as aiohttp keeps it, which is an hour: what hangs on is ended by `stop`, at once.
+    The response to a line or a header of more than 8 KiB, or to more than 128 headers (aiohttp 3.13.4 or newer), is 400,
+    and the connection is closed. There is no limit to how slowly a head may come. An idle connection stays open as long
+    as aiohttp keeps it, which is an hour. `stop` ends both at once.
 
     Args:
-        handle: Answers a request.
+        handle: Responds to a request.
 
         host: The name or the address to listen at.
 
         port: 0 for one that is free, another one each time.
 
     Raises:
-        ConfigError: The host is none, or another way to write `EVERYWHERE`.
+        ConfigError: The host is empty, or another way to write `EVERYWHERE`.
     """
 
     def __init__(self, handle: Callable[[web.Request], Awaitable[web.StreamResponse]], *, host: str, port: int) -> None:
@@ -83,7 +83,7 @@ class Listener:
             raise ConfigError("the local endpoint is not running; use it in `with` or `async with`, or start() it")
         name, port = self._runner.addresses[0][:2]
         address = ip_address(name)
-        if address.is_unspecified:  # all addresses of the machine, which is none that could be called
+        if address.is_unspecified:  # it means all addresses of the machine, and cannot be called itself
             address = ip_address("127.0.0.1" if address.version == 4 else "::1")  # noqa: PLR2004
         return f"http://{address}:{port}" if address.version == 4 else f"http://[{address}]:{port}"  # noqa: PLR2004
 
@@ -95,11 +95,11 @@ class Listener:
             ListenError: The port is taken, or there is no such host or port.
         """
         server = web.Server(
-            self._answer,
+            self._respond,
             request_factory=partial(web.Request, loop=asyncio.get_running_loop()),
             access_log=None,
             auto_decompress=False,  # the signature covers the body as it was sent
-            handler_cancellation=True,  # or a model that waits would never hear that the caller has left
+            handler_cancellation=True,  # or a model that waits would not be cancelled when the caller leaves
             lingering_time=LINGERING_TIME,
             logger=_AtDebug(logger),
         )
@@ -115,15 +115,15 @@ class Listener:
             raise
         self._runner = runner
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """No `web.Application`: each request would cost a search of its router, which would find nothing."""
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Respond without a `web.Application`, whose router would be searched for each request and find nothing."""
         if "Expect" in request.headers:
             await _expect(request)
         try:
             return await self._handle(cast("web.Request", request))  # as the factory has it
         except Exception:
             logger.exception("the local endpoint failed; this is a mistake of its own")
-            raise  # aiohttp answers 500, or closes the connection if the answer has begun
+            raise  # aiohttp sends 500, or closes the connection if the response has begun
 
     async def stop(self) -> None:
         """Close the port and all connections. Does nothing if it does not listen."""
@@ -133,7 +133,7 @@ class Listener:
 
 
 def _is_zero(host: str) -> bool:
-    """Whether the system takes it for the IPv4 or IPv6 address that is all zeros: as ``0`` is one."""
+    """Whether the system reads it as the IPv4 or IPv6 address that is all zeros; ``0`` is one such text."""
     with suppress(ValueError):
         return ip_address(host).is_unspecified
     with suppress(OSError, UnicodeError):
@@ -149,4 +149,4 @@ async def _expect(request: web.BaseRequest) -> None:
     if expected.lower() != "100-continue":
         raise web.HTTPExpectationFailed
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    request.writer.output_size = 0  # by which aiohttp tells whether the answer has begun
+    request.writer.output_size = 0  # aiohttp reads from it whether the response has begun

@@ -1,7 +1,8 @@
 """
-The check of a request's signature: what arrived is signed once more, and the two must agree.
+The check of a request's signature: the request is signed once more, and the two signatures must agree.
 
-Not by this package's signer, which would agree with its own mistakes; see `sigv4`. The messages are the service's.
+This package's own signer is not used, since it would agree with its own mistakes; see `sigv4`. The messages are the
+service's.
 """
 
 from __future__ import annotations
@@ -87,10 +88,10 @@ class ReceivedRequest:
 
 def check_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
     """
-    Make sure that *request* was signed with *credentials*, for *region*, about *now*, and came as it was signed.
+    Check that *request* was signed with *credentials*, for *region*, about *now*, and arrived as it was signed.
 
     Raises:
-        FailureError: What the service would answer.
+        FailureError: What the service would respond.
     """
     headers = request.headers
     if "authorization" not in headers:
@@ -136,7 +137,7 @@ def is_signed_with(
 
 
 def _payload_hash(request: ReceivedRequest, signed_headers: frozenset[str]) -> str:
-    """What the signature says of the body. One that a header has in clear is of no use unless the header is signed."""
+    """What the signature covers of the body. A claim in a header counts only if the header is signed."""
     claimed = request.headers.get("x-amz-content-sha256")
     if claimed == UNSIGNED_PAYLOAD and "x-amz-content-sha256" in signed_headers:
         return claimed
@@ -159,7 +160,7 @@ def _check_time(timestamp: str, now: datetime) -> str:
 
 @lru_cache(maxsize=16)  # requests of one second share it, and to parse it takes 10 µs
 def moment_of(timestamp: str) -> datetime | None:
-    """The moment in ``X-Amz-Date``; None for what is none."""
+    """The moment in ``X-Amz-Date``; None if the text is not one."""
     try:
         return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
     except ValueError:

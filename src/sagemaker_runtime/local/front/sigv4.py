@@ -1,7 +1,7 @@
 """
-Signature Version 4 as the one who verifies computes it.
+Signature Version 4, as a verifier computes it.
 
-Written from the specification a second time: this package's signer would agree with its own mistakes, and botocore's
+It is a second implementation of the specification. This package's signer would agree with its own mistakes; botocore's
 costs 80 µs a request and leaves out headers, such as ``user-agent``, that another client may have signed.
 
 Source: AWS IAM User Guide, "Create a signed AWS API request".
@@ -46,7 +46,7 @@ def signature_of(
 
         signed_headers: The names that are covered, in lower case.
 
-        payload_hash: SHA-256 of the body in hex, or what the service takes in its stead.
+        payload_hash: SHA-256 of the body in hex, or what the service takes in its place.
 
         timestamp: As in ``X-Amz-Date``.
 

@@ -1,4 +1,4 @@
-"""The answer of InvokeEndpointWithResponseStream: the model's pieces as the parts of an event stream."""
+"""The response of InvokeEndpointWithResponseStream: the model's pieces as the parts of an event stream."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ async def frames_of(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     The frames of a model's answer, as it comes.
 
     Args:
-        pieces: Each is one part, as long as it fits into one.
+        pieces: Each becomes one part, or several if it does not fit into one.
 
     Raises:
-        FailureError: The model failed before its first piece: until then it is an error like any other.
+        FailureError: The model failed before its first piece; until then it is a failure like any other.
     """
     piece = await anext(pieces, None)
     try:
@@ -40,7 +40,7 @@ async def frames_of(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 
 async def spoil(frames: AsyncGenerator[bytes], fault: FrameFault) -> AsyncGenerator[bytes]:
-    """The frames of an answer as *fault* has them."""
+    """The frames of a response as *fault* spoils them."""
     good = fault.after
     async with aclosing(frames):
         async for frame in frames:

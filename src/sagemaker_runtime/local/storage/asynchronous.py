@@ -45,7 +45,7 @@ class Queued:
     """A request that may wait its turn."""
 
     invocation: Invocation
-    """Without a body, if that is to be read from the `input_location`."""
+    """Without a body, if the body is at the `input_location`."""
 
     inference_id: str
     input_location: str | None
@@ -60,12 +60,12 @@ class Queued:
 
 def queued(route: Route, body: bytes, headers: Headers) -> Queued:
     """
-    What the service takes a request for.
+    A request as the queue takes it.
 
     Args:
         route: The operation, and the endpoint's name.
 
-        body: Empty for none: on the wire the two are the same.
+        body: Empty for none: on the wire they are the same.
 
         headers: As they came.
 
@@ -80,7 +80,7 @@ def queued(route: Route, body: bytes, headers: Headers) -> Queued:
         given = "neither" if not body else "both"
         raise failure("ValidationError", f"Exactly one of Body and InputLocation must be given, and there are {given}.")
     inference_id = values.get("inference_id", str(uuid4()))
-    # Several requests may have one id, and each has a result of its own: so the id alone is no name.
+    # Several requests may share an id, and each has a result of its own, so the id alone cannot be the name.
     filename = values.get("filename", f"{_UNFIT.sub('-', inference_id)}-{secrets.token_hex(4)}.out")
     extension = values.get("s3_output_path_extension", "").strip("/")
     output_key = "/".join(part for part in (_OUTPUTS, name, extension, filename) if part)
@@ -108,12 +108,12 @@ def queued(route: Route, body: bytes, headers: Headers) -> Queued:
 
 class Asynchronous:
     """
-    Infers in the background, for each endpoint a few at a time and the others in the order in which they came.
+    Infers in the background: for each endpoint a few requests at a time, in the order in which they came.
 
     Args:
         storage: Where inputs are read, and results and failures written.
 
-        clock: What time in the queue is reckoned by.
+        clock: Measures the time in the queue.
     """
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
@@ -127,17 +127,17 @@ class Asynchronous:
         Queue a request.
 
         Args:
-            request: What to ask.
+            request: The request.
 
-            hosted: Whom to ask.
+            hosted: The endpoint.
 
-            fault: What happens instead; None to ask the model.
+            fault: The fault that the request meets; None for no fault.
 
         Returns:
-            Head and body of the answer.
+            Head and body of the response.
 
         Raises:
-            FailureError: The fault is one of the service's. One of the model's comes later, and is written to the storage.
+            FailureError: The fault is a failure of the service. A failure of the model is written to the storage later.
         """
         if isinstance(fault, ErrorAnswer | Throttled) and fault.answer().code != "ModelError":
             raise fault.answer()
@@ -153,7 +153,7 @@ class Asynchronous:
         return head, json.dumps({"InferenceId": request.inference_id}).encode()
 
     async def stop(self) -> None:
-        """Drop what is queued or under way; nothing is written for it. What does not end in time goes on by itself."""
+        """Drop all requests, queued or running; nothing is written for them. What does not end in time is left running."""
         self._turns.clear()  # the next start may be in another event loop
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
@@ -178,12 +178,12 @@ class Asynchronous:
                 try:
                     await self._storage.write(bucket, request.failure_key, text.encode(errors="replace"), "text/plain")
                 except StorageError:
-                    logger.exception("the failure of inference %s cannot be told: %s", request.inference_id, text)
+                    logger.exception("the failure of inference %s cannot be written: %s", request.inference_id, text)
 
     async def _infer(self, request: Queued, hosted: HostedEndpoint, fault: Fault | None) -> tuple[bytes, str]:
         invocation = request.invocation
         if request.input_location is not None:
-            # Not looked at before its turn has come: the service takes a request without reading its input.
+            # Not read before its turn: the service accepts a request without reading its input.
             invocation = evolve(invocation, body=await self._input(request.input_location))
         began = self._clock.monotonic()
         try:
@@ -191,7 +191,7 @@ class Asynchronous:
                 reply = await hosted.invoke(invocation, fault)
                 async with aclosing(reply.pieces) as pieces:
                     body = b"".join([piece async for piece in pieces])
-            if self._clock.monotonic() - began > request.timeout:  # on a clock that a test has put forward
+            if self._clock.monotonic() - began > request.timeout:  # on a clock that a test has moved forward
                 raise TimeoutError
         except TimeoutError:
             message = f"The model did not answer within {request.timeout:g} seconds."

@@ -1,4 +1,4 @@
-"""`StorageFront`: the small S3 before a `Storage`. Objects are read and written whole, and that is all it can."""
+"""`StorageFront`: the small S3 before a `Storage`. It only reads and writes whole objects."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 MAX_OBJECT = 1_073_741_824  # bytes; inputs of asynchronous inference, which this is for, are up to 1 GB
 
-# To pass over one of these would be to give, or to store, something else than was asked for.
+# To ignore one of these would return, or store, something else than was asked for.
 _NOT_IMPLEMENTED = ("range", "if-match", "if-none-match", "x-amz-copy-source")
 
 
 class StorageFront:
     """
-    Answers requests as S3 would, with the bucket in the path.
+    Responds to requests as S3 would, with the bucket in the path.
 
     Args:
         storage: The objects.
@@ -48,20 +48,20 @@ class StorageFront:
         self._clock = clock
 
     async def handle(self, request: web.Request) -> web.Response:
-        """The answer to *request*, whatever it is; each has an id of its own."""
+        """The response to *request*, whatever it is. Each has an id of its own."""
         request_id = secrets.token_hex(8).upper()
         try:
-            response = await self._answer(request)
+            response = await self._respond(request)
         except StorageError as error:
             response = _write_error(error, request_id)
         response.headers["x-amz-request-id"] = request_id
         return response
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _respond(self, request: web.Request) -> web.Response:
         headers = Headers.received(request.headers.items())
         received = ReceivedRequest(request.method, request.raw_path, request.headers.items(), headers, b"")
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        # The head holds all that is signed, the body's hash included: who has no key is not to fill the memory first.
+        # The head has all that is signed, the body's hash included: nobody without a key is to fill the memory.
         check_storage_signature(received, credentials=self._credentials, region=self._region, now=now)
         body = await read_body(request, MAX_OBJECT, too_large=_too_large, cut=_cut)
         check_payload(headers, body)
@@ -97,7 +97,7 @@ def _cut() -> StorageError:
 def _names(request: ReceivedRequest) -> tuple[str, str]:
     """The bucket and the key; the key is empty where the bucket itself is meant."""
     path, _, query = request.target.partition("?")
-    if query and not query.startswith("x-id="):  # which some clients add, and means nothing
+    if query and not query.startswith("x-id="):  # which some clients add, without a meaning
         raise _not_implemented("Query", query)
     for name in _NOT_IMPLEMENTED:
         if name in request.headers:

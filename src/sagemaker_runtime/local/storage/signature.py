@@ -19,12 +19,12 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 
 def check_storage_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
     """
-    Make sure that the head of *request* was signed for S3 with *credentials*, in *region*, about *now*.
+    Check that the head of *request* was signed for S3 with *credentials*, in *region*, about *now*.
 
-    Its body is not looked at: that is for `check_payload`.
+    `check_payload` checks the body.
 
     Raises:
-        StorageError: What S3 would answer.
+        StorageError: What S3 would respond.
     """
     headers = request.headers
     if "authorization" not in headers:
@@ -60,10 +60,10 @@ def check_storage_signature(request: ReceivedRequest, *, credentials: Credential
 
 def check_payload(headers: Headers, body: bytes) -> None:
     """
-    Make sure that the body is the one that was signed.
+    Check that the body is the one that was signed.
 
     Raises:
-        StorageError: What S3 would answer.
+        StorageError: What S3 would respond.
     """
     claimed = headers["x-amz-content-sha256"]
     if claimed.startswith("STREAMING-"):

@@ -1,8 +1,8 @@
 """
 `Storage`: a folder that serves as S3. Each bucket is a folder in it, and each object a file at its key.
 
-Whoever looks into the folder finds the objects as they are, and a file that is put there by hand is an object too. The
-types of those that were written stand beside the buckets, in ``.types``: no bucket can have that name.
+The files in the folder are the objects as they are, and a file that is put there by hand is an object too. The types of
+objects that were written are beside the buckets, in ``.types``: no bucket can have that name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAX_NAME = 255  # bytes, of a part between two slashes; most file systems'
 
 class StorageError(Exception):
     """
-    An answer of S3's that is an error.
+    An error response of S3.
 
     Args:
         code: S3's name for it.
@@ -90,13 +90,13 @@ class Storage:
     """
     Objects in a folder.
 
-    All files are read and written in one thread, one after the other, so an object and its type change together. Not in
-    asyncio's own threads: models that never come to an end may have taken all of them.
+    All files are read and written in one thread, one after the other, so an object and its type change together. It is
+    not one of asyncio's own threads: models that never end may have taken all of them.
 
     Args:
-        folder: Where it is; made if need be. None for a temporary one, which `stop` removes.
+        folder: The folder, created if necessary. None for a temporary one, which `stop` removes.
 
-        bucket: One that is there from the start.
+        bucket: A bucket that is there from the start.
     """
 
     def __init__(self, folder: Path | None, *, bucket: str) -> None:
@@ -125,7 +125,7 @@ class Storage:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-storage")
 
     async def stop(self) -> None:
-        """Finish what is being written, and remove the folder if it is a temporary one."""
+        """Finish the current write, and remove the folder if it is a temporary one."""
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.shutdown(cancel_futures=True)
@@ -138,7 +138,7 @@ class Storage:
         An object.
 
         Raises:
-            StorageError: There is no such bucket or object, or there can be none, or the file cannot be read.
+            StorageError: There is no such bucket or object, a name is invalid, or the file cannot be read.
         """
         return await self._in_thread(lambda: self._read(bucket, key))
 
@@ -165,7 +165,7 @@ class Storage:
             raise StorageError("ServiceUnavailable", 503, "The storage has been stopped.")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except OSError as error:  # most likely, one object's key with a slash behind it is the beginning of another's
+        except OSError as error:  # most likely one key followed by a slash is the beginning of another
             raise _invalid_key(f"the file system says: {error.strerror}") from error
 
     def _read(self, bucket: str, key: str) -> StoredObject:
@@ -185,7 +185,7 @@ class Storage:
         path = self._object(bucket, key)
         partial = self._root / f".partial-{secrets.token_hex(8)}"
         try:
-            # The object first: where there is no place for it, no type must stay behind to be in the way of another's.
+            # The object first: if it cannot be written, no type must stay behind and block that of another object.
             for target, content in (
                 (path, body),
                 (self._path(".types", bucket, key), content_type.encode(errors="replace")),
@@ -211,9 +211,8 @@ class Storage:
         if _BUCKET.fullmatch(bucket) is None or ".." in bucket:
             raise StorageError("InvalidBucketName", 400, "The specified bucket is not valid.", {"BucketName": bucket})
         path = self._root / beside / bucket / key
-        if not Path(os.path.realpath(path)).is_relative_to(
-            self._root
-        ):  # unlike resolve, at ease with links in a circle
+        real = Path(os.path.realpath(path))  # unlike resolve, it accepts links in a circle
+        if not real.is_relative_to(self._root):
             raise StorageError("AccessDenied", 403, "Access Denied")
         return path
 

@@ -1,4 +1,4 @@
-"""How an answer is written: whole, or as a fault has it."""
+"""How a response is written: whole, or as a fault spoils it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class CutError(Exception):
-    """The exchange ends here, and the connection with it; see `cut`."""
+    """The exchange ends here, and so does the connection; see `cut`."""
 
     def __init__(self, how: Literal["reset", "end"]) -> None:
         super().__init__(how)
@@ -36,13 +36,13 @@ class CutError(Exception):
 
 @define(eq=False)
 class Connection:
-    """What is remembered of a connection."""
+    """What the front knows of a connection."""
 
     number: int
     """1 for the first one that brought a request."""
 
     doom: InjectedFault | None = None
-    """What cuts it when the next request comes."""
+    """The fault that cuts it when the next request comes."""
 
 
 def cut(transport: asyncio.WriteTransport, how: Literal["reset", "end"]) -> None:
@@ -58,7 +58,7 @@ def cut(transport: asyncio.WriteTransport, how: Literal["reset", "end"]) -> None
 
 @frozen
 class Outgoing:
-    """An answer to be written."""
+    """A response to be written."""
 
     status: int
     headers: Mapping[str, str]
@@ -75,7 +75,7 @@ async def whole(body: bytes) -> AsyncGenerator[bytes]:
 
 
 def head_of(answer: Answer, operation: Operation[OperationInput, OperationOutput]) -> dict[str, str]:
-    """The headers of a model's answer: what it says of the members that the operation's output has in headers."""
+    """The headers for a model's answer: the members of the operation's output that are bound to headers."""
     headers = {"Content-Type": "application/vnd.amazon.eventstream"} if operation.streams else {}
     for member, binding in bindings(operation.output_type).items():
         value: object = getattr(answer, member, None)
@@ -85,7 +85,7 @@ def head_of(answer: Answer, operation: Operation[OperationInput, OperationOutput
 
 
 def failed(error: FailureError) -> Outgoing:
-    """The answer that is an error."""
+    """The response for a failure."""
     headers = {"Content-Type": "application/json"}
     if error.code is not None:
         headers["x-amzn-ErrorType"] = error.code
@@ -95,27 +95,27 @@ def failed(error: FailureError) -> Outgoing:
 
 async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
     """
-    Send an answer, no faster than the caller takes it. The head goes out with the first piece of the body.
+    Send a response, no faster than the caller takes it. The head goes out with the first piece of the body.
 
     Raises:
-        FailureError: There is no such piece, and nothing was sent.
+        FailureError: The body failed before its first piece; nothing was sent.
         CutError: The connection is to be closed.
         ConnectionError: The caller has left.
     """
     if isinstance(outgoing.body, bytes):  # one write, head and all: pieces would cost two, and so two wake-ups
-        answer = web.Response(status=outgoing.status, body=outgoing.body, headers=outgoing.headers)
-        await answer.prepare(request)
+        complete = web.Response(status=outgoing.status, body=outgoing.body, headers=outgoing.headers)
+        await complete.prepare(request)
         exchange.status = outgoing.status
-        await answer.write_eof()
+        await complete.write_eof()
         exchange.written = True
-        return answer
+        return complete
     response = web.StreamResponse(status=outgoing.status, headers=outgoing.headers)
     response.content_length = outgoing.length
     async with aclosing(outgoing.body) as body:
         piece = await anext(body, None)
         await response.prepare(request)
         exchange.status = outgoing.status
-        while piece is not None and request.method != "HEAD":  # whose answer has no body
+        while piece is not None and request.method != "HEAD":  # whose response has no body
             await response.write(piece)
             piece = await anext(body, None)
     await response.write_eof()
@@ -124,7 +124,7 @@ async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) ->
 
 
 def under(fault: Fault | None, outgoing: Outgoing, clock: Clock) -> Outgoing:
-    """The answer as *fault* has it, if it is one of the body."""
+    """The response as *fault* spoils it, if the fault is one of the body."""
     if fault is None:
         return outgoing
     length = outgoing.length
@@ -132,7 +132,7 @@ def under(fault: Fault | None, outgoing: Outgoing, clock: Clock) -> Outgoing:
     match fault:
         case SlowBody():
             return evolve(outgoing, body=_slow(body, fault, clock))
-        case Reset():  # one before the head has left no answer
+        case Reset():  # after the head: with one before it there is no response
             return evolve(outgoing, body=_reset(body), length=None if length is None else max(length, 1))
         case TruncatedBody(kept):
             promised = None if length is None else max(length, min(length, kept) + 1)
