@@ -1,4 +1,4 @@
-"""A local endpoint in a process of its own, which tells what arrived when its standard input ends."""
+"""A local endpoint in a process of its own, which prints what arrived when its standard input ends."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ async def main() -> None:
         keys = local.credentials
         print(json.dumps([local.url, keys.access_key_id, keys.secret_access_key]), flush=True)  # noqa: T201
         await asyncio.to_thread(sys.stdin.read)
-        told = [
+        exchanges = [
             (each.invocation_id, each.fault and repr(each.fault.fault), each.status, each.error_code)
             for each in journal
         ]
-        print(json.dumps({"exchanges": told, "dropped": journal.dropped, "faults": len(local.faults)}))  # noqa: T201
+        print(json.dumps({"exchanges": exchanges, "dropped": journal.dropped, "faults": len(local.faults)}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -327,7 +327,7 @@ async def test_a_result_that_has_no_place_is_a_failure(tmp_path: Path) -> None:
 
 
 async def test_a_failure_that_has_no_place_either_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody who waits can be told, so at least whoever looks for the reason must find it."""
+    """No caller can be notified, so the log must at least have the reason."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "async-endpoint-failures").write_bytes(b"in the way")
 
@@ -396,7 +396,7 @@ def refused(headers: dict[str, str], body: bytes = b"1") -> str:
     ],
 )
 def test_each_member_is_checked_as_the_api_model_has_it(attribute: str, good: list[str], bad: list[str]) -> None:
-    """Other clients check nothing, and learn here what the service would tell them."""
+    """Other clients check nothing, and get the failure here that the service would send."""
     constraint = constraints_of("InvokeEndpointAsync")[attribute]
 
     for value in good:
@@ -468,14 +468,14 @@ async def test_a_largest_body_passes_and_a_larger_one_does_not() -> None:
 
 
 async def test_an_unknown_endpoint_takes_nothing() -> None:
-    """It is known at once, and no failure object is needed to tell."""
+    """It is known at once, so no failure object is needed."""
     async with LocalEndpoint({"it": shout}) as local, Client(local.options()) as client:
         with pytest.raises(ValidationError, match="Endpoint ti of account 000000000000 not found"):
             await client.invoke_endpoint_async(sent(endpoint_name="ti"))
 
 
 async def test_a_fault_of_the_service_hits_the_request_and_one_of_the_model_the_inference() -> None:
-    """As it would be: the service answers at once, and hears of the model only when the request's turn has come."""
+    """As it would be: the service responds at once, and calls the model only when the request's turn has come."""
     async with (
         LocalEndpoint({"it": shout}) as local,
         Client(impatient(local), override(retryer=StandardRetryer(draw=lambda: 0.0))) as client,
@@ -537,13 +537,13 @@ async def test_botocores_clients_queue_and_fetch_as_they_do_elsewhere(members: d
             s3.close()
 
     async with LocalEndpoint({"it": model}) as local, asyncio.timeout(20):
-        answer = await asyncio.to_thread(invoke, local)
+        response = await asyncio.to_thread(invoke, local)
         await in_time.wait()
         async with Client(impatient(local)) as client:
-            await client.wait_for_output(InvokeEndpointAsyncOutput(output_location=answer["OutputLocation"]))
-        got = await asyncio.to_thread(fetch, local, answer["OutputLocation"])
+            await client.wait_for_output(InvokeEndpointAsyncOutput(output_location=response["OutputLocation"]))
+        got = await asyncio.to_thread(fetch, local, response["OutputLocation"])
 
-    assert 202 == answer["ResponseMetadata"]["HTTPStatusCode"]
-    assert 4 == uuid.UUID(answer["InferenceId"]).version
-    assert answer["FailureLocation"].startswith(f"s3://{BUCKET}/async-endpoint-failures/it/")
+    assert 202 == response["ResponseMetadata"]["HTTPStatusCode"]
+    assert 4 == uuid.UUID(response["InferenceId"]).version
+    assert response["FailureLocation"].startswith(f"s3://{BUCKET}/async-endpoint-failures/it/")
     assert (b"IRIS", "application/octet-stream") == (got["Body"], got["ContentType"])

@@ -53,7 +53,7 @@ async def echo(request: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def served(handler: Handler, ping: Handler = healthy) -> AsyncIterator[str]:
-    """The URL of a container that answers with *handler*."""
+    """The URL of a container that responds with *handler*."""
     application = web.Application()
     application.router.add_get("/ping", ping)
     application.router.add_post("/invocations", handler)
@@ -67,10 +67,10 @@ async def served(handler: Handler, ping: Handler = healthy) -> AsyncIterator[str
 
 
 @asynccontextmanager
-async def answering(*written: bytes) -> AsyncIterator[str]:
+async def responding(*written: bytes) -> AsyncIterator[str]:
     """The URL of a container that is healthy, and then writes just these bytes and hangs up."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer):
             head = await reader.readuntil(b"\r\n\r\n")
             if head.startswith(b"GET /ping"):
@@ -79,7 +79,7 @@ async def answering(*written: bytes) -> AsyncIterator[str]:
                 writer.write(piece)
                 await writer.drain()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
@@ -87,7 +87,7 @@ async def answering(*written: bytes) -> AsyncIterator[str]:
 async def holding(written: bytes, left: asyncio.Event) -> AsyncIterator[str]:
     """The URL of a container that is healthy, and then writes these bytes, and notes when it is left."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer):
             head = await reader.readuntil(b"\r\n\r\n")
             if head.startswith(b"GET /ping"):
@@ -98,7 +98,7 @@ async def holding(written: bytes, left: asyncio.Event) -> AsyncIterator[str]:
                 await reader.read()
             left.set()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
@@ -183,8 +183,8 @@ async def test_a_container_sees_what_the_platform_lets_through_and_nothing_else(
     )
 
 
-async def test_a_chunked_answer_comes_part_by_part() -> None:
-    """The second piece is written only when the first has been received: an answer that was gathered would never come."""
+async def test_a_chunked_response_comes_part_by_part() -> None:
+    """The second piece is written only when the first has been received: a response that was gathered would never come."""
     received = asyncio.Event()
     accepted: list[str] = []
 
@@ -210,9 +210,9 @@ async def test_a_chunked_answer_comes_part_by_part() -> None:
     assert (["text/event-stream"], "text/event-stream") == (accepted, output.content_type)
 
 
-async def test_a_server_that_ends_its_answer_by_hanging_up_is_a_container_too() -> None:
+async def test_a_server_that_ends_its_response_by_hanging_up_is_a_container_too() -> None:
     """So does HTTP/1.0, which Python's own server speaks: small containers are written with it."""
-    async with answering(b"HTTP/1.0 200 OK\r\n\r\n", b"all ", b"of it") as url:
+    async with responding(b"HTTP/1.0 200 OK\r\n\r\n", b"all ", b"of it") as url:
         output = await invoke(url)
 
     assert (b"all of it", "application/octet-stream") == (output.body, output.content_type)
@@ -245,7 +245,7 @@ async def test_a_status_other_than_2xx_is_a_model_error_with_its_text(status: in
 )
 async def test_the_text_of_a_model_error_is_the_beginning_of_what_came(written: bytes, message: str) -> None:
     """The service's member takes 2048 characters; and where the text breaks off, the status still says enough."""
-    async with answering(b"HTTP/1.1 500 Oh\r\n" + written) as url:
+    async with responding(b"HTTP/1.1 500 Oh\r\n" + written) as url:
         with pytest.raises(ModelError) as raised:
             await invoke(url)
 
@@ -255,16 +255,16 @@ async def test_the_text_of_a_model_error_is_the_beginning_of_what_came(written: 
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        (b"", "was lost before an answer"),
+        (b"", "was lost before"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "is not HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut", "stopped before its end"),
     ],
 )
-async def test_a_container_that_gives_no_whole_answer_is_a_model_error_without_a_status(
+async def test_a_container_that_gives_no_whole_response_is_a_model_error_without_a_status(
     written: bytes, words: str
 ) -> None:
-    """Half an answer must not pass for a whole one. There is no status to report; the service says 0 for that."""
-    async with answering(written) as url:
+    """Half a response must not pass for a whole one. There is no status to report; the service says 0 for that."""
+    async with responding(written) as url:
         with pytest.raises(ModelError, match=words) as raised:
             await invoke(url)
 
@@ -286,13 +286,13 @@ async def test_a_container_that_went_away_is_a_model_error() -> None:
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        # A control character would break the answer to the caller, or smuggle another one into it.
+        # A control character would break the response to the caller, or smuggle another one into it.
         (b"200 OK\r\nX-Amzn-SageMaker-Custom-Attributes: a\x7fb\r\n\r\nbody", "which an HTTP header cannot carry"),
         (b"500 Oh\r\n\r\n" + b"x" * 10_000, "x" * 2048),
     ],
     ids=["header", "text"],
 )
-async def test_an_answer_that_is_not_read_to_its_end_ends_with_its_connection(written: bytes, words: str) -> None:
+async def test_a_response_that_is_not_read_to_its_end_ends_with_its_connection(written: bytes, words: str) -> None:
     """The rest may never come, and a container that goes on writing to nobody would not learn of it."""
     left = asyncio.Event()
 
@@ -329,7 +329,7 @@ async def test_a_container_that_takes_too_long_is_told_in_the_words_of_the_servi
 
 
 async def test_a_container_that_takes_no_more_of_a_body_takes_too_long() -> None:
-    """It is as stuck as one that does not answer, and before the body is out no limit for answers has begun."""
+    """It is as stuck as one that does not respond, and before the body is out no limit for responses has begun."""
     unread = asyncio.Event()
 
     async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -432,17 +432,17 @@ async def test_calls_at_once_reach_a_container_at_once() -> None:
 
 async def test_the_start_waits_until_the_container_is_healthy() -> None:
     """Both are often started together, and a model takes its time to load."""
-    answers = [web.Response(status=503), web.Response(status=500), web.Response()]
+    responses = [web.Response(status=503), web.Response(status=500), web.Response()]
 
     async def load(request: web.Request) -> web.Response:
-        return answers.pop(0)
+        return responses.pop(0)
 
     clock = ManualClock()
     async with served(echo, load) as url, LocalEndpoint({"it": Container(url, clock=clock)}):
         assert [0.25, 0.25] == clock.slept
 
 
-async def test_a_container_that_never_gets_healthy_is_told_by_url_and_answer() -> None:
+async def test_a_container_that_never_gets_healthy_is_reported_with_url_and_response() -> None:
     """The wrong port, and the wrong server on the right one, are the usual slips."""
 
     async def load(request: web.Request) -> web.Response:

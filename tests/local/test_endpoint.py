@@ -38,7 +38,7 @@ def echo_input(body: bytes = b"") -> InvokeEndpointInput:
 
 
 async def test_every_member_of_input_and_output_makes_the_round_trip() -> None:
-    """The endpoint stands for the service, so nothing that a client says or that a container answers may be lost."""
+    """The endpoint stands for the service, so nothing that a client or a container sends may be lost."""
     seen: list[Invocation] = []
 
     def answer_in_full(invocation: Invocation) -> Answer:
@@ -91,7 +91,7 @@ async def test_every_member_of_input_and_output_makes_the_round_trip() -> None:
 
 
 async def test_members_that_were_not_sent_are_none() -> None:
-    """A model must be able to tell an absent member from an empty one."""
+    """A model must be able to distinguish an absent member from an empty one."""
     seen: list[Invocation] = []
 
     async with (
@@ -116,8 +116,8 @@ async def test_a_body_of_the_largest_size_passes(local: LocalEndpoint) -> None:
     assert body == output.body
 
 
-async def test_parallel_calls_get_each_their_own_answer(local: LocalEndpoint) -> None:
-    """Calls overtake one another on many connections, and no answer may be mixed up."""
+async def test_parallel_calls_get_each_their_own_response(local: LocalEndpoint) -> None:
+    """Calls overtake one another on many connections, and no response may be mixed up."""
     bodies = [b"%d" % number for number in range(200)]
 
     async with Client(local.options()) as client:
@@ -154,7 +154,7 @@ async def test_a_compressed_body_reaches_the_model_as_it_was_sent(local: LocalEn
     assert body == output.body
 
 
-async def test_every_answer_has_a_request_id(local: LocalEndpoint) -> None:
+async def test_every_response_has_a_request_id(local: LocalEndpoint) -> None:
     """AWS Support asks for it, of failed calls above all."""
     local.fail("echo", call=2, error="ValidationError")
 

@@ -1,4 +1,4 @@
-"""What a model may raise, which is anything, and that it ends nothing but its own answer."""
+"""What a model may raise, which is anything, and that it ends nothing but its own response."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_whatever_a_model_raises_is_its_own_failure(
             with pytest.raises((ModelError, ModelStreamError)) as streamed:
                 await read_stream(client)
             queued = await client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="it", body=b"x"))
-            with pytest.raises(AsyncInferenceError) as told:
+            with pytest.raises(AsyncInferenceError) as caught:
                 await client.wait_for_output(queued, timeout=10)
             after = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="ok", body=b""))
             calls = local.calls("it")
@@ -112,7 +112,7 @@ async def test_whatever_a_model_raises_is_its_own_failure(
     assert str(unary.value.original_message).endswith(words)
     assert kind in (generator, asynchronous_generator) or isinstance(streamed.value, ModelError)
     assert kind in (plain, coroutine) or isinstance(streamed.value, ModelStreamError)
-    assert f'{words}". See' in str(told.value)
+    assert f'{words}". See' in str(caught.value)
     assert (b"ok", 3) == (after.body, calls)
     assert ["the model of endpoint 'it' failed"] * 3 == [record.getMessage() for record in caplog.records]
 
@@ -122,7 +122,7 @@ async def test_whatever_a_model_raises_is_its_own_failure(
 async def test_whatever_a_generator_raises_when_it_is_closed_is_logged(
     kind: str, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The answer is whole by then, and the next request is waiting."""
+    """The response is whole by then, and the next request is waiting."""
 
     class Plain:
         def __iter__(self) -> Iterator[bytes]:
@@ -162,7 +162,7 @@ async def test_whatever_a_generator_raises_when_it_is_closed_is_logged(
 async def test_whatever_the_loading_of_a_model_raises_is_told(
     error: BaseException, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It runs in a task, where `sys.exit` would end the event loop, and a cancellation would be told to nobody."""
+    """It runs in a task, where `sys.exit` would end the event loop, and nobody would notice a cancellation."""
 
     async def load(name: str) -> Callable[[Invocation], bytes]:
         raise error
@@ -206,7 +206,7 @@ async def test_a_model_that_cannot_be_stopped_is_logged(caplog: pytest.LogCaptur
 
 
 async def test_the_leaving_of_a_caller_is_no_failure_of_the_model(caplog: pytest.LogCaptureFixture) -> None:
-    """It is a cancellation too, and an everyday one: nobody is to be told."""
+    """It is a cancellation too, and an everyday one: nobody is to be notified."""
     inside, ended = asyncio.Event(), asyncio.Event()
 
     async def wait(invocation: Invocation) -> bytes:
@@ -236,7 +236,7 @@ def test_what_is_thrown_away_with_its_event_loop_is_no_failure() -> None:
 
 @pytest.mark.parametrize("given", [(b"bytes", 500), (None, 500), ("text", "404"), ("text", None)])
 def test_a_model_failure_that_could_not_be_sent_is_refused(given: tuple[str, int]) -> None:
-    """The mistake is told where it was made, and the answer to the caller is a ModelError all the same."""
+    """The log names the mistake, and the caller gets a ModelError all the same."""
     with pytest.raises(TypeError, match="ModelFailure takes a text and a number"):
         ModelFailure(*given)
 
@@ -259,7 +259,7 @@ class Forgetful:
         return b"no Answer"
 
 
-async def test_a_backend_that_gives_no_answer_is_told_so() -> None:
+async def test_the_log_says_that_a_backend_gave_no_answer() -> None:
     """It is a mistake of who wrote the backend, and no mystery of the server's."""
     async with LocalEndpoint({"it": Forgetful()}) as local, Client(local.options()) as client:
         with pytest.raises(ModelError, match="the backend gave bytes, and must give an Answer"):

@@ -1,4 +1,4 @@
-"""Requests that were told to fail."""
+"""Faults that are injected on request, and the failures among them."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ async def test_a_reset_before_the_head_sends_nothing(local: LocalEndpoint) -> No
 
 
 async def test_a_reset_after_the_head_sends_the_head_alone(local: LocalEndpoint) -> None:
-    """A client that has seen a status must not take the answer for one."""
+    """A client that has seen a status must not take the response for one."""
     local.inject("echo", Reset(after_head=True), call=1)
 
     async with Wire(local) as wire:
@@ -254,7 +254,7 @@ async def test_a_truncated_body_is_shorter_than_its_head_has_promised(
     assert (sent, "end") == (body, end)
 
 
-async def test_a_cut_connection_is_closed_after_a_good_answer_that_does_not_say_so(local: LocalEndpoint) -> None:
+async def test_a_cut_connection_is_closed_after_a_good_response_that_does_not_say_so(local: LocalEndpoint) -> None:
     """With ``Connection: close`` a client would know, and nothing would be tried."""
     local.inject("echo", CutKeepAlive(), call=1)
 
@@ -410,7 +410,7 @@ async def streamed(client: Client) -> None:
 
 @pytest.mark.parametrize("fault", [TruncatedBody(kept=9), Reset(after_head=True)])
 @pytest.mark.parametrize("call", [whole, streamed])
-async def test_an_empty_answer_can_be_cut_too(fault: Fault, call: Callable[[Client], Awaitable[None]]) -> None:
+async def test_an_empty_response_can_be_cut_too(fault: Fault, call: Callable[[Client], Awaitable[None]]) -> None:
     """What ended with its head would be whole."""
     async with LocalEndpoint({"echo": empty}) as local, Client(local.options()) as client:
         local.inject("echo", fault, call=1)
@@ -428,7 +428,7 @@ def failing(invocation: Invocation) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("fault", [SlowBody(0.0), CorruptFrame(after=0), CutKeepAlive()])
 async def test_a_model_that_fails_under_a_fault_is_still_a_model_error(fault: Fault) -> None:
-    """A fault of the answer's body does not hide what the answer would have been."""
+    """A fault of the response's body does not hide what the response would have been."""
     async with LocalEndpoint({"echo": failing}) as local, Client(local.options()) as client:
         local.inject("echo", fault, call=1)
         with pytest.raises(ModelError, match="no such word"):
@@ -438,7 +438,7 @@ async def test_a_model_that_fails_under_a_fault_is_still_a_model_error(fault: Fa
 
 
 async def test_a_fault_of_frames_leaves_a_call_alone_that_does_not_stream(local: LocalEndpoint) -> None:
-    """The log tells: a fault that was not met is not in it, and is there for the call that streams."""
+    """A fault that was not met is not in the log, and is there for the call that streams."""
     local.inject("echo", StreamError(after=0), call=1, times=2)
 
     async with Client(local.options()) as client:

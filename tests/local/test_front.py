@@ -74,7 +74,7 @@ async def test_members_against_the_api_model_are_refused_all_at_once(
 
 @pytest.mark.parametrize("size", [6_291_457, 20_000_000])
 async def test_a_body_that_is_too_large_is_refused(local: LocalEndpoint, size: int) -> None:
-    """One byte over, and far over: the front stops listening, and its answer must arrive all the same."""
+    """One byte over, and far over: the front stops listening, and its response must arrive all the same."""
     async with Client(local.options(), CARELESS) as client:
         with pytest.raises(ServiceError, match="Request body is larger than 6291456 bytes") as raised:
             await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=bytes(size)))
@@ -93,7 +93,7 @@ async def test_a_body_that_is_too_large_is_refused(local: LocalEndpoint, size: i
     ],
 )
 async def test_what_is_no_operation_is_not_found(local: LocalEndpoint, method: str, path: str) -> None:
-    """A wrong base_endpoint, or a browser, gets an answer that can be understood."""
+    """A wrong base_endpoint, or a browser, gets a response that can be understood."""
     async with aiohttp.ClientSession() as session, session.request(method, local.url + path) as response:
         document = await response.json()
 
@@ -105,7 +105,7 @@ async def test_what_is_no_operation_is_not_found(local: LocalEndpoint, method: s
 async def test_a_caller_that_leaves_in_the_middle_of_its_request_breaks_nothing(
     local: LocalEndpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Tests of time-outs do so all the time; no traceback of the server's should stand between their own lines."""
+    """Tests of timeouts do so all the time; no traceback of the server's should stand between their own lines."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(local.url.rpartition(":")[2]))
     writer.write(b"POST /endpoints/echo/invocations HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n")
     writer.write(b"Expect: 100-continue\r\n\r\n")

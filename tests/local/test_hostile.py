@@ -40,7 +40,7 @@ CARELESS = with_api_options(lambda stack: stack.initialize.remove("OperationInpu
 async def unharmed(
     local: LocalEndpoint, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> AsyncIterator[None]:
-    """After each test: the next caller is served, and nothing was told to anybody but the one who did wrong."""
+    """After each test: the next caller is served, and only the caller at fault got an error."""
     yield
     async with Client(local.options()) as client:
         output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"next"))
@@ -67,8 +67,8 @@ async def connected(local: LocalEndpoint) -> AsyncIterator[tuple[asyncio.StreamR
             await writer.wait_closed()
 
 
-async def answer_from(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of one answer; its length is in a header."""
+async def response_from(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of one response; its length is in a header."""
     head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     status = int(head.split()[1])
@@ -78,7 +78,7 @@ async def answer_from(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]
 async def ask(local: LocalEndpoint, data: bytes) -> tuple[int, dict[str, str], bytes]:
     async with connected(local) as (reader, writer):
         writer.write(data)
-        return await answer_from(reader)
+        return await response_from(reader)
 
 
 def request(
@@ -121,10 +121,10 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
     ],
 )
 async def test_what_is_not_http_is_a_bad_request(local: LocalEndpoint, data: bytes) -> None:
-    """It is answered by whatever stands before the service, so not in JSON; what comes next cannot be trusted."""
+    """The response comes from whatever stands before the service, so it is not JSON; what comes next cannot be trusted."""
     async with connected(local) as (reader, writer):
         writer.write(data)
-        status, headers, _ = await answer_from(reader)
+        status, headers, _ = await response_from(reader)
         with contextlib.suppress(ConnectionResetError):  # where it has not read all
             assert b"" == await reader.read()
 
@@ -157,7 +157,7 @@ async def test_what_is_no_operation_is_told_so_in_json(local: LocalEndpoint, met
 async def test_a_path_that_is_not_the_services_is_refused_without_a_signature(
     local: LocalEndpoint, line: bytes
 ) -> None:
-    """The small S3 at the same port answers for all such paths, and is no way around the check."""
+    """The small S3 at the same port serves all such paths, and is no way around the check."""
     method, _, path = line.partition(b" ")
 
     status, *_ = await ask(local, request(path, b"Content-Length: 0\r\n", method=method))
@@ -165,8 +165,8 @@ async def test_a_path_that_is_not_the_services_is_refused_without_a_signature(
     assert 403 == status
 
 
-async def test_an_answer_to_head_has_no_body(local: LocalEndpoint) -> None:
-    """Else the next answer on the connection would begin with it."""
+async def test_a_response_to_head_has_no_body(local: LocalEndpoint) -> None:
+    """Else the next response on the connection would begin with it."""
     async with connected(local) as (reader, writer):
         writer.write(request(method=b"HEAD") + request(headers=b"Content-Length: 0\r\n"))
         first = await reader.readuntil(b"\r\n\r\n")
@@ -205,7 +205,7 @@ async def test_a_name_that_no_endpoint_has_is_a_validation_error(local: LocalEnd
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_name_is_of_no_interest_without_a_signature(local: LocalEndpoint, name: str) -> None:
-    """Who may not ask is told nothing of what there is."""
+    """A caller without the right key learns nothing of what there is."""
     path = f"/endpoints/{quote(name, safe='')}/invocations".encode()
 
     status, headers, _ = await ask(local, request(path, b"Content-Length: 0\r\n"))
@@ -235,10 +235,10 @@ async def test_an_authorization_that_makes_no_sense_is_refused(local: LocalEndpo
 
 
 async def test_requests_may_come_one_behind_the_other(local: LocalEndpoint) -> None:
-    """Each is answered in its turn."""
+    """Each gets its response in its turn."""
     async with connected(local) as (reader, writer):
         writer.write(request(headers=b"Content-Length: 1\r\n", body=b"x") * 3)
-        statuses = [(await answer_from(reader))[0] for _ in range(3)]
+        statuses = [(await response_from(reader))[0] for _ in range(3)]
 
     assert [403, 403, 403] == statuses
 
@@ -247,19 +247,19 @@ async def test_the_first_version_of_http_is_spoken_and_closes_the_connection(loc
     """Some load balancers check with it, and wait for the end."""
     async with connected(local) as (reader, writer):
         writer.write(request(headers=b"Content-Length: 1\r\n", body=b"x", version=b"1.0"))
-        status, *_ = await answer_from(reader)
+        status, *_ = await response_from(reader)
         rest = await reader.read()
 
     assert (403, b"") == (status, rest)
 
 
 async def test_garbage_behind_a_request_costs_the_connection_only(local: LocalEndpoint) -> None:
-    """Aiohttp tells of it with a traceback, which would stand among the lines of somebody's tests."""
+    """Aiohttp logs a traceback, which would stand among the lines of somebody's tests."""
     async with connected(local) as (reader, writer):
         writer.write(request(headers=b"Content-Length: 0\r\n"))
-        first, *_ = await answer_from(reader)
+        first, *_ = await response_from(reader)
         writer.write(b"\x00 garbage\r\n\r\n")
-        second, *_ = await answer_from(reader)
+        second, *_ = await response_from(reader)
         rest = await reader.read()
 
     assert (403, 400, b"") == (first, second, rest)
@@ -286,7 +286,7 @@ async def test_a_body_that_is_said_to_be_too_large_is_refused_before_it_comes(
 
 @pytest.mark.parametrize("chunked", [True, False])
 async def test_a_body_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch, *, chunked: bool) -> None:
-    """The answer comes early, what follows is thrown away for a moment, and then the connection is reset."""
+    """The response comes early, what follows is thrown away for a moment, and then the connection is reset."""
     monkeypatch.setattr(listener, "LINGERING_TIME", 0.05)
     block = bytes(65_536)
     piece = b"10000\r\n%s\r\n" % block if chunked else block
@@ -302,7 +302,7 @@ async def test_a_body_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch, *,
 
         writer.write(head)
         sending = asyncio.create_task(send_on())
-        status, *_ = await answer_from(reader)
+        status, *_ = await response_from(reader)
         with pytest.raises(ConnectionError):
             await sending
 
@@ -315,13 +315,13 @@ async def test_a_body_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch, *,
 async def test_a_body_whose_rest_cannot_be_read_is_not_waited_for_without_end(
     local: LocalEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Aiohttp's parser gives up on a broken chunk, and does not tell whoever reads the body."""
+    """Aiohttp's parser gives up on a broken chunk, and does not notify the reader of the body."""
     monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.05)
     async with connected(local) as (reader, writer):
         writer.write(request(headers=b"Expect: 100-continue\r\n" + CHUNKED))
-        first, *_ = await answer_from(reader)
+        first, *_ = await response_from(reader)
         writer.write(b"3\r\nabc\r\nzz\r\n")
-        second, headers, _ = await answer_from(reader)
+        second, headers, _ = await response_from(reader)
 
     assert 100 == first, "the body is being read"
     assert (408, "RequestTimeout") == (second, headers["x-amzn-errortype"])
@@ -334,13 +334,13 @@ async def test_headers_without_end_are_cut_off(local: LocalEndpoint) -> None:
     """One small line after the other would fill the memory as well as a large one."""
     async with connected(local) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\n")
-        answering = asyncio.create_task(answer_from(reader))
+        responding = asyncio.create_task(response_from(reader))
         with contextlib.suppress(ConnectionError):
-            while not answering.done():
+            while not responding.done():
                 writer.write(b"X-A: b\r\n")
                 await writer.drain()
                 await asyncio.sleep(0)
-        status, *_ = await answering
+        status, *_ = await responding
 
     assert 400 == status
 
@@ -349,13 +349,13 @@ async def test_a_header_that_trickles_in_without_end_is_cut_off(local: LocalEndp
     """A few bytes at a time are no way around the limit of 8 KiB."""
     async with connected(local) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nX-A: ")
-        answering = asyncio.create_task(answer_from(reader))
+        responding = asyncio.create_task(response_from(reader))
         with contextlib.suppress(ConnectionError):
-            while not answering.done():
+            while not responding.done():
                 writer.write(b"a" * 16)
                 await writer.drain()
                 await asyncio.sleep(0)
-        status, *_ = await answering
+        status, *_ = await responding
 
     assert 400 == status
 
@@ -390,18 +390,18 @@ def test_one_wrong_byte_anywhere_gets_no_server_error(caplog: pytest.LogCaptureF
             with socket.create_connection(address, timeout=0.02) as connection:
                 connection.sendall(data)
                 try:
-                    answer = connection.recv(65_536)
+                    response = connection.recv(65_536)
                 except (TimeoutError, ConnectionResetError):  # it waits for more, or has not read all
                     return
-            assert answer == b"" or int(answer.split()[1]) in {200, *range(400, 500)}, (data, answer)
+            assert response == b"" or int(response.split()[1]) in {200, *range(400, 500)}, (data, response)
 
         mutate()
 
         with socket.create_connection(address, timeout=5) as connection:
             connection.sendall(good)
-            answer = connection.recv(65_536)
+            response = connection.recv(65_536)
 
-    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert response.startswith(b"HTTP/1.1 200 ")
     assert [] == [record for record in caplog.records if record.levelno > logging.DEBUG]
 
 

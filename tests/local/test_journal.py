@@ -41,7 +41,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_an_exchange_has_what_arrived_and_what_was_answered() -> None:
+async def test_an_exchange_has_what_arrived_and_what_was_sent_back() -> None:
     """A user's test asserts on what its program sent: as the model sees it, and as it was on the wire."""
     clock = ManualClock()
 
@@ -65,7 +65,7 @@ async def test_an_exchange_has_what_arrived_and_what_was_answered() -> None:
 
 
 async def test_the_attempts_of_a_call_are_found_by_its_id(local: LocalEndpoint) -> None:
-    """The client gives them one id, so that a service, or a test, can tell a retry from another call."""
+    """The client gives them one id, so that a service, or a test, can distinguish a retry from another call."""
     local.inject("echo", Reset(), call=1)
     local.fail("echo", call=2)
 
@@ -145,8 +145,8 @@ async def test_a_caller_that_leaves_in_the_middle_of_its_request_is_kept(local: 
     assert (b"", None, False) == (local.journal[0].body, local.journal[0].status, local.journal[0].written)
 
 
-async def test_an_answer_that_the_caller_left_is_not_written_to_its_end() -> None:
-    """Its head was sent, so the status is there; only `written` tells."""
+async def test_a_response_that_the_caller_left_is_not_written_to_its_end() -> None:
+    """Its head was sent, so the status is there; only `written` shows it."""
     left: list[str] = []
 
     async def endless(invocation: Invocation) -> AsyncIterator[bytes]:

@@ -66,10 +66,10 @@ async def test_of_starts_at_once_one_starts_it(monkeypatch: pytest.MonkeyPatch, 
     local = LocalEndpoint({"it": backend})
 
     await asyncio.gather(local.start(), local.start(), local.start())
-    answer, folders = await call(local), count_in(tmp_path)
+    result, folders = await call(local), count_in(tmp_path)
     await local.stop()
 
-    assert (b"1", 1) == (answer, folders)
+    assert (b"1", 1) == (result, folders)
     assert (0, 0) == (backend.running, count_in(tmp_path))
 
 
@@ -208,11 +208,11 @@ async def test_a_backend_is_in_one_place_at_a_time(around: object) -> None:
             await LocalEndpoint({"it": around(backend)}).start()
         with pytest.raises(ConfigError, match="is in use in another place"):
             await LocalEndpoint({"other": FunctionBackend(echo), "it": around(backend)}).start()
-        answer = await call(local)
+        result = await call(local)
     async with LocalEndpoint({"it": around(backend)}):
         running = backend.running
 
-    assert (b"1", 1, 0) == (answer, running, backend.running)
+    assert (b"1", 1, 0) == (result, running, backend.running)
 
 
 async def test_a_backend_that_could_not_start_may_be_tried_again() -> None:

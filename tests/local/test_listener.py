@@ -124,7 +124,7 @@ async def test_a_mistake_of_the_servers_own_is_told_in_the_log_and_not_to_the_ca
     ],
 )
 async def test_who_expects_to_be_asked_for_the_body_is_asked(version: bytes, expectation: bytes, status: int) -> None:
-    """Such a client may wait for ever. HTTP/1.0 knows no expectations: who speaks it would take the 100 for the answer."""
+    """Such a client may wait for ever. HTTP/1.0 knows no expectations: who speaks it would take the 100 for the response."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return web.Response()

@@ -38,7 +38,7 @@ class PlainObject:
 
 
 class CoroutineObject:
-    """The same, with something to wait for: only its result tells that it is no plain function."""
+    """The same, with something to wait for: only its result shows that it is no plain function."""
 
     async def __call__(self, invocation: Invocation) -> bytes:
         return invocation.body.upper()
@@ -213,7 +213,7 @@ async def test_a_model_that_raises_is_a_model_error(model: Model, caplog: pytest
     ],
 )
 async def test_an_answer_that_cannot_be_sent_is_a_model_error(model: Callable[[Invocation], bytes], words: str) -> None:
-    """A slip in the model must come back as an answer; a call that hangs, or a broken response, would explain nothing."""
+    """A slip in the model must come back as a failure; a call that hangs, or a broken response, would explain nothing."""
     with pytest.raises(ModelError, match=words):
         await invoke(model)
 

@@ -78,7 +78,7 @@ async def load_in_the_loop(name: str) -> Model:
 async def test_a_model_is_loaded_by_the_first_request_and_answers_the_next(
     load: Callable[[str], Model] | dict[str, Model],
 ) -> None:
-    """A client must survive the cold start, which the service tells with a 429."""
+    """A client must survive the cold start, which the service reports with a 429."""
     async with client_of(MultiModel(load, capacity=1)) as client:
         with pytest.raises(ModelNotReadyException) as raised:
             await client.invoke_endpoint(ask("a.tar.gz"))
@@ -100,7 +100,7 @@ async def test_a_client_with_the_default_policy_waits_for_the_model() -> None:
 
 
 async def test_fifty_requests_at_once_load_a_model_once() -> None:
-    """Fifty copies of a large model would end the machine. All are answered at once: they do not wait for the loading."""
+    """Fifty copies of a large model would end the machine. All get a response at once: they do not wait for the loading."""
     loads: list[str] = []
     may_load = asyncio.Event()
 
@@ -139,7 +139,7 @@ def sorted_tail(log: list[str], start: int) -> list[str]:
 
 
 async def test_a_model_at_work_is_not_unloaded() -> None:
-    """Its answer would break off. With no room, nothing is loaded; the caller tries again, as for any cold start."""
+    """Its response would break off. With no room, nothing is loaded; the caller tries again, as for any cold start."""
     log: list[str] = []
     may_end = asyncio.Event()
     begun = asyncio.Event()
@@ -244,7 +244,7 @@ async def test_a_loading_that_fails_is_told_and_can_be_tried_again(
 
 
 async def test_a_loading_that_failed_takes_up_no_room() -> None:
-    """It is not told to anybody if nobody asks again, and the room is needed by others."""
+    """Nobody gets it if nobody asks again, and the room is needed by others."""
     async with client_of(MultiModel({"a": Broken("a", []), "b": upper}, capacity=1)) as client:
         with pytest.raises(ModelNotReadyException):
             await client.invoke_endpoint(ask("a"))
@@ -308,7 +308,7 @@ async def test_a_name_that_leads_out_of_the_folder_is_never_loaded(name: str) ->
 
 
 async def test_a_mapping_is_asked_only_for_the_models_it_has() -> None:
-    """It opens no files, so any name may be in it; one that is not is told at once, with nothing to wait for."""
+    """It opens no files, so any name may be in it; one that is not is refused at once, with nothing to wait for."""
     async with client_of(MultiModel({"../x": upper}, capacity=1)) as client:
         output = await loaded(client, "../x")
         with pytest.raises(ValidationError, match="Failed to download model data"):
@@ -423,6 +423,6 @@ async def test_a_model_is_loaded_again_only_when_it_is_unloaded() -> None:
 
 
 def test_a_capacity_of_none_is_refused() -> None:
-    """No model could ever be loaded, and every call would be told to wait."""
+    """No model could ever be loaded, and every call would have to wait."""
     with pytest.raises(ConfigError, match="capacity is 0"):
         MultiModel({"a": upper}, capacity=0)

@@ -87,7 +87,7 @@ def exported(said: str) -> dict[str, str]:
 
 
 def options_from(said: str) -> Options:
-    """As a client gets them from the environment that it was told to have."""
+    """As a client gets them from the environment that the command prints."""
     environment = exported(said)
     return Options(
         base_endpoint=environment["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"],
@@ -297,12 +297,12 @@ def container(on_ping: Callable[[], int]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer(on_ping(), b"")
+            self._respond(on_ping(), b"")
 
         def do_POST(self) -> None:
-            self._answer(200, b"Once upon a time")
+            self._respond(200, b"Once upon a time")
 
-        def _answer(self, status: int, body: bytes) -> None:
+        def _respond(self, status: int, body: bytes) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(status)
             self.send_header("Content-Length", f"{len(body)}")

@@ -62,7 +62,7 @@ async def test_a_session_has_an_id_that_the_model_and_the_caller_know() -> None:
 
 
 async def test_a_session_expires() -> None:
-    """The model has let go of its state by then; an answer without it would look like a good one."""
+    """The model has dropped its state by then; an answer without it would look like a good one."""
     clock = ManualClock()
 
     async with (
@@ -127,7 +127,7 @@ async def test_the_id_and_the_expiry_that_the_model_names_come_first(said: str, 
 
 
 async def test_a_session_that_the_model_failed_to_open_does_not_exist() -> None:
-    """There is no state behind it, and the caller was told no id."""
+    """There is no state behind it, and the caller got no id."""
     tried: list[str] = []
 
     async def fail(invocation: Invocation) -> bytes:

@@ -114,7 +114,7 @@ async def test_botocore_reads_what_it_has_written(tmp_path: Path, key: str) -> N
         put, head, got = await with_botocore(local, use)
 
     etag = f'"{md5(body, usedforsecurity=False).hexdigest()}"'
-    assert [etag, etag, etag] == [answer["ETag"] for answer in (put, head, got)]
+    assert [etag, etag, etag] == [response["ETag"] for response in (put, head, got)]
     assert body == got["Body"] == (tmp_path / "inputs" / key).read_bytes()
     assert [(len(body), "image/x-odd")] * 2 == [(one["ContentLength"], one["ContentType"]) for one in (head, got)]
     modified = datetime.fromtimestamp(int((tmp_path / "inputs" / key).stat().st_mtime), UTC)
@@ -428,7 +428,7 @@ async def test_the_right_region_is_told_to_who_asks_in_another(tmp_path: Path) -
 async def test_what_it_cannot_do_it_refuses(
     tmp_path: Path, method: str, target: str, headers: dict[str, str], status: int, code: str | None
 ) -> None:
-    """To pass over a condition, a range or a source would be to answer another request than was made."""
+    """To pass over a condition, a range or a source would be to serve another request than was made."""
     async with local_with(tmp_path) as local:
         (tmp_path / "inputs" / "k").write_bytes(b"12")
 
@@ -454,12 +454,12 @@ async def test_an_upload_that_does_not_come_to_its_end_leaves_nothing(
                 writer.write("\r\n".join(lines).encode())
                 await reader.readuntil(b"\r\n\r\n")  # it says that it is reading
                 writer.write(b"4\r\nbody\r\n" + rest)
-                answer = await reader.readuntil(b"\r\n\r\n")
+                response = await reader.readuntil(b"\r\n\r\n")
                 document = await reader.readuntil(b"</Error>")
         finally:
             writer.close()
 
-    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert response.startswith(b"HTTP/1.1 400 ")
     assert "RequestTimeout" == code_of(document)
     assert not (tmp_path / "inputs" / "k").exists()
 
@@ -519,7 +519,7 @@ async def test_a_storage_that_has_been_stopped_reads_and_writes_no_more(tmp_path
 
 
 async def test_models_that_hold_every_thread_do_not_hold_up_the_storage(tmp_path: Path) -> None:
-    """A model that hangs keeps its thread for good, and the look for its result must still be answered."""
+    """A model that hangs keeps its thread for good, and the look for its result must still get a response."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
     hanging, release = threading.Event(), threading.Event()
 
@@ -546,11 +546,11 @@ async def test_nothing_is_read_of_an_upload_that_is_not_signed_as_it_should_be(t
         try:
             async with asyncio.timeout(5):
                 writer.write(b"PUT /inputs/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
-                answer = await reader.readuntil(b"\r\n\r\n")
+                response = await reader.readuntil(b"\r\n\r\n")
         finally:
             writer.close()
 
-    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert response.startswith(b"HTTP/1.1 403 ")
 
 
 @pytest.mark.parametrize("announced", [True, False])

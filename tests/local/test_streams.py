@@ -253,7 +253,7 @@ async def test_a_stream_takes_no_members_of_the_other_operation() -> None:
 
 
 async def test_members_are_checked_as_this_operation_has_them(local: LocalEndpoint) -> None:
-    """Only InvokeEndpoint opens a session; an answer to a wrong member comes before any stream."""
+    """Only InvokeEndpoint opens a session; the failure for a wrong member comes before any stream."""
     params = ask(endpoint_name="echo", session_id="NEW_SESSION", accept="caf\u00e9")
 
     async with Client(local.options(), CARELESS) as client:
@@ -298,7 +298,7 @@ def failing(before: list[bytes | str], error: Exception | None) -> Model:
     return model
 
 
-# A ConnectionError is also what tells that the caller has left; the model's own must not be taken for it.
+# A ConnectionError also means that the caller has left; the model's own must not be taken for that.
 FAILURES = [
     (ValueError("no such word"), "no such word"),
     (ConnectionResetError("the database is gone"), "the database is gone"),
@@ -311,7 +311,7 @@ FAILURES = [
 async def test_a_model_that_fails_before_its_first_piece_is_a_model_error(
     make: Callable[..., Model], error: Exception | None, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing of the stream is out by then, so the status can still tell."""
+    """Nothing of the stream is out by then, so the status can still say it."""
     with caplog.at_level(logging.ERROR, "sagemaker_runtime.local"), pytest.raises(ModelError, match=words) as raised:
         await parts(make([] if error else ["text"], error))
 
@@ -337,7 +337,7 @@ async def test_a_model_that_fails_later_breaks_the_stream(
 
 
 async def test_a_model_that_fails_is_a_model_error_however_many_pieces_it_gave() -> None:
-    """A call that does not stream has nothing of the answer until it is whole."""
+    """A call that does not stream has nothing of the response until it is whole."""
     model = failing([b"1"], ValueError("no such word"))
 
     async with LocalEndpoint({"it": model}) as local, Client(local.options()) as client:
@@ -429,7 +429,7 @@ async def test_a_caller_whose_connection_breaks_under_a_write_breaks_nothing(cap
 async def test_a_generator_that_fails_when_it_is_closed_is_told_of_in_the_log(
     caplog: pytest.LogCaptureFixture, *, threaded: bool
 ) -> None:
-    """Nobody is there to answer to, and an exception in the server would say less."""
+    """Nobody is there to respond to, and an exception in the server would say less."""
 
     async def stubborn(invocation: Invocation) -> AsyncIterator[bytes]:
         try:
@@ -459,7 +459,7 @@ async def test_a_generator_that_fails_when_it_is_closed_is_told_of_in_the_log(
 
 
 async def test_a_model_goes_no_faster_than_its_caller_reads() -> None:
-    """Otherwise a long answer to a slow reader would pile up in memory: 64 MiB here, of which the sockets hold a part."""
+    """Otherwise a long response to a slow reader would pile up in memory: 64 MiB here, of which the sockets hold a part."""
     piece = bytes(65_536)
     given = 0
 

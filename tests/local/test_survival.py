@@ -46,7 +46,7 @@ TYPED = {
     "ModelStreamError",
 }
 
-# Of an attempt that another one may follow: its status and its error. None is an attempt that got no answer.
+# Of an attempt that another one may follow: its status and its error. None is an attempt that got no response.
 MAY_BE_REPEATED = {
     (503, "ServiceUnavailable"),
     (500, "InternalFailure"),
@@ -163,9 +163,9 @@ async def test_twenty_thousand_calls_among_faults_all_end_and_leave_nothing() ->
         if not left:
             break
         await asyncio.sleep(0)
-    told, _ = await server.communicate(b"")  # which closes its standard input
+    printed, _ = await server.communicate(b"")  # which closes its standard input
 
-    journal = json.loads(told)
+    journal = json.loads(printed)
     calls: dict[str, list[list[object]]] = defaultdict(list)
     for invocation_id, *exchange in journal["exchanges"]:
         calls[invocation_id].append(exchange)

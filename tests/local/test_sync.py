@@ -37,23 +37,23 @@ def loop_threads() -> list[str]:
 
 
 class Backend:
-    """Answers, and fails where it is told to."""
+    """Answers, and fails where it is asked to."""
 
     def __init__(self, fails: str = "") -> None:
         self.fails = fails
-        self.told: list[str] = []
+        self.calls: list[str] = []
 
     async def start(self) -> None:
-        await self._tell("start")
+        await self._note("start")
 
     async def stop(self) -> None:
-        await self._tell("stop")
+        await self._note("stop")
 
     async def invoke(self, invocation: Invocation) -> Answer:
         return Answer(body=invocation.body)
 
-    async def _tell(self, what: str) -> None:
-        self.told.append(what)
+    async def _note(self, what: str) -> None:
+        self.calls.append(what)
         if what == self.fails:
             raise ValueError(f"it will not {what}")
 
@@ -72,7 +72,7 @@ def test_a_plain_function_can_use_it(model: object) -> None:
 
 
 def test_a_call_can_be_made_to_fail_from_the_callers_thread() -> None:
-    """What is told to the endpoint here is looked at in another thread."""
+    """What is set on the endpoint here is read in another thread."""
     with LocalEndpoint({"echo": echo}) as local:
         local.fail("echo", call=2)
 
@@ -136,13 +136,13 @@ def test_what_goes_wrong_at_the_start_is_raised_to_the_caller() -> None:
     with pytest.raises(ValueError, match="it will not start"), local:
         pytest.fail("it was entered")
 
-    assert ["start", "stop"] == good.told
+    assert ["start", "stop"] == good.calls
     assert [] == loop_threads()
     assert "<LocalEndpoint not running, with good, bad>" == repr(local)
 
     bad.fails = ""
     with local:
-        assert "start" == bad.told[-1]
+        assert "start" == bad.calls[-1]
 
 
 def test_what_goes_wrong_at_the_end_is_raised_to_the_caller() -> None:
