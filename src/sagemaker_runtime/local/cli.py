@@ -11,9 +11,9 @@ import threading
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 
 from sagemaker_runtime import ConfigError, Credentials
 from sagemaker_runtime.local.backends.backends import Backend
@@ -24,7 +24,8 @@ from sagemaker_runtime.local.front.listener import ListenError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
+    from typing import TypeGuard
 
     from sagemaker_runtime.local.backends.invocation import Model
 
@@ -77,20 +78,21 @@ def leave(code: int) -> NoReturn:
 class _Threads(ThreadPoolExecutor):
     """An event loop's threads, which nobody waits for at the end: a model may run in one for as long as it likes."""
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+    def shutdown(self, *_: object, **__: object) -> None:
         super().shutdown(wait=False, cancel_futures=True)
 
 
 def _say(text: str, end: str = "\n") -> None:
     try:
-        print(text, end=end, flush=True)  # noqa: T201 - it is what a command does
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
     except BrokenPipeError:
         # The reader has seen enough. The interpreter flushes at its end, and must not complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - it is what a command does
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
     return 2
 
 
@@ -160,14 +162,35 @@ def _model(target: str) -> Model | Backend:
         raise ConfigError(f"{target!r} cannot be imported: {type(error).__name__}: {error}") from error
     if inspect.isclass(found):
         raise ConfigError(f"{target!r} is a class: name an object of it, or a method of one")
-    if not (callable(found) or isinstance(found, Backend)):
+    if not _is_model(found):
         raise ConfigError(f"{target!r} is of type {type(found).__name__}, which cannot be called")
-    return cast("Model", found)
+    return found
+
+
+def _is_model(found: object) -> TypeGuard[Model | Backend]:
+    return callable(found) or isinstance(found, Backend)
 
 
 async def _serve(local: LocalEndpoint, given: Namespace) -> None:
-    loop, task = asyncio.get_running_loop(), cast("asyncio.Task[None]", asyncio.current_task())
+    asyncio.get_running_loop().set_default_executor(_Threads(THREADS, "local-model"))
+    running = asyncio.create_task(_run(local, given))
+    with _signals_cancel(running):
+        try:
+            await running
+        except asyncio.CancelledError:  # while a container was still starting, perhaps
+            _say("Stopped.")
 
+
+async def _run(local: LocalEndpoint, given: Namespace) -> None:
+    await _start(local)
+    async with local:
+        _say(_welcome(local, given))
+        await asyncio.get_running_loop().create_future()
+
+
+@contextmanager
+def _signals_cancel(task: asyncio.Task[None]) -> Generator[None]:
+    loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(*_: object) -> None:
@@ -178,14 +201,8 @@ async def _serve(local: LocalEndpoint, given: Namespace) -> None:
         with suppress(NotImplementedError):  # on Windows, where any signal wakes the loop
             # Elsewhere a signal just before the loop begins to wait would go unnoticed until that wait is over.
             loop.add_signal_handler(number, task.cancel)
-    loop.set_default_executor(_Threads(THREADS, "local-model"))
     try:
-        await _start(local)
-        async with local:
-            _say(_welcome(local, given))
-            await loop.create_future()
-    except asyncio.CancelledError:  # while a container was still starting, perhaps
-        _say("Stopped.")
+        yield
     finally:
         for number, handler in before.items():
             with suppress(NotImplementedError):

@@ -277,7 +277,7 @@ class LocalEndpoint:
         """Whether its event loop was closed while it ran."""
         return self._loop is not None and self._loop.is_closed()
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The runtime takes each POST, and all below its own path; the rest is for S3, which shares the port."""
         ours = request.method == "POST" or request.raw_path.startswith("/endpoints/")
         return await (self._front if ours else self._s3).handle(request)

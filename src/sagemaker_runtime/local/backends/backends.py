@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from sagemaker_runtime import ConfigError
@@ -15,6 +15,7 @@ from sagemaker_runtime.local.backends.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from typing import TypeGuard
 
     from sagemaker_runtime.local.backends.invocation import Body, Invocation, Model
     from sagemaker_runtime.local.front.constraints import Constraint, Range
@@ -37,14 +38,16 @@ class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of
     """
 
     def __init__(self, message: str, status: int = 500) -> None:
-        given = cast(
-            "tuple[object, object]", (message, status)
-        )  # by a user's code, which no type checker may have seen
-        if not (isinstance(given[0], str) and isinstance(given[1], int)):
-            raise TypeError(f"ModelFailure takes a text and a number, not {given!r:.200}")
+        if not _are_text_and_number(message, status):
+            raise TypeError(f"ModelFailure takes a text and a number, not {(message, status)!r:.200}")
         super().__init__(message)
         self.message = message
         self.status = status
+
+
+def _are_text_and_number(message: object, status: object) -> bool:
+    """Whether they are, in a user's code, which no type checker may have seen."""
+    return isinstance(message, str) and isinstance(status, int)
 
 
 @runtime_checkable
@@ -148,13 +151,16 @@ def as_backend(model: Model | Backend) -> Backend:
         ConfigError: It is neither a backend nor callable, or it is the class of a backend.
     """
     if isinstance(model, Backend):
-        if inspect.isclass(model):
-            name = cast("type[object]", model).__name__
-            raise ConfigError(f"{name} is a class; give an object of it, such as {name}()")
+        _refuse_class(model)
         return model
     if not callable(model):
         raise ConfigError(f"an object of type {type(model).__name__} can neither be called, nor is it a backend")
     return FunctionBackend(model)
+
+
+def _refuse_class(backend: object) -> None:
+    if inspect.isclass(backend):
+        raise ConfigError(f"{backend.__name__} is a class; give an object of it, such as {backend.__name__}()")
 
 
 # Keyed by identity, since a backend need not be hashable. The second item is the event loop that it runs in.
@@ -192,28 +198,39 @@ async def result_of(
     function: Callable[[A], R | Awaitable[R]],
     argument: A,
     *,
-    in_thread: Callable[[Callable[[], object]], Awaitable[object]] = asyncio.to_thread,
+    in_thread: Callable[[Callable[[], None]], Awaitable[object]] = asyncio.to_thread,
 ) -> R:
     """The result of a user's function: in a thread, or in the event loop if it is a coroutine function."""
+    results: list[R | Awaitable[R]] = []
 
-    def call() -> R | Awaitable[R]:
+    def call() -> None:
         try:
-            return function(argument)
+            results.append(function(argument))
         except StopIteration as error:  # a future refuses StopIteration, and its caller would wait forever
             raise RuntimeError("the model raised StopIteration") from error
 
-    given = call() if _is_coroutine_function(function) else await in_thread(call)
-    return cast("R", await given if inspect.isawaitable(given) else given)
+    if _is_coroutine_function(function):
+        call()
+    else:
+        await in_thread(call)
+    result = results.pop()
+    if inspect.isawaitable(result):
+        return await result
+    return result
 
 
-def _is_coroutine_function(function: Callable[[A], object]) -> bool:
+def _is_coroutine_function(function: object) -> bool:
     """Whether it is one, or an object whose ``__call__`` is one."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def _as_answer(given: object) -> Answer:
     if isinstance(given, Answer):
         return given
-    if isinstance(given, bytes | Iterator | AsyncIterator):
-        return Answer(body=cast("Body", given))
+    if _is_body(given):
+        return Answer(body=given)
     raise TypeError(f"the model gave {type(given).__name__}; it must give bytes, an iterator of bytes or an Answer")
+
+
+def _is_body(given: object) -> TypeGuard[Body]:
+    return isinstance(given, bytes | Iterator | AsyncIterator)

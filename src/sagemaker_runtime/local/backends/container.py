@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import (
@@ -101,7 +102,7 @@ class Container:
             response = await self._http.send(self._request("GET", "/ping"), timeout=PING_TIMEOUT)
         except TransportError as error:
             return f"failed: {error}"
-        if response.status == 200:  # noqa: PLR2004 - a body has nothing to add
+        if response.status == HTTPStatus.OK:  # a body has nothing to add
             response.close()
             return None
         return f"returned {response.status} {await _text(response, PING_TIMEOUT)!r}"
@@ -118,7 +119,7 @@ class Container:
             response = await self._http.send(request, timeout=self._timeout)
         except TransportError as error:
             raise _no_response(error) from error
-        if not 200 <= response.status < 300:  # noqa: PLR2004
+        if not response.is_success:
             raise ModelFailure(await _text(response, self._timeout), response.status)
         headers = response.headers
         try:

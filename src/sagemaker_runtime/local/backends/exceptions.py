@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 
 def is_ours(error: BaseException) -> bool:
@@ -22,7 +23,7 @@ def is_ours(error: BaseException) -> bool:
 
 def text_of(error: BaseException) -> str:
     """Its text, or the name of its type if the text is empty or cannot be made."""
-    try:
-        return str(error) or type(error).__name__
-    except BaseException:  # noqa: BLE001 - it is the user's
-        return type(error).__name__
+    text = ""
+    with suppress(BaseException):  # its `__str__` is the user's code too
+        text = str(error)
+    return text or type(error).__name__

@@ -82,9 +82,7 @@ class HostedEndpoint:
         if isinstance(fault, ErrorAnswer | Throttled):
             raise self._with_details(fault.answer())
         try:
-            answer = await self.backend.invoke(invocation)
-            if not isinstance(answer, Answer):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's backend
-                raise TypeError(f"the backend gave {type(answer).__name__}, and must give an Answer")
+            answer = _checked(await self.backend.invoke(invocation))
         except FailureError:
             raise
         except BaseException as error:
@@ -116,3 +114,10 @@ class HostedEndpoint:
             return model_error(self.name, error.message, region=self._region, original_status=error.status)
         logger.error("the model of endpoint %r failed", self.name, exc_info=error)
         return model_error(self.name, text_of(error), region=self._region)
+
+
+def _checked(answer: object) -> Answer:
+    """*answer*, which a user's backend gave: no type checker may have seen it."""
+    if not isinstance(answer, Answer):
+        raise TypeError(f"the backend gave {type(answer).__name__}, and must give an Answer")
+    return answer

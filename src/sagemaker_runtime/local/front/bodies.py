@@ -14,7 +14,7 @@ BODY_TIMEOUT = 60.0  # seconds for a whole body; after a broken chunk aiohttp wa
 
 
 async def read_body(
-    request: web.Request, most: int, *, too_large: Callable[[], Exception], cut: Callable[[], Exception]
+    request: web.BaseRequest, most: int, *, too_large: Callable[[], Exception], cut: Callable[[], Exception]
 ) -> bytes:
     """
     The whole body. aiohttp's own limit would respond in aiohttp's words.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = "000000000000"
 MAX_MESSAGE = 2048  # characters of what a model said; service-2.json, shape Message
+_CLIENT_ERRORS = range(400, 500)  # HTTP statuses
 
 # Name to status and message. Source: service-2.json for the names and statuses of all but the last, which is in no
 # model; the service sends it with a null for its message.
@@ -94,7 +95,7 @@ def model_error(
     """
     original = original[:MAX_MESSAGE]
     group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
-    party = "client" if 400 <= original_status < 500 else "server"  # noqa: PLR2004 - 0 where it gave no status
+    party = "client" if original_status in _CLIENT_ERRORS else "server"  # the latter also for 0: no status
     document: dict[str, str | int | None] = {
         "Message": (
             f'Received {party} error ({original_status}) from primary with message "{original}". See https://{region}.'

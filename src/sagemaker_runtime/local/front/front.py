@@ -7,7 +7,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -86,10 +86,11 @@ class Front:
         self._connections: WeakKeyDictionary[asyncio.WriteTransport, Connection] = WeakKeyDictionary()
         self._connected = 0
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to *request*, whatever it is. Each has an id of its own."""
-        # There is one: who has left by now has had this task cancelled.
-        transport = cast("asyncio.WriteTransport", request.transport)
+        transport = request.transport
+        if transport is None:
+            return _to_nobody()
         connection = self._connection(transport)
         exchange = Exchange(
             connection=connection.number,
@@ -119,7 +120,7 @@ class Front:
                 case _:
                     pass
             return response
-        return web.Response(status=400)  # which nobody will read
+        return _to_nobody()
 
     def _connection(self, transport: asyncio.WriteTransport) -> Connection:
         connection = self._connections.get(transport)
@@ -128,7 +129,7 @@ class Front:
             connection = self._connections[transport] = Connection(self._connected)
         return connection
 
-    async def _invoke(self, request: web.Request, exchange: Exchange, connection: Connection) -> web.StreamResponse:
+    async def _invoke(self, request: web.BaseRequest, exchange: Exchange, connection: Connection) -> web.StreamResponse:
         found = await self._receive(request, exchange, connection)
         operation, name = found.operation, found.labels["endpoint_name"]
         streamed = operation.streams
@@ -173,7 +174,7 @@ class Front:
                 frames = spoil(frames, fault)
             return await self._send(request, Outgoing(200, head, frames), exchange)
 
-    async def _receive(self, request: web.Request, exchange: Exchange, connection: Connection) -> Route:
+    async def _receive(self, request: web.BaseRequest, exchange: Exchange, connection: Connection) -> Route:
         found = route(request.method, request.raw_path)
         if found is not None and not found.prefix:
             exchange.endpoint_name = found.labels.get("endpoint_name")
@@ -193,7 +194,7 @@ class Front:
             self._journal.record(exchange)
         return found
 
-    async def _send(self, request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
+    async def _send(self, request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
         date = _http_date(int(self._now(exchange)))
         headers = {**outgoing.headers, "x-amzn-RequestId": exchange.request_id, "Date": date}
         body = whole(b"") if request.method == "HEAD" else outgoing.body  # whose response has only a head
@@ -207,6 +208,11 @@ class Front:
                 return self._clock.now() + seconds
             case _:
                 return self._clock.now()
+
+
+def _to_nobody() -> web.Response:
+    """The response to a caller who has left."""
+    return web.Response(status=400)
 
 
 @lru_cache(maxsize=16)  # it changes with the second

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import suppress
-from functools import partial
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from socket import inet_aton
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -56,7 +54,9 @@ class Listener:
         ConfigError: The host is empty, or another way to write `EVERYWHERE`.
     """
 
-    def __init__(self, handle: Callable[[web.Request], Awaitable[web.StreamResponse]], *, host: str, port: int) -> None:
+    def __init__(
+        self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], *, host: str, port: int
+    ) -> None:
         if not host or (_is_zero(host) and host not in EVERYWHERE):
             raise ConfigError(
                 f"the host {host!r} would be every address of this machine: write {EVERYWHERE[0]!r} for that"
@@ -83,9 +83,10 @@ class Listener:
             raise ConfigError("the local endpoint is not running; use it in `with` or `async with`, or start() it")
         name, port = self._runner.addresses[0][:2]
         address = ip_address(name)
-        if address.is_unspecified:  # it means all addresses of the machine, and cannot be called itself
-            address = ip_address("127.0.0.1" if address.version == 4 else "::1")  # noqa: PLR2004
-        return f"http://{address}:{port}" if address.version == 4 else f"http://[{address}]:{port}"  # noqa: PLR2004
+        everywhere = address.is_unspecified  # it stands for all addresses of the machine, and cannot be called itself
+        if isinstance(address, IPv4Address):
+            return f"http://{'127.0.0.1' if everywhere else address}:{port}"
+        return f"http://[{'::1' if everywhere else address}]:{port}"
 
     async def start(self) -> None:
         """
@@ -96,7 +97,6 @@ class Listener:
         """
         server = web.Server(
             self._respond,
-            request_factory=partial(web.Request, loop=asyncio.get_running_loop()),
             access_log=None,
             auto_decompress=False,  # the signature covers the body as it was sent
             handler_cancellation=True,  # or a model that waits would not be cancelled when the caller leaves
@@ -120,7 +120,7 @@ class Listener:
         if "Expect" in request.headers:
             await _expect(request)
         try:
-            return await self._handle(cast("web.Request", request))  # as the factory has it
+            return await self._handle(request)
         except Exception:
             logger.exception("the local endpoint failed; this is a mistake of its own")
             raise  # aiohttp sends 500, or closes the connection if the response has begun

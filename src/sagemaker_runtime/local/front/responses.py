@@ -93,7 +93,7 @@ def failed(error: FailureError) -> Outgoing:
     return Outgoing(error.status, headers, body, len(body))
 
 
-async def write(request: web.Request, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
+async def write(request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
     """
     Send a response, no faster than the caller takes it. The head goes out with the first piece of the body.
 

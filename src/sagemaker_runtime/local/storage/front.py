@@ -47,7 +47,7 @@ class StorageFront:
         self._credentials = credentials
         self._clock = clock
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.Response:
         """The response to *request*, whatever it is. Each has an id of its own."""
         request_id = secrets.token_hex(8).upper()
         try:
@@ -57,7 +57,7 @@ class StorageFront:
         response.headers["x-amz-request-id"] = request_id
         return response
 
-    async def _respond(self, request: web.Request) -> web.Response:
+    async def _respond(self, request: web.BaseRequest) -> web.Response:
         headers = Headers.received(request.headers.items())
         received = ReceivedRequest(request.method, request.raw_path, request.headers.items(), headers, b"")
         now = datetime.fromtimestamp(self._clock.now(), UTC)
