@@ -97,7 +97,7 @@ def options_from(said: str) -> Options:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_it_serves_until_it_is_told_to_stop(folder: Path, number: signal.Signals) -> None:
+async def test_it_serves_until_a_signal_to_stop(folder: Path, number: signal.Signals) -> None:
     """What it says at the start is all that a client needs to know; Ctrl-C, or a supervisor, ends it in good order."""
     with serving("iris=some_models:iris.predict", "--region", "eu-west-1", cwd=folder) as (process, said):
         async with Client(options_from(said)) as client:
@@ -266,7 +266,7 @@ def test_the_handlers_of_signals_are_put_back(folder: Path, monkeypatch: pytest.
         (["iris=some_models:iris.predict", "--port", "70000"], "cannot listen at '127.0.0.1', port 70000"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(
+def test_a_mistake_is_reported_in_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
     """Whoever mistyped a name needs that name, not forty lines of import machinery."""
@@ -280,7 +280,7 @@ def test_a_mistake_is_told_in_one_line(
     assert "hush" not in said.err
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_that_is_taken_is_reported_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Most often it is the same command in another terminal."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -348,7 +348,7 @@ def test_it_can_be_stopped_while_it_waits_for_a_container(folder: Path, capsys: 
 @pytest.mark.parametrize(
     ("arguments", "words"), [((), "serve"), (("serve",), "NAME=MODEL"), (("serve", "a=b:c", "--port", "x"), "--port")]
 )
-def test_a_wrong_command_line_is_told_as_usual(
+def test_a_wrong_command_line_is_reported_as_usual(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
 ) -> None:
     """With the usage, which is what argparse says for every other program."""

@@ -339,7 +339,7 @@ async def test_the_longest_region_has_a_bucket() -> None:
         assert b"1" == await call(local)
 
 
-async def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+async def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     """As what it is: nothing is the matter with the port."""
     (tmp_path / "file").touch()
 

@@ -57,7 +57,7 @@ MAY_BE_REPEATED = {
 }
 
 
-async def test_the_page_tells_what_becomes_of_a_call_that_meets_a_fault() -> None:
+async def test_the_page_says_what_becomes_of_a_call_that_meets_a_fault() -> None:
     """The page is written from such a run; a change of the client that moves a line of it is one that users notice."""
     page = survival_table.TABLE.search(survival_table.PAGE.read_text())
 

@@ -159,7 +159,7 @@ async def test_whatever_a_generator_raises_when_it_is_closed_is_logged(
 
 
 @pytest.mark.parametrize(("error", "words"), ODD, ids=lambda value: type(value).__name__)
-async def test_whatever_the_loading_of_a_model_raises_is_told(
+async def test_whatever_the_loading_of_a_model_raises_is_reported(
     error: BaseException, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It runs in a task, where `sys.exit` would end the event loop, and nobody would notice a cancellation."""

@@ -221,7 +221,7 @@ async def test_a_model_that_failed_is_at_work_no_more() -> None:
         (StopIteration(), ModelError, "the model could not be loaded: the model raised StopIteration"),
     ],
 )
-async def test_a_loading_that_fails_is_told_and_can_be_tried_again(
+async def test_a_loading_that_fails_is_reported_and_can_be_tried_again(
     error: Exception, expected: type[Exception], words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The model may be there the next time; whoever wrote the loading gets the traceback in the log."""

@@ -145,7 +145,7 @@ async def test_what_is_not_http_is_a_bad_request(local: LocalEndpoint, data: byt
         (b"POST", PATH + b"?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a&X-Amz-Signature=b"),
     ],
 )
-async def test_what_is_no_operation_is_told_so_in_json(local: LocalEndpoint, method: bytes, path: bytes) -> None:
+async def test_what_is_no_operation_is_refused_in_json(local: LocalEndpoint, method: bytes, path: bytes) -> None:
     """Whatever a request line can hold, a presigned URL included: none of the service's operations takes a query."""
     status, headers, body = await ask(local, request(path, b"Content-Length: 0\r\n", method=method))
 

@@ -88,7 +88,7 @@ async def test_the_attempts_of_a_call_are_found_by_its_id(local: LocalEndpoint) 
     assert [b"second"] == [exchange.body for exchange in local.journal if exchange not in attempts]
 
 
-async def test_a_connection_is_told_from_another(local: LocalEndpoint) -> None:
+async def test_connections_can_be_distinguished(local: LocalEndpoint) -> None:
     """Whether a connection was kept, or cut and replaced, is what a test of keep-alive asks."""
     local.inject("echo", CutKeepAlive(at_next_request=True), call=2)
 

@@ -44,7 +44,7 @@ async def test_the_url_leads_to_the_host_that_was_given(host: str, expected: str
         assert expected == urlsplit(local.url).hostname
 
 
-async def test_it_listens_on_loopback_unless_told_otherwise() -> None:
+async def test_it_listens_on_loopback_by_default() -> None:
     """A model is a function on somebody's laptop, which is no business of the network around it."""
     async with LocalEndpoint({"echo": lambda it: it.body}) as local:
         assert ipaddress.ip_address(urlsplit(local.url).hostname).is_loopback
@@ -88,7 +88,7 @@ async def test_stopping_it_twice_is_no_mistake() -> None:
     assert not listener.is_running
 
 
-async def test_a_mistake_of_the_servers_own_is_told_in_the_log_and_not_to_the_caller(
+async def test_a_mistake_of_the_servers_own_is_logged_and_not_sent_to_the_caller(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whoever wrote the backend, or this package, needs the traceback; the network does not."""

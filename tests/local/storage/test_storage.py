@@ -4,99 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from hashlib import md5, sha256
+from hashlib import md5
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
 from xml.etree import ElementTree as ET
 
-import aiohttp
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.session import Session
-from support import NOON, ManualClock
-from yarl import URL
+from local.storage.s3_requests import code_of, local_with, send, signed, with_botocore
 
-from sagemaker_runtime import Credentials, Request, SigV4Signer
-from sagemaker_runtime.local import Invocation, LocalEndpoint
-from sagemaker_runtime.local.front import bodies
-from sagemaker_runtime.local.storage import front as storage_front
+from sagemaker_runtime.local import LocalEndpoint
 from sagemaker_runtime.local.storage.storage import Storage, StorageError
-
-KEYS = Credentials("AKIDLOCAL", "secret/with+signs", "a/session+token==")
-NOTHING = sha256(b"").hexdigest()
-SIGNER = SigV4Signer(double_encode_path=False, normalize_path=False, content_sha256_header=True)
-
-
-def echo(invocation: Invocation) -> bytes:
-    return invocation.body
-
-
-def local_with(folder: Path, **arguments: Any) -> LocalEndpoint:
-    (folder / "inputs").mkdir(parents=True)
-    return LocalEndpoint({"echo": echo}, **{"folder": folder, "credentials": KEYS, "clock": ManualClock(), **arguments})
-
-
-async def with_botocore(local: LocalEndpoint, use: Callable[[Any], Any]) -> Any:
-    """Make an S3 client, use it and close it, all outside the event loop that serves it."""
-
-    def run() -> Any:
-        client = Session().create_client(
-            "s3",
-            region_name=local.region,
-            endpoint_url=local.url,
-            aws_access_key_id=local.credentials.access_key_id,
-            aws_secret_access_key=local.credentials.secret_access_key,
-            aws_session_token=local.credentials.session_token,
-            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-        )
-        try:
-            return use(client)
-        finally:
-            client.close()
-
-    return await asyncio.to_thread(run)
-
-
-def signed(local: LocalEndpoint, method: str, target: str, body: bytes = b"", **changes: Any) -> Request:
-    """A request of somebody without manners, signed at noon: it says what it likes in its target."""
-    path, _, query = target.partition("?")
-    canonical = quote(unquote_to_bytes(path), safe="/~")  # what S3 reckons with, however it was encoded
-    request = Request(method, "http", URL(local.url).authority, canonical, query)
-    request.body = body
-    request.headers.update(changes.pop("headers", {}))
-    arguments: dict[str, Any] = {
-        "credentials": local.credentials,
-        "payload_hash": sha256(body).hexdigest(),
-        "service": "s3",
-        "region": local.region,
-        "signing_time": datetime.fromtimestamp(NOON, UTC),
-    }
-    SIGNER.sign_http(request, **{**arguments, **changes})
-    request.path = path
-    return request
-
-
-async def send(local: LocalEndpoint, request: Request) -> tuple[int, dict[str, str], bytes]:
-    target = f"{request.path}?{request.query}" if request.query else request.path
-    async with (
-        aiohttp.ClientSession(skip_auto_headers=["content-type", "user-agent"]) as session,
-        session.request(
-            request.method,
-            URL(local.url + target, encoded=True),
-            headers=dict(request.headers),
-            data=request.body or None,
-        ) as response,
-    ):
-        return response.status, dict(response.headers), await response.read()
-
-
-def code_of(document: bytes) -> str | None:
-    return ET.fromstring(document).findtext("Code")  # noqa: S314 - our own
 
 
 @pytest.mark.parametrize("key", ["in/iris.csv", "a b+c%20/\u00e9?x=y#z&'()*!~.bin"])
@@ -144,7 +64,7 @@ async def test_a_bucket_is_made_on_request_and_stays_as_it_is_when_asked_for_aga
         ("Not_A_Bucket", "gone", 400, "InvalidBucketName"),
     ],
 )
-async def test_what_is_not_there_is_told_as_s3_tells_it(
+async def test_what_is_not_there_is_refused_as_s3_refuses_it(
     tmp_path: Path, bucket: str, key: str, status: int, code: str
 ) -> None:
     """A wait goes on for a missing object, and ends for a missing bucket."""
@@ -177,7 +97,7 @@ async def test_an_error_has_the_form_of_s3s(tmp_path: Path) -> None:
     ] == [(element.tag, element.text) for element in document]
 
 
-async def test_a_file_put_there_by_hand_is_an_object_of_the_type_that_its_name_tells(tmp_path: Path) -> None:
+async def test_a_file_put_there_by_hand_is_an_object_of_the_type_that_its_name_says(tmp_path: Path) -> None:
     """Inputs lie in a repository's folder, and nobody wants to upload them first."""
     async with local_with(tmp_path) as local:
         (tmp_path / "inputs" / "iris.csv").write_bytes(b"5.1")
@@ -352,137 +272,6 @@ async def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
         assert (200, b"1") == (await send(local, signed(local, "GET", "/inputs/there")))[::2]
 
 
-@pytest.mark.parametrize(
-    ("changes", "edit", "status", "code"),
-    [
-        ({}, lambda headers: headers.pop("authorization"), 403, "AccessDenied"),
-        ({}, lambda headers: headers.update(authorization="Bearer x"), 400, "AuthorizationHeaderMalformed"),
-        ({"credentials": Credentials("OTHER", "secret", KEYS.session_token)}, None, 403, "InvalidAccessKeyId"),
-        ({"credentials": Credentials("AKIDLOCAL", "no", KEYS.session_token)}, None, 403, "SignatureDoesNotMatch"),
-        ({"credentials": Credentials("AKIDLOCAL", "secret/with+signs")}, None, 400, "InvalidToken"),
-        ({"region": "eu-west-1"}, None, 400, "AuthorizationHeaderMalformed"),
-        ({"service": "sagemaker"}, None, 400, "AuthorizationHeaderMalformed"),
-        ({"signing_time": datetime.fromtimestamp(NOON - 901, UTC)}, None, 403, "RequestTimeTooSkewed"),
-        ({"signing_time": datetime.fromtimestamp(NOON + 901, UTC)}, None, 403, "RequestTimeTooSkewed"),
-        ({"signing_time": datetime.fromtimestamp(NOON - 900, UTC)}, None, 200, None),
-        ({}, lambda headers: headers.update({"x-amz-date": "noon"}), 403, "AccessDenied"),
-        ({}, lambda headers: headers.update({"x-amz-acl": "private"}), 403, "AccessDenied"),
-        ({}, lambda headers: headers.pop("x-amz-content-sha256"), 400, "InvalidRequest"),
-        ({}, lambda headers: headers.update({"x-amz-content-sha256": NOTHING}), 403, "SignatureDoesNotMatch"),
-        ({"payload_hash": NOTHING}, None, 400, "XAmzContentSHA256Mismatch"),
-        ({"payload_hash": "UNSIGNED-PAYLOAD"}, None, 200, None),
-        ({"payload_hash": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}, None, 501, "NotImplemented"),
-        ({"headers": {"via": "x"}}, lambda headers: headers.pop("via"), 403, "SignatureDoesNotMatch"),
-    ],
-)
-async def test_a_request_is_let_in_only_as_s3_would(
-    tmp_path: Path,
-    changes: dict[str, Any],
-    edit: Callable[[Any], object] | None,
-    status: int,
-    code: str | None,
-) -> None:
-    """A wait that signs wrongly must fail on a laptop, and with the code by which it would fail in the cloud."""
-    async with local_with(tmp_path) as local:
-        request = signed(local, "PUT", "/inputs/k", b"body", **changes)
-        if edit is not None:
-            edit(request.headers)
-
-        got, _, document = await send(local, request)
-
-    assert (status, code) == (got, code_of(document) if document else None)
-    assert (status == 200) == (tmp_path / "inputs" / "k").exists()
-
-
-async def test_expired_credentials_are_told_as_such(tmp_path: Path) -> None:
-    """A client that renews them looks for this code."""
-    keys = Credentials("AKIDLOCAL", "secret", "token", expires_at=NOON)
-
-    async with LocalEndpoint({}, folder=tmp_path, credentials=keys, clock=ManualClock()) as local:
-        status, _, document = await send(local, signed(local, "GET", "/inputs/k"))
-
-    assert (400, "ExpiredToken") == (status, code_of(document))
-
-
-async def test_the_right_region_is_told_to_who_asks_in_another(tmp_path: Path) -> None:
-    """Clients read it there, and try again."""
-    async with local_with(tmp_path) as local:
-        document = (await send(local, signed(local, "GET", "/inputs/k", region="eu-west-1")))[2]
-
-    assert "us-east-1" == ET.fromstring(document).findtext("Region")  # noqa: S314 - our own
-
-
-@pytest.mark.parametrize(
-    ("method", "target", "headers", "status", "code"),
-    [
-        ("GET", "/inputs/k?x-id=GetObject", {}, 200, None),
-        ("GET", "/inputs/k?versionId=1", {}, 501, "NotImplemented"),
-        ("GET", "/inputs/k", {"range": "bytes=0-0"}, 501, "NotImplemented"),
-        ("PUT", "/inputs/k", {"x-amz-copy-source": "/inputs/other"}, 501, "NotImplemented"),
-        ("PUT", "/inputs/k", {"if-none-match": "*"}, 501, "NotImplemented"),
-        ("GET", "/inputs", {}, 501, "NotImplemented"),
-        ("GET", "/inputs/?list-type=2", {}, 501, "NotImplemented"),
-        ("DELETE", "/inputs/k", {}, 405, "MethodNotAllowed"),
-    ],
-)
-async def test_what_it_cannot_do_it_refuses(
-    tmp_path: Path, method: str, target: str, headers: dict[str, str], status: int, code: str | None
-) -> None:
-    """To pass over a condition, a range or a source would be to serve another request than was made."""
-    async with local_with(tmp_path) as local:
-        (tmp_path / "inputs" / "k").write_bytes(b"12")
-
-        got, _, document = await send(local, signed(local, method, target, headers=headers))
-
-    assert (status, code) == (got, None if status == 200 else code_of(document))
-    assert b"12" == (tmp_path / "inputs" / "k").read_bytes()
-
-
-@pytest.mark.parametrize("rest", [b"zz\r\n", b""], ids=["malformed", "nothing"])
-async def test_an_upload_that_does_not_come_to_its_end_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rest: bytes
-) -> None:
-    """What has not come whole is no object, and nobody waits for it for ever."""
-    monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.01)
-    async with local_with(tmp_path) as local:
-        request = signed(local, "PUT", "/inputs/k", payload_hash="UNSIGNED-PAYLOAD")
-        lines = ["PUT /inputs/k HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
-        lines += ["Transfer-Encoding: chunked", "Expect: 100-continue", "", ""]
-        reader, writer = await asyncio.open_connection("127.0.0.1", URL(local.url).port)
-        try:
-            async with asyncio.timeout(5):
-                writer.write("\r\n".join(lines).encode())
-                await reader.readuntil(b"\r\n\r\n")  # it says that it is reading
-                writer.write(b"4\r\nbody\r\n" + rest)
-                response = await reader.readuntil(b"\r\n\r\n")
-                document = await reader.readuntil(b"</Error>")
-        finally:
-            writer.close()
-
-    assert response.startswith(b"HTTP/1.1 400 ")
-    assert "RequestTimeout" == code_of(document)
-    assert not (tmp_path / "inputs" / "k").exists()
-
-
-async def test_a_caller_that_leaves_in_the_middle_of_an_upload_breaks_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Half of an upload is no object, and no traceback of the server's stands between a test's own lines."""
-    head = b"PUT /inputs/k HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
-    async with local_with(tmp_path) as local:
-        reader, writer = await asyncio.open_connection("127.0.0.1", URL(local.url).port)
-        async with asyncio.timeout(5):
-            writer.write(head)
-            await reader.readuntil(b"\r\n\r\n")  # it says that it is reading
-        writer.write(b"half")
-        writer.close()
-        await writer.wait_closed()
-        status, _, _ = await send(local, signed(local, "GET", "/inputs/k"))
-
-    assert 404 == status
-    assert [] == caplog.records
-
-
 async def test_a_temporary_folder_goes_with_the_endpoint_and_a_given_one_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -537,36 +326,3 @@ async def test_models_that_hold_every_thread_do_not_hold_up_the_storage(tmp_path
     await blocked
 
     assert b"1" == found[2]
-
-
-async def test_nothing_is_read_of_an_upload_that_is_not_signed_as_it_should_be(tmp_path: Path) -> None:
-    """Or every program of the machine could fill the memory without a key."""
-    async with local_with(tmp_path) as local:
-        reader, writer = await asyncio.open_connection("127.0.0.1", URL(local.url).port)
-        try:
-            async with asyncio.timeout(5):
-                writer.write(b"PUT /inputs/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
-                response = await reader.readuntil(b"\r\n\r\n")
-        finally:
-            writer.close()
-
-    assert response.startswith(b"HTTP/1.1 403 ")
-
-
-@pytest.mark.parametrize("announced", [True, False])
-async def test_an_object_that_is_too_large_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, announced: bool
-) -> None:
-    """What is stored is read whole into memory, here and by whoever fetches it."""
-    monkeypatch.setattr(storage_front, "MAX_OBJECT", 1000)
-    async with local_with(tmp_path) as local:
-        request = signed(local, "PUT", "/inputs/k", b"x" * 1001)
-        body = request.body
-        request.body = body if announced else iter_of(body)  # type: ignore[assignment]
-        status, _, document = await send(local, request)
-
-    assert (400, "EntityTooLarge") == (status, code_of(document))
-
-
-async def iter_of(body: bytes) -> AsyncIterator[bytes]:
-    yield body

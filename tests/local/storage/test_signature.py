@@ -1,0 +1,79 @@
+"""The small S3's check of signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from local.storage.s3_requests import KEYS, code_of, local_with, send, signed
+from support import NOON, ManualClock
+
+from sagemaker_runtime import Credentials
+from sagemaker_runtime.local import LocalEndpoint
+
+NOTHING = sha256(b"").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "edit", "status", "code"),
+    [
+        ({}, lambda headers: headers.pop("authorization"), 403, "AccessDenied"),
+        ({}, lambda headers: headers.update(authorization="Bearer x"), 400, "AuthorizationHeaderMalformed"),
+        ({"credentials": Credentials("OTHER", "secret", KEYS.session_token)}, None, 403, "InvalidAccessKeyId"),
+        ({"credentials": Credentials("AKIDLOCAL", "no", KEYS.session_token)}, None, 403, "SignatureDoesNotMatch"),
+        ({"credentials": Credentials("AKIDLOCAL", "secret/with+signs")}, None, 400, "InvalidToken"),
+        ({"region": "eu-west-1"}, None, 400, "AuthorizationHeaderMalformed"),
+        ({"service": "sagemaker"}, None, 400, "AuthorizationHeaderMalformed"),
+        ({"signing_time": datetime.fromtimestamp(NOON - 901, UTC)}, None, 403, "RequestTimeTooSkewed"),
+        ({"signing_time": datetime.fromtimestamp(NOON + 901, UTC)}, None, 403, "RequestTimeTooSkewed"),
+        ({"signing_time": datetime.fromtimestamp(NOON - 900, UTC)}, None, 200, None),
+        ({}, lambda headers: headers.update({"x-amz-date": "noon"}), 403, "AccessDenied"),
+        ({}, lambda headers: headers.update({"x-amz-acl": "private"}), 403, "AccessDenied"),
+        ({}, lambda headers: headers.pop("x-amz-content-sha256"), 400, "InvalidRequest"),
+        ({}, lambda headers: headers.update({"x-amz-content-sha256": NOTHING}), 403, "SignatureDoesNotMatch"),
+        ({"payload_hash": NOTHING}, None, 400, "XAmzContentSHA256Mismatch"),
+        ({"payload_hash": "UNSIGNED-PAYLOAD"}, None, 200, None),
+        ({"payload_hash": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}, None, 501, "NotImplemented"),
+        ({"headers": {"via": "x"}}, lambda headers: headers.pop("via"), 403, "SignatureDoesNotMatch"),
+    ],
+)
+async def test_a_request_is_let_in_only_as_s3_would(
+    tmp_path: Path,
+    changes: dict[str, Any],
+    edit: Callable[[Any], object] | None,
+    status: int,
+    code: str | None,
+) -> None:
+    """A wait that signs wrongly must fail on a laptop, and with the code by which it would fail in the cloud."""
+    async with local_with(tmp_path) as local:
+        request = signed(local, "PUT", "/inputs/k", b"body", **changes)
+        if edit is not None:
+            edit(request.headers)
+
+        got, _, document = await send(local, request)
+
+    assert (status, code) == (got, code_of(document) if document else None)
+    assert (status == 200) == (tmp_path / "inputs" / "k").exists()
+
+
+async def test_expired_credentials_are_refused_as_such(tmp_path: Path) -> None:
+    """A client that renews them looks for this code."""
+    keys = Credentials("AKIDLOCAL", "secret", "token", expires_at=NOON)
+
+    async with LocalEndpoint({}, folder=tmp_path, credentials=keys, clock=ManualClock()) as local:
+        status, _, document = await send(local, signed(local, "GET", "/inputs/k"))
+
+    assert (400, "ExpiredToken") == (status, code_of(document))
+
+
+async def test_a_request_for_another_region_gets_the_right_one(tmp_path: Path) -> None:
+    """Clients read it there, and try again."""
+    async with local_with(tmp_path) as local:
+        document = (await send(local, signed(local, "GET", "/inputs/k", region="eu-west-1")))[2]
+
+    assert "us-east-1" == ET.fromstring(document).findtext("Region")  # noqa: S314 - our own
