@@ -117,7 +117,7 @@ class HostedEndpoint:
 
 
 def _checked(answer: object) -> Answer:
-    """*answer*, which a user's backend gave: no type checker may have seen it."""
+    """What a user's backend gave, which no type checker may have seen."""
     if not isinstance(answer, Answer):
         raise TypeError(f"the backend gave {type(answer).__name__}, and must give an Answer")
     return answer

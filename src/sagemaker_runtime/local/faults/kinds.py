@@ -52,7 +52,7 @@ class ErrorAnswer:
         self.answer()
 
     def answer(self) -> FailureError:
-        """The error as it is answered."""
+        """The failure that is sent."""
         return failure(self.error, self.message, self.status)
 
 
@@ -61,7 +61,7 @@ class Throttled:
     """A 400 named ``ThrottlingException`` whose message is null, as the service sends it. The model is not called."""
 
     def answer(self) -> FailureError:
-        """The error as it is answered."""
+        """The failure that is sent."""
         return failure("ThrottlingException")
 
 
