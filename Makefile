@@ -38,6 +38,7 @@ interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(VENV)/.test ## Prove cl
 lint: $(VENV)/.checks ## Check the style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --line-length 88 *.md
 
 types: $(VENV)/.checks ## Check the types with mypy and pyright, both strict
 	$(BIN)/mypy

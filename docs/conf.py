@@ -42,35 +42,52 @@ pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
 
-def link_by_last_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: TextElement) -> Element | None:
+def link_by_last_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: TextElement
+) -> Element | None:
     """Find what a docstring names without its module: `StackError`, `ResponseStream.watch`."""
     target = node.get("reftarget", "")
     objects = env.domains.python_domain.objects
-    found = [(name, entry) for name, entry in objects.items() if name.endswith(f".{target}") and not entry.aliased]
+    found = [
+        (name, entry)
+        for name, entry in objects.items()
+        if name.endswith(f".{target}") and not entry.aliased
+    ]
     if node.get("refdomain") != "py" or hasattr(builtins, target) or len(found) != 1:
         return None
     name, entry = found[0]
-    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, content, name)
+    return make_refnode(
+        app.builder, node["refdoc"], entry.docname, entry.node_id, content, name
+    )
 
 
 def tidy_signature(
-    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: object,
+    options: object,
+    signature: str | None,
+    returns: str | None,
 ) -> tuple[str | None, str | None]:
-    """Show defaults that are no Python, such as what attrs makes for each object, as dots; leave out what is private."""
+    """Show defaults that are no Python as dots, such as attrs' factories; hide what is private."""
     if signature is not None:
         signature = re.sub(r"= (NOTHING|<[^<>]*>)", "= ...", signature)
         signature = re.sub(r", _\w+: [^,)]*", "", signature)
     return signature, returns
 
 
-def keep_colons(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Napoleon takes what stands before a colon in a member's first line for its type; ours have types already."""
+def keep_colons(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Keep Napoleon from taking the words before a member's first colon for its type."""
     if what in {"attribute", "data", "property"} and lines and ":" in lines[0]:
         lines.insert(0, "\\ ")
 
 
 def setup(app: Sphinx) -> None:
     """Sphinx calls it."""
-    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before Napoleon
+    # before Napoleon
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)
     app.connect("autodoc-process-signature", tidy_signature)
     app.connect("missing-reference", link_by_last_name)

@@ -25,7 +25,12 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.plugins.waterfall import WATERFALL, Waterfall
-from sagemaker_runtime.testing import ManualClock, StubHTTPClient, respond, respond_error
+from sagemaker_runtime.testing import (
+    ManualClock,
+    StubHTTPClient,
+    respond,
+    respond_error,
+)
 
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -61,12 +66,20 @@ async def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Outp
     return await next(ctx, step)
 
 
-def client(waterfall: Waterfall | None = None, clock: ManualClock | None = None) -> Client:
+def client(
+    waterfall: Waterfall | None = None, clock: ManualClock | None = None
+) -> Client:
     """A client whose first attempt fails, and whose second one answers after 4 ms."""
-    answers = [respond_error("ServiceUnavailable").after(0.003), respond(b"setosa").after(0.004)]
+    answers = [
+        respond_error("ServiceUnavailable").after(0.003),
+        respond(b"setosa").after(0.004),
+    ]
     stub = StubHTTPClient(answers, clock=clock or ManualClock())
     options: list[APIOption] = [tagged] if waterfall is None else [tagged, waterfall]
-    return Client(stub.options(), override(api_options=options, retryer=StandardRetryer(draw=lambda: 0.1)))
+    return Client(
+        stub.options(),
+        override(api_options=options, retryer=StandardRetryer(draw=lambda: 0.1)),
+    )
 
 
 def tagged(stack: Stack) -> None:
@@ -87,7 +100,13 @@ def stack_svg(stack: Stack) -> str:
     """The five steps from top to bottom, with what stands in each, and what is done how often."""
     shapes: list[str] = []
     y, divide = 64, 0
-    steps = (stack.initialize, stack.serialize, stack.build, stack.finalize, stack.deserialize)
+    steps = (
+        stack.initialize,
+        stack.serialize,
+        stack.build,
+        stack.finalize,
+        stack.deserialize,
+    )
     for step in steps:
         shapes.append(text(LEFT - 16, y + 20, step.name.capitalize(), "head end"))
         x = LEFT
@@ -96,7 +115,9 @@ def stack_svg(stack: Stack) -> str:
             if x + width > RIGHT:
                 x, y = LEFT, y + ROW + GAP
             kind = {"Retry": "retry", tag_tenant.id: "yours"}.get(id, "place")
-            shapes.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{ROW}" rx="6"/>')
+            shapes.append(
+                f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{ROW}" rx="6"/>'
+            )
             shapes.append(text(x + PAD, y + 20, id))
             x += width + GAP
             if id == "Retry":  # what stands below it begins a line of its own
@@ -105,7 +126,9 @@ def stack_svg(stack: Stack) -> str:
         y += ROW + 2 * GAP
     end = y - GAP
     shapes.append(text(LEFT, y + 20, "transport", "head"))
-    shapes.append(text(LEFT + 84, y + 20, "sends the request, brings the answer", "note"))
+    shapes.append(
+        text(LEFT + 84, y + 20, "sends the request, brings the answer", "note")
+    )
     bands = [
         f'<rect class="ground" width="{WIDTH}" height="{y + 48}"/>',
         f'<rect class="call" x="16" y="56" width="{WIDTH - 32}" height="{divide - 56}"/>',
@@ -113,14 +136,19 @@ def stack_svg(stack: Stack) -> str:
         text(WIDTH - 52, 84, "once per call", "head end"),
         text(WIDTH - 52, divide + 28, "once per attempt", "head end"),
         text(
-            LEFT, 36, f"{stack.id}: the request goes down, the answer comes back up through the same middleware", "note"
+            LEFT,
+            36,
+            f"{stack.id}: the request goes down, the answer comes back up through the same middleware",
+            "note",
         ),
         arrow(40, 64, end + 32),
         arrow(WIDTH - 36, end + 32, 64),
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 48}" width="{WIDTH}" height="{y + 48}" role="img">'
     title = f"<title>The stack of {stack.id}, outermost first</title>"
-    return "\n".join([head, title, f"<style>{STYLE}</style>", *bands, *shapes, "</svg>\n"])
+    return "\n".join(
+        [head, title, f"<style>{STYLE}</style>", *bands, *shapes, "</svg>\n"]
+    )
 
 
 def text(x: int, y: int, words: str, kind: str = "") -> str:

@@ -1,14 +1,21 @@
 """
-Asynchronous inference: queue the questions, do something else, and fetch the answers from S3.
+Asynchronous inference: queue the questions, do something else, and fetch the answers
+from S3.
 
-For models that take minutes, and for questions of up to 1 GB (``input_location``). Here the local endpoint is S3 too.
+For models that take minutes, and for questions of up to 1 GB (``input_location``). Here
+the local endpoint is S3 too.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from sagemaker_runtime import AsyncInferenceError, Client, InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
+from sagemaker_runtime import (
+    AsyncInferenceError,
+    Client,
+    InvokeEndpointAsyncInput,
+    InvokeEndpointAsyncOutput,
+)
 from sagemaker_runtime.local import Invocation, LocalEndpoint, ModelFailure
 
 
@@ -20,13 +27,21 @@ def summarize(invocation: Invocation) -> bytes:
 
 
 async def main() -> None:
-    async with LocalEndpoint({"summary": summarize}) as local, Client(local.options()) as client:
+    async with (
+        LocalEndpoint({"summary": summarize}) as local,
+        Client(local.options()) as client,
+    ):
 
         async def queue(text: bytes) -> InvokeEndpointAsyncOutput:
-            return await client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="summary", body=text))
+            return await client.invoke_endpoint_async(
+                InvokeEndpointAsyncInput(endpoint_name="summary", body=text)
+            )
 
-        queued = await asyncio.gather(*map(queue, (b"Alice was tired. Very.", b"The Rabbit ran. Fast.", b"?")))
-        await asyncio.sleep(0.05)  # something else; what is kept of an output for later is its two locations
+        queued = await asyncio.gather(
+            *map(queue, (b"Alice was tired. Very.", b"The Rabbit ran. Fast.", b"?"))
+        )
+        # something else; of an output, its two locations are all that is needed later
+        await asyncio.sleep(0.05)
         for output in queued:
             try:
                 result = await client.wait_for_output(output, timeout=900)

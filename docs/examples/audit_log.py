@@ -1,7 +1,9 @@
 """
-One line in the audit log for each call, however many attempts it took and however it ended.
+One line in the audit log for each call, however many attempts it took and however it
+ended.
 
-What stands in Initialize runs once per call. At its front, it sees the calls that the validation refuses too.
+What stands in Initialize runs once per call. At its front, it sees the calls that the
+validation refuses too.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from sagemaker_runtime.local import LocalEndpoint
 
 
 @initialize_middleware("AuditLog")
-async def audit_log(ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
+async def audit_log(
+    ctx: Context, step: InitializeInput, next: InitializeHandler
+) -> Output:
     outcome = "cancelled"
     try:
         output = await next(ctx, step)
@@ -39,7 +43,13 @@ async def audit_log(ctx: Context, step: InitializeInput, next: InitializeHandler
         return output
     finally:
         # The input's repr shows no body and no custom attributes.
-        print(ctx[OPERATION], outcome, len(ctx.get(ATTEMPTS, ())), "attempts", step.parameters)
+        print(
+            ctx[OPERATION],
+            outcome,
+            len(ctx.get(ATTEMPTS, ())),
+            "attempts",
+            step.parameters,
+        )
 
 
 async def main() -> None:
@@ -51,7 +61,9 @@ async def main() -> None:
         local.fail("echo", call=1, error="ServiceUnavailable")
         for name in ("echo", "no such name"):
             with contextlib.suppress(SageMakerRuntimeError):
-                await client.invoke_endpoint(InvokeEndpointInput(endpoint_name=name, body=b"a secret"))
+                await client.invoke_endpoint(
+                    InvokeEndpointInput(endpoint_name=name, body=b"a secret")
+                )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """
 The same question, asked again, is answered from memory: neither signed nor sent.
 
-For models that always answer alike. Custom attributes are part of the question, so one tenant never gets another's answer.
+For models that always answer alike. Custom attributes are part of the question, so one
+tenant never gets another's answer.
 """
 
 from __future__ import annotations
@@ -21,9 +22,15 @@ async def main() -> None:
     ):
         for tenant in ("acme", "acme", "globex"):
             output = await client.invoke_endpoint(
-                InvokeEndpointInput(endpoint_name="embed", body=b"rabbit", custom_attributes=f"tenant={tenant}")
+                InvokeEndpointInput(
+                    endpoint_name="embed",
+                    body=b"rabbit",
+                    custom_attributes=f"tenant={tenant}",
+                )
             )
-            source = "from memory" if CACHE_AGE in output.result_metadata else "by the model"
+            source = (
+                "from memory" if CACHE_AGE in output.result_metadata else "by the model"
+            )
             print(tenant, output.body.decode(), source)
         print(local.calls("embed"), "requests")
 

@@ -1,20 +1,30 @@
 """
-A multi-model endpoint that has to load the model first: the call waits, for as long as you say.
+A multi-model endpoint that has to load the model first: the call waits, for as long as
+you say.
 
-``ModelNotReadyException`` is retried by time, 60 s unless told otherwise, and does not count as an attempt. So even a call
-with ``max_attempts=1`` gets its answer.
+``ModelNotReadyException`` is retried by time, 60 s unless told otherwise, and does not
+count as an attempt. So even a call with ``max_attempts=1`` gets its answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from sagemaker_runtime import ATTEMPTS, Client, InvokeEndpointInput, StandardRetryer, Timeout, override
+from sagemaker_runtime import (
+    ATTEMPTS,
+    Client,
+    InvokeEndpointInput,
+    StandardRetryer,
+    Timeout,
+    override,
+)
 from sagemaker_runtime.local import Invocation, LocalEndpoint, MultiModel
 
-# Waits of at most 0.02 s at first: for this page. Leave throttling_base_delay as it is for a real endpoint.
+# Short waits, for this page. For a real endpoint leave throttling_base_delay as it is.
 PATIENT = override(
-    retryer=StandardRetryer(max_attempts=1, model_not_ready_timeout=300, throttling_base_delay=0.02),
+    retryer=StandardRetryer(
+        max_attempts=1, model_not_ready_timeout=300, throttling_base_delay=0.02
+    ),
     timeout=Timeout(total=330),
 )
 
@@ -25,19 +35,28 @@ def upper(invocation: Invocation) -> bytes:
 
 
 def title(invocation: Invocation) -> bytes:
-    """Stands for another one. There is room for one of them, so it takes the first one's place."""
+    """Stands for another one, which takes the first one's place."""
     return invocation.body.title()
 
 
 async def main() -> None:
     models = MultiModel({"upper.tar.gz": upper, "title.tar.gz": title}, capacity=1)
-    async with LocalEndpoint({"many": models}) as local, Client(local.options(), PATIENT) as client:
+    async with (
+        LocalEndpoint({"many": models}) as local,
+        Client(local.options(), PATIENT) as client,
+    ):
         for name in ("upper.tar.gz", "upper.tar.gz", "title.tar.gz"):
             output = await client.invoke_endpoint(
-                InvokeEndpointInput(endpoint_name="many", body=b"white rabbit", target_model=name)
+                InvokeEndpointInput(
+                    endpoint_name="many", body=b"white rabbit", target_model=name
+                )
             )
             first = output.result_metadata[ATTEMPTS][0]
-            print(output.body.decode(), "- first answer:", first.error_type or "the model's")
+            print(
+                output.body.decode(),
+                "- first answer:",
+                first.error_type or "the model's",
+            )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """
 Signatures from a service of your company, so that no AWS key is ever in this process.
 
-The middleware takes the place of ``Signing``, whose name the place keeps. It runs once per attempt, and all that it needs to
-know stands in the context.
+The middleware takes the place of ``Signing``, whose name the place keeps. It runs once
+per attempt, and all that it needs to know stands in the context.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from sagemaker_runtime.context import PAYLOAD_HASH, SIGNING_NAME, SIGNING_REGION
 from sagemaker_runtime.local import LocalEndpoint
 
 
-async def signature(keys: Credentials, request: Request, ctx: Context) -> dict[str, str]:
-    """Stands for a request to the other process, which has the keys; it gives the headers of a signature."""
+async def signature(
+    keys: Credentials, request: Request, ctx: Context
+) -> dict[str, str]:
+    """Stands for a request to the process with the keys: a signature's headers."""
     SigV4Signer().sign_http(
         signed := request.copy(),
         credentials=keys,
@@ -46,13 +48,23 @@ async def main() -> None:
     async with LocalEndpoint({"echo": lambda invocation: invocation.body}) as local:
 
         @finalize_middleware("CorporateSigning")
-        async def corporate_signing(ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-            step.request.headers.update(await signature(local.credentials, step.request, ctx))
+        async def corporate_signing(
+            ctx: Context, step: FinalizeInput, next: FinalizeHandler
+        ) -> Output:
+            step.request.headers.update(
+                await signature(local.credentials, step.request, ctx)
+            )
             return await next(ctx, step)
 
-        swap = with_api_options(lambda stack: stack.finalize.swap("Signing", corporate_signing))
-        async with Client(local.options(), override(credentials=AnonymousCredentialsProvider()), swap) as client:
-            output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"accepted"))
+        swap = with_api_options(
+            lambda stack: stack.finalize.swap("Signing", corporate_signing)
+        )
+        async with Client(
+            local.options(), override(credentials=AnonymousCredentialsProvider()), swap
+        ) as client:
+            output = await client.invoke_endpoint(
+                InvokeEndpointInput(endpoint_name="echo", body=b"accepted")
+            )
             print(output.body.decode(), client.stack("InvokeEndpoint").finalize.ids())
 
 

@@ -1,8 +1,8 @@
 """
 Count what is really sent, by its outcome: for a budget, or to see what retries cost.
 
-What stands below Retry runs once per attempt. The object is made once, outside of the function that adds it, so that its
-counts are those of the client.
+What stands below Retry runs once per attempt. The object is made once, outside of the
+function that adds it, so that its counts are those of the client.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class CountAttempts:
     def __call__(self, stack: Stack) -> None:
         stack.finalize.insert(self, after="Retry")
 
-    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+    async def handle_finalize(
+        self, ctx: Context, step: FinalizeInput, next: FinalizeHandler
+    ) -> Output:
         try:
             output = await next(ctx, step)
         except Exception as error:
@@ -50,7 +52,9 @@ async def main() -> None:
     ):
         local.fail("echo", call=2, error="InternalFailure")
         for _ in range(3):
-            await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"hello"))
+            await client.invoke_endpoint(
+                InvokeEndpointInput(endpoint_name="echo", body=b"hello")
+            )
     print("3 calls:", dict(count.outcomes))
 
 

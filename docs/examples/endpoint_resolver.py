@@ -1,8 +1,9 @@
 """
-Requests that go through a gateway of your own in some regions, and straight to AWS in all others.
+Requests that go through a gateway of your own in some regions, and straight to AWS in
+all others.
 
-A resolver is asked once per call, and gives the URL with the scope to sign for. ``base_endpoint`` is simpler where there is
-but one URL.
+A resolver is asked once per call, and gives the URL with the scope to sign for.
+``base_endpoint`` is simpler where there is but one URL.
 """
 
 from __future__ import annotations
@@ -31,18 +32,23 @@ class Gateways:
 
     def resolve_endpoint(self, service_id: str, region: str) -> Endpoint:
         if region not in self._urls:
-            raise EndpointNotFoundError(
-                f"there is no gateway for {service_id} in {region}"
-            )  # and the next one is asked
+            # and the next resolver is asked
+            raise EndpointNotFoundError(f"no gateway for {service_id} in {region}")
         return Endpoint(self._urls[region], signing_region=region)
 
 
 async def main() -> None:
-    async with LocalEndpoint({"echo": lambda invocation: invocation.body}, region="eu-west-1") as gateway:
-        resolver = with_endpoint_resolver(Gateways({"eu-west-1": gateway.url}), DefaultEndpointResolver())
+    async with LocalEndpoint(
+        {"echo": lambda invocation: invocation.body}, region="eu-west-1"
+    ) as gateway:
+        resolver = with_endpoint_resolver(
+            Gateways({"eu-west-1": gateway.url}), DefaultEndpointResolver()
+        )
         options = override(base_endpoint=None, endpoint_resolver=resolver)
         async with Client(gateway.options(), options) as client:
-            await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"hello"))
+            await client.invoke_endpoint(
+                InvokeEndpointInput(endpoint_name="echo", body=b"hello")
+            )
         print(gateway.calls("echo"), "request through the gateway")
         print(resolver.resolve_endpoint("us-east-1", EndpointResolverOptions()).url)
 

@@ -1,8 +1,9 @@
 """
-A worker that ends well: on SIGTERM it takes no more work, lets the calls under way finish, and then closes the client.
+A worker that ends well: on SIGTERM it takes no more work, lets the calls under way
+finish, and then closes the client.
 
-A container has seconds between SIGTERM and SIGKILL; calls that take longer than the grace are cancelled. An event loop handles
-signals on Unix only.
+A container has seconds between SIGTERM and SIGKILL; calls that take longer than the
+grace are cancelled. An event loop handles signals on Unix only.
 """
 
 from __future__ import annotations
@@ -29,13 +30,16 @@ class Worker:
             async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as calls:
                 while not self.stopping.is_set():
                     calls.create_task(self.work())
-                    await asyncio.sleep(0.005)  # stands for the wait for the next piece of work
-                limit.reschedule(asyncio.get_running_loop().time() + GRACE)  # the group now waits for its tasks
+                    await asyncio.sleep(0.005)  # stands for the wait for more work
+                # the group now waits for its tasks
+                limit.reschedule(asyncio.get_running_loop().time() + GRACE)
         finally:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
 
     async def work(self) -> None:
-        await self.client.invoke_endpoint(InvokeEndpointInput(endpoint_name="slow", body=b"hello"))
+        await self.client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="slow", body=b"hello")
+        )
         self.done += 1
 
 
@@ -49,7 +53,9 @@ async def main() -> None:
     async with LocalEndpoint({"slow": slow}) as local:
         async with Client(local.options()) as client:
             worker = Worker(client)
-            asyncio.get_running_loop().call_later(0.03, os.kill, os.getpid(), signal.SIGTERM)
+            asyncio.get_running_loop().call_later(
+                0.03, os.kill, os.getpid(), signal.SIGTERM
+            )
             await worker.run()
         print("stopped; calls lost:", local.calls("slow") - worker.done)
 

@@ -1,5 +1,6 @@
 """
-A shorter tail: where the first attempt takes longer than nearly all before it, a second one is sent beside it.
+A shorter tail: where the first attempt takes longer than nearly all before it, a second
+one is sent beside it.
 
 Only for a model that may run twice. ``budget`` bounds how many of the calls do.
 """

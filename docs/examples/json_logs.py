@@ -1,7 +1,9 @@
 """
-Logs as JSON: the facts of a record are attributes of it, so a formatter needs no text to take apart.
+Logs as JSON: the facts of a record are attributes of it, so a formatter needs no text
+to take apart.
 
-Give the option a logger at DEBUG. What is logged is `ClientLogMode`'s to say, for a client or for a call.
+Give the option a logger at DEBUG. What is logged is `ClientLogMode`'s to say, for a
+client or for a call.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import sys
 from sagemaker_runtime import Client, ClientLogMode, InvokeEndpointInput, override
 from sagemaker_runtime.local import LocalEndpoint
 
-FACTS = ("aws_operation", "aws_attempt", "aws_error_code", "http_status")  # and others: docs/observability.md
+# and others: docs/observability.md
+FACTS = ("aws_operation", "aws_attempt", "aws_error_code", "http_status")
 
 
 class JSONFormatter(logging.Formatter):
@@ -29,13 +32,17 @@ async def main() -> None:
     handler.setFormatter(JSONFormatter())
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
-    logged = override(logger=logger, client_log_mode=ClientLogMode.RETRIES | ClientLogMode.RESPONSE)
+    logged = override(
+        logger=logger, client_log_mode=ClientLogMode.RETRIES | ClientLogMode.RESPONSE
+    )
     async with (
         LocalEndpoint({"echo": lambda invocation: invocation.body}) as local,
         Client(local.options(), logged) as client,
     ):
         local.fail("echo", call=1, error="ServiceUnavailable")
-        await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"hello"))
+        await client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="echo", body=b"hello")
+        )
     logger.removeHandler(handler)
 
 

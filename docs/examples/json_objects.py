@@ -1,7 +1,9 @@
 """
-JSON objects in, JSON objects out: a codec writes the body and its content type, and reads the answer.
+JSON objects in, JSON objects out: a codec writes the body and its content type, and
+reads the answer.
 
-An answer that is no JSON is a `DecodeError`, which does not show it. `BodyCodec` is the base for formats of your own.
+An answer that is no JSON is a `DecodeError`, which does not show it. `BodyCodec` is the
+base for formats of your own.
 """
 
 from __future__ import annotations
@@ -18,12 +20,18 @@ def mean(invocation: Invocation) -> Answer:
     """Stands for the model."""
     rows: list[list[float]] = json.loads(invocation.body)
     means = [sum(row) / len(row) if row else float("nan") for row in rows]
-    return Answer(body=json.dumps(means).encode() if rows else b"no rows", content_type="application/json")
+    return Answer(
+        body=json.dumps(means).encode() if rows else b"no rows",
+        content_type="application/json",
+    )
 
 
 async def main() -> None:
     codec = JSONCodec()
-    async with LocalEndpoint({"mean": mean}) as local, Client(local.options(), with_api_options(codec)) as client:
+    async with (
+        LocalEndpoint({"mean": mean}) as local,
+        Client(local.options(), with_api_options(codec)) as client,
+    ):
         for rows in ([[1, 2, 3], [4, 6]], []):
             params = InvokeEndpointInput(endpoint_name="mean", body=codec.body(rows))
             try:

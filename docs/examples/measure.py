@@ -1,8 +1,9 @@
 """
 Metrics: calls, attempts, errors and durations, by the names of the Go SDK.
 
-Here they are read once at the end. A ``PeriodicExportingMetricReader`` with an exporter of OTLP sends them away every minute.
-Needs ``sagemaker-runtime[opentelemetry]`` and ``opentelemetry-sdk``.
+Here they are read once at the end. A ``PeriodicExportingMetricReader`` with an exporter
+of OTLP sends them away every minute. Needs ``sagemaker-runtime[opentelemetry]`` and
+``opentelemetry-sdk``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ def show(reader: InMemoryMetricReader) -> None:
     metrics = data.resource_metrics[0].scope_metrics[0].metrics
     for metric in sorted(metrics, key=lambda metric: metric.name):
         for point in metric.data.data_points:
-            value = point.value if isinstance(point, NumberDataPoint) else f"{point.count} measured"
+            value = (
+                point.value
+                if isinstance(point, NumberDataPoint)
+                else f"{point.count} measured"
+            )
             print(metric.name, value, (point.attributes or {}).get("error.type", ""))
 
 
@@ -36,7 +41,9 @@ async def main() -> None:
     ):
         local.fail("echo", call=1, error="ServiceUnavailable")
         for _ in range(3):
-            await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"hello"))
+            await client.invoke_endpoint(
+                InvokeEndpointInput(endpoint_name="echo", body=b"hello")
+            )
         show(reader)
     provider.shutdown()
 

@@ -1,7 +1,9 @@
 """
-NumPy arrays in, NumPy arrays out, as ``.npy``: types and shapes arrive as they were, and nothing is written as text.
+NumPy arrays in, NumPy arrays out, as ``.npy``: types and shapes arrive as they were,
+and nothing is written as text.
 
-Needs ``sagemaker-runtime[numpy]``, and a container that reads ``application/x-npy``, as SageMaker's own do.
+Needs ``sagemaker-runtime[numpy]``, and a container that reads ``application/x-npy``, as
+SageMaker's own do.
 """
 
 from __future__ import annotations
@@ -26,10 +28,15 @@ def norm(invocation: Invocation) -> Answer:
 
 async def main() -> None:
     codec = NumPyCodec()
-    async with LocalEndpoint({"norm": norm}) as local, Client(local.options(), with_api_options(codec)) as client:
+    async with (
+        LocalEndpoint({"norm": norm}) as local,
+        Client(local.options(), with_api_options(codec)) as client,
+    ):
         rows = np.array([[3.0, 4.0], [6.0, 8.0]], dtype=np.float32)
 
-        output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="norm", body=codec.body(rows)))
+        output = await client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="norm", body=codec.body(rows))
+        )
 
         array = codec.value(output)
         print(array.tolist(), array.dtype, "writeable:", array.flags.writeable)

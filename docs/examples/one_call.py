@@ -1,7 +1,9 @@
 """
-One call with a time limit of its own and no retries: for a caller who would rather have no answer than a late one.
+One call with a time limit of its own and no retries: for a caller who would rather have
+no answer than a late one.
 
-The override is made once, at module level: then such a call costs no more than one without.
+The override is made once, at module level: then such a call costs no more than one
+without.
 """
 
 from __future__ import annotations
@@ -37,8 +39,12 @@ async def ranked(client: Client) -> bytes:
 
 
 async def main() -> None:
-    async with LocalEndpoint({"ranking": ranking}) as local, Client(local.options()) as client:
-        await client.invoke_endpoint(PARAMS)  # connects, so that the limit below is for the model alone
+    async with (
+        LocalEndpoint({"ranking": ranking}) as local,
+        Client(local.options()) as client,
+    ):
+        # connects, so that the limit below is for the model alone
+        await client.invoke_endpoint(PARAMS)
         local.inject("ranking", Latency(5.0), call=2)
         local.fail("ranking", call=3, error="ServiceUnavailable")
         for _ in range(2):

@@ -1,15 +1,23 @@
 """
-Be gentle with an endpoint: no more calls at once than it can take, and none for a while when it is down.
+Be gentle with an endpoint: no more calls at once than it can take, and none for a while
+when it is down.
 
-Calls above the limit wait their turn. The breaker opens after failures in a row; then calls fail at once, and the service
-has time to recover. Both keep state, so they are made once, and may be shared by clients.
+Calls above the limit wait their turn. The breaker opens after failures in a row; then
+calls fail at once, and the service has time to recover. Both keep state, so they are
+made once, and may be shared by clients.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from sagemaker_runtime import Client, InvokeEndpointInput, StandardRetryer, override, with_api_options
+from sagemaker_runtime import (
+    Client,
+    InvokeEndpointInput,
+    StandardRetryer,
+    override,
+    with_api_options,
+)
 from sagemaker_runtime.local import ErrorAnswer, Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.circuit_breaker import CircuitBreaker, CircuitOpenError
 from sagemaker_runtime.plugins.concurrency import ConcurrencyLimit
@@ -30,9 +38,14 @@ class Model:
 
 async def main() -> None:
     model, params = Model(), InvokeEndpointInput(endpoint_name="small", body=b"hello")
-    gentle = with_api_options(ConcurrencyLimit(3), CircuitBreaker(2, recovery_timeout=30))
+    gentle = with_api_options(
+        ConcurrencyLimit(3), CircuitBreaker(2, recovery_timeout=30)
+    )
     quick = override(retryer=StandardRetryer(base_delay=0.01))
-    async with LocalEndpoint({"small": model}) as local, Client(local.options(), gentle, quick) as client:
+    async with (
+        LocalEndpoint({"small": model}) as local,
+        Client(local.options(), gentle, quick) as client,
+    ):
         await asyncio.gather(*(client.invoke_endpoint(params) for _ in range(9)))
         print("at most", model.most, "of 9 calls at once")
 

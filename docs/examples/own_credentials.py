@@ -1,7 +1,9 @@
 """
-Credentials from a place of your own, such as a vault: asked when they are needed, kept until shortly before they expire.
+Credentials from a place of your own, such as a vault: asked when they are needed, kept
+until shortly before they expire.
 
-However many calls wait, the cache asks once. It renews in the background, so no call waits for that.
+However many calls wait, the cache asks once. It renews in the background, so no call
+waits for that.
 """
 
 from __future__ import annotations
@@ -9,14 +11,22 @@ from __future__ import annotations
 import asyncio
 import time
 
-from sagemaker_runtime import Client, Credentials, CredentialsCache, InvokeEndpointInput, override
+from sagemaker_runtime import (
+    Client,
+    Credentials,
+    CredentialsCache,
+    InvokeEndpointInput,
+    override,
+)
 from sagemaker_runtime.local import LocalEndpoint
 
-KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a session token")
+KEYS = Credentials(
+    "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a session token"
+)
 
 
 class Vault:
-    """Anything with such a method is a provider. What it cannot get, it raises as a `CredentialsError`."""
+    """Any object with this method is a provider. It raises `CredentialsError`."""
 
     asked = 0
 
@@ -24,15 +34,23 @@ class Vault:
         self.asked += 1
         await asyncio.sleep(0.01)  # stands for a request to the vault
         return Credentials(
-            KEYS.access_key_id, KEYS.secret_access_key, KEYS.session_token, expires_at=time.time() + 3600
+            KEYS.access_key_id,
+            KEYS.secret_access_key,
+            KEYS.session_token,
+            expires_at=time.time() + 3600,
         )
 
 
 async def main() -> None:
     vault = Vault()
     async with (
-        LocalEndpoint({"echo": lambda invocation: invocation.body}, credentials=KEYS) as local,
-        Client(local.options(), override(credentials=CredentialsCache(vault, expiry_window=300))) as client,
+        LocalEndpoint(
+            {"echo": lambda invocation: invocation.body}, credentials=KEYS
+        ) as local,
+        Client(
+            local.options(),
+            override(credentials=CredentialsCache(vault, expiry_window=300)),
+        ) as client,
     ):
         params = InvokeEndpointInput(endpoint_name="echo", body=b"hello")
         await asyncio.gather(*(client.invoke_endpoint(params) for _ in range(10)))

@@ -1,15 +1,24 @@
 """
-Rehearse an outage: what your program makes of resets, throttling, slow answers and broken streams, on real connections.
+Rehearse an outage: what your program makes of resets, throttling, slow answers and
+broken streams, on real connections.
 
-`inject` hits a call by its number; `RandomFaults` hits a share of all calls, and the same ones for the same seed, so that a
-failure it has found can be looked at again. All kinds of faults are in docs/faults.md.
+`inject` hits a call by its number; `RandomFaults` hits a share of all calls, and the
+same ones for the same seed, so that a failure it has found can be looked at again. All
+kinds of faults are in docs/faults.md.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from sagemaker_runtime import ATTEMPTS, Client, InvokeEndpointInput, SageMakerRuntimeError, StandardRetryer, override
+from sagemaker_runtime import (
+    ATTEMPTS,
+    Client,
+    InvokeEndpointInput,
+    SageMakerRuntimeError,
+    StandardRetryer,
+    override,
+)
 from sagemaker_runtime.local import (
     ErrorAnswer,
     InjectedFault,
@@ -31,21 +40,29 @@ def echo(invocation: Invocation) -> bytes:
 async def outcome(client: Client) -> str:
     """Stands for your program."""
     try:
-        output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"hello"))
+        output = await client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="echo", body=b"hello")
+        )
     except SageMakerRuntimeError as error:
         return f"{type(error).__name__} after {len(error.attempts)}"
     return f"answer after {len(output.result_metadata[ATTEMPTS])}"
 
 
 async def soak(faults: RandomFaults) -> list[InjectedFault]:
-    async with LocalEndpoint({"echo": echo}, faults=faults) as local, Client(local.options(), QUICK) as client:
+    async with (
+        LocalEndpoint({"echo": echo}, faults=faults) as local,
+        Client(local.options(), QUICK) as client,
+    ):
         for _ in range(40):
             await outcome(client)
         return local.faults
 
 
 async def main() -> None:
-    async with LocalEndpoint({"echo": echo}) as local, Client(local.options(), QUICK) as client:
+    async with (
+        LocalEndpoint({"echo": echo}) as local,
+        Client(local.options(), QUICK) as client,
+    ):
         for fault in (Reset(), TruncatedBody(kept=2), ErrorAnswer("ModelError")):
             local.inject("echo", fault, call=local.calls("echo") + 1)
             print(type(fault).__name__, "-", await outcome(client))

@@ -1,7 +1,9 @@
 """
-A web service that passes a stream on to a browser, part by part: nothing is collected, and a slow browser slows the model.
+A web service that passes a stream on to a browser, part by part: nothing is collected,
+and a slow browser slows the model.
 
-A browser that leaves cancels the handler; ``async with`` then closes the stream, and with it the connection to SageMaker.
+A browser that leaves cancels the handler; ``async with`` then closes the stream, and
+with it the connection to SageMaker.
 """
 
 from __future__ import annotations
@@ -12,23 +14,35 @@ from collections.abc import Iterator
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from sagemaker_runtime import Client, InvokeEndpointWithResponseStreamInput, SageMakerRuntimeError
+from sagemaker_runtime import (
+    Client,
+    InvokeEndpointWithResponseStreamInput,
+    SageMakerRuntimeError,
+)
 from sagemaker_runtime.local import Invocation, LocalEndpoint, StreamError
 
 CLIENT = web.AppKey("client", Client)
 
 
 async def relay(request: web.Request) -> web.StreamResponse:
-    params = InvokeEndpointWithResponseStreamInput(endpoint_name="story", body=await request.read())
-    output = await request.app[CLIENT].invoke_endpoint_with_response_stream(params)  # an error here is still a status
-    answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    params = InvokeEndpointWithResponseStreamInput(
+        endpoint_name="story", body=await request.read()
+    )
+    # an error here is still a status
+    output = await request.app[CLIENT].invoke_endpoint_with_response_stream(params)
+    answer = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    )
     async with output.body as stream:
         await answer.prepare(request)
         try:
             async for part in stream.iter_bytes():
                 await answer.write(part)
-        except SageMakerRuntimeError as error:  # the status is out, so the failure is an event
-            await answer.write(f"event: error\ndata: {type(error).__name__}\n\n".encode())
+        except SageMakerRuntimeError as error:
+            # the status is out, so the failure is an event
+            await answer.write(
+                f"event: error\ndata: {type(error).__name__}\n\n".encode()
+            )
     await answer.write_eof()
     return answer
 
@@ -40,14 +54,19 @@ def story(invocation: Invocation) -> Iterator[bytes]:
 
 
 async def main() -> None:
-    async with LocalEndpoint({"story": story}) as local, Client(local.options()) as client:
+    async with (
+        LocalEndpoint({"story": story}) as local,
+        Client(local.options()) as client,
+    ):
         local.inject("story", StreamError(after=2), call=2)
         app = web.Application()
         app[CLIENT] = client
         app.router.add_post("/story", relay)
         async with TestServer(app) as server, ClientSession() as session:
             for _ in range(2):
-                async with session.post(server.make_url("/story"), data=b"Alice") as answer:
+                async with session.post(
+                    server.make_url("/story"), data=b"Alice"
+                ) as answer:
                     print(answer.status, (await answer.text()).split("\n\n")[:-1])
 
 

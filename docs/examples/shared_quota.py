@@ -1,22 +1,32 @@
 """
-Several clients, one quota of retries: for a process that calls one service under several roles or regions.
+Several clients, one quota of retries: for a process that calls one service under
+several roles or regions.
 
-The quota belongs to the retryer. A client that meets trouble then slows the retries of the others down too. Those with
-another number of attempts share it as well, if they are made by ``with_max_attempts``.
+The quota belongs to the retryer. A client that meets trouble then slows the retries of
+the others down too. Those with another number of attempts share it as well, if they are
+made by ``with_max_attempts``.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from sagemaker_runtime import Client, InvokeEndpointInput, RetryQuota, ServiceUnavailable, StandardRetryer, override
+from sagemaker_runtime import (
+    Client,
+    InvokeEndpointInput,
+    RetryQuota,
+    ServiceUnavailable,
+    StandardRetryer,
+    override,
+)
 from sagemaker_runtime.local import ErrorAnswer, LocalEndpoint
 
 PARAMS = InvokeEndpointInput(endpoint_name="echo", body=b"hello")
 
 
 async def main() -> None:
-    retryer = StandardRetryer(base_delay=0.01, quota=RetryQuota(30))  # 500 tokens, unless told otherwise
+    # 500 tokens, unless another number is given
+    retryer = StandardRetryer(base_delay=0.01, quota=RetryQuota(30))
     patient = retryer.with_max_attempts(10)
     async with (
         LocalEndpoint({"echo": lambda invocation: invocation.body}) as local,
@@ -28,7 +38,12 @@ async def main() -> None:
             try:
                 await client.invoke_endpoint(PARAMS)
             except ServiceUnavailable as error:
-                print(len(error.attempts), "attempts,", retryer.quota.available, "tokens left")
+                print(
+                    len(error.attempts),
+                    "attempts,",
+                    retryer.quota.available,
+                    "tokens left",
+                )
                 print(*getattr(error, "__notes__", ()))
 
 

@@ -1,7 +1,9 @@
 """
-Where the time of a slow call went: each middleware, each attempt, each wait, and the exchange with the service.
+Where the time of a slow call went: each middleware, each attempt, each wait, and the
+exchange with the service.
 
-`Waterfall` is the last of the ``api_options``, so that it sees the others. ``trace.svg()`` draws the chart for a page.
+`Waterfall` is the last of the ``api_options``, so that it sees the others.
+``trace.svg()`` draws the chart for a page.
 """
 
 from __future__ import annotations
@@ -19,17 +21,23 @@ def report(trace: Trace) -> None:
     """Called at the end of each call; it prints those that were slow."""
     if trace.seconds > SLOW:
         print(trace)
-        slowest = max(trace.spans, key=lambda span: span.way_in + span.between + span.way_out)
+        slowest = max(
+            trace.spans, key=lambda span: span.way_in + span.between + span.way_out
+        )
         print("slowest:", slowest.step, slowest.id, "of attempt", slowest.attempt)
 
 
 async def main() -> None:
     async with (
         LocalEndpoint({"echo": lambda invocation: invocation.body}) as local,
-        Client(local.options(), with_api_options(Waterfall(on_finish=report))) as client,
+        Client(
+            local.options(), with_api_options(Waterfall(on_finish=report))
+        ) as client,
     ):
         local.inject("echo", Latency(0.08), call=1)
-        await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"hello"))
+        await client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="echo", body=b"hello")
+        )
 
 
 if __name__ == "__main__":

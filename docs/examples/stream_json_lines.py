@@ -1,7 +1,9 @@
 """
-A streamed answer with one JSON document on each line, such as scored rows of a batch: each as soon as it is whole.
+A streamed answer with one JSON document on each line, such as scored rows of a batch:
+each as soon as it is whole.
 
-Leaving the loop early is fine: ``async with`` closes the stream, and the model is not waited for.
+Leaving the loop early is fine: ``async with`` closes the stream, and the model is not
+waited for.
 """
 
 from __future__ import annotations
@@ -15,16 +17,23 @@ from sagemaker_runtime.local import Invocation, LocalEndpoint
 
 
 def score(invocation: Invocation) -> Iterator[bytes]:
-    """Stands for the model: one document for each line of the question, in parts that end anywhere."""
+    """Stands for the model: a document for each line, in parts that end anywhere."""
     for line in invocation.body.splitlines():
-        document = json.dumps({"row": line.decode(), "score": len(line) / 10}).encode() + b"\n"
+        document = (
+            json.dumps({"row": line.decode(), "score": len(line) / 10}).encode() + b"\n"
+        )
         yield document[:9]
         yield document[9:]
 
 
 async def main() -> None:
-    async with LocalEndpoint({"score": score}) as local, Client(local.options()) as client:
-        params = InvokeEndpointWithResponseStreamInput(endpoint_name="score", body=b"red\nwhite\nblue\n")
+    async with (
+        LocalEndpoint({"score": score}) as local,
+        Client(local.options()) as client,
+    ):
+        params = InvokeEndpointWithResponseStreamInput(
+            endpoint_name="score", body=b"red\nwhite\nblue\n"
+        )
         output = await client.invoke_endpoint_with_response_stream(params)
         async with output.body as stream:
             async for document in stream.iter_json_lines():

@@ -1,8 +1,9 @@
 """
-The words of a model of language as it says them: server-sent events, each with a JSON document.
+The words of a model of language as it says them: server-sent events, each with a JSON
+document.
 
-The parts of a stream are cut anywhere; `iter_server_sent_events` puts the events together. The caller gets a generator of
-words, and knows nothing of SageMaker.
+The parts of a stream are cut anywhere; `iter_server_sent_events` puts the events
+together. The caller gets a generator of words, and knows nothing of SageMaker.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 
-from sagemaker_runtime import Client, InvokeEndpointWithResponseStreamInput, ModelStreamError
+from sagemaker_runtime import (
+    Client,
+    InvokeEndpointWithResponseStreamInput,
+    ModelStreamError,
+)
 from sagemaker_runtime.local import Invocation, LocalEndpoint, StreamError
 
 
 def story(invocation: Invocation) -> Iterator[bytes]:
-    """Stands for the model. Its parts of 7 bytes end in the middle of events, and of characters."""
+    """Stands for the model. Its parts of 7 bytes end within events and characters."""
     events = [
         f"data: {json.dumps({'token': word}, ensure_ascii=False)}\n\n"
         for word in (invocation.body.decode(), " so ", "naïve")
@@ -26,7 +31,9 @@ def story(invocation: Invocation) -> Iterator[bytes]:
 
 
 async def tokens(client: Client, prompt: str) -> AsyncIterator[str]:
-    params = InvokeEndpointWithResponseStreamInput(endpoint_name="story", body=prompt.encode())
+    params = InvokeEndpointWithResponseStreamInput(
+        endpoint_name="story", body=prompt.encode()
+    )
     output = await client.invoke_endpoint_with_response_stream(params)
     async with output.body as stream:
         async for event in stream.iter_server_sent_events():
@@ -36,7 +43,10 @@ async def tokens(client: Client, prompt: str) -> AsyncIterator[str]:
 
 
 async def main() -> None:
-    async with LocalEndpoint({"story": story}) as local, Client(local.options()) as client:
+    async with (
+        LocalEndpoint({"story": story}) as local,
+        Client(local.options()) as client,
+    ):
         local.inject("story", StreamError(after=5), call=2)
         for _ in range(2):
             try:

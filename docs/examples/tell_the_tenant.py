@@ -1,8 +1,9 @@
 """
-Tell the model's container for whom it works: text in ``X-Amzn-SageMaker-Custom-Attributes``, with every call.
+Tell the model's container for whom it works: text in
+``X-Amzn-SageMaker-Custom-Attributes``, with every call.
 
-Of your own headers it is the only one that the platform hands on. A context variable holds what the request under way is
-for, so no function in between has to pass it along.
+Of your own headers it is the only one that the platform hands on. A context variable
+holds what the request under way is for, so no function in between has to pass it along.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def greet(invocation: Invocation) -> bytes:
 
 async def ask(client: Client, tenant: str) -> None:
     TENANT.set(tenant)
-    params = InvokeEndpointInput(endpoint_name="greet", body=tenant.encode(), custom_attributes="priority=low")
+    params = InvokeEndpointInput(
+        endpoint_name="greet", body=tenant.encode(), custom_attributes="priority=low"
+    )
     print((await client.invoke_endpoint(params)).body.decode())
 
 
@@ -35,7 +38,8 @@ async def main() -> None:
         Client(local.options(), with_api_options(tell_tenant)) as client,
     ):
         for tenant in ("acme", "globex"):
-            await asyncio.create_task(ask(client, tenant))  # a task has a context of its own
+            # a task has a context of its own
+            await asyncio.create_task(ask(client, tenant))
 
 
 if __name__ == "__main__":

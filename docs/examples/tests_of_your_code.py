@@ -1,21 +1,35 @@
 """
-Tests of code that calls a model, without a network: answers for whole operations, or for single requests.
+Tests of code that calls a model, without a network: answers for whole operations, or
+for single requests.
 
-`StubOperations` answers where only the outcome counts. `StubHTTPClient` lets the whole stack run, retries included, on a
-clock that does not wait. For real HTTP there is `LocalEndpoint`, and its pytest fixture ``sagemaker_runtime_local``.
+`StubOperations` answers where only the outcome counts. `StubHTTPClient` lets the whole
+stack run, retries included, on a clock that does not wait. For real HTTP there is
+`LocalEndpoint`, and its pytest fixture ``sagemaker_runtime_local``.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from sagemaker_runtime import Client, InvokeEndpointInput, InvokeEndpointOutput, ModelError
-from sagemaker_runtime.testing import StubHTTPClient, StubOperations, respond, respond_error
+from sagemaker_runtime import (
+    Client,
+    InvokeEndpointInput,
+    InvokeEndpointOutput,
+    ModelError,
+)
+from sagemaker_runtime.testing import (
+    StubHTTPClient,
+    StubOperations,
+    respond,
+    respond_error,
+)
 
 
 async def species_of(client: Client, flower: str) -> str:
     """The code under test."""
-    params = InvokeEndpointInput(endpoint_name="iris", body=flower.encode(), content_type="text/csv")
+    params = InvokeEndpointInput(
+        endpoint_name="iris", body=flower.encode(), content_type="text/csv"
+    )
     try:
         return (await client.invoke_endpoint(params)).body.decode()
     except ModelError:
@@ -24,7 +38,11 @@ async def species_of(client: Client, flower: str) -> str:
 
 async def test_a_model_that_fails_gives_an_unknown_species() -> None:
     stub = StubOperations()
-    stub.on("InvokeEndpoint", ModelError("out of memory"), when=lambda params: params.body == b"0,0")
+    stub.on(
+        "InvokeEndpoint",
+        ModelError("out of memory"),
+        when=lambda params: params.body == b"0,0",
+    )
     stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b"setosa"))
 
     async with Client(stub.options()) as client:
@@ -45,7 +63,10 @@ async def test_a_throttled_request_is_sent_again() -> None:
 
 
 async def main() -> None:
-    for test in (test_a_model_that_fails_gives_an_unknown_species, test_a_throttled_request_is_sent_again):
+    for test in (
+        test_a_model_that_fails_gives_an_unknown_species,
+        test_a_throttled_request_is_sent_again,
+    ):
         await test()
         print(test.__name__.replace("_", " "), "- passed")
 

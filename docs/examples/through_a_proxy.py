@@ -1,8 +1,10 @@
 """
-All requests through a proxy, with certificates of your company: a transport made by hand.
+All requests through a proxy, with certificates of your company: a transport made by
+hand.
 
-Without it, the proxies of the environment (``HTTPS_PROXY``) and the system's certificates hold. Who makes a transport closes
-it; several clients may share one, and with it its connections.
+Without it, the proxies of the environment (``HTTPS_PROXY``) and the system's
+certificates hold. Who makes a transport closes it; several clients may share one, and
+with it its connections.
 """
 
 from __future__ import annotations
@@ -18,8 +20,14 @@ from sagemaker_runtime.local import LocalEndpoint
 
 
 def transport(proxy: str, ca_bundle: str | None) -> AioHTTPClient:
-    """The proxy's URL may hold a user name and a password, which are shown nowhere; None is for the system's certificates."""
-    return AioHTTPClient(proxies={"https": proxy, "http": proxy}, ca_bundle=ca_bundle, max_connections=50)
+    """
+    Make the transport. None stands for the system's certificates.
+
+    The proxy's URL may hold a user name and a password, which are shown nowhere.
+    """
+    return AioHTTPClient(
+        proxies={"https": proxy, "http": proxy}, ca_bundle=ca_bundle, max_connections=50
+    )
 
 
 async def forward(request: web.Request) -> web.Response:
@@ -27,7 +35,12 @@ async def forward(request: web.Request) -> web.Response:
     print("proxied:", request.method, request.url.path)
     async with (
         ClientSession(auto_decompress=False) as session,
-        session.request(request.method, request.url, headers=request.headers, data=await request.read()) as answer,
+        session.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=await request.read(),
+        ) as answer,
     ):
         return web.Response(body=await answer.read(), status=answer.status)
 
@@ -35,10 +48,17 @@ async def forward(request: web.Request) -> web.Response:
 async def main() -> None:
     proxy = web.Application()
     proxy.router.add_route("*", "/{path:.*}", forward)
-    async with LocalEndpoint({"echo": lambda invocation: invocation.body}) as local, TestServer(proxy) as server:
-        http_client = transport(str(server.make_url("/")), ssl.get_default_verify_paths().cafile)
+    async with (
+        LocalEndpoint({"echo": lambda invocation: invocation.body}) as local,
+        TestServer(proxy) as server,
+    ):
+        http_client = transport(
+            str(server.make_url("/")), ssl.get_default_verify_paths().cafile
+        )
         async with Client(local.options(), override(http_client=http_client)) as client:
-            output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"hello"))
+            output = await client.invoke_endpoint(
+                InvokeEndpointInput(endpoint_name="echo", body=b"hello")
+            )
             print(output.body.decode())
         await http_client.close()
 

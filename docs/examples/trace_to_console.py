@@ -1,8 +1,8 @@
 """
 Traces on the console: a span for each call, and below it one for each attempt.
 
-With an exporter of OTLP in the console's place they go to Jaeger, X-Ray or whatever collects them. Needs
-``sagemaker-runtime[opentelemetry]`` and ``opentelemetry-sdk``.
+With an exporter of OTLP in the console's place they go to Jaeger, X-Ray or whatever
+collects them. Needs ``sagemaker-runtime[opentelemetry]`` and ``opentelemetry-sdk``.
 """
 
 from __future__ import annotations
@@ -21,20 +21,28 @@ from sagemaker_runtime.plugins.tracing import Tracing
 def on_one_line(span: ReadableSpan) -> str:
     """Without it, the console gets all there is as JSON."""
     told = span.attributes or {}
-    shown = ("aws.sagemaker.endpoint_name", "operation.attempt", "http.response.status_code", "error.type")
+    shown = (
+        "aws.sagemaker.endpoint_name",
+        "operation.attempt",
+        "http.response.status_code",
+        "error.type",
+    )
     return f"{span.name} {[told[name] for name in shown if name in told]}\n"
 
 
 async def main() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     exporter = ConsoleSpanExporter(out=sys.stdout, formatter=on_one_line)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))  # a BatchSpanProcessor, where calls are many
+    # a BatchSpanProcessor, where calls are many
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     async with (
         LocalEndpoint({"echo": lambda invocation: invocation.body}) as local,
         Client(local.options(), with_api_options(Tracing(provider))) as client,
     ):
         local.fail("echo", call=1, error="ServiceUnavailable")
-        await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=b"hello"))
+        await client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="echo", body=b"hello")
+        )
     provider.shutdown()
 
 

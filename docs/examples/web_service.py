@@ -1,8 +1,8 @@
 """
 A web service that asks a model: one client for the life of the process, closed with it.
 
-A client made for each request would open a connection for each. FastAPI and Starlette take the same generator, with
-``@asynccontextmanager`` above it, as their ``lifespan``.
+A client made for each request would open a connection for each. FastAPI and Starlette
+take the same generator, with ``@asynccontextmanager`` above it, as their ``lifespan``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ CLIENT = web.AppKey("client", Client)
 
 
 async def classify(request: web.Request) -> web.Response:
-    params = InvokeEndpointInput(endpoint_name="iris", body=await request.read(), content_type="text/csv")
+    params = InvokeEndpointInput(
+        endpoint_name="iris", body=await request.read(), content_type="text/csv"
+    )
     try:
         output = await request.app[CLIENT].invoke_endpoint(params)
     except ModelError as error:
@@ -48,9 +50,14 @@ def iris(invocation: Invocation) -> bytes:
 async def main() -> None:
     async with LocalEndpoint({"iris": iris}) as local:
         local.fail("iris", call=2, error="ModelError", message="out of memory")
-        async with TestServer(service(local.options())) as server, ClientSession() as session:
+        async with (
+            TestServer(service(local.options())) as server,
+            ClientSession() as session,
+        ):
             for _ in range(2):
-                async with session.post(server.make_url("/classify"), data=b"5.1,3.5,1.4,0.2") as answer:
+                async with session.post(
+                    server.make_url("/classify"), data=b"5.1,3.5,1.4,0.2"
+                ) as answer:
                     print(answer.status, await answer.text())
 
 
