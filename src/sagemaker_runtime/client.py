@@ -48,7 +48,9 @@ class Client:
     Use it as an async context manager, or close it::
 
         async with Client(Options(region="eu-west-1")) as client:
-            output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2"))
+            output = await client.invoke_endpoint(
+                InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2")
+            )
 
     Making one does no I/O. Where there are ``api_options``, it builds and checks the stack of each operation with them,
     so that a bad one fails here.

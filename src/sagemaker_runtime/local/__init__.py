@@ -7,8 +7,13 @@ A SageMaker Runtime on this machine: real HTTP, real signatures, and a Python fu
         return invocation.body.upper()
 
 
-    async with LocalEndpoint({"shout": predict}) as local, Client(local.options()) as client:
-        output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="shout", body=b"hello"))
+    async with (
+        LocalEndpoint({"shout": predict}) as local,
+        Client(local.options()) as client,
+    ):
+        output = await client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="shout", body=b"hello")
+        )
 
 A model that is a generator, asynchronous or not, or that returns one, answers a streaming call part by part::
 
@@ -20,19 +25,33 @@ Other backends can take the place of a function, and they nest: a `Container` th
 `MultiModel` that loads on demand, `InferenceComponents`, and `Sessions`::
 
     LocalEndpoint(
-        {"iris": Sessions(Variants({"blue": (predict, 9.0), "green": (Container("http://127.0.0.1:8080"), 1.0)}))}
+        {
+            "iris": Sessions(
+                Variants(
+                    {
+                        "blue": (predict, 9.0),
+                        "green": (Container("http://127.0.0.1:8080"), 1.0),
+                    }
+                )
+            )
+        }
     )
 
 Asynchronous inferences are queued. Their results are objects in a folder that is served as S3 at the same port, for
 `Client.wait_for_output` and for any other S3 client that puts the bucket into the path::
 
-    output = await client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="shout", body=b"hello"))
+    output = await client.invoke_endpoint_async(
+        InvokeEndpointAsyncInput(endpoint_name="shout", body=b"hello")
+    )
     result = await client.wait_for_output(output)
 
 Faults are injected on request, and every exchange is kept for a test's assertions::
 
     local.inject("iris", Reset(after_head=True), call=2)
-    LocalEndpoint({"iris": predict}, faults=RandomFaults({Throttled(): 0.05, Latency(0.2): 0.1}, seed=7))
+    LocalEndpoint(
+        {"iris": predict},
+        faults=RandomFaults({Throttled(): 0.05, Latency(0.2): 0.1}, seed=7),
+    )
     assert [200, None] == [exchange.status for exchange in local.journal.of("iris")]
 
 Code without an event loop writes ``with LocalEndpoint(...) as local``, or uses the fixture ``sagemaker_runtime_local``,

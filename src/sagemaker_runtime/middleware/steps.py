@@ -6,7 +6,9 @@ A middleware is an object with an ``id`` and the method of its step; one object 
     class TagTenant:
         id = "TagTenant"
 
-        async def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
+        async def handle_build(
+            self, ctx: Context, step: BuildInput, next: BuildHandler
+        ) -> Output:
             step.request.headers["X-Amzn-SageMaker-Custom-Attributes"] = "tenant=acme"
             return await next(ctx, step)
 

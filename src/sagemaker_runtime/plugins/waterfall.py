@@ -3,7 +3,8 @@ Where the time of a call went: each middleware on the way in and on the way out,
 
 ::
 
-    client = Client(options, with_api_options(tag_tenant, Waterfall()))  # the last of the api_options
+    # the last of the api_options
+    client = Client(options, with_api_options(tag_tenant, Waterfall()))
     output = await client.invoke_endpoint(params)
     print(output.result_metadata[WATERFALL])
     Path("call.svg").write_text(output.result_metadata[WATERFALL].svg())
