@@ -58,7 +58,7 @@ bench-local: $(VENV)/.package ## Compare the CPU time that a call costs the loca
 
 docs: $(VENV)/.docs ## Build the documentation, and check and run the code on its pages
 	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
-	$(BIN)/python -m pytest --quiet tests/test_doc_pages.py tests/test_doc_middleware.py
+	$(BIN)/python -m pytest --quiet tests/test_doc_*.py
 	@echo 'The documentation is in build/docs/index.html.'
 
 clean: ## Remove all that make has made

@@ -1,4 +1,4 @@
-"""The README and the pages under docs, as the tests of them read them."""
+"""README, CONTRIBUTING and the pages under docs, as the tests of them read them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PAGES = [README, *sorted(DOCS.glob("*.md")), *sorted((DOCS / "api").glob("*.md"))]
 
 

@@ -16,13 +16,13 @@ METHODS = '''
     async def invoke_endpoint_loudly(
         self, params: InvokeEndpointLoudlyInput, *opt_fns: OptFn
     ) -> InvokeEndpointLoudlyOutput:
-        """Send a body to an endpoint's model as loud as it is to be heard."""
+        """Send a body to an endpoint's model, at a volume."""
         from sagemaker_runtime.operations.invoke_endpoint_loudly import INVOKE_ENDPOINT_LOUDLY
 
         return await self._call(INVOKE_ENDPOINT_LOUDLY, params, opt_fns)
 
     async def tell_a_story(self, params: TellAStoryInput, *opt_fns: OptFn) -> TellAStoryOutput:
-        """Get a story in parts, as it is told."""
+        """Get a story in parts, as the model writes it."""
         from sagemaker_runtime.operations.tell_a_story import TELL_A_STORY
 
         return await self._call(TELL_A_STORY, params, opt_fns)
@@ -30,7 +30,7 @@ METHODS = '''
 
 
 def test_a_new_operation_is_one_file_one_line_and_one_method(tmp_path: Path) -> None:
-    """The stack, the local endpoint, the plugins and the testing kit find it in the registry, and nobody else is told."""
+    """The stack, the local endpoint, the plugins and the testing kit find it in the registry; nothing else changes."""
     package = copy_of_the_package(tmp_path)
 
     for name in ("invoke_endpoint_loudly.py", "tell_a_story.py"):

@@ -1,4 +1,4 @@
-"""InvokeEndpointLoudly: an operation that there is not, as one is added; `test_new_operation` does so in a copy."""
+"""InvokeEndpointLoudly: an operation that does not exist; a test adds it to a copy."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class InvokeEndpointLoudlyInput(OperationInput):
 @define(repr=False, kw_only=True)
 class InvokeEndpointLoudlyOutput(OperationOutput):
     """
-    The model's answer.
+    The model's response.
 
     Attributes:
-        body: What the container answered.
+        body: What the container sent.
 
         content_type: MIME type of the body.
     """

@@ -1,4 +1,4 @@
-"""TellAStory: a streaming operation that there is not, as one is added; `test_new_operation` does so in a copy."""
+"""TellAStory: a streaming operation that does not exist; a test adds it to a copy."""
 
 from __future__ import annotations
 
