@@ -69,12 +69,12 @@ async def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Outp
 def client(
     waterfall: Waterfall | None = None, clock: ManualClock | None = None
 ) -> Client:
-    """A client whose first attempt fails, and whose second one answers after 4 ms."""
-    answers = [
+    """A client whose first attempt fails, and whose second one succeeds after 4 ms."""
+    responses = [
         respond_error("ServiceUnavailable").after(0.003),
         respond(b"setosa").after(0.004),
     ]
-    stub = StubHTTPClient(answers, clock=clock or ManualClock())
+    stub = StubHTTPClient(responses, clock=clock or ManualClock())
     options: list[APIOption] = [tagged] if waterfall is None else [tagged, waterfall]
     return Client(
         stub.options(),
@@ -127,7 +127,7 @@ def stack_svg(stack: Stack) -> str:
     end = y - GAP
     shapes.append(text(LEFT, y + 20, "transport", "head"))
     shapes.append(
-        text(LEFT + 84, y + 20, "sends the request, brings the answer", "note")
+        text(LEFT + 84, y + 20, "sends the request, brings the response", "note")
     )
     bands = [
         f'<rect class="ground" width="{WIDTH}" height="{y + 48}"/>',
@@ -138,7 +138,7 @@ def stack_svg(stack: Stack) -> str:
         text(
             LEFT,
             36,
-            f"{stack.id}: the request goes down, the answer comes back up through the same middleware",
+            f"{stack.id}: the request goes down, the response comes back up through the same middleware",
             "note",
         ),
         arrow(40, 64, end + 32),

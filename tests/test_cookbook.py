@@ -62,16 +62,16 @@ PRINTED: dict[str, list[str | EllipsisType]] = {
         "InvokeEndpoint ok 2 attempts InvokeEndpointInput(endpoint_name='echo', body=<8 bytes>)",
         "InvokeEndpoint InvalidParamsError 0 attempts InvokeEndpointInput(endpoint_name='no such name', body=<8 bytes>)",
     ],
-    "cached_answers": [
+    "cached_responses": [
         "acme tibbar by the model",
         "acme tibbar from memory",
         "globex tibbar by the model",
         "2 requests",
     ],
     "cold_start": [
-        "WHITE RABBIT - first answer: ModelNotReadyException",
-        "WHITE RABBIT - first answer: the model's",
-        "White Rabbit - first answer: ModelNotReadyException",
+        "WHITE RABBIT - first response: ModelNotReadyException",
+        "WHITE RABBIT - first response: the model's",
+        "White Rabbit - first response: ModelNotReadyException",
     ],
     "corporate_signing": ["accepted ['Retry', 'RetryMetricsHeader', 'Signing']"],
     "count_attempts": ["3 calls: {'ok': 3, 'InternalFailure': 1}"],
@@ -88,7 +88,7 @@ PRINTED: dict[str, list[str | EllipsisType]] = {
     ],
     "json_objects": [
         "[2.0, 5.0]",
-        "the answer, 7 bytes of type application/json, cannot be read as application/json (JSONDecodeError)",
+        "the response, 7 bytes of type application/json, cannot be read as application/json (JSONDecodeError)",
     ],
     "measure": [
         "client.call.attempt_duration 1 measured ServiceUnavailable",
@@ -114,7 +114,7 @@ PRINTED: dict[str, list[str | EllipsisType]] = {
     ],
     "own_credentials": ["10 calls, asked 1 time", "Credentials(access_key_id='AKIDEXAMPLE')"],
     "rehearse_failures": [
-        "Reset - answer after 2",
+        "Reset - response after 2",
         "TruncatedBody - TruncatedResponseError after 1",
         "ErrorAnswer - ModelError after 1",
         "the same faults again: True",
@@ -296,7 +296,7 @@ def test_a_place_that_the_migration_names_is_one_of_the_default_stack(text: str)
 def test_the_migration_has_each_member_of_each_operation(kind: str) -> None:
     """By the API's own names, as botocore turns them into ours; and in the operations that have it."""
     (table,) = (table for table in tables(MIGRATION) if table[0][0] == f"member of the {kind.lower()}")
-    told = {
+    named = {
         (letter, member.strip("`"))
         for member, here, letters in table[1:]
         for letter in letters.split(", ")
@@ -306,7 +306,7 @@ def test_the_migration_has_each_member_of_each_operation(kind: str) -> None:
     letters = {"I": "InvokeEndpoint", "S": "InvokeEndpointWithResponseStream", "A": "InvokeEndpointAsync"}
     members = {letter: set(bindings(getattr(sagemaker_runtime, name + kind))) for letter, name in letters.items()}
     assert {(letter, name) for letter in members for name in members[letter]} == {
-        (letter, xform_name(member)) for letter, member in told
+        (letter, xform_name(member)) for letter, member in named
     }
 
 
@@ -314,9 +314,9 @@ def test_the_migration_from_go_has_every_option() -> None:
     """Who looks for an option by its name in Go must find what has become of it."""
     go = MIGRATION.partition("## From the Go SDK v2")[2].partition("\n### Options\n")[2].partition("\n### ")[0]
 
-    told = {name for code in column(go, "here") for name in re.findall(r"Options\((\w+)=", code)}
+    named = {name for code in column(go, "here") for name in re.findall(r"Options\((\w+)=", code)}
 
-    assert fields_dict(Options).keys() == told
+    assert fields_dict(Options).keys() == named
 
 
 def test_the_migration_has_every_operation_and_every_error() -> None:
@@ -379,24 +379,24 @@ def test_the_page_has_the_instruments_that_the_plugin_makes() -> None:
     Metrics(provider)
 
     (table,) = (table for table in tables(OBSERVABILITY) if table[0][0] == "name")
-    told = {name.rstrip(" *").strip("`"): (kind, unit.strip("`")) for name, kind, unit, _ in table[1:]}
-    assert provider.meter.made == told
+    named = {name.rstrip(" *").strip("`"): (kind, unit.strip("`")) for name, kind, unit, _ in table[1:]}
+    assert provider.meter.made == named
 
 
 def test_the_page_has_the_attributes_of_spans_and_measurements() -> None:
     """Each name that the plugins use stands in a table, and none that they do not."""
     values = {value for name, value in vars(_telemetry).items() if name.isupper() and isinstance(value, str)}
 
-    told = set(column(OBSERVABILITY, "attribute"))
+    named = set(column(OBSERVABILITY, "attribute"))
 
     beside = {_telemetry.SCOPE, _telemetry.AWS_API, _telemetry.FIRST_PART}
-    assert values - beside == {name for name in told - {"state"} if not name.startswith(("aws_", "http_"))}
+    assert values - beside == {name for name in named - {"state"} if not name.startswith(("aws_", "http_"))}
 
 
 def test_the_page_has_the_log_modes_and_the_attributes_of_records() -> None:
     """As the docstring of the modes has them, which is the reference."""
     modes = column(OBSERVABILITY, "mode")
-    told = {code for code in column(OBSERVABILITY, "attribute") if code.startswith(("aws_", "http_"))}
+    named = {code for code in column(OBSERVABILITY, "attribute") if code.startswith(("aws_", "http_"))}
 
     assert [mode.name for mode in ClientLogMode] == modes
-    assert set(re.findall(r"``((?:aws|http)_\w+)``", ClientLogMode.__doc__ or "")) == told
+    assert set(re.findall(r"``((?:aws|http)_\w+)``", ClientLogMode.__doc__ or "")) == named

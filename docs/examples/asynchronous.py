@@ -1,8 +1,8 @@
 """
-Asynchronous inference: queue the questions, do something else, and fetch the answers
-from S3.
+Asynchronous inference: queue the inputs, do something else, and fetch the results from
+S3.
 
-For models that take minutes, and for questions of up to 1 GB (``input_location``). Here
+For models that take minutes, and for inputs of up to 1 GB (``input_location``). Here
 the local endpoint is S3 too.
 """
 

@@ -2,8 +2,8 @@
 A multi-model endpoint that has to load the model first: the call waits, for as long as
 you say.
 
-``ModelNotReadyException`` is retried by time, 60 s unless told otherwise, and does not
-count as an attempt. So even a call with ``max_attempts=1`` gets its answer.
+``ModelNotReadyException`` is retried by time, 60 s by default, and does not count as
+an attempt. So even a call with ``max_attempts=1`` gets its response.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ async def main() -> None:
             first = output.result_metadata[ATTEMPTS][0]
             print(
                 output.body.decode(),
-                "- first answer:",
+                "- first response:",
                 first.error_type or "the model's",
             )
 

@@ -1,8 +1,8 @@
 """
 JSON objects in, JSON objects out: a codec writes the body and its content type, and
-reads the answer.
+reads the response.
 
-An answer that is no JSON is a `DecodeError`, which does not show it. `BodyCodec` is the
+If it is no JSON, `DecodeError` is raised, which does not show it. `BodyCodec` is the
 base for formats of your own.
 """
 

@@ -1,6 +1,6 @@
 """
-One call with a time limit of its own and no retries: for a caller who would rather have
-no answer than a late one.
+One call with a time limit of its own and no retries: for a caller to whom a late
+response is of no use.
 
 The override is made once, at module level: then such a call costs no more than one
 without.

@@ -1,5 +1,5 @@
 """
-Rehearse an outage: what your program makes of resets, throttling, slow answers and
+Rehearse an outage: how your program copes with resets, throttling, slow responses and
 broken streams, on real connections.
 
 `inject` hits a call by its number; `RandomFaults` hits a share of all calls, and the
@@ -45,7 +45,7 @@ async def outcome(client: Client) -> str:
         )
     except SageMakerRuntimeError as error:
         return f"{type(error).__name__} after {len(error.attempts)}"
-    return f"answer after {len(output.result_metadata[ATTEMPTS])}"
+    return f"response after {len(output.result_metadata[ATTEMPTS])}"
 
 
 async def soak(faults: RandomFaults) -> list[InjectedFault]:

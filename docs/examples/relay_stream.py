@@ -30,21 +30,21 @@ async def relay(request: web.Request) -> web.StreamResponse:
     )
     # an error here is still a status
     output = await request.app[CLIENT].invoke_endpoint_with_response_stream(params)
-    answer = web.StreamResponse(
+    response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )
     async with output.body as stream:
-        await answer.prepare(request)
+        await response.prepare(request)
         try:
             async for part in stream.iter_bytes():
-                await answer.write(part)
+                await response.write(part)
         except SageMakerRuntimeError as error:
             # the status is out, so the failure is an event
-            await answer.write(
+            await response.write(
                 f"event: error\ndata: {type(error).__name__}\n\n".encode()
             )
-    await answer.write_eof()
-    return answer
+    await response.write_eof()
+    return response
 
 
 def story(invocation: Invocation) -> Iterator[bytes]:
@@ -66,8 +66,8 @@ async def main() -> None:
             for _ in range(2):
                 async with session.post(
                     server.make_url("/story"), data=b"Alice"
-                ) as answer:
-                    print(answer.status, (await answer.text()).split("\n\n")[:-1])
+                ) as response:
+                    print(response.status, (await response.text()).split("\n\n")[:-1])
 
 
 if __name__ == "__main__":

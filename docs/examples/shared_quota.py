@@ -1,5 +1,5 @@
 """
-Several clients, one quota of retries: for a process that calls one service under
+Several clients, one retry quota: for a process that calls one service under
 several roles or regions.
 
 The quota belongs to the retryer. A client that meets trouble then slows the retries of

@@ -1,5 +1,5 @@
 """
-A streamed answer with one JSON document on each line, such as scored rows of a batch:
+A streamed response with one JSON document on each line, such as scored rows of a batch:
 each as soon as it is whole.
 
 Leaving the loop early is fine: ``async with`` closes the stream, and the model is not

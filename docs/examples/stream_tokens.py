@@ -1,6 +1,5 @@
 """
-The words of a model of language as it says them: server-sent events, each with a JSON
-document.
+The words of an LLM as it writes them: server-sent events, each with a JSON document.
 
 The parts of a stream are cut anywhere; `iter_server_sent_events` puts the events
 together. The caller gets a generator of words, and knows nothing of SageMaker.

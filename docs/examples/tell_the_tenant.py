@@ -1,5 +1,5 @@
 """
-Tell the model's container for whom it works: text in
+Tell the model's container which tenant a call is for: text in
 ``X-Amzn-SageMaker-Custom-Attributes``, with every call.
 
 Of your own headers it is the only one that the platform hands on. A context variable

@@ -1,9 +1,9 @@
 """
-Tests of code that calls a model, without a network: answers for whole operations, or
+Tests of code that calls a model, without a network: outputs for whole operations, or
 for single requests.
 
-`StubOperations` answers where only the outcome counts. `StubHTTPClient` lets the whole
-stack run, retries included, on a clock that does not wait. For real HTTP there is
+`StubOperations` is for tests where only the outcome counts. `StubHTTPClient` lets the
+whole stack run, retries included, on a clock that does not wait. For real HTTP there is
 `LocalEndpoint`, and its pytest fixture ``sagemaker_runtime_local``.
 """
 

@@ -40,9 +40,9 @@ async def forward(request: web.Request) -> web.Response:
             request.url,
             headers=request.headers,
             data=await request.read(),
-        ) as answer,
+        ) as response,
     ):
-        return web.Response(body=await answer.read(), status=answer.status)
+        return web.Response(body=await response.read(), status=response.status)
 
 
 async def main() -> None:

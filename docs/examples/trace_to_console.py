@@ -20,14 +20,14 @@ from sagemaker_runtime.plugins.tracing import Tracing
 
 def on_one_line(span: ReadableSpan) -> str:
     """Without it, the console gets all there is as JSON."""
-    told = span.attributes or {}
+    found = span.attributes or {}
     shown = (
         "aws.sagemaker.endpoint_name",
         "operation.attempt",
         "http.response.status_code",
         "error.type",
     )
-    return f"{span.name} {[told[name] for name in shown if name in told]}\n"
+    return f"{span.name} {[found[name] for name in shown if name in found]}\n"
 
 
 async def main() -> None:

@@ -57,8 +57,8 @@ async def main() -> None:
             for _ in range(2):
                 async with session.post(
                     server.make_url("/classify"), data=b"5.1,3.5,1.4,0.2"
-                ) as answer:
-                    print(answer.status, await answer.text())
+                ) as response:
+                    print(response.status, await response.text())
 
 
 if __name__ == "__main__":

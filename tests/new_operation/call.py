@@ -86,8 +86,8 @@ async def in_the_testing_kit() -> None:
     client = Client(http.options())
     assert b"EIGHT" == (await client.invoke_endpoint_loudly(LOUD)).body
     (await client.tell_a_story(STORY)).body.close()
-    told = [(sent.operation, sent.endpoint_name, sent.parameters) for sent in http.requests]
-    assert [("InvokeEndpointLoudly", "parrot", LOUD), ("TellAStory", "teller", STORY)] == told
+    sent = [(each.operation, each.endpoint_name, each.parameters) for each in http.requests]
+    assert [("InvokeEndpointLoudly", "parrot", LOUD), ("TellAStory", "teller", STORY)] == sent
 
     try:
         await assert_conforms(seen, install=lambda stack: stack.build.add(seen) if stack.operation.repeatable else None)

@@ -59,12 +59,12 @@ override(retry_mode="legacy")  # type: ignore[arg-type] # pyright: ignore[report
 
 
 def plain(invocation: Invocation) -> bytes:
-    """A model that answers whole."""
+    """A model that returns all at once."""
     return invocation.body
 
 
 def pieces(invocation: Invocation) -> Iterator[bytes]:
-    """A model that answers in pieces."""
+    """A model that returns pieces."""
     yield invocation.body
 
 

@@ -150,7 +150,7 @@ def backends() -> None:
 
 
 async def local_endpoint() -> None:
-    """What it is told, and what it tells."""
+    """What it takes, and what it gives."""
     faults = RandomFaults({Throttled(): 0.05, Latency(0.2): 0.1}, seed=7)
     keys = Credentials("key", "secret", expires_at=1.0)
     async with LocalEndpoint({"shout": shout}, faults=faults, credentials=keys, clock=ManualClock()) as local:
@@ -189,7 +189,7 @@ def runs(sagemaker_runtime_local: type[LocalEndpoint]) -> None:
 
 
 async def stubs() -> None:
-    """A script takes answers, exceptions and functions; what was sent has types."""
+    """A script takes responses, exceptions and functions; what was sent has types."""
     clock: Clock = ManualClock()
     stub = StubHTTPClient([respond(b"7").after(1.0), respond_error("ThrottlingException"), OSError(), by_path])
     transport: HTTPClient = stub
@@ -306,11 +306,11 @@ class Number(BodyCodec[str, int]):
         return int(body)
 
 
-# What a guest may watch.
+# What a plugin may watch.
 
 
 class FirstPart:
-    """Told of a stream's life."""
+    """Notified of a stream's first part and of its end."""
 
     def first_event(self, stream: ResponseStream) -> None:
         """The first part is there."""
@@ -321,7 +321,7 @@ class FirstPart:
         assert_type(stream.ended, bool)
 
 
-class HalfTold:
+class HalfNotified:
     """It has no ``closed``."""
 
     def first_event(self, stream: ResponseStream) -> None:
@@ -332,12 +332,12 @@ def watch(stream: ResponseStream) -> None:
     """A watcher has both methods."""
     watcher: StreamWatcher = FirstPart()
     stream.watch(watcher)
-    stream.watch(HalfTold())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    stream.watch(HalfNotified())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     stream.watch(FirstPart)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def words() -> Iterator[bytes]:
-    """Pieces of an answer, and what is none."""
+    """Pieces of a response, and what is none."""
     Answer(body=words())
     Answer(body=[b"a", b"b"])  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     yield b""

@@ -1,8 +1,8 @@
 """
-The same question, asked again, is answered from memory: neither signed nor sent.
+An equal request gets its response from memory: it is neither signed nor sent.
 
-For models that always answer alike. Custom attributes are part of the question, so one
-tenant never gets another's answer.
+For models whose output is always the same. Custom attributes are part of the key, so
+one tenant never gets another's response.
 """
 
 from __future__ import annotations
