@@ -14,13 +14,13 @@ SMITHY := $(if $(PYTHON_3_12),.venv/smithy-bench/.peers)
 .PHONY: profile help demo stream-demo test test-quick test-floor interop lint types bench bench-beside bench-local docs clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s%s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-13s%s\n' "$$name" "$$text"; done
 	@echo '  PYTHON=python3.12 chooses another Python'
 
 demo: $(VENV)/.package ## Serve a real classifier on this machine and send it 150 calls through the whole stack
 	@$(BIN)/python examples/iris_demo.py
 
-stream-demo: $(VENV)/.package ## Stream a story from a small model of language on this machine, as it is told
+stream-demo: $(VENV)/.package ## Stream a story from a small language model on this machine, as it is written
 	@$(BIN)/python examples/stream_demo.py
 
 test: $(VENV)/.test ## Run all tests, with their coverage; or those that ARGS names, without
