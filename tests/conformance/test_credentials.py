@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conformance.conftest import cases, tally
-from credential_sources import ScriptedProvider, bare_machine, serve
+from credentials.sources import ScriptedProvider, bare_machine, serve
 from support import ManualClock
 
 from sagemaker_runtime import BotocoreCredentialsProvider, Credentials, CredentialsError

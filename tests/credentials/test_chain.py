@@ -16,7 +16,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
-from credential_sources import Asked, bare_machine, serve
+from credentials.sources import Asked, bare_machine, serve
 
 from sagemaker_runtime import BotocoreCredentialsProvider, Credentials, CredentialsError, load_config
 from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsProvider

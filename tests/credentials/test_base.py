@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from credential_sources import bare_machine
+from credentials.sources import bare_machine
 
 from sagemaker_runtime import ConfigError, Credentials, CredentialsError, StaticCredentialsProvider
 from sagemaker_runtime.credentials import (

@@ -11,7 +11,7 @@ import sys
 import threading
 
 import pytest
-from credential_sources import ScriptedProvider
+from credentials.sources import ScriptedProvider
 from support import ManualClock
 
 from sagemaker_runtime import ConfigError, Credentials, CredentialsError, StaticCredentialsProvider
@@ -459,7 +459,7 @@ def test_synchronous_code_gets_what_is_valid_and_starts_nothing(provider):
 
 FORKS = """
 import asyncio, os
-from credential_sources import ScriptedProvider
+from credentials.sources import ScriptedProvider
 from support import ManualClock
 from sagemaker_runtime.credentials import CredentialsCache
 
