@@ -142,7 +142,7 @@ def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver:
     """
     A resolver that asks *aws_resolver*, and *fallback_resolver* where that raises `EndpointNotFoundError`.
 
-    Any other error is the answer.
+    Any other error is raised to the caller.
 
     Raises:
         ConfigError: Either is None.

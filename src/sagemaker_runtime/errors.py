@@ -18,15 +18,15 @@ Every exception this package raises, in one tree.
     │   │   └── CertificateError         the peer's certificate was refused; not retried
     │   ├── ConnectionLostError          lost before the response, or reset within its head: perhaps sent
     │   ├── WriteTimeoutError            the peer stopped reading the request: not executed
-    │   ├── ReadTimeoutError             sent, and no answer in time: perhaps executed
-    │   └── InvalidResponseError         the answer is not HTTP
-    │       ├── TruncatedResponseError   the answer stopped before its end
-    │       └── EventStreamError         the answer's event stream is broken, or stopped inside a frame
+    │   ├── ReadTimeoutError             sent, and no response in time: perhaps executed
+    │   └── InvalidResponseError         the response is not HTTP
+    │       ├── TruncatedResponseError   the response stopped before its end
+    │       └── EventStreamError         the response's event stream is broken, or stopped inside a frame
     ├── StreamContentError               what came in a stream is not the text or JSON it was read as
     ├── TotalTimeoutError                ``Timeout.total`` is over
     ├── AsyncInferenceError              an asynchronous inference failed; the failure object's text
     ├── WaitTimeoutError                 an asynchronous inference gave no result in the time to wait for it
-    └── ServiceError                     the service answered with an error
+    └── ServiceError                     the service returned an error
         ├── ValidationError              400
         ├── ModelError                   424: the model's container failed
         ├── ModelNotReadyException       429: the model is still being loaded
@@ -36,7 +36,7 @@ Every exception this package raises, in one tree.
         ├── ModelStreamError             in a stream that had begun: the model's container failed
         └── InternalStreamFailure        in a stream that had begun: the service failed
 
-No time-out here is a builtin ``TimeoutError``, so that ``asyncio.timeout`` around a call can be told from ours.
+No timeout here is a builtin ``TimeoutError``, so that ``asyncio.timeout`` around a call can be distinguished from ours.
 
 Every one of them pickles. ``metadata`` stays behind: it may hold the live response.
 """
@@ -159,7 +159,7 @@ def attach_facts(
     request_id = None if metadata is None else metadata.get(REQUEST_ID)
     if not isinstance(error, SageMakerRuntimeError):
         if request_id is not None:
-            error.add_note(f"while reading the answer to request id {request_id}")
+            error.add_note(f"while reading the response to request id {request_id}")
         return
     if metadata is not None:
         error.metadata, error.request_id = metadata, request_id
@@ -243,15 +243,15 @@ class ReadTimeoutError(TransportError):
 
 
 class InvalidResponseError(TransportError):
-    """The answer is not HTTP, or broke off after its first byte."""
+    """The response is not HTTP, or broke off after its first byte."""
 
 
 class TruncatedResponseError(InvalidResponseError):
-    """The answer stopped before its end, or has an end that cannot be told from a cut."""
+    """The response stopped before its end, or has an end that cannot be distinguished from a cut."""
 
 
 class EventStreamError(InvalidResponseError):
-    """The answer's event stream is broken, or stopped inside a frame. Every event before that was given out."""
+    """The response's event stream is broken, or stopped inside a frame. Every event before that was given out."""
 
     def __init__(self, message: str = "", offset: int | None = None) -> None:
         super().__init__(message)
@@ -287,14 +287,14 @@ class WaitTimeoutError(SageMakerRuntimeError):
 
 class ServiceError(SageMakerRuntimeError):
     """
-    The service, or something on the way to it, answered with an error.
+    The service, or something on the way to it, returned an error.
 
     This very class stands for what the API model does not list: ``ThrottlingException``, ``AccessDeniedException``,
     a proxy's page.
     """
 
     code: str = "UnknownError"
-    """The error's name, such as ``"ThrottlingException"``; the HTTP status in digits when the answer names none."""
+    """The error's name, such as ``"ThrottlingException"``; the HTTP status in digits when the response names none."""
 
     fault: ClassVar[Literal["client", "server"] | None] = None
     """Whom the API model blames; None where the model does not list the error."""
@@ -303,10 +303,10 @@ class ServiceError(SageMakerRuntimeError):
     """Members beside the message: JSON name to (attribute, type)."""
 
     status: int | None = None
-    """HTTP status of the answer."""
+    """HTTP status of the response."""
 
     body: bytes = b""
-    """The start of the answer's body, at most 4,096 bytes. The text of the error shows it where it is no JSON."""
+    """The start of the response's body, at most 4,096 bytes. The text of the error shows it where it is not JSON."""
 
     retry_after: float | None = None
     """Seconds the service asked to wait (``x-amz-retry-after``), or None."""
@@ -322,10 +322,10 @@ class ServiceError(SageMakerRuntimeError):
         if self.status is not None:
             facts.insert(1 if self.operation else 0, f"HTTP {self.status}")
         start = self.body[:_BODY_SHOWN].decode(errors="replace").strip()
-        told = self.message and (
+        in_message = self.message and (
             start.startswith(self.message) or self.message.startswith(start.rstrip("\N{REPLACEMENT CHARACTER}"))
         )
-        if start and not start.startswith("{") and not told:
+        if start and not start.startswith("{") and not in_message:
             facts.append(f"the body starts {start!r}")
         return facts
 
@@ -338,7 +338,7 @@ class ValidationError(ServiceError):
 
 
 class ModelError(ServiceError):
-    """The model's container answered with an error, or not in time (424). Never retried: the model would fail again."""
+    """The model's container failed, or did not respond in time (424). Never retried: the model would fail again."""
 
     code = "ModelError"
     fault = "client"
@@ -349,10 +349,10 @@ class ModelError(ServiceError):
     }
 
     original_status_code: int | None = None
-    """HTTP status the container answered with."""
+    """HTTP status the container returned."""
 
     original_message: str | None = None
-    """What the container answered."""
+    """What the container returned."""
 
     log_stream_arn: str | None = None
     """ARN of the CloudWatch Logs stream of the container."""

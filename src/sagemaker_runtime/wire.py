@@ -101,15 +101,15 @@ class ResponseBody(Protocol):
 
 
 def check_delimited(body: ResponseBody) -> None:
-    """Raise TruncatedResponseError for a body, read to its end, whose end could not be told from a cut."""
+    """Raise TruncatedResponseError for a body, read to its end, whose end could not be distinguished from a cut."""
     if not body.delimited:
         raise TruncatedResponseError(
-            "the answer has neither a Content-Length nor chunked coding, so a cut could not be told from its end"
+            "the response has neither a Content-Length nor chunked coding, so a cut could not be distinguished from its end"
         )
 
 
 async def read_whole(body: ResponseBody) -> bytes:
-    """The body of an answer that is good; raises as `ResponseBody.read` does, and for an end that may be a cut."""
+    """The body of a good response; raises as `ResponseBody.read` does, and for an end that may be a cut."""
     data = await body.read()
     check_delimited(body)
     return data
@@ -177,7 +177,7 @@ class Timeout:
     """Without progress while the request is being sent, so that a peer that stops reading cannot hold the call."""
 
     read: float = field(default=70.0, validator=_seconds)
-    """Without a byte of the answer. 70 s is the service's advice: a model may take 60 s."""
+    """Without a byte of the response. 70 s is the service's advice: a model may take 60 s."""
 
     total: float | None = field(default=None, validator=optional(_seconds))
     """For attempts, waits and the body together (for a stream: until its head); None for no such limit."""

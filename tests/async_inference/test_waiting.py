@@ -158,7 +158,7 @@ async def test_a_timeout_of_nothing_is_one_look() -> None:
 
 async def test_no_look_begins_after_the_deadline() -> None:
     """Where S3 itself is slow, each look may take as long as its own limits allow; one of them is enough."""
-    s3 = ScriptedS3([ReadTimeoutError("no answer for 20 s")], takes=20.0)
+    s3 = ScriptedS3([ReadTimeoutError("no response for 20 s")], takes=20.0)
 
     with pytest.raises(WaitTimeoutError, match=r"after 40\.0 s and 1 look"):
         await wait(s3, timeout=5)
@@ -252,7 +252,7 @@ async def test_without_a_failure_location_the_result_alone_is_looked_for() -> No
         refused(403, "AccessDenied"),
         refused(403, "403"),
         ConnectError("no connection"),
-        ReadTimeoutError("no answer"),
+        ReadTimeoutError("no response"),
         TruncatedResponseError("stopped"),
     ],
     ids=repr,
@@ -316,8 +316,8 @@ async def test_the_time_out_says_which_permission_is_missing() -> None:
         "no result after 0.5 s and 2 looks; the inference may still be under way; "
         f"look 2 at {OUTPUT} met ServiceError: AccessDenied: No. (HTTP 403); "
         f"look 2 at {FAILURE} met ServiceError: AccessDenied: No. (HTTP 403); "
-        "S3 answers 403 also for an object that is missing, unless the caller may list the bucket: grant s3:GetObject "
-        "on the objects, and s3:ListBucket on the bucket to tell missing from forbidden"
+        "S3 returns 403 also for an object that is missing, unless the caller may list the bucket: grant s3:GetObject "
+        "on the objects, and s3:ListBucket on the bucket to distinguish missing from forbidden"
     ) == str(caught.value)
     assert forbidden is caught.value.__cause__
     assert str(caught.value) == str(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301 - our own

@@ -202,7 +202,7 @@ async def test_a_middleware_that_fails_after_the_answer_leaks_no_connection(anch
         ).invoke_endpoint(PARAMS)
 
     assert body_of(response).closed >= 1
-    known = ["while reading the answer to request id r-1"] if anchor == "OperationDeserializer" else []
+    known = ["while reading the response to request id r-1"] if anchor == "OperationDeserializer" else []
     assert known == getattr(caught.value, "__notes__", [])
 
 

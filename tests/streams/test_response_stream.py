@@ -329,7 +329,7 @@ async def test_an_end_that_cannot_be_told_from_a_cut_is_an_error() -> None:
     stream, body = stream_of(BEFORE, delimited=False)
     got = []
 
-    with pytest.raises(TruncatedResponseError, match="could not be told from its end") as caught:
+    with pytest.raises(TruncatedResponseError, match="could not be distinguished from its end") as caught:
         await collect(stream, got)
 
     assert [PayloadPart(b"one"), PayloadPart(b"two")] == got

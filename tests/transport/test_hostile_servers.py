@@ -101,8 +101,8 @@ FAILURES: dict[str, tuple[Step, type[SageMakerRuntimeError], str]] = {
     "a proxy's page for ever": (with_length("502 X", PAGE), ServiceError, "Bad gateway"),
     "half a status line": (then("close", b"HTTP/1.1 2"), InvalidResponseError, "within its head"),
     "half a header": (then("close", HEAD + b"Content-Le"), InvalidResponseError, "within its head"),
-    "half a header, and a reset": (then("reset", HEAD + b"Content-Le"), ConnectionLostError, "before an answer"),
-    "half a header, and silence": (then("until_peer_closes", HEAD + b"Content-Le"), ReadTimeoutError, "no answer from"),
+    "half a header, and a reset": (then("reset", HEAD + b"Content-Le"), ConnectionLostError, "before a response"),
+    "half a header, and silence": (then("until_peer_closes", HEAD + b"Content-Le"), ReadTimeoutError, "no response from"),
     "two lengths": (HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok", InvalidResponseError, "is not HTTP"),
     "a length and chunks": (
         HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
@@ -116,7 +116,7 @@ FAILURES: dict[str, tuple[Step, type[SageMakerRuntimeError], str]] = {
         "stopped before its end",
     ),
     "no length, no chunks": (then("close", HEAD + b"\r\nhalf?"), TruncatedResponseError, "neither"),
-    "a hint and no answer": (then("close", b"HTTP/1.1 100 Continue\r\n\r\n"), ConnectionLostError, "before an answer"),
+    "a hint and no answer": (then("close", b"HTTP/1.1 100 Continue\r\n\r\n"), ConnectionLostError, "before a response"),
     "a refusal before the request is read": (
         then("until_peer_closes", with_length("413 X", b"too much"), read=False),
         ServiceError,
@@ -263,7 +263,7 @@ async def test_an_answer_nobody_asked_for_is_not_given_to_the_next_call(size):
         attempts = output.result_metadata[ATTEMPTS]
         assert b"ok" == output.body
         assert ["ConnectError", None] == [attempt.error_type for attempt in attempts]
-        assert "an answer came before the request was sent" in attempts[0].error
+        assert "a response came before the request was sent" in attempts[0].error
         assert (2, 2) == (server.accepted, len(server.requests))
         await server.until_open(1)
 

@@ -132,9 +132,9 @@ REFUSALS = {
     "407": (b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", "407 Who are you"),
     "403": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope", "CONNECT with 403 Forbidden"),
     "502": (PAGE, "CONNECT with 502 Bad Gateway"),
-    "garbage": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "answer to CONNECT is not HTTP"),
-    "half an answer": (b"HTTP/1.1 2", "lost before it answered CONNECT"),
-    "nothing": (b"", "lost before it answered CONNECT"),
+    "garbage": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "response to CONNECT is not HTTP"),
+    "half an answer": (b"HTTP/1.1 2", "lost before it responded to CONNECT"),
+    "nothing": (b"", "lost before it responded to CONNECT"),
     "a tunnel to nowhere": (b"HTTP/1.1 200 OK\r\n\r\n", "no connection to"),
 }
 

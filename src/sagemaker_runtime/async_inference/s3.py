@@ -2,9 +2,9 @@
 Reading objects from S3: as much of it as the wait for an asynchronous inference needs.
 
 One GET and nothing else. It takes one round trip where HEAD and GET take two; there is no moment between the two at
-which the object may change; and S3 answers a HEAD without a body, so that neither a bucket that does not exist could be
-told from an object that is not there yet, nor a wrong key from a missing permission. An object that is not there yet
-costs some 300 bytes, and one of 1 GB is fetched once: when it is there, the wait is over.
+which the object may change; and S3 responds to a HEAD without a body, so that a bucket that does not exist could not be
+distinguished from an object that is not there yet, nor a wrong key from a missing permission. An object that is not
+there yet costs some 300 bytes, and one of 1 GB is fetched once: when it is there, the wait is over.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class S3Location:
     """As S3 stores it: nothing is percent-encoded."""
 
     region: str | None = None
-    """The bucket's, if the location tells; None for one that starts with ``s3://``."""
+    """The bucket's, if the location names it; None for one that starts with ``s3://``."""
 
     @classmethod
     def parse(cls, location: str) -> S3Location:
@@ -133,7 +133,7 @@ class S3Reader:
     """Asked before each request."""
 
     region: str
-    """Where buckets are sought first. That of a bucket elsewhere is learnt from S3's first answer, and kept."""
+    """Where buckets are looked for first. That of a bucket elsewhere is learnt from S3's first response, and kept."""
 
     endpoint_url: str | None = None
     """A store of your own with S3's interface, or a VPC endpoint; the bucket then stands in the path. None for AWS's."""
@@ -142,7 +142,7 @@ class S3Reader:
     """Switches for AWS's endpoints: FIPS, dual stack, no https."""
 
     timeout: Timeout = field(factory=lambda: Timeout(read=20.0))
-    """For each request; ``total`` is not heeded. S3 answers at once, so 20 s of silence are a fault."""
+    """For each request; ``total`` is ignored. S3 responds at once, so 20 s of silence are a fault."""
 
     clock: Clock = field(factory=SystemClock)
     """Wall time for the signature."""
@@ -177,19 +177,19 @@ class S3Reader:
         """
         where = S3Location.parse(location)
         region = self._regions.get(where.bucket) or where.region or self.region
-        answer = await self._get(where, region)
-        elsewhere = answer.region()
+        response = await self._get(where, region)
+        elsewhere = response.region()
         if elsewhere is not None and elsewhere != region:
-            answer = await self._get(where, elsewhere)
+            response = await self._get(where, elsewhere)
             self._regions[where.bucket] = elsewhere
-        if answer.status == HTTPStatus.OK:
-            return S3Object(answer.body, answer.headers.get("content-type"))
-        error = answer.error(location)
-        if answer.status == HTTPStatus.NOT_FOUND and error.code != "NoSuchBucket":
+        if response.status == HTTPStatus.OK:
+            return S3Object(response.body, response.headers.get("content-type"))
+        error = response.error(location)
+        if response.status == HTTPStatus.NOT_FOUND and error.code != "NoSuchBucket":
             return None
         raise error
 
-    async def _get(self, where: S3Location, region: str) -> _Answer:
+    async def _get(self, where: S3Location, region: str) -> _S3Response:
         credentials = await self.credentials.retrieve()
         request = self._request(where, region)
         self._signer.sign_http(
@@ -211,7 +211,7 @@ class S3Reader:
         response = await self.http_client.send(request, timeout=self.timeout)
         try:
             read = read_whole if response.status == HTTPStatus.OK else read_error
-            return _Answer(response.status, response.headers, await read(response.body))
+            return _S3Response(response.status, response.headers, await read(response.body))
         finally:
             response.close()
 
@@ -228,8 +228,8 @@ class S3Reader:
 
 
 @frozen
-class _Answer:
-    """What S3 said."""
+class _S3Response:
+    """What S3 sent, read whole."""
 
     status: int
     headers: Headers
@@ -244,7 +244,7 @@ class _Answer:
         return region if region is not None and _HOST_LABEL.fullmatch(region) else None
 
     def error(self, location: str) -> ServiceError:
-        """The error in it. Any answer gives one, a proxy's page too."""
+        """The error in it. Any response gives one, a proxy's page too."""
         code = self._element("Code", "[A-Za-z0-9.]{1,100}")
         message = self._element("Message") if code else None
         error = ServiceError(f"{message}: {location}" if message else location)

@@ -1,8 +1,8 @@
 """
 The wait for the result of an asynchronous inference.
 
-InvokeEndpointAsync answers with two locations in S3. Sooner or later an object appears at one of them: the result, or
-the text of a failure. Nothing tells which, or when, so both are asked for, at growing intervals, until a deadline.
+InvokeEndpointAsync returns two locations in S3. Sooner or later an object appears at one of them: the result, or
+the text of a failure. Nothing says which, or when, so both are read at growing intervals until a deadline.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ FAILURE_TEXT = 4_096  # bytes of the failure object in the error's text
 
 _FORBIDDEN = frozenset({"AccessDenied", "403"})  # the second where something on the way took S3's body away
 _ADVICE = (
-    "; S3 answers 403 also for an object that is missing, unless the caller may list the bucket: "
-    "grant s3:GetObject on the objects, and s3:ListBucket on the bucket to tell missing from forbidden"
+    "; S3 returns 403 also for an object that is missing, unless the caller may list the bucket: "
+    "grant s3:GetObject on the objects, and s3:ListBucket on the bucket to distinguish missing from forbidden"
 )
 
 
 @frozen
 class AsyncInferenceResult:
-    """What the model answered."""
+    """What the model returned."""
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
     content_type: str | None
@@ -74,7 +74,7 @@ async def wait_for_output(
     Args:
         output_location: Of the result; ``s3://bucket/key``.
 
-        failure_location: Of the failure. None if the endpoint has no place for failures: then they are never told.
+        failure_location: Of the failure. None if the endpoint has no place for failures: then a failure is never seen.
 
         s3: Looks for the objects.
 
@@ -161,7 +161,7 @@ def _is_transient(seen: Seen) -> bool:
 
 
 def _is_forbidden(error: Exception) -> bool:
-    """Whether it is S3's answer for an object that is missing, to a caller who may not list the bucket."""
+    """Whether it is what S3 returns for a missing object to a caller who may not list the bucket."""
     return isinstance(error, ServiceError) and error.code in _FORBIDDEN
 
 

@@ -99,7 +99,7 @@ class CredentialsProvider(Protocol):
 
 class CachingCredentialsProvider(CredentialsProvider, Protocol):
     """
-    A provider that can also tell without waiting what is valid now, so that signing need not await it.
+    A provider that can also give what is valid now without waiting, so that signing need not await it.
 
     `current` is asked if the class that defines `retrieve` defines it too; a subclass that overrides `retrieve` alone is
     awaited.

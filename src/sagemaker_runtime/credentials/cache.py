@@ -42,7 +42,7 @@ class CredentialsCache:
             twice as long, half of their life. The moment is drawn anew each time from the first half of the window,
             so that a fleet that was started at once does not renew at once. 0 to renew only what has expired.
 
-        clock: Tells what has expired, by its wall time. None for the machine's.
+        clock: Its wall time says what has expired. None for the machine's.
 
         draw: A number in [0, 1), for that moment.
 
@@ -143,7 +143,7 @@ class CredentialsCache:
             del self._tasks[loop]
 
     async def _refresh(self) -> Credentials | Exception:
-        """Ask the provider. A failure is returned: asyncio would report one that is raised and nobody waits for."""
+        """Ask the provider. A failure is returned: asyncio would report one that is raised while nobody waits."""
         try:
             async with asyncio.timeout(_PATIENCE):  # or a provider that hangs once would never be asked again
                 credentials = await self._provider.retrieve()
@@ -198,7 +198,7 @@ def _name(provider: CredentialsProvider) -> str:
 
 
 def _text(provider: CredentialsProvider, error: Exception) -> str:
-    """What to tell of a failure; nothing is known of the text of an error that is not ours, so it is left to the cause."""
+    """What to say of a failure. The text of an error that is not ours may hold anything, so it is left to the cause."""
     if isinstance(error, CredentialsError):
         return error.message
     return f"{_name(provider)} failed with {type(error).__name__}"

@@ -80,10 +80,10 @@ class BotocoreCredentialsProvider:
         ca_bundle: str | None = None,
     ) -> None:
         self._profile = profile
-        self._told: dict[str, object] = {"region": region, "ca_bundle": ca_bundle}
+        self._botocore_variables: dict[str, object] = {"region": region, "ca_bundle": ca_bundle}
         if endpoint_options is not None:
-            self._told["use_fips_endpoint"] = endpoint_options.use_fips_endpoint
-            self._told["use_dualstack_endpoint"] = endpoint_options.use_dual_stack_endpoint
+            self._botocore_variables["use_fips_endpoint"] = endpoint_options.use_fips_endpoint
+            self._botocore_variables["use_dualstack_endpoint"] = endpoint_options.use_dual_stack_endpoint
         self._asked_for_code = False
 
     async def retrieve(self) -> Credentials:
@@ -92,7 +92,7 @@ class BotocoreCredentialsProvider:
 
         Raises:
             CredentialsError: The chain found none, or broke. What a credential process printed, or an endpoint
-                answered, is not in its text: it may hold a secret.
+                sent, is not in its text: it may hold a secret.
         """
         return await _in_thread(self._load)
 
@@ -109,8 +109,9 @@ class BotocoreCredentialsProvider:
 
         session = Session(profile=self._profile)
         # botocore does not read AWS_REGION.
-        told = self._told | {"region": self._told["region"] or os.environ.get("AWS_REGION") or None}
-        for name, value in told.items():
+        variables = self._botocore_variables
+        region = variables["region"] or os.environ.get("AWS_REGION") or None
+        for name, value in (variables | {"region": region}).items():
             if value is not None:
                 session.set_config_variable(name, value)
         needs_code = {"role_arn", "mfa_serial"} <= session.get_scoped_config().keys()
@@ -187,7 +188,7 @@ def _expires_at(source: BotocoreCredentials) -> float | None:
 
 
 def _explain(error: Exception) -> str:
-    """What may be told of an error: not what repeats the words of a process or an endpoint."""
+    """What may be shown of an error: not what repeats the words of a process or an endpoint."""
     from botocore.exceptions import (  # imported by now
         BotoCoreError,
         ClientError,

@@ -231,10 +231,10 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
         exactly_one_of: Members of the input of which one must be given, and not two; the model has no word for that.
 
-        repeatable: Whether a call that is sent twice changes nothing but the bill: the answer comes whole, and nothing
-            is queued or begun. What is repeatable may be hedged, and answered from a cache.
+        repeatable: Whether a call that is sent twice changes nothing but the bill: the response comes whole, and nothing
+            is queued or begun. What is repeatable may be hedged, and served from a cache.
 
-        events: What the stream of the answer may carry, by the name in the model; empty for an answer that is whole.
+        events: What the stream of the response may carry, by the name in the model; empty for a response that is whole.
 
         service: The API that it belongs to.
     """
@@ -266,13 +266,13 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
     @cached_property
     def stream_member(self) -> str | None:
-        """The member of the output that is a stream of events; None for an answer that is whole."""
+        """The member of the output that is a stream of events; None for a response that is whole."""
         members = bindings(self.output_type).items()
         return next((name for name, binding in members if binding.location == "stream"), None)
 
     @cached_property
     def streams(self) -> bool:
-        """Whether the answer's body is a stream of events."""
+        """Whether the response's body is a stream of events."""
         return self.stream_member is not None
 
     def __repr__(self) -> str:

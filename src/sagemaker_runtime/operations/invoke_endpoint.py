@@ -1,4 +1,4 @@
-"""InvokeEndpoint: send a body to an endpoint's model, get its answer whole. Model: service-2.json, 2017-05-13."""
+"""InvokeEndpoint: send a body to an endpoint's model, get its response whole. Model: service-2.json, 2017-05-13."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class InvokeEndpointInput(OperationInput):
 
         content_type: MIME type of the body. None sends ``application/octet-stream``.
 
-        accept: MIME type wanted for the answer. None leaves it to the container.
+        accept: MIME type wanted for the response. None leaves it to the container.
 
         custom_attributes: Text for the container, at most 1,024 ASCII characters: the only header of yours that
             reaches it. Shown in no log.
@@ -64,14 +64,14 @@ class InvokeEndpointInput(OperationInput):
 @define(repr=False, kw_only=True)
 class InvokeEndpointOutput(OperationOutput):
     """
-    The model's answer. Members that are None were not in it.
+    The model's response. Members that are None were not in it.
 
     Attributes:
-        body: What the container answered.
+        body: What the container returned.
 
         content_type: MIME type of the body.
 
-        invoked_production_variant: Name of the production variant that answered.
+        invoked_production_variant: Name of the production variant that responded.
 
         custom_attributes: Text of the container. Shown in no log.
 

@@ -1,4 +1,4 @@
-"""InvokeEndpointAsync: queue a body for an endpoint's model; the answer goes to S3. Model: service-2.json, 2017-05-13."""
+"""InvokeEndpointAsync: queue a body for an endpoint's model; the result goes to S3. Model: service-2.json, 2017-05-13."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class InvokeEndpointAsyncInput(OperationInput):
 
         content_type: MIME type of the body, or of the object. It travels as ``X-Amzn-SageMaker-Content-Type``.
 
-        accept: MIME type wanted for the answer. It travels as ``X-Amzn-SageMaker-Accept``.
+        accept: MIME type wanted for the result. It travels as ``X-Amzn-SageMaker-Accept``.
 
         custom_attributes: Text for the container, at most 1,024 ASCII characters. Shown in no log.
 
         inference_id: Your id for this inference, 1 to 64 characters. None lets the service choose one.
 
-        s3_output_path_extension: What the answer's path has behind the endpoint's output path.
+        s3_output_path_extension: What follows the endpoint's output path in the path of the result.
 
-        filename: Name of the answer's object, at most 32 characters. None has it named after the inference id.
+        filename: Name of the result's object, at most 32 characters. None has it named after the inference id.
 
         request_ttl_seconds: How long it may wait in the queue, 60 to 21,600 seconds. None is 21,600, six hours.
 
@@ -65,12 +65,12 @@ class InvokeEndpointAsyncInput(OperationInput):
 @define(repr=False, kw_only=True)
 class InvokeEndpointAsyncOutput(OperationOutput):
     """
-    Where the answer will be; ``await client.wait_for_output(output)`` fetches it. Members that are None were not told.
+    Where the result will be; ``await client.wait_for_output(output)`` fetches it. Members that are None were not sent.
 
     Attributes:
         inference_id: The id of this inference.
 
-        output_location: S3 URI of the answer, once there is one.
+        output_location: S3 URI of the result, once there is one.
 
         failure_location: S3 URI of what went wrong, if something does.
 

@@ -1,4 +1,4 @@
-"""InvokeEndpointWithResponseStream: the answer comes in parts, as it is made. Model: service-2.json, 2017-05-13."""
+"""InvokeEndpointWithResponseStream: the response comes in parts, as it is made. Model: service-2.json, 2017-05-13."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InvokeEndpointWithResponseStreamInput(OperationInput):
 
         content_type: MIME type of the body. None sends ``application/octet-stream``.
 
-        accept: MIME type wanted for the answer. It travels as ``X-Amzn-SageMaker-Accept``.
+        accept: MIME type wanted for the response. It travels as ``X-Amzn-SageMaker-Accept``.
 
         custom_attributes: Text for the container, at most 1,024 ASCII characters. Shown in no log.
 
@@ -63,14 +63,14 @@ class InvokeEndpointWithResponseStreamInput(OperationInput):
 @define(repr=False, kw_only=True)
 class InvokeEndpointWithResponseStreamOutput(OperationOutput):
     """
-    The head of the model's answer, and the stream of what follows. Members that are None were not in it.
+    The head of the model's response, and the stream of what follows. Members that are None were not in it.
 
     Attributes:
         body: The parts as they come. Read it to its end, or close it: it holds a connection.
 
         content_type: MIME type of what the parts make up together.
 
-        invoked_production_variant: Name of the production variant that answers.
+        invoked_production_variant: Name of the production variant that responds.
 
         custom_attributes: Text of the container. Shown in no log.
 

@@ -16,16 +16,16 @@ RequestTimeout; ``error_codes``
 a refused signature, and a clock    clock skew       once     the next attempt is signed by the corrected clock, so at
 that was wrong                                                once; refused again, it has another reason
 never connected: DNS, refused,      transient        yes      nothing was sent
-TLS, time-out
+TLS, timeout
 a refused certificate               permanent        no       trying again would not make it valid
-write time-out                      transient        yes      the service did not take the request whole
+write timeout                       transient        yes      the service did not take the request whole
 connection lost before the first    connection lost  yes      an idle connection closed by the server looks the same,
-byte of the answer, or reset                                  and aiohttp does not tell a reset within the head from
-within its head                                               it; ``retry_lost_connections=False`` turns it off
-read time-out; an answer that is    maybe executed   no       the model is perhaps still computing, and would run
+byte of the response, or reset                                and aiohttp does not distinguish a reset within the head
+within its head                                               from it; ``retry_lost_connections=False`` turns it off
+read timeout; a response that is    maybe executed   no       the model is perhaps still computing, and would run
 not HTTP, or broke off: closed                                twice: only with ``retry_read_timeouts=True``
 within its head, truncated after
-424 ModelError, other 4xx           permanent        no       the model, or the service, would answer the same again
+424 ModelError, other 4xx           permanent        no       the model, or the service, would respond the same again
 everything else                     permanent        no       a mistake in the options, no credentials, ``Timeout.total``,
                                                               an exception of a middleware: not ours to repeat
 ==================================  ===============  =======  ==========================================================

@@ -19,19 +19,19 @@ from sagemaker_runtime.retry.standard import StandardRetryer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WINDOW = 0.5  # seconds over which answers are counted
+WINDOW = 0.5  # seconds over which responses are counted
 SMOOTHING = 0.8  # weight of the last window in the measured rate
 BETA = 0.7  # what is left of the rate after a throttle
 SCALE = 0.4  # attempts / s^4, how steeply the rate grows again
 MIN_RATE = 0.5  # attempts / s
 MAX_GROWTH = 2.0  # of the measured rate
 LOOK_AHEAD = 1.0  # seconds within which those who wait ask again, or when the next token comes if that is later
-LEAST_WAIT = 0.001  # seconds, what a timer can tell; a shorter wait may be lost in the rounding of the clock
+LEAST_WAIT = 0.001  # seconds, what a timer can resolve; a shorter wait may be lost in the rounding of the clock
 
 
 class RateLimiter:
     """
-    A bucket of tokens, one for each attempt, whose fill rate follows how the service answers.
+    A bucket of tokens, one for each attempt, whose fill rate follows how the service responds.
 
     A throttle lowers the rate to 70 %; what follows raises it along a cubic curve: slowly near the rate that was too
     much, fast beyond it. Until the first throttle everything goes out at once.
@@ -40,7 +40,6 @@ class RateLimiter:
     """
 
     __slots__ = (
-        "_answers",
         "_capacity",
         "_clock",
         "_dealt",
@@ -48,6 +47,7 @@ class RateLimiter:
         "_measured",
         "_plateau",
         "_recovery",
+        "_responses",
         "_throttled_at",
         "_tokens",
         "_window",
@@ -63,7 +63,7 @@ class RateLimiter:
         self.rate = 1.0
         """Attempts that may go out in a second, once it is enabled."""
         self._tokens, self._capacity, self._filled_at = 0.0, 1.0, now
-        self._answers, self._measured, self._window = 0, 0.0, float(math.floor(now))
+        self._responses, self._measured, self._window = 0, 0.0, float(math.floor(now))
         self._plateau, self._recovery, self._throttled_at = 0.0, 0.0, now
         self._dealt = now
 
@@ -107,13 +107,13 @@ class RateLimiter:
         self._filled_at = now
 
     def _measure(self, now: float) -> float:
-        """Count an answer; answers per second, smoothed, as of the last window that is over."""
-        self._answers += 1
+        """Count a response; the responses per second, smoothed, as of the last window that is over."""
+        self._responses += 1
         window = math.floor(now / WINDOW) * WINDOW
         if window > self._window:
-            rate = self._answers / (window - self._window)
+            rate = self._responses / (window - self._window)
             self._measured = rate * SMOOTHING + self._measured * (1.0 - SMOOTHING)
-            self._answers, self._window = 0, window
+            self._responses, self._window = 0, window
         return self._measured
 
 

@@ -19,7 +19,7 @@ class Retryer(Protocol):
 
     @property
     def max_attempts(self) -> int:
-        """Attempts a call makes at most, the first one included. Told to the service in ``Amz-Sdk-Request``."""
+        """Attempts a call makes at most, the first one included. Sent to the service in ``Amz-Sdk-Request``."""
         ...
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
@@ -88,7 +88,6 @@ class NopRetryer:
         remaining: float | None = None,  # noqa: ARG002
     ) -> float | None:
         """None: never another attempt."""
-        return None
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
         """Nothing to note."""

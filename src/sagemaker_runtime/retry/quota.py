@@ -1,4 +1,4 @@
-"""The quota of retries that the calls of one client share."""
+"""The retry quota that the calls of one client share."""
 
 from __future__ import annotations
 

@@ -92,10 +92,10 @@ class StandardRetryer:
     """Seconds from the call's start for which ``ModelNotReadyException`` is retried; 0 for never."""
 
     retry_lost_connections: bool = True
-    """Whether to retry when the connection was lost before the first byte of the answer."""
+    """Whether to retry when the connection was lost before the first byte of the response."""
 
     retry_read_timeouts: bool = False
-    """Whether the model may run twice: retry after a read time-out, and after an answer that broke off."""
+    """Whether the model may run twice: retry after a read timeout, and after a response that broke off."""
 
     error_codes: frozenset[str] = field(default=frozenset[str](), validator=_codes)
     """Codes of the service's errors that are retried as transient beside those that are anyway."""
@@ -113,7 +113,7 @@ class StandardRetryer:
         """
         Seconds to wait before the next attempt, or None to give up: also where ``Timeout.total`` would end the wait.
 
-        Takes the wait's cost from the quota. An exhausted quota is told by a note on the last failure.
+        Takes the wait's cost from the quota. An exhausted quota leaves a note on the last failure.
         """
         error = failures[-1]
         failure = self._classify(error)

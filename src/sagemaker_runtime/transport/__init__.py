@@ -16,7 +16,7 @@ class HTTPClient(Protocol):
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """
         Send *request* byte for byte, with these headers and no others, and return when the head of the response is
-        there. Whoever gets the response closes it.
+        there. The caller closes the response.
 
         Connections, redirects, cookies and decompression: keep alive, never followed, never kept, never done.
 
@@ -25,7 +25,7 @@ class HTTPClient(Protocol):
             ConnectionLostError: Lost before the first byte of the response.
             WriteTimeoutError: No progress while sending for ``timeout.write``.
             ReadTimeoutError: Not a byte of the response for ``timeout.read``.
-            InvalidResponseError: The answer is not HTTP.
+            InvalidResponseError: The response is not HTTP.
         """
         ...
 

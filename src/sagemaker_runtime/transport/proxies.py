@@ -35,7 +35,7 @@ class Proxy(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str] | None:
-        """What only the proxy is told."""
+        """The headers that go to the proxy alone."""
         return None if self.authorization is None else {"Proxy-Authorization": self.authorization}
 
     @classmethod

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request
 
 _NOT_SENDABLE = {  # what would change how the body is sent: RFC 9110, section 10.1.1, and RFC 9112, section 6.1
-    "expect": "its answer would be awaited under no time limit",
+    "expect": "its response would be awaited under no time limit",
     "transfer-encoding": "the body goes out as it is, after its length",
 }
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab

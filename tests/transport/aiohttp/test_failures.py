@@ -316,7 +316,7 @@ async def test_an_idle_connection_closed_as_the_next_call_is_sent_costs_no_call(
 async def test_no_time_out_is_a_builtin_time_out_error():
     """So that ``asyncio.timeout`` around a call can be told from ours."""
     async with serving(then_silence()) as server, client_for(server, timeout=Timeout(read=0.05)) as client:
-        with pytest.raises(ReadTimeoutError, match=r"no answer from 127\.0\.0\.1:\d+ for 0\.05 s") as caught:
+        with pytest.raises(ReadTimeoutError, match=r"no response from 127\.0\.0\.1:\d+ for 0\.05 s") as caught:
             await client.invoke_endpoint(params())
 
     assert not isinstance(caught.value, TimeoutError)

@@ -132,5 +132,5 @@ class Body:
         if self._pool.closed:
             return ClientClosedError("the HTTP client was closed during the call")
         if isinstance(error, TimeoutError):
-            return ReadTimeoutError(f"no more of the answer's body for {self._read_limit.seconds:g} s")
-        return TruncatedResponseError(f"the answer's body stopped before its end: {error}")
+            return ReadTimeoutError(f"no more of the response's body for {self._read_limit.seconds:g} s")
+        return TruncatedResponseError(f"the response's body stopped before its end: {error}")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request, Timeout
 
 MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
-_INTERIM = frozenset({100, *range(102, 200)})  # RFC 9110, section 15.2: the answer itself is to come; 101 ends HTTP
+_INTERIM = frozenset({100, *range(102, 200)})  # RFC 9110, section 15.2: the response itself is to come; 101 ends HTTP
 
 
 class AioHTTPClient:
@@ -105,12 +105,12 @@ class AioHTTPClient:
             exchange.start(head, request, timeout.write)
             del head  # a call may wait for a minute
             try:
-                message, content = await exchange.answer()
+                message, content = await exchange.read_head()
                 while message.code in _INTERIM:
-                    message, content = await exchange.answer()
+                    message, content = await exchange.read_head()
             finally:
-                exchange.waits_no_more()
-            exchange.answered(content)
+                exchange.stop_waiting()
+            exchange.begin_body(content)
         except BaseException as error:
             if exchange is not None:
                 exchange.abort()

@@ -1,4 +1,4 @@
-"""One request and its answer, over a connection that aiohttp has opened and will keep."""
+"""One request and its response, over a connection that aiohttp has opened and will keep."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 class Exchange:
     """
-    One request and its answer on one connection: `start`, `answer`, `waits_no_more`, and `answered` with what came.
+    One request and its response on one connection: `start`, `read_head`, `stop_waiting`, and `begin_body` with what came.
 
     This does for a POST what aiohttp's session does for any request, with its connector, its protocol and its parser, and
     without what a signed request must not have: headers of its own, cookies, redirects, a second sending. Nor is there a
@@ -37,7 +37,7 @@ class Exchange:
 
         pool: Keeps the exchanges that are under way.
 
-        read_limit: Holds from when the request has gone out until `waits_no_more`.
+        read_limit: Holds from when the request has gone out until `stop_waiting`.
 
     Raises:
         NotConnected: The connection cannot be used; nothing was sent.
@@ -50,7 +50,7 @@ class Exchange:
         # aiohttp gives a kept connection out without a look at what came on it since, and would take that for the answer.
         if protocol is None or connection.closed or protocol.should_close:
             connection.close()
-            raise NotConnected("an answer came before the request was sent")
+            raise NotConnected("a response came before the request was sent")
         self._connection = connection
         self._protocol: ResponseHandler = protocol
         self._pool = pool
@@ -83,35 +83,35 @@ class Exchange:
             skip_payload=request.method == "HEAD", read_until_eof=True, auto_decompress=False, read_timeout=None
         )
 
-    def answer(self) -> Coroutine[Any, Any, tuple[RawResponseMessage, StreamReader]]:
+    def read_head(self) -> Coroutine[Any, Any, tuple[RawResponseMessage, StreamReader]]:
         """
-        Wait for the head of the answer, or of one on the way to it.
+        Wait for the head of the response, or of an interim one before it.
 
         Raises:
             Stalled: The write limit is over.
             aiohttp.SocketTimeoutError: The read limit is over.
             aiohttp.ClientError: The connection was lost.
-            aiohttp.http.HttpProcessingError: The answer is not HTTP.
+            aiohttp.http.HttpProcessingError: The response is not HTTP.
         """
         return self._protocol.read()
 
-    def waits_no_more(self) -> None:
+    def stop_waiting(self) -> None:
         """Called in any case, as soon as nobody waits for the head."""
         self.read_limit.discard(self._protocol)
         if self._upload is not None:
-            self._upload.answered()
+            self._upload.response_began()
 
-    def answered(self, content: StreamReader) -> None:
+    def begin_body(self, content: StreamReader) -> None:
         """The head is there; at the end of *content* the connection goes back to its pool."""
         self._content = content
         content.on_eof(self._release)
 
     def lost(self) -> None:
-        """The connection has ended. Where the body has a broken chunk, aiohttp does not tell who reads it."""
-        self._tell("what came is not HTTP")
+        """The connection has ended. Where the body has a broken chunk, aiohttp does not notify its reader."""
+        self._end_body("what came is not HTTP")
 
-    def _tell(self, problem: str) -> None:
-        """Tell who reads the body that no more of it will come, if nobody has told it."""
+    def _end_body(self, problem: str) -> None:
+        """End the body with an error, so that its reader does not wait for more, unless it has ended already."""
         content = self._content
         if content is not None and not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError(problem))
@@ -126,14 +126,14 @@ class Exchange:
             self._connection.release()
 
     def close(self) -> None:
-        """Close the connection, unless it went back to its pool at the end of the answer. May be called again."""
+        """Close the connection, unless it went back to its pool at the end of the response. May be called again."""
         if self._upload is not None and self._under_way:
             self.abort()
         else:
             self._end()
             with suppress(RuntimeError):  # its loop is closed, and the connection with it
                 self._connection.close()
-                self._tell("it was closed")
+                self._end_body("it was closed")
 
     def abort(self) -> None:
         """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
@@ -145,7 +145,7 @@ class Exchange:
             if transport is not None:
                 transport.abort()
             self._connection.close()
-            self._tell("it was closed")
+            self._end_body("it was closed")
 
     @property
     def _under_way(self) -> bool:

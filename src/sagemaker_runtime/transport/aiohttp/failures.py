@@ -33,7 +33,7 @@ class Stalled(aiohttp.ClientError):
 
 
 def fit_to_be_shown(error: BaseException) -> bool:
-    """Whether an exception may be the cause of ours: aiohttp's for a bad answer shows what came, headers and all."""
+    """Whether an exception may be the cause of ours: aiohttp's for a bad response shows what came, headers and all."""
     return isinstance(error, Exception) and not isinstance(error, HttpProcessingError | NotConnected | Stalled)
 
 
@@ -46,7 +46,7 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
         case Stalled():
             return WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s")
         case aiohttp.SocketTimeoutError():
-            return ReadTimeoutError(f"no answer from {request.host} for {timeout.read:g} s")
+            return ReadTimeoutError(f"no response from {request.host} for {timeout.read:g} s")
         case TimeoutError():
             return ConnectTimeoutError(f"no connection to {host} in {timeout.connect:g} s")
         case aiohttp.ClientConnectorError(strerror=None):  # lost within TLS; aiohttp's text would end in [None]
@@ -56,8 +56,8 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
         case ValueError():  # such as a name of a host that cannot be looked up
             return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
         case HttpProcessingError():
-            return InvalidResponseError(f"the answer of {host} is not HTTP: {error.message.partition(':')[0]}")
+            return InvalidResponseError(f"the response of {host} is not HTTP: {error.message.partition(':')[0]}")
         case aiohttp.ServerDisconnectedError(message=message) if not isinstance(message, str):
-            return InvalidResponseError(f"the answer of {host} broke off within its head")
+            return InvalidResponseError(f"the response of {host} broke off within its head")
         case _:
-            return ConnectionLostError(f"the connection to {host} was lost before an answer: {error}")
+            return ConnectionLostError(f"the connection to {host} was lost before a response: {error}")

@@ -168,7 +168,7 @@ class Connector(aiohttp.TCPConnector):
     """
     aiohttp's, with one limit for all that comes before the request: the name server, a proxy's CONNECT, TLS.
 
-    Its own ``sock_connect`` holds for each address and for TLS, and not for the name server, nor for a proxy's answer.
+    Its own ``sock_connect`` holds for each address and for TLS, but not for the name server, nor for a proxy's response.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None) -> None:
@@ -202,18 +202,18 @@ class Connector(aiohttp.TCPConnector):
             self.exchanges[protocol].lost()
 
 
-def _refusal(error: aiohttp.ClientError, told: Mapping[str, str] | None) -> str:
-    """What a proxy did instead of connecting us; *told* is what it alone was, and may have sent back."""
+def _refusal(error: aiohttp.ClientError, secret_headers: Mapping[str, str] | None) -> str:
+    """What a proxy did instead of connecting us. It may have sent back *secret_headers*, so they are redacted."""
     match error:
         case aiohttp.ClientHttpProxyError():
             reason = error.message
-            for secret in [part for value in (told or {}).values() for part in value.split()]:
+            for secret in [part for value in (secret_headers or {}).values() for part in value.split()]:
                 reason = reason.replace(secret, REDACTED)
-            return f"the proxy answered CONNECT with {error.status} {reason}"
+            return f"the proxy responded to CONNECT with {error.status} {reason}"
         case aiohttp.ClientResponseError():
-            return f"the proxy's answer to CONNECT is not HTTP: {error.message.partition(':')[0]}"
+            return f"the proxy's response to CONNECT is not HTTP: {error.message.partition(':')[0]}"
         case _:
-            return f"the connection to the proxy was lost before it answered CONNECT: {error}"
+            return f"the connection to the proxy was lost before it responded to CONNECT: {error}"
 
 
 async def _connector(tls: ssl.SSLContext | None) -> AsyncGenerator[Connector]:

@@ -9,7 +9,7 @@ import aiohttp
 
 
 class Waiting(Protocol):
-    """Where somebody waits for an answer, as aiohttp's protocol of a connection."""
+    """Where somebody waits for a response, such as aiohttp's protocol of a connection."""
 
     def set_exception(self, exc: BaseException) -> None:
         """End the wait with *exc*. Called once at most, and never after `ReadLimit.discard`."""
@@ -51,13 +51,13 @@ class ReadLimit:
         self._deadlines.pop(waiting, None)
 
     def stop(self) -> None:
-        """Take the timer down; nobody is told anything any more."""
+        """Cancel the timer; no wait ends by it any more."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None  # who begins to wait after all, gets another
+            self._timer = None  # a wait that begins after all gets another
 
     def _due(self) -> None:
-        # In the next turn: who has got something in this one, before a timer that is late, is told of that first.
+        # In the next turn of the loop: data that arrived in this one, before a late timer, is delivered first.
         self._timer = self._loop.call_soon(self._look)
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""The body of a large request on its way, while the answer is awaited already."""
+"""The body of a large request on its way, while the response is already awaited."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Upload:
     A body that goes out in slices, which need no copy, giving way to other tasks between them, each under a time limit.
 
     Args:
-        protocol: aiohttp's, of the connection. It is told of a stand-still, and so who reads the answer learns of it.
+        protocol: aiohttp's, of the connection. A stall is set on it as an exception, which whoever reads the response gets.
 
         transport: That of the connection; the head of the request has been written to it.
 
@@ -32,17 +32,17 @@ class Upload:
 
         limit: Seconds that a slice may take.
 
-        read_limit: Begins when the last slice has gone out, unless there is an answer by then.
+        read_limit: Begins when the last slice has gone out, unless the response has begun by then.
     """
 
     __slots__ = (
-        "_answered",
         "_body",
         "_handed_over",
         "_limit",
         "_over",
         "_protocol",
         "_read_limit",
+        "_response_began",
         "_task",
         "_transport",
     )
@@ -61,7 +61,7 @@ class Upload:
         self._body = body
         self._limit = limit
         self._read_limit = read_limit
-        self._answered = False
+        self._response_began = False
         self._over = False
         self._handed_over = False
         self._task = asyncio.create_task(self._write())
@@ -78,14 +78,14 @@ class Upload:
         except TimeoutError:
             self._fail(Stalled())
         except (aiohttp.ClientError, OSError):
-            pass  # the connection was lost, which the reader is told by its end
-        except asyncio.CancelledError:  # by somebody who cancels all tasks; else `stop` has ended the connection
+            pass  # the connection was lost; the reader learns that from its end
+        except asyncio.CancelledError:  # by code that cancels all tasks; otherwise `stop` has ended the connection
             self._fail(aiohttp.ClientConnectionError("the sending of the request was cancelled"))
             raise
         except Exception as error:  # noqa: BLE001 - such as MemoryError; the reader would wait for ever
             self._fail(aiohttp.ClientConnectionError(f"the request could not be sent: {type(error).__name__}"))
         else:
-            if not self._answered:
+            if not self._response_began:
                 self._read_limit.add(self._protocol)
 
     def _fail(self, error: aiohttp.ClientError) -> None:
@@ -94,9 +94,9 @@ class Upload:
         self._protocol.set_exception(error)
         self._transport.abort()
 
-    def answered(self) -> None:
-        """The answer has begun, so nobody waits for it any more, while the body may still go out."""
-        self._answered = True
+    def response_began(self) -> None:
+        """The response has begun, so nobody waits for it any more, while the body may still go out."""
+        self._response_began = True
 
     @property
     def gone_out(self) -> bool:
