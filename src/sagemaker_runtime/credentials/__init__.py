@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime._lazy import lazy_names
 from sagemaker_runtime.credentials.base import (
     CREDENTIALS,
     AnonymousCredentialsProvider,
@@ -46,11 +47,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # A client that is given its credentials starts without these.
-    from sagemaker_runtime.credentials import cache, chain
-
-    value: object = getattr(cache if name == "CredentialsCache" else chain, name)
-    return value
+# A client that is given its credentials starts without these.
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "cache": "CredentialsCache",
+        "chain": "BotocoreCredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider",
+    },
+)

@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime._lazy import lazy_names
 from sagemaker_runtime.retry.classification import (
     THROTTLING_CODES,
     TOO_MANY_REQUESTS,
@@ -88,10 +89,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name in ("AdaptiveRetryer", "RateLimiter"):  # which few clients use
-        from sagemaker_runtime.retry import adaptive
-
-        value: object = getattr(adaptive, name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, {"adaptive": "AdaptiveRetryer RateLimiter"})  # few clients use these
