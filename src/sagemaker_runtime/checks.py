@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
@@ -34,6 +35,11 @@ def checked(value: object, kind: type[T], name: str, takes: str, error: type[Sag
     if not isinstance(value, kind):
         raise error(f"{name} is of type {type(value).__name__}; it takes {takes}")
     return value
+
+
+def is_number(value: object) -> bool:
+    """Whether *value* is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def plain(text: str) -> str:

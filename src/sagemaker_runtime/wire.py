@@ -9,6 +9,7 @@ from typing import Protocol
 from attr import Attribute, field, frozen
 from attr.validators import optional
 
+from sagemaker_runtime.checks import is_number
 from sagemaker_runtime.errors import ConfigError, TransportError, TruncatedResponseError
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.url import BaseURL
@@ -147,11 +148,6 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status}, {self.headers!r}>"
-
-
-def is_number(value: object) -> bool:
-    """Whether *value* is a finite number: what a checker cannot promise of a caller who uses none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _seconds(_: object, attribute: Attribute[float], value: float) -> None:

@@ -9,8 +9,9 @@ import pytest
 from attrs import define, field
 from support import NOON, ManualClock
 
+from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.async_inference.s3 import S3Object
-from sagemaker_runtime.async_inference.waiting import DEFAULT_TIMEOUT, AsyncInferenceResult, wait_for_output
+from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult, wait_for_output
 from sagemaker_runtime.errors import (
     AsyncInferenceError,
     CertificateError,
@@ -122,7 +123,7 @@ async def test_unless_told_otherwise_the_wait_ends_after_an_hour() -> None:
     with pytest.raises(WaitTimeoutError, match=r"no result after 3600\.0 s"):
         await wait(s3)
 
-    assert NOON + DEFAULT_TIMEOUT == pytest.approx(s3.clock.time)
+    assert NOON + DEFAULT_WAIT == pytest.approx(s3.clock.time)
     assert 300 < len(s3.clock.slept) < 400
     assert 15.0 >= max(s3.clock.slept)
 
@@ -132,7 +133,7 @@ async def test_a_wait_without_deadline_goes_on() -> None:
     s3 = ScriptedS3([None] * 1_000 + [RESULT])
 
     assert b"42" == (await wait(s3, timeout=None)).body
-    assert DEFAULT_TIMEOUT < s3.clock.monotonic()
+    assert DEFAULT_WAIT < s3.clock.monotonic()
 
 
 async def test_a_clock_that_wakes_too_early_makes_no_second_last_look() -> None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from attr import field, frozen
 
+from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.async_inference.s3 import S3Object
+from sagemaker_runtime.checks import is_number
 from sagemaker_runtime.errors import AsyncInferenceError, ConfigError, ServiceError, WaitTimeoutError
 from sagemaker_runtime.retry import Failure, classify
-from sagemaker_runtime.wire import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.async_inference.s3 import S3ObjectReader
     from sagemaker_runtime.clock import Clock
 
-# Seconds. An inference may take 15 minutes unless InvocationTimeoutSeconds says otherwise, and 60 at most; before that it
-# waits in the endpoint's queue, for minutes where the endpoint grows from no instance at all. The queue itself drops
-# it only after 6 hours, which is no time to leave a caller without a word.
-DEFAULT_TIMEOUT = 3_600.0
 FIRST_INTERVAL = 0.5  # seconds
 GROWTH = 1.25  # so that a result is seen late by about an eighth of the time it took, until the interval is at its most
 MAX_INTERVAL = 15.0  # seconds; an hour's wait is some 330 rounds, which S3 charges $0.0003 for
@@ -59,7 +56,7 @@ async def wait_for_output(
     *,
     s3: S3ObjectReader,
     clock: Clock,
-    timeout: float | None = DEFAULT_TIMEOUT,
+    timeout: float | None = DEFAULT_WAIT,
     max_interval: float = MAX_INTERVAL,
     draw: Callable[[], float] = random.random,
 ) -> AsyncInferenceResult:

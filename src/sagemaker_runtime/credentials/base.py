@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import NoReturn, Protocol, Self
 
 from attr import Attribute, field, frozen
 from attr.validators import optional
 
+from sagemaker_runtime.checks import is_number
 from sagemaker_runtime.context import Key
 from sagemaker_runtime.errors import ConfigError, CredentialsError
 from sagemaker_runtime.headers import header_problem
@@ -26,7 +26,7 @@ def _is_sendable(value: object) -> bool:
 
 
 def _time(_: object, attribute: Attribute[float], value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not is_number(value):
         raise ConfigError(
             f"{attribute.name} is of type {type(value).__name__} or not finite, and takes seconds since 1970, as in "
             "moment.timestamp()"

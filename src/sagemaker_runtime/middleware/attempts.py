@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.checks import is_number
 from sagemaker_runtime.context import ATTEMPT, ATTEMPTS, CLOCK, DEADLINE, LOGGER, OPENED, OPERATION, AttemptRecord
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, ServiceError, TotalTimeoutError
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.retry import RETRYER
-from sagemaker_runtime.wire import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeGuard, TypeVar
 
 from attr import Attribute, evolve, field, fields, frozen
 
+from sagemaker_runtime.checks import is_number
 from sagemaker_runtime.errors import ConfigError, ModelNotReadyException, ServiceError
 from sagemaker_runtime.retry.classification import Failure, classify
 from sagemaker_runtime.retry.quota import FIRST_ATTEMPT_CREDIT, RETRY_COST, THROTTLING_COST, RetryQuota
-from sagemaker_runtime.wire import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,17 +51,23 @@ def _at_least(least: N) -> Callable[[object, Attribute[N], N], None]:
         whole = isinstance(least, int)
         if not is_number(value) or not value >= least or (whole and not isinstance(value, int)):
             kind = "whole number" if whole else "number"
-            told = f"{type(retryer).__name__}({attribute.name}={value!r})"
-            raise ConfigError(f"{told}: it takes a {kind}, {least:g} or more")
+            raise _refused(retryer, attribute.name, value, f"a {kind}, {least:g} or more")
 
     return check
 
 
-def _codes(retryer: object, attribute: Attribute[frozenset[str]], value: frozenset[object]) -> None:
-    known = isinstance(value, frozenset)  # pyright: ignore[reportUnnecessaryIsInstance] - of who uses no checker
-    if not known or not all(isinstance(code, str) and code for code in value):
-        told = f"{type(retryer).__name__}({attribute.name}={value!r})"
-        raise ConfigError(f"{told}: it takes a frozenset of error codes, such as frozenset({{'ResourceInUse'}})")
+def _codes(retryer: object, attribute: Attribute[frozenset[str]], value: object) -> None:
+    if not _is_frozenset(value) or not all(isinstance(code, str) and code for code in value):
+        takes = "a frozenset of error codes, such as frozenset({'ResourceInUse'})"
+        raise _refused(retryer, attribute.name, value, takes)
+
+
+def _is_frozenset(value: object) -> TypeGuard[frozenset[object]]:
+    return isinstance(value, frozenset)
+
+
+def _refused(retryer: object, name: str, value: object, takes: str) -> ConfigError:
+    return ConfigError(f"{type(retryer).__name__}({name}={value!r}): it takes {takes}")
 
 
 @frozen(eq=False, kw_only=True)

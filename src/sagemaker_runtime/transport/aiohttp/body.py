@@ -6,12 +6,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from sagemaker_runtime.errors import (
-    ClientClosedError,
-    ReadTimeoutError,
-    SageMakerRuntimeError,
-    TruncatedResponseError,
-)
+from sagemaker_runtime.errors import ReadTimeoutError, SageMakerRuntimeError, TruncatedResponseError
+from sagemaker_runtime.transport.aiohttp.failures import closed_during_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -130,7 +126,7 @@ class Body:
 
     def _failure(self, error: Exception) -> SageMakerRuntimeError:
         if self._pool.closed:
-            return ClientClosedError("the HTTP client was closed during the call")
+            return closed_during_call()
         if isinstance(error, TimeoutError):
             return ReadTimeoutError(f"no more of the response's body for {self._read_limit.seconds:g} s")
         return TruncatedResponseError(f"the response's body stopped before its end: {error}")

@@ -18,7 +18,7 @@ from sagemaker_runtime.errors import (
 )
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.transport.aiohttp.body import Body
-from sagemaker_runtime.transport.aiohttp.failures import fit_to_be_shown, translate
+from sagemaker_runtime.transport.aiohttp.failures import closed_during_call, fit_to_be_shown, translate
 from sagemaker_runtime.transport.aiohttp.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies, Proxy
 from sagemaker_runtime.transport.request_head import request_head
@@ -136,7 +136,7 @@ class AioHTTPClient:
         elif not isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError | ValueError):
             return None
         if self._closed:
-            return ClientClosedError("the HTTP client was closed during the call")
+            return closed_during_call()
         return translate(error, request, timeout, proxy)
 
     async def close(self) -> None:

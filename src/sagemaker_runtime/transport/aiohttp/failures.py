@@ -9,6 +9,7 @@ from aiohttp.http import HttpProcessingError
 
 from sagemaker_runtime.errors import (
     CertificateError,
+    ClientClosedError,
     ConfigError,
     ConnectError,
     ConnectionLostError,
@@ -35,6 +36,11 @@ class Stalled(aiohttp.ClientError):
 def fit_to_be_shown(error: BaseException) -> bool:
     """Whether an exception may be the cause of ours: aiohttp's for a bad response shows what came, headers and all."""
     return isinstance(error, Exception) and not isinstance(error, HttpProcessingError | NotConnected | Stalled)
+
+
+def closed_during_call() -> ClientClosedError:
+    """Our exception for a call that `close` has ended."""
+    return ClientClosedError("the HTTP client was closed during the call")
 
 
 def translate(error: BaseException, request: Request, timeout: Timeout, proxy: Proxy | None) -> SageMakerRuntimeError:
