@@ -147,8 +147,9 @@ def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver:
     Raises:
         ConfigError: Either is None.
     """
-    for name, resolver in (("aws_resolver", aws_resolver), ("fallback_resolver", fallback_resolver)):
-        if resolver is None:  # pyright: ignore[reportUnnecessaryComparison] - callers are not always type-checked
+    resolvers: dict[str, object] = {"aws_resolver": aws_resolver, "fallback_resolver": fallback_resolver}
+    for name, resolver in resolvers.items():
+        if resolver is None:
             raise ConfigError(
                 f"with_endpoint_resolver: {name} is None; pass a resolver, such as DefaultEndpointResolver()"
             )

@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import sha256
 from operator import itemgetter
 from posixpath import normpath
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
 from sagemaker_runtime.dates import amz_date
@@ -223,8 +223,7 @@ _NO_PLAN: tuple[tuple[str, ...], _HeaderPlan] = ((), _HeaderPlan("", (), "", ite
 def _header_plan(names: tuple[str, ...]) -> _HeaderPlan:
     signed = tuple(sorted(name for name in names if name not in NOT_SIGNED))
     template = "".join(name.replace("%", "%%") + ":%s\n" for name in signed)
-    values = cast("Callable[[dict[str, str]], tuple[str, ...]]", itemgetter(*signed))  # a tuple: of two or more
-    return _HeaderPlan(";".join(signed), signed, template, values)
+    return _HeaderPlan(";".join(signed), signed, template, itemgetter(*signed))  # gives a tuple: of two or more
 
 
 @lru_cache(maxsize=1024)

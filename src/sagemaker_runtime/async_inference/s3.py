@@ -101,8 +101,8 @@ class S3Location:
         return found
 
     @classmethod
-    def _parse(cls, location: str) -> S3Location | None:
-        if not isinstance(location, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a member that is None, say
+    def _parse(cls, location: object) -> S3Location | None:
+        if not isinstance(location, str):  # a member that is None, say
             return None
         try:
             location.encode()

@@ -144,11 +144,15 @@ async def _look(s3: S3ObjectReader, location: str | None) -> Seen:
     if location is None:
         return None
     try:
-        found = await s3.read(location)
-        if found is not None and not isinstance(found, S3Object):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
-            raise ConfigError(f"the S3 reader gave {type(found).__name__}, and must give an S3Object, or None")
+        return _checked_object(await s3.read(location))
     except Exception as error:  # noqa: BLE001 - raised later, unless the other look has found the result
         return error
+
+
+def _checked_object(found: object) -> S3Object | None:
+    """What a reader, perhaps a user's, gave."""
+    if found is not None and not isinstance(found, S3Object):
+        raise ConfigError(f"the S3 reader gave {type(found).__name__}, and must give an S3Object, or None")
     return found
 
 

@@ -183,7 +183,7 @@ def _expires_at(source: BotocoreCredentials) -> float | None:
     if not isinstance(source, RefreshableCredentials):
         return None
     now = time.time()
-    more_than_left = bisect_left(range(_FOREVER), True, key=source.refresh_needed)  # noqa: FBT003 - what to find
+    more_than_left = bisect_left(range(_FOREVER), x=True, key=source.refresh_needed)
     return None if more_than_left == _FOREVER else now + more_than_left - 1
 
 

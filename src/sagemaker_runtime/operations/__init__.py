@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeGuard
 
 from sagemaker_runtime.checks import did_you_mean
 from sagemaker_runtime.errors import ConfigError
@@ -62,6 +62,10 @@ def operation(name: str) -> Operation[OperationInput, OperationOutput]:
     """
     module = method_name(name)
     found: object = getattr(import_module(f"{__name__}.{module}"), module.upper(), None)
-    if not isinstance(found, Operation):
+    if not _is_operation(found):
         raise ConfigError(f"{__name__}.{module} must define {module.upper()}, the Operation {name}")
-    return cast("Operation[OperationInput, OperationOutput]", found)
+    return found
+
+
+def _is_operation(found: object) -> TypeGuard[Operation[OperationInput, OperationOutput]]:
+    return isinstance(found, Operation)

@@ -80,13 +80,7 @@ class NopRetryer:
     def __repr__(self) -> str:
         return "NopRetryer()"
 
-    def delay(
-        self,
-        failures: Sequence[Exception],  # noqa: ARG002 - the protocol's, as the next two
-        *,
-        elapsed: float,  # noqa: ARG002
-        remaining: float | None = None,  # noqa: ARG002
-    ) -> float | None:
+    def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> None:
         """None: never another attempt."""
 
     def succeeded(self, failures: Sequence[Exception]) -> None:

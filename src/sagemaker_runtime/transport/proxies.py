@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 from urllib.request import getproxies, proxy_bypass
 
+from sagemaker_runtime.checks import checked
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.url import BaseURL
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 CHOICES_KEPT = 1024  # hosts; a client calls few
 _SCHEMES = ("http", "https", "all")  # "all" for those of the other two that is not named
-_URL = r"(?:(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://)?(?:(?P<user>.*)@)?(?P<address>[^@]*)"
+_SCHEME = r"([a-zA-Z][a-zA-Z0-9+.-]*)://"
 
 
 class Proxy(NamedTuple):
@@ -51,9 +52,9 @@ class Proxy(NamedTuple):
         Raises:
             ConfigError: It is none, or is one of another kind, such as SOCKS.
         """
-        match = re.fullmatch(_URL, text, re.DOTALL)
-        assert match is not None  # noqa: S101 - any text matches
-        scheme, user, address = match["scheme"] or "http", match["user"], match["address"]
+        match = re.match(_SCHEME, text)
+        scheme, rest = ("http", text) if match is None else (match[1], text[match.end() :])
+        user, at, address = rest.rpartition("@")
         if scheme.lower() not in ("http", "https"):
             raise ConfigError(
                 f"{source} is a proxy of the kind {scheme}://, which is not supported; name one of http:// or https://"
@@ -67,7 +68,7 @@ class Proxy(NamedTuple):
                 f"{source} is no proxy: {base.host!r} is followed by a path; write it like http://host:port"
             )
         authorization = None
-        if user is not None:
+        if at:
             secret = user if ":" in user else f"{user}:"
             secret_bytes = unquote_to_bytes(
                 secret.encode(errors="surrogateescape")
@@ -104,14 +105,12 @@ class Proxies:
         Raises:
             ConfigError: A key or a URL makes no sense.
         """
-        if not isinstance(urls, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigError(f"proxies is of type {type(urls).__name__}; it takes {{'https': 'http://host:port'}}")
+        _check_mapping(urls)
         proxies = cls(dict(urls), source="proxies[{!r}]", bypass=False)
         for scheme, url in urls.items():
             if scheme not in _SCHEMES:
                 raise ConfigError(f"proxies has the key {scheme!r}; it takes 'http', 'https' and 'all'")
-            if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise ConfigError(f"proxies[{scheme!r}] is of type {type(url).__name__}; it takes a URL")
+            checked(url, str, f"proxies[{scheme!r}]", "a URL")
             proxies._parse(scheme)
         return proxies if urls else None
 
@@ -151,6 +150,11 @@ class Proxies:
 
     def _parse(self, scheme: str) -> Proxy:
         return Proxy.parse(self._urls[scheme], self._source.format(scheme))
+
+
+def _check_mapping(urls: object) -> None:
+    if not isinstance(urls, Mapping):
+        raise ConfigError(f"proxies is of type {type(urls).__name__}; it takes {{'https': 'http://host:port'}}")
 
 
 def _is_this_machine(host: str) -> bool:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.checks import plain
 from sagemaker_runtime.errors import ConfigError, InvalidHeaderError
 from sagemaker_runtime.headers import header_problem, lower_name
 
@@ -17,6 +18,7 @@ _NOT_SENDABLE = {  # what would change how the body is sent: RFC 9110, section 1
     "expect": "its response would be awaited under no time limit",
     "transfer-encoding": "the body goes out as it is, after its length",
 }
+_BLANKS = 2  # in a request line
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
 
 
@@ -33,22 +35,24 @@ def request_head(request: Request, proxy: Proxy | None) -> bytes:
         ConfigError: A part of the request is of a wrong type, or cannot stand in its line.
     """
     try:
-        # Joined, not formatted: of a subclass of str, as an enum is, this takes the text that was signed.
-        target = "?".join((request.path, request.query)) if request.query else "".join((request.path,))  # noqa: FLY002
+        # Joined, not formatted: of a subclass of str, such as an enum, this takes the text that was signed.
+        path = (request.path, "?", request.query) if request.query else (request.path,)
+        target = "".join(path)
         if target[:1] != "/":
             raise ConfigError(f"{_name(request)} cannot be sent: its path does not start with a slash")
         fields = list(map(": ".join, request.headers.raw.items()))
-        if proxy is not None and request.scheme == "http":  # of https it is told in CONNECT
-            target = "".join((request.scheme, "://", request.host, target))  # noqa: FLY002
+        if proxy is not None and request.scheme == "http":  # an https request names the target in CONNECT
+            target = f"{plain(request.scheme)}://{plain(request.host)}{target}"
             if proxy.authorization is not None:
                 fields.append(f"proxy-authorization: {proxy.authorization}")
-        line = " ".join((request.method, target, "HTTP/1.1"))  # noqa: FLY002
+        words = request.method, target, "HTTP/1.1"
+        line = " ".join(words)
         _check_names(tuple(request.headers.raw))
     except (TypeError, AttributeError) as error:
         raise ConfigError(f"{_name(request)} cannot be sent: {error}") from None
     # With a blank or a newline, a middleware would write a header, or a second request.
-    plain = line.isascii() and line.isprintable() and line.count(" ") == 2 and "#" not in line  # noqa: PLR2004 - of a line
-    if not plain or not _is_token(request.method):
+    sendable = line.isascii() and line.isprintable() and line.count(" ") == _BLANKS and "#" not in line
+    if not sendable or not _is_token(request.method):
         raise ConfigError(f"{_name(request)} cannot be sent; percent-encode its path and query")
     text = "\r\n".join((line, *fields, "", ""))
     with suppress(UnicodeEncodeError):  # a lone surrogate

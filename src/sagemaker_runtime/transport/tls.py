@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from sagemaker_runtime.errors import ConfigError
@@ -44,8 +45,9 @@ def _trusting(ca_bundle: str) -> ssl.SSLContext:
     if not ca_bundle:  # which OpenSSL would take for the system's
         raise ConfigError("the CA bundle is an empty name; pass None for the system's")
     try:
-        if os.path.isdir(ca_bundle):  # noqa: PTH112 - a str, as ssl takes it
-            if not any(re.fullmatch(_HASHED_NAME, name) for name in os.listdir(ca_bundle)):  # noqa: PTH208
+        folder = Path(ca_bundle)
+        if folder.is_dir():
+            if not any(re.fullmatch(_HASHED_NAME, file.name) for file in folder.iterdir()):
                 raise ConfigError(
                     f"the CA bundle {ca_bundle!r} is a directory without certificates under the names by which OpenSSL "
                     "finds them; run openssl rehash on it, or name a file"

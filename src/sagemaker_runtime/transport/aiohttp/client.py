@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
+from sagemaker_runtime.checks import checked
 from sagemaker_runtime.errors import (
     ClientClosedError,
     ConfigError,
@@ -77,7 +78,7 @@ class AioHTTPClient:
         proxies: Mapping[str, str] | None = None,
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
-        if not isinstance(max_connections, int) or max_connections < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if checked(max_connections, int, "max_connections", "a whole number above 0") < 1:
             raise ConfigError(f"max_connections is {max_connections!r}; it takes a whole number above 0")
         self._max_connections = max_connections
         self._tls = tls_context(ca_bundle, client_certificate)

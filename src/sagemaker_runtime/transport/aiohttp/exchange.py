@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
-    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.http import RawResponseMessage
     from aiohttp.streams import StreamReader
@@ -43,16 +42,17 @@ class Exchange:
         NotConnected: The connection cannot be used; nothing was sent.
     """
 
-    __slots__ = ("_connection", "_content", "_pool", "_protocol", "_upload", "read_limit")
+    __slots__ = ("_connection", "_content", "_pool", "_protocol", "_transport", "_upload", "read_limit")
 
     def __init__(self, connection: Connection, pool: Pool, read_limit: ReadLimit) -> None:
-        protocol = connection.protocol
-        # aiohttp gives a kept connection out without a look at what came on it since, and would take that for the answer.
-        if protocol is None or connection.closed or protocol.should_close:
+        protocol, transport = connection.protocol, connection.transport
+        # aiohttp gives out a kept connection without a look at what came on it since, and would take that for the response.
+        if protocol is None or transport is None or connection.closed or protocol.should_close:
             connection.close()
             raise NotConnected("a response came before the request was sent")
         self._connection = connection
-        self._protocol: ResponseHandler = protocol
+        self._protocol = protocol
+        self._transport = transport
         self._pool = pool
         self.read_limit = read_limit
         self._upload: Upload | None = None
@@ -70,8 +70,7 @@ class Exchange:
 
             write_limit: Seconds without progress while a large body goes out.
         """
-        protocol, transport, body = self._protocol, self._connection.transport, request.body
-        assert transport is not None  # noqa: S101 - or the connection would be closed
+        protocol, transport, body = self._protocol, self._transport, request.body
         if len(body) <= WRITTEN_AT_ONCE:
             transport.write(head + body)
             self.read_limit.add(protocol)
@@ -138,7 +137,7 @@ class Exchange:
     def abort(self) -> None:
         """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
         self._end()
-        transport = self._connection.transport
+        transport = self._connection.transport  # not the exchange's own, which may be another exchange's by now
         with suppress(RuntimeError):
             if self._upload is not None:
                 self._upload.stop()

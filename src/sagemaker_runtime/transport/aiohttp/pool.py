@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from yarl import URL
 
+from sagemaker_runtime.checks import plain
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.redaction import REDACTED
 from sagemaker_runtime.transport.aiohttp.exchange import Exchange
@@ -149,7 +150,7 @@ class Route(aiohttp.ClientRequest):
 
 def _route(scheme: str, host: str, proxy: Proxy | None) -> Route:
     try:
-        url = "".join((scheme, "://", host))  # noqa: FLY002 - for the reason given in `request_head`
+        url = f"{plain(scheme)}://{plain(host)}"
         base = BaseURL.parse(url)
     except (ConfigError, TypeError) as error:
         raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
