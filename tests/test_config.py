@@ -224,7 +224,7 @@ REFUSED = [
         if name is not None
     ],
 )
-async def test_a_value_that_a_setting_does_not_take_is_told_with_its_place(
+async def test_a_value_that_a_setting_does_not_take_is_refused_with_its_place(
     *, where: str, name: str, text: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To take `flase` for false, as botocore does, is a breach of compliance that nobody sees."""
@@ -381,7 +381,7 @@ async def test_configured_urls_can_be_ignored_but_not_the_arguments(
     ],
     ids=["no-section", "no-lines", "no-url", "no-lines-of-s3", "no-value"],
 )
-async def test_a_section_in_the_wrong_place_is_told(
+async def test_a_section_in_the_wrong_place_is_refused(
     content: str, problem: str, write: Callable[[str], int], tmp_path: Path
 ) -> None:
     """Botocore raises AttributeError for some of these, and sends the request elsewhere for others."""
@@ -418,7 +418,7 @@ async def test_a_url_of_s3_beside_fips_is_no_error_until_a_result_is_waited_for(
 
 
 @pytest.mark.parametrize(("key", "name"), [("use_fips_endpoint", "FIPS"), ("use_dualstack_endpoint", "dual stack")])
-async def test_an_endpoint_beside_fips_or_dual_stack_is_told_with_both_places(
+async def test_an_endpoint_beside_fips_or_dual_stack_is_refused_with_both_places(
     key: str, name: str, write: Callable[[str], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one is often in a file and the other in a shell, and who sees only one of them cannot resolve it."""
@@ -457,7 +457,7 @@ SECRET = "wJalrXUtnFEMI"
     ],
     ids=["no-section", "no-value", "twice", "nested", "latin-1"],
 )
-async def test_a_file_that_cannot_be_parsed_is_told_without_its_content(
+async def test_a_file_that_cannot_be_parsed_is_named_without_its_content(
     content: bytes, problem: str, file: str, tmp_path: Path
 ) -> None:
     """The parser's own words quote the line; and half a file is no configuration, whatever the arguments say."""
@@ -489,7 +489,7 @@ async def test_a_file_that_cannot_be_read_is_an_error(monkeypatch: pytest.Monkey
         (None, {"AWS_DEFAULT_PROFILE": "nowhere", "AWS_PROFILE": "default"}, "AWS_DEFAULT_PROFILE"),
     ],
 )
-async def test_a_missing_profile_is_told_even_when_nothing_is_asked_of_it(
+async def test_a_missing_profile_is_refused_even_when_nothing_is_asked_of_it(
     *,
     argument: str | None,
     environment: dict[str, str],

@@ -105,7 +105,7 @@ def test_a_partition_without_what_is_asked_for_is_an_error(
 
 
 def test_without_botocore_no_endpoint_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slimmed-down image may lack it; the message must tell, and base_endpoint still works."""
+    """A slimmed-down image may lack it; the message must say so, and base_endpoint still works."""
     from sagemaker_runtime import endpoints
 
     monkeypatch.setattr(endpoints, "find_spec", lambda name: None)
@@ -146,7 +146,7 @@ def test_one_url_cannot_promise_fips_or_dual_stack(options: EndpointResolverOpti
 
 
 def test_a_function_serves_as_a_resolver() -> None:
-    """It gets the region and the switches, and its answer is taken as it is."""
+    """It gets the region and the switches, and what it returns is taken as it is."""
     resolver = EndpointResolverFunc(lambda region, options: Endpoint(f"https://{region}.example", "my-name"))
 
     assert resolver.resolve_endpoint("moon", PLAIN) == Endpoint("https://moon.example", "my-name")
@@ -168,7 +168,7 @@ class CompanyResolver:
 
 
 def test_the_fallback_is_asked_only_where_the_first_resolver_knows_nothing() -> None:
-    """Any other failure is an answer; to go to AWS instead would leave the company's network."""
+    """Any other failure counts; to go to AWS instead would leave the company's network."""
     company = CompanyResolver()
     resolver = with_endpoint_resolver(company, DefaultEndpointResolver())
 

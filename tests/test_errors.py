@@ -43,8 +43,8 @@ def test_the_drawn_tree_is_the_real_one() -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_no_exception_is_a_builtin_time_out_or_operating_system_error(cls: type[SageMakerRuntimeError]) -> None:
-    """``asyncio.timeout`` around a call raises the builtin one, and must be told from a limit of ours."""
+def test_no_exception_is_a_builtin_timeout_or_operating_system_error(cls: type[SageMakerRuntimeError]) -> None:
+    """``asyncio.timeout`` around a call raises the builtin one, and must be distinguished from a limit of ours."""
     assert not issubclass(cls, (TimeoutError, OSError))
 
 
@@ -82,7 +82,7 @@ def test_every_exception_pickles_with_its_facts_and_without_its_metadata(
 def test_every_exception_can_be_made_of_nothing_and_says_something_of_its_place(
     cls: type[SageMakerRuntimeError],
 ) -> None:
-    """A user's own resolver or transport raises them by hand; the facts tell what it belongs to."""
+    """A user's own resolver or transport raises them by hand; the facts say what it belongs to."""
     error = cls()
     error.operation, error.request_id, error.attempts = "InvokeEndpoint", "42", (AttemptRecord(1, 0.0),) * 3
 
@@ -96,7 +96,7 @@ def test_a_text_without_facts_is_the_message_alone() -> None:
 
 
 def test_one_attempt_is_not_worth_a_word() -> None:
-    """The number of attempts is told where there was a retry, and left out in the common case."""
+    """The number of attempts is shown where there was a retry, and left out in the common case."""
     error = errors.ConnectError("refused")
     error.attempts = (AttemptRecord(1, 0.1),)
 
@@ -104,14 +104,14 @@ def test_one_attempt_is_not_worth_a_word() -> None:
 
 
 def test_invalid_params_lists_every_problem_on_a_line_of_its_own() -> None:
-    """All problems are told at once, so that a caller mends them in one go."""
+    """All problems are shown at once, so that a caller mends them in one go."""
     error = InvalidParamsError("2 problems with X:", ("a is required", "b is too long"))
 
     assert str(error) == "2 problems with X:\n- a is required\n- b is too long"
     assert error.message == "2 problems with X:"
 
 
-def test_a_service_error_tells_code_message_status_and_request_id() -> None:
+def test_a_service_error_shows_code_message_status_and_request_id() -> None:
     """These are the four things AWS Support asks for."""
     error = ServiceError("Rate exceeded")
     error.code, error.status = "ThrottlingException", 400
@@ -120,7 +120,7 @@ def test_a_service_error_tells_code_message_status_and_request_id() -> None:
     assert str(error) == "ThrottlingException: Rate exceeded (InvokeEndpoint, HTTP 400, request id r-1)"
 
 
-def test_a_model_error_tells_what_the_container_said_and_where_to_read_on() -> None:
+def test_a_model_error_shows_what_the_container_said_and_where_to_read_on() -> None:
     """The original status and the log stream are what somebody debugging a model needs first."""
     error = ModelError("the model failed")
     error.status, error.original_status_code = 424, 500
@@ -142,7 +142,7 @@ def test_a_model_error_does_not_say_the_same_thing_twice() -> None:
 
 
 def test_the_start_of_a_page_is_shown_behind_the_message() -> None:
-    """Of a proxy's page the status alone does not tell whose page it is."""
+    """Of a proxy's page the status alone does not show whose page it is."""
     error = ServiceError("Bad Gateway")
     error.code, error.status, error.body = "502", 502, b"<html><title>corp-proxy-7</title>" + b"x" * 500
 
@@ -154,7 +154,7 @@ def test_the_start_of_a_page_is_shown_behind_the_message() -> None:
 
 @pytest.mark.parametrize("length", [10, 199, 200, 201, 500])
 def test_a_body_that_serves_as_the_message_is_not_shown_again(length: int) -> None:
-    """A plain text of any length is told once: twice the same words look like two failures."""
+    """A plain text of any length is shown once: twice the same words look like two failures."""
     words = ("upstream timed out; " * 50)[:length].strip()
     error = ServiceError(words)
     error.body = words.encode()

@@ -139,7 +139,7 @@ def test_a_moment_in_another_zone_is_the_same_moment() -> None:
         ("", {"normalize_path": False}, "/"),
     ],
 )
-def test_the_path_is_normalised_and_encoded_once_more_unless_told(
+def test_the_path_is_normalised_and_encoded_once_more_by_default(
     path: str, switches: dict[str, bool], canonical: str
 ) -> None:
     """All services but S3 do both."""

@@ -171,7 +171,7 @@ def test_the_skew_is_measured_against_the_middle_of_the_round_trip() -> None:
 
 @pytest.mark.parametrize("date", [-62_135_596_800.0, 0.0, 253_402_300_799.0])
 def test_a_date_that_no_service_writes_is_not_measured_by(date: float) -> None:
-    """With the last second of the year 9999 there would be no time to sign with, and so no answer to put it right."""
+    """With the last second of the year 9999 there would be no time to sign with, and so no response to put it right."""
     skew = ClockSkew()
     skew.measure(NOON + 100.0, sent=NOON, received=NOON)
 

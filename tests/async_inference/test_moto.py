@@ -97,8 +97,8 @@ async def test_a_deadline_ends_the_wait_for_what_never_comes(store, reader):
     assert caught.value.__cause__ is None
 
 
-async def test_a_bucket_that_does_not_exist_is_told_at_once(store, reader):
-    """It answers 404 as an object does that is not there yet, and no wait would make it appear."""
+async def test_a_bucket_that_does_not_exist_is_raised_at_once(store, reader):
+    """S3 returns 404, as for an object that is not there yet, and no wait would make it appear."""
     clock = support.ManualClock()
 
     with pytest.raises(ServiceError, match=r"NoSuchBucket: .+: s3://nowhere/out") as caught:

@@ -1,4 +1,4 @@
-"""Reading one object: what is sent where and how it is signed, and what each answer means."""
+"""Reading one object: what is sent where and how it is signed, and what each response means."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def fault(code: str, message: str = "No.", more: str = "") -> bytes:
 
 
 def http(status: int, body: bytes, *headers: str) -> bytes:
-    """An answer as it goes over the wire."""
+    """A response as it goes over the wire."""
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
@@ -358,7 +358,7 @@ async def test_a_refusal_says_what_s3_said_and_of_which_object(status: int, body
     ],
 )
 async def test_hostile_xml_is_an_error_without_a_name(body: bytes) -> None:
-    """An XML parser can be made to expand, to nest and to fail; what answers may be anybody on the way."""
+    """An XML parser can be made to expand, to nest and to fail; what responds may be anything on the way."""
     s3 = reader(ScriptedHTTPClient([answer(400, body)]))
 
     with pytest.raises(ServiceError) as caught:
@@ -369,16 +369,16 @@ async def test_hostile_xml_is_an_error_without_a_name(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "moved",
     [
         http(301, fault("PermanentRedirect"), "x-amz-bucket-region: eu-west-1"),
         http(307, b"", "x-amz-bucket-region: eu-west-1"),
         http(400, fault("AuthorizationHeaderMalformed", more="<Region>eu-west-1</Region>")),
     ],
 )
-async def test_a_bucket_elsewhere_is_followed_there_and_the_region_kept(told: bytes) -> None:
+async def test_a_bucket_elsewhere_is_followed_there_and_the_region_kept(moved: bytes) -> None:
     """Asked anew at each look, it would cost a second round trip each time."""
-    async with serving(told, http(404, fault("NoSuchKey")), http(200, b"42")) as server:
+    async with serving(moved, http(404, fault("NoSuchKey")), http(200, b"42")) as server:
         http_client = AioHTTPClient()
         s3 = reader(http_client, endpoint_url=server.url)
 
@@ -456,7 +456,7 @@ async def silent(exchange: object) -> None:
     [(cut_short, TruncatedResponseError), (without_an_end, TruncatedResponseError), (silent, ReadTimeoutError)],
 )
 async def test_half_an_object_is_an_error_and_its_connection_is_let_go(step: object, error: type[Exception]) -> None:
-    """Half a result that looks like a whole one is the worst answer of all."""
+    """Half a result that looks like a whole one is the worst result of all."""
     async with serving(step) as server:
         http_client = AioHTTPClient()
         s3 = reader(http_client, endpoint_url=server.url, timeout=Timeout(read=0.05))

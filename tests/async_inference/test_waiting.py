@@ -116,7 +116,7 @@ async def test_the_last_look_is_at_the_deadline() -> None:
     assert caught.value.__cause__ is None
 
 
-async def test_unless_told_otherwise_the_wait_ends_after_an_hour() -> None:
+async def test_the_wait_ends_after_an_hour_by_default() -> None:
     """Other clients wait for ever; an inference that was lost would hold its task as long as the process lives."""
     s3 = ScriptedS3()
 
@@ -228,14 +228,14 @@ async def test_a_failure_waits_until_it_is_known_that_there_is_no_result() -> No
 @pytest.mark.parametrize(
     "output", [refused(503, "SlowDown"), refused(403, "AccessDenied"), refused(404, "NoSuchBucket")]
 )
-async def test_a_failure_is_told_although_the_result_could_not_be_looked_for(output: Exception) -> None:
+async def test_a_failure_is_raised_although_the_result_could_not_be_looked_for(output: Exception) -> None:
     """It is the service's own word, and says more than any trouble with S3 does."""
     with pytest.raises(AsyncInferenceError, match="Modèle en panne"):
         await wait(ScriptedS3([output], [FAILED]), timeout=10)
 
 
 async def test_without_a_failure_location_the_result_alone_is_looked_for() -> None:
-    """An endpoint may be configured without one, and then the time-out is all there is: so its text must say it."""
+    """An endpoint may be configured without one, and then the timeout is all there is: so its text must say it."""
     s3 = ScriptedS3()
 
     with pytest.raises(WaitTimeoutError, match="no failure location was given, so a failure would not be seen"):
@@ -293,20 +293,20 @@ async def test_a_trouble_that_stays_ends_the_wait_at_once(where: str, trouble: E
 
 @pytest.mark.parametrize("found", [b"42", "42", {"Body": b"42"}], ids=lambda found: type(found).__name__)
 @pytest.mark.parametrize("where", ["output", "failure"])
-async def test_a_reader_that_gives_something_else_is_told_what_to_give(where: str, found: object) -> None:
+async def test_a_reader_that_gives_something_else_is_refused_with_what_it_must_give(where: str, found: object) -> None:
     """One of the caller's own; its result would be overlooked, and the wait end in vain an hour later."""
     s3 = ScriptedS3(**{where: [found]})
 
     with pytest.raises(ConfigError) as caught:
         await wait(s3)
 
-    told = f"the S3 reader gave {type(found).__name__}, and must give an S3Object, or None"
-    assert told == str(caught.value)
+    text = f"the S3 reader gave {type(found).__name__}, and must give an S3Object, or None"
+    assert text == str(caught.value)
     assert [] == s3.clock.slept
 
 
-async def test_the_time_out_says_which_permission_is_missing() -> None:
-    """S3 answers 403 for what is missing too, so nothing but the end of the wait shows that it was meant."""
+async def test_the_timeout_says_which_permission_is_missing() -> None:
+    """S3 returns 403 for what is missing too, so nothing but the end of the wait shows that it was meant."""
     forbidden = refused(403, "AccessDenied")
     s3 = ScriptedS3([forbidden], [forbidden])
 
@@ -332,7 +332,7 @@ async def test_the_time_out_says_which_permission_is_missing() -> None:
         ([ConnectError("the output's"), None], [ReadTimeoutError("the failure's"), None], "the output's"),
     ],
 )
-async def test_the_latest_trouble_is_the_cause_of_a_time_out(
+async def test_the_latest_trouble_is_the_cause_of_a_timeout(
     output: list[Seen], failure: list[Seen], cause: str
 ) -> None:
     """Who looks into a wait in vain wants the freshest trace; of two, the one that kept the result from them."""

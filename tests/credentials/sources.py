@@ -52,15 +52,15 @@ class Served:
 
 
 @contextmanager
-def serve(answer: Callable[[Asked], tuple[int, str]]) -> Iterator[Served]:
-    """Answer each request with a status and a body."""
+def serve(respond: Callable[[Asked], tuple[int, str]]) -> Iterator[Served]:
+    """Respond to each request with a status and a body."""
 
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
             served.asked.append(asked)
-            status, text = answer(asked)
+            status, text = respond(asked)
             self.send_response(status)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
@@ -85,7 +85,7 @@ def serve(answer: Callable[[Asked], tuple[int, str]]) -> Iterator[Served]:
 
 @define
 class ScriptedProvider:
-    """Gives ``token-1``, ``token-2`` … that live as long as it says; fails, or waits at a gate, when it is told to."""
+    """Gives ``token-1``, ``token-2`` … that live as long as it says; fails, or waits at a gate, when it is set to."""
 
     clock: ManualClock | None = None
     lasts: float = 3600.0

@@ -51,7 +51,7 @@ def test_a_provider_with_a_secret_is_copied_but_not_pickled() -> None:
 @pytest.mark.parametrize("position", [0, 1, 2])
 @pytest.mark.parametrize("value", ["", "hush\n", " hush", "hu\x00sh", "hu\r\nsh", 5, b"hush"])
 def test_a_value_that_is_no_credential_is_refused_and_not_shown(position: int, value: object) -> None:
-    """The newline of a file is the usual mistake; signed with it, the service answers with a riddle."""
+    """The newline of a file is the usual mistake; signed with it, the service responds with a riddle."""
     values: list[object] = ["AKID", "secret", "token"]
     values[position] = value
     name = ("access_key_id", "secret_access_key", "session_token")[position]

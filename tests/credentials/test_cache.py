@@ -63,7 +63,7 @@ async def test_credentials_that_last_are_kept_until_they_are_invalidated():
 
 
 async def test_a_thousand_callers_ask_the_provider_once(provider):
-    """At the start of a process; an instance's metadata service answers more with a throttling error."""
+    """At the start of a process; an instance's metadata service responds to more with a throttling error."""
     provider.gate = asyncio.Event()
     cache = cache_of(provider)
     waiting = [asyncio.ensure_future(cache.retrieve()) for _ in range(1000)]
@@ -322,7 +322,7 @@ async def test_whatever_a_provider_raises_becomes_a_credentials_error(provider, 
 
 
 async def test_credentials_that_come_expired_are_refused(provider):
-    """Signed with them, each request would be answered with a riddle; most often the machine's clock is wrong."""
+    """Signed with them, each request would get a riddle for a response; most often the machine's clock is wrong."""
     provider.lasts = -7.0
 
     with pytest.raises(CredentialsError, match=r"that ScriptedProvider gave have expired 7 s ago, by this machine's"):

@@ -36,7 +36,7 @@ def in_iso(seconds: float) -> str:
 
 
 def metadata(number: int, expires_at: float) -> str:
-    """What metadata services answer."""
+    """What metadata services send."""
     return json.dumps(
         {
             "Code": "Success",
@@ -54,7 +54,7 @@ def almost(expires_at: float) -> object:
 
 
 async def test_an_instance_role_is_found_by_the_token_flow(bare_machine, monkeypatch):
-    """Version 2 of the metadata service: without the token that was asked for first, an instance answers 401."""
+    """Version 2 of the metadata service: without the token that was asked for first, an instance returns 401."""
     expires_at = time.time() + LIFE
 
     def instance(asked: Asked) -> tuple[int, str]:
@@ -153,11 +153,11 @@ def process_of(directory: Path, code: str) -> None:
 )
 async def test_a_credential_process_is_run_at_each_question(expiration, expires_at, bare_machine):
     """A real command; what it says of the expiry is passed on, and some say "never" by the last year there is."""
-    answer = {"Version": 1, "AccessKeyId": "AKID", "SecretAccessKey": SECRET, "Expiration": expiration}
+    printed = {"Version": 1, "AccessKeyId": "AKID", "SecretAccessKey": SECRET, "Expiration": expiration}
     process_of(
         bare_machine,
         f"import os\nfile = open({str(bare_machine / 'runs')!r}, 'a')\nfile.write('run ')\nfile.close()\n"
-        f"print({json.dumps(answer)!r})\n",
+        f"print({json.dumps(printed)!r})\n",
     )
     provider = DefaultCredentialsProvider()
 
@@ -308,7 +308,9 @@ async def test_an_edited_file_counts_at_the_next_question(bare_machine):
     ],
     ids=["no such profile", "half a pair", "no file of ours", "no such process", "no credential", "role refused"],
 )
-async def test_what_is_wrong_with_the_configuration_is_told(config, profile, complaint, bare_machine, monkeypatch):
+async def test_what_is_wrong_with_the_configuration_is_in_the_error(
+    config, profile, complaint, bare_machine, monkeypatch
+):
     """One kind of error for all of it, with botocore's words where they cannot hold a secret."""
     (bare_machine / "config").write_text(config)
     refusal = (
@@ -356,7 +358,7 @@ async def test_what_a_credential_process_printed_is_shown_nowhere(code, bare_mac
     assert [] == [record for record in caplog.records if record.name == "sagemaker_runtime"]
 
 
-async def test_what_an_endpoint_answered_is_shown_nowhere(bare_machine, monkeypatch):
+async def test_what_an_endpoint_sent_is_shown_nowhere(bare_machine, monkeypatch):
     """The error of botocore repeats the whole body; ours says which source it was, and how to see more."""
     with serve(lambda _: (400, SECRET)) as server:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)

@@ -87,6 +87,6 @@ def test_a_body_of_the_wrong_type_is_not_shown_either() -> None:
 
 
 def test_outputs_are_equal_by_their_members_and_not_by_the_facts_of_the_call() -> None:
-    """Two calls with the same answer have the same output, though not the same request id."""
+    """Two calls with the same response have the same output, though not the same request id."""
     assert InvokeEndpointOutput(body=b"1") == InvokeEndpointOutput(body=b"1")
     assert InvokeEndpointOutput(body=b"1") != InvokeEndpointOutput(body=b"2")

@@ -64,8 +64,9 @@ def retryer(**changes: object) -> AdaptiveRetryer:
 def limiter_at(rate: float, clock: Hand) -> RateLimiter:
     """A limiter that a throttle has just left at *rate*, with an empty bucket."""
     limiter = RateLimiter(clock)
-    answers = 2.0 * rate / 0.7 / 0.8  # in the two seconds before; the measured rate is 0.8 of them, 0.7 of that is left
-    for _ in range(round(answers) - 1):
+    # In the two seconds before; the measured rate is 0.8 of them, and 0.7 of that is left.
+    responses = 2.0 * rate / 0.7 / 0.8
+    for _ in range(round(responses) - 1):
         limiter.answered(throttled=False)
     clock.time += 2.0
     limiter.answered(throttled=True)
@@ -258,7 +259,7 @@ def test_a_success_is_credited_to_the_quota_as_in_the_standard_mode() -> None:
 
 
 def test_policies_made_of_one_another_share_the_limiter_and_the_quota() -> None:
-    """The service counts the client's requests, whatever each call was told."""
+    """The service counts the client's requests, whatever options each call has."""
     policy = retryer(clock=Hand())
 
     other = policy.with_max_attempts(1).with_max_backoff(3.0).with_error_codes("Odd")
@@ -279,12 +280,12 @@ async def test_after_a_throttle_every_attempt_waits_for_its_turn_the_first_one_o
     await caller.invoke_endpoint(PARAMS)
     await caller.invoke_endpoint(PARAMS)
 
-    # 0.5 a second after the throttle; then 2 answers in 2 s, smoothed 0.8, of which twice as many may be sent.
+    # 0.5 a second after the throttle; then 2 responses in 2 s, smoothed 0.8, of which twice as many may be sent.
     assert [0.0, 2.0, pytest.approx(1 / 1.6)] == clock.slept
 
 
 async def test_a_throttle_of_one_client_slows_another_one_with_the_same_retryer() -> None:
-    """Two clients of one account meet the same limit; to share the retryer is how they are told so."""
+    """Two clients of one account meet the same limit; to share the retryer is how they learn of it."""
     clock = ManualClock()
     policy = retryer(clock=clock, max_attempts=1)
     refused = client(ScriptedHTTPClient([throttled()]), clock=clock, retryer=policy)
@@ -298,7 +299,7 @@ async def test_a_throttle_of_one_client_slows_another_one_with_the_same_retryer(
 
 
 async def test_a_first_attempt_without_room_before_the_total_limit_fails_at_once() -> None:
-    """The caller learns now what a time-out would tell later, and nothing is sent in vain."""
+    """The caller learns now what a timeout would show later, and nothing is sent in vain."""
     clock = ManualClock()
     http = ScriptedHTTPClient([throttled(), answer()])
     policy = retryer(clock=clock, max_attempts=1)
@@ -323,8 +324,8 @@ async def test_a_retry_without_room_before_the_total_limit_ends_with_what_had_fa
     with pytest.raises(ServiceError, match="slow down") as caught:
         await caller.invoke_endpoint(PARAMS)
 
-    told = "not retried: the retryer has no room for 2.000 s, and Timeout.total ends in 1.500 s"
-    assert [told] == caught.value.__notes__
+    note = "not retried: the retryer has no room for 2.000 s, and Timeout.total ends in 1.500 s"
+    assert [note] == caught.value.__notes__
     assert caught.value.__context__ is None
     assert (1, [0.0]) == (len(caught.value.attempts), clock.slept)
 
@@ -392,7 +393,7 @@ async def test_an_attempt_is_let_in_when_it_has_asked_until_there_is_room() -> N
 
 
 @pytest.mark.parametrize("said", [math.nan, math.inf, -1.0, None, "1"])
-async def test_a_pace_that_is_no_number_of_seconds_is_told_so(said: object) -> None:
+async def test_a_pace_that_is_no_number_of_seconds_is_refused(said: object) -> None:
     """NaN would let everything through, and infinity nothing ever."""
     http = ScriptedHTTPClient()
 
@@ -417,7 +418,7 @@ async def test_a_retryer_whose_pace_is_no_method_is_not_paced() -> None:
     assert [] == clock.slept
 
 
-async def test_the_log_of_retries_tells_of_a_wait_for_room(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_of_retries_has_a_wait_for_room(caplog: pytest.LogCaptureFixture) -> None:
     """A client that has become slow by itself should be able to say so."""
     clock = ManualClock()
     caplog.set_level(logging.DEBUG, "sagemaker_runtime")

@@ -262,7 +262,7 @@ def test_another_limit_of_the_waits_leaves_the_first_ones_as_they_were() -> None
     assert [0.05, 0.1, 0.15, 0.15] == [policy.delay([error] * tries, elapsed=0.0) for tries in range(1, 5)]
 
 
-def test_two_retryers_do_not_share_a_quota_unless_told() -> None:
+def test_two_retryers_do_not_share_a_quota_by_default() -> None:
     """A failing endpoint behind one client must not stop the retries of another."""
     assert StandardRetryer().quota is not StandardRetryer().quota
 
@@ -293,7 +293,7 @@ def test_a_number_that_makes_no_sense_is_refused_by_name(name: str, value: objec
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "text"),
     [
         (lambda policy: policy.with_max_attempts(0), "StandardRetryer(max_attempts=0): it takes a whole number, 1 "),
         (lambda policy: policy.with_max_backoff(-1), "StandardRetryer(max_delay=-1): it takes a number, 0 or more"),
@@ -301,13 +301,13 @@ def test_a_number_that_makes_no_sense_is_refused_by_name(name: str, value: objec
     ],
 )
 def test_what_is_changed_later_is_checked_as_well(
-    change: Callable[[StandardRetryer], StandardRetryer], told: str
+    change: Callable[[StandardRetryer], StandardRetryer], text: str
 ) -> None:
     """Most policies are made of another one, for a single call."""
     with pytest.raises(ConfigError) as caught:
         change(StandardRetryer())
 
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(text)
 
 
 def test_the_policy_without_retries_never_asks_for_one() -> None:
@@ -348,16 +348,16 @@ PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
 
 @define
 class Scripted:
-    """A user's retryer, which says what it was told to say and remembers what it heard."""
+    """A user's retryer, which says what its script says and remembers what it heard."""
 
-    answers: list[object]
+    script: list[object]
     max_attempts: int = 9
     heard: list[tuple[int, float]] = field(factory=list)
     successes: list[int] = field(factory=list)
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> object:
         self.heard.append((len(failures), elapsed))
-        said = self.answers.pop(0)
+        said = self.script.pop(0)
         if isinstance(said, Exception):
             raise said
         return said
@@ -367,7 +367,7 @@ class Scripted:
 
 
 @pytest.mark.parametrize("said", [math.nan, math.inf, -math.inf, -0.5, "1", True])
-async def test_a_retryer_that_gives_no_number_of_seconds_is_told_so(said: object) -> None:
+async def test_a_retryer_that_gives_no_number_of_seconds_is_refused(said: object) -> None:
     """NaN disorders the timers of the whole event loop, and infinity waits for ever."""
     http, clock = ScriptedHTTPClient([errors.ConnectError("refused")]), ManualClock()
 
@@ -390,7 +390,7 @@ async def test_a_retryer_that_raises_is_heard_with_what_had_failed_before() -> N
 
 
 async def test_a_users_retryer_hears_of_every_failure_and_of_the_success() -> None:
-    """Whole numbers and 0 are waits too; the records tell them in the order in which they came."""
+    """Whole numbers and 0 are waits too; the records have them in the order in which they came."""
     policy, clock = Scripted([0, 2, 0.5]), ManualClock()
     http = ScriptedHTTPClient([errors.ConnectError("a"), errors.ModelError("b"), errors.ConnectError("c"), answer()])
 
@@ -430,7 +430,7 @@ async def test_a_wait_of_nothing_still_lets_others_run_and_can_be_cancelled() ->
 
 
 async def test_a_thousand_calls_at_once_share_one_quota_to_the_last_token() -> None:
-    """However they interleave, 500 tokens are 35 retries; everyone else fails at once and is told why."""
+    """However they interleave, 500 tokens are 35 retries; everyone else fails at once, with the reason."""
     http = ScriptedHTTPClient([answer(503)])
     policy = StandardRetryer(max_attempts=2)
     caller = client(http, clock=YieldingClock(), retryer=policy)
@@ -459,7 +459,7 @@ async def test_two_clients_may_share_a_retryer_and_only_its_quota_is_shared() ->
 
 
 @pytest.fixture
-def no_collector() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """What is let go only by the garbage collector is not let go."""
     gc.collect()
     gc.disable()
@@ -491,7 +491,7 @@ async def cancel(call: Awaitable[object]) -> None:
         await task
 
 
-@pytest.mark.usefixtures("no_collector")
+@pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize(
     ("last", "clock", "end"),
     [(200, ManualClock(), succeed), (500, ManualClock(), fail), (500, AsleepClock(), cancel)],

@@ -1,4 +1,4 @@
-"""A server on loopback that answers byte for byte as a test's script says, and notes what came."""
+"""A server on loopback that responds byte for byte as a test's script says, and notes what came."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Connection:
 
 @define(eq=False)
 class Exchange(Connection):
-    """One request whose head has come, and the connection to answer it on."""
+    """One request whose head has come, and the connection to respond on."""
 
     line: bytes
     headers: list[tuple[str, str]]
@@ -181,7 +181,7 @@ async def serving(
 async def until_client_lets_go(server: Server) -> None:
     """Wait until the client's ends have given their sockets back: one that is closing may keep its own for ever."""
     async with asyncio.timeout(2):
-        # Those of TLS stand on one of these; a closed one does not answer.
+        # Those of TLS stand on one of these; a closed one does not respond.
         while any(
             _is_open(item, server) for item in gc.get_objects() if type(item).__name__ == "_SelectorSocketTransport"
         ):

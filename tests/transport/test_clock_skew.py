@@ -35,7 +35,7 @@ class Service:
     def now(self) -> float:
         return self.clock.now() + self.ahead
 
-    async def answer(self, exchange: Exchange) -> None:
+    async def respond(self, exchange: Exchange) -> None:
         await exchange.read_body()
         date = amz_seconds(exchange.request.headers["x-amz-date"])
         assert date is not None
@@ -50,7 +50,7 @@ class Service:
         await exchange.send("\r\n".join([*lines, *self.headers, "Content-Length: 2", "", "{}"]).encode())
 
     def serving(self):
-        return serving(self.answer)
+        return serving(self.respond)
 
     def client(self, server, **changes: object) -> Client:
         return client_for(server, clock=self.clock, retryer=StandardRetryer(draw=lambda: 0.0), **changes)
@@ -74,7 +74,7 @@ async def test_a_call_succeeds_on_the_second_attempt_signed_by_the_services_cloc
         assert [0.0] == service.clock.slept
 
 
-async def test_a_skew_that_the_service_allows_is_learnt_from_any_answer() -> None:
+async def test_a_skew_that_the_service_allows_is_learnt_from_any_response() -> None:
     """A clock that drifts is corrected before it is refused."""
     service = Service(ahead=200.0)
     async with service.serving() as server, service.client(server) as caller:
@@ -86,7 +86,7 @@ async def test_a_skew_that_the_service_allows_is_learnt_from_any_answer() -> Non
 
 
 async def test_what_was_learnt_outlives_a_lost_connection() -> None:
-    """A failure that tells no time is no reason to trust our own again."""
+    """A failure that has no time is no reason to trust our own again."""
     service = Service(loses=[3])
     async with service.serving() as server, service.client(server) as caller:
         await call(caller)
@@ -150,7 +150,7 @@ async def test_a_refusal_by_a_service_whose_clock_is_ours_is_not_repeated(code: 
 
 
 async def test_access_denied_by_a_service_with_another_clock_is_repeated_once() -> None:
-    """Some services call a wrong time so; one attempt more tells which it was."""
+    """Some services call a wrong time so; one more attempt shows which it was."""
     service = Service(code="AccessDeniedException")
     async with service.serving() as server, service.client(server) as caller:
         await call(caller)
@@ -160,14 +160,14 @@ async def test_access_denied_by_a_service_with_another_clock_is_repeated_once() 
 
 @pytest.mark.parametrize("code", SKEWED)
 async def test_a_second_refusal_is_final_though_the_clock_had_jumped_again(code: str) -> None:
-    """Time that moves faster than we can follow is a fault to be told, not to be chased."""
+    """Time that moves faster than we can follow is a fault to be reported, not to be chased."""
 
     class Runaway(Service):
-        """Each answer is an hour later than the one before."""
+        """Each response is an hour later than the one before."""
 
-        async def answer(self, exchange: Exchange) -> None:
+        async def respond(self, exchange: Exchange) -> None:
             self.ahead += HOUR
-            await super().answer(exchange)
+            await super().respond(exchange)
 
     service = Runaway(code=code, ahead=0.0)
     async with service.serving() as server, service.client(server) as caller:
@@ -179,7 +179,7 @@ async def test_a_second_refusal_is_final_though_the_clock_had_jumped_again(code:
     assert [0.0, None] == [each.delay for each in caught.value.attempts]
 
 
-async def test_an_answer_without_a_date_teaches_nothing() -> None:
+async def test_a_response_without_a_date_teaches_nothing() -> None:
     """There is nothing to correct by, so that another attempt would be refused as well."""
     service = Service(tells_date=False)
     async with service.serving() as server, service.client(server) as caller:
@@ -190,8 +190,8 @@ async def test_an_answer_without_a_date_teaches_nothing() -> None:
     assert [0.0, 0.0] == service.signed
 
 
-async def test_an_answer_out_of_a_cache_teaches_nothing() -> None:
-    """With Age the Date is that of the first answer, and no longer the time: so another attempt is signed as this one."""
+async def test_a_response_out_of_a_cache_teaches_nothing() -> None:
+    """With Age the Date is that of the first response, and no longer the time: so another attempt is signed as this one."""
     service = Service(headers=("Age: 3600",))
     async with service.serving() as server, service.client(server) as caller:
         for _ in range(2):

@@ -43,18 +43,18 @@ LATE = "Mon, 16 Jun 2025 16:06:40 GMT"  # a day and an hour after the clock of t
 
 
 def with_length(status: str, body: bytes, *headers: str) -> bytes:
-    """A whole answer."""
+    """A whole response."""
     lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}"]
     return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body
 
 
-def then(end: str, answer: bytes = b"", *, read: bool = True) -> Callable[[Exchange], Awaitable[None]]:
-    """Read the request, send *answer*, and end the connection as *end* says: close, reset or until_peer_closes."""
+def then(end: str, response: bytes = b"", *, read: bool = True) -> Callable[[Exchange], Awaitable[None]]:
+    """Read the request, send *response*, and end the connection as *end* says: close, reset or until_peer_closes."""
 
     async def step(exchange: Exchange) -> None:
         if read:
             await exchange.read_body()
-        await exchange.send(answer)
+        await exchange.send(response)
         if (ended := getattr(exchange, end)()) is not None:
             await ended
 
@@ -71,22 +71,22 @@ async def flood(exchange: Exchange) -> None:
 
 SURVIVED: dict[str, tuple[list[Step], bytes, list[int | None]]] = {
     "throttled once, without a message": ([with_length("400 X", THROTTLED), OK], b"ok", [400, None]),
-    "an HTML page of a proxy, then an answer": ([with_length("502 X", PAGE), OK], b"ok", [502, None]),
+    "an HTML page of a proxy, then a response": ([with_length("502 X", PAGE), OK], b"ok", [502, None]),
     "an error cut off in its body": ([then("close", b"HTTP/1.1 500 X\r\nContent-Length: 99\r\n\r\n{"), OK], b"ok", [500, None]),
-    "a reset, then an answer": ([then("reset"), OK], b"ok", [None, None]),
-    "an answer that is HTML": ([with_length("200 OK", PAGE, "Content-Type: text/html")], PAGE, [None]),
-    "hints before the answer": ([b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK], b"ok", [None]),
-    "an answer in chunks of a byte": ([HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n"], b"ok", [None]),
-    "an answer, then a FIN": ([then("close", with_length("200 OK", b"ok", "Connection: close"))], b"ok", [None]),
+    "a reset, then a response": ([then("reset"), OK], b"ok", [None, None]),
+    "a response that is HTML": ([with_length("200 OK", PAGE, "Content-Type: text/html")], PAGE, [None]),
+    "hints before the response": ([b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK], b"ok", [None]),
+    "a response in chunks of a byte": ([HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n"], b"ok", [None]),
+    "a response, then a FIN": ([then("close", with_length("200 OK", b"ok", "Connection: close"))], b"ok", [None]),
     "a date an hour ahead": ([with_length("200 OK", b"ok", f"Date: {LATE}")], b"ok", [None]),
     "a date that is none": ([with_length("200 OK", b"ok", "Date: tomorrow")], b"ok", [None]),
-    "an answer before the request is read": ([then("until_peer_closes", OK, read=False)], b"ok", [None]),
+    "a response before the request is read": ([then("until_peer_closes", OK, read=False)], b"ok", [None]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("script", "body", "statuses"), SURVIVED.values(), ids=SURVIVED)
 async def test_what_can_be_survived_costs_the_caller_nothing(script, body, statuses):
-    """Servers are restarted, throttle and sit behind proxies every day; the answer is worth more than the trouble."""
+    """Servers are restarted, throttle and sit behind proxies every day; the response is worth more than the trouble."""
     async with serving(*script) as server:
         async with client_for(server) as client:
             output = await client.invoke_endpoint(params())
@@ -102,7 +102,11 @@ FAILURES: dict[str, tuple[Step, type[SageMakerRuntimeError], str]] = {
     "half a status line": (then("close", b"HTTP/1.1 2"), InvalidResponseError, "within its head"),
     "half a header": (then("close", HEAD + b"Content-Le"), InvalidResponseError, "within its head"),
     "half a header, and a reset": (then("reset", HEAD + b"Content-Le"), ConnectionLostError, "before a response"),
-    "half a header, and silence": (then("until_peer_closes", HEAD + b"Content-Le"), ReadTimeoutError, "no response from"),
+    "half a header, and silence": (
+        then("until_peer_closes", HEAD + b"Content-Le"),
+        ReadTimeoutError,
+        "no response from",
+    ),
     "two lengths": (HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok", InvalidResponseError, "is not HTTP"),
     "a length and chunks": (
         HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
@@ -116,7 +120,11 @@ FAILURES: dict[str, tuple[Step, type[SageMakerRuntimeError], str]] = {
         "stopped before its end",
     ),
     "no length, no chunks": (then("close", HEAD + b"\r\nhalf?"), TruncatedResponseError, "neither"),
-    "a hint and no answer": (then("close", b"HTTP/1.1 100 Continue\r\n\r\n"), ConnectionLostError, "before a response"),
+    "a hint and no response": (
+        then("close", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ConnectionLostError,
+        "before a response",
+    ),
     "a refusal before the request is read": (
         then("until_peer_closes", with_length("413 X", b"too much"), read=False),
         ServiceError,
@@ -127,7 +135,7 @@ FAILURES: dict[str, tuple[Step, type[SageMakerRuntimeError], str]] = {
 
 @pytest.mark.parametrize("size", [7, 300_000])
 @pytest.mark.parametrize(("step", "error_type", "text"), FAILURES.values(), ids=FAILURES)
-async def test_what_cannot_be_survived_is_told_and_leaves_nothing(step, error_type, text, size):
+async def test_what_cannot_be_survived_is_raised_and_leaves_nothing(step, error_type, text, size):
     """An error that says what happened saves an hour; a connection or a task left by each adds up to an outage."""
     async with serving(step) as server:
         async with client_for(server, timeout=Timeout(read=0.1), retryer=NopRetryer()) as client:
@@ -163,8 +171,8 @@ async def drip(exchange: Exchange) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_an_answer_that_drips_in_is_ended_by_the_total_limit_alone():
-    """Each byte is progress, so Timeout.read never fires: who must have an answer in time sets Timeout.total."""
+async def test_a_response_that_drips_in_is_ended_by_the_total_limit_alone():
+    """Each byte is progress, so Timeout.read never fires: who must have a response in time sets Timeout.total."""
 
     async def drip_a_body(exchange):
         await exchange.send(HEAD + b"Content-Length: 99999\r\n\r\n")
@@ -236,7 +244,7 @@ async def test_a_server_that_is_restarted_in_the_middle_of_a_call_costs_no_call(
 
 
 @pytest.mark.parametrize("size", [7, 300_000])
-async def test_an_answer_nobody_asked_for_is_not_given_to_the_next_call(size):
+async def test_a_response_nobody_asked_for_is_not_given_to_the_next_call(size):
     """
     It would be another caller's, or an attacker's.
 
@@ -245,7 +253,7 @@ async def test_an_answer_nobody_asked_for_is_not_given_to_the_next_call(size):
     """
     idle, sent = asyncio.Event(), asyncio.Event()
 
-    async def answer_twice(exchange):
+    async def respond_twice(exchange):
         await exchange.read_body()
         await exchange.send(OK)
         await idle.wait()
@@ -253,7 +261,7 @@ async def test_an_answer_nobody_asked_for_is_not_given_to_the_next_call(size):
         sent.set()
         await exchange.until_peer_closes()
 
-    async with serving(answer_twice, OK) as server, client_for(server) as client:
+    async with serving(respond_twice, OK) as server, client_for(server) as client:
         await client.invoke_endpoint(params())
         idle.set()
         await sent.wait()
@@ -270,11 +278,13 @@ async def test_an_answer_nobody_asked_for_is_not_given_to_the_next_call(size):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST"])
 @pytest.mark.parametrize(
-    ("answer", "error_type"), [(b"", ConnectionLostError), (b"HTTP/1.1 20", InvalidResponseError)], ids=["none", "half"]
+    ("response", "error_type"),
+    [(b"", ConnectionLostError), (b"HTTP/1.1 20", InvalidResponseError)],
+    ids=["none", "half"],
 )
-async def test_a_request_of_any_method_is_sent_once(method, answer, error_type):
+async def test_a_request_of_any_method_is_sent_once(method, response, error_type):
     """Of itself, aiohttp would send those that are idempotent twice; the retryer would not know, and its limits would not hold."""
-    async with serving(then("close", answer)) as server:
+    async with serving(then("close", response)) as server:
         http_client = AioHTTPClient()
         with pytest.raises(error_type) as caught:
             await http_client.send(request_to(server, method=method), timeout=Timeout())
@@ -285,8 +295,8 @@ async def test_a_request_of_any_method_is_sent_once(method, answer, error_type):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-async def test_a_request_of_an_idempotent_method_is_answered(method):
-    """What keeps it from being sent twice must not stand in the way of an answer, nor of a refused connection."""
+async def test_a_request_of_an_idempotent_method_gets_its_response(method):
+    """What keeps it from being sent twice must not stand in the way of a response, nor of a refused connection."""
     async with serving() as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server, method=method), timeout=Timeout())
@@ -298,7 +308,7 @@ async def test_a_request_of_an_idempotent_method_is_answered(method):
     await http_client.close()
 
 
-async def test_a_name_server_that_does_not_answer_is_a_connect_time_out(monkeypatch):
+async def test_a_name_server_that_does_not_respond_is_a_connect_timeout(monkeypatch):
     """Timeout.connect holds for all that comes before the request; a name server may be silent for a minute."""
 
     async def hang(*args, **kwargs):

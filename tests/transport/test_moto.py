@@ -10,19 +10,19 @@ import support
 
 from sagemaker_runtime import Client, InvokeEndpointInput
 
-MODEL_ANSWER = {
-    "Body": '{"species": "setosa", "étage": "ö"}',  # moto answers a body that is not UTF-8 with a 500
+MODEL_RESPONSE = {
+    "Body": '{"species": "setosa", "étage": "ö"}',  # moto returns a 500 for a body that is not UTF-8
     "ContentType": "application/json",
     "InvokedProductionVariant": "blue",
     "CustomAttributes": "trace=42",
 }
 
 
-async def queue(moto, answer):
-    """Have moto give *answer* to the next request it has not seen."""
+async def queue(moto, result):
+    """Have moto give *result* to the next request it has not seen."""
 
     def post():
-        body = json.dumps({"results": [answer]}).encode()
+        body = json.dumps({"results": [result]}).encode()
         url = f"{moto}/moto-api/static/sagemaker/endpoint-results"
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - http
         with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - http
@@ -37,9 +37,9 @@ def client_of(moto):
     return Client(options)
 
 
-async def test_an_answer_comes_through_whole(moto):
-    """Another implementation of the service understands our request, and we its answer."""
-    await queue(moto, MODEL_ANSWER)
+async def test_a_response_comes_through_whole(moto):
+    """Another implementation of the service understands our request, and we its response."""
+    await queue(moto, MODEL_RESPONSE)
 
     async with client_of(moto) as client:
         output = await client.invoke_endpoint(
@@ -53,7 +53,7 @@ async def test_an_answer_comes_through_whole(moto):
             )
         )
 
-    assert MODEL_ANSWER == {
+    assert MODEL_RESPONSE == {
         "Body": output.body.decode(),
         "ContentType": output.content_type,
         "InvokedProductionVariant": output.invoked_production_variant,
@@ -62,9 +62,9 @@ async def test_an_answer_comes_through_whole(moto):
 
 
 async def test_the_body_and_the_endpoint_tell_requests_apart(moto):
-    """A request it has seen gets the same answer again, another one the next: so both arrived as they were sent."""
+    """A request it has seen gets the same response again, another one the next: so both arrived as they were sent."""
     for number in range(2):
-        await queue(moto, {**MODEL_ANSWER, "Body": f"answer {number}"})
+        await queue(moto, {**MODEL_RESPONSE, "Body": f"response {number}"})
 
     async with client_of(moto) as client:
         first, second, again = [
@@ -72,4 +72,4 @@ async def test_the_body_and_the_endpoint_tell_requests_apart(moto):
             for body in (b"one", b"two", b"one")
         ]
 
-    assert [b"answer 0", b"answer 1", b"answer 0"] == [first.body, second.body, again.body]
+    assert [b"response 0", b"response 1", b"response 0"] == [first.body, second.body, again.body]

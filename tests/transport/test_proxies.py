@@ -117,7 +117,7 @@ async def test_an_http_request_is_sent_to_the_proxy_in_absolute_form():
 
 
 async def test_a_proxys_page_is_an_error_of_the_service():
-    """In absolute form, the proxy's answer cannot be told from the service's: it is one that may be retried."""
+    """In absolute form, the proxy's response cannot be distinguished from the service's: it is one that may be retried."""
     async with serving(PAGE) as proxy:
         http_client = AioHTTPClient(proxies={"http": url_of(proxy)})
         async with client_for(proxy, base_endpoint="http://runtime.test", http_client=http_client) as client:
@@ -133,7 +133,7 @@ REFUSALS = {
     "403": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope", "CONNECT with 403 Forbidden"),
     "502": (PAGE, "CONNECT with 502 Bad Gateway"),
     "garbage": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "response to CONNECT is not HTTP"),
-    "half an answer": (b"HTTP/1.1 2", "lost before it responded to CONNECT"),
+    "half a response": (b"HTTP/1.1 2", "lost before it responded to CONNECT"),
     "nothing": (b"", "lost before it responded to CONNECT"),
     "a tunnel to nowhere": (b"HTTP/1.1 200 OK\r\n\r\n", "no connection to"),
 }
@@ -168,8 +168,8 @@ async def test_a_proxy_that_refuses_a_tunnel_is_a_connect_error(refusal, text, e
         await nothing_is_left(proxy)
 
 
-async def test_a_proxy_that_does_not_answer_is_a_connect_time_out():
-    """Of itself, aiohttp waits for the answer to CONNECT for ever."""
+async def test_a_proxy_that_does_not_respond_is_a_connect_timeout():
+    """Of itself, aiohttp waits for the response to CONNECT for ever."""
 
     async def stay_silent(exchange):
         await exchange.until_peer_closes()
@@ -261,7 +261,7 @@ async def test_the_environments_proxy_is_used_until_the_loop_ends_and_this_machi
 
 
 async def test_no_proxies_means_none(monkeypatch):
-    """``{}`` is the way to tell it that the environment does not count."""
+    """``{}`` says that the environment does not count."""
     async with serving() as proxy:
         monkeypatch.setenv("HTTP_PROXY", url_of(proxy))
         http_client = AioHTTPClient(proxies={})

@@ -31,7 +31,7 @@ class TrippedError(Exception):
 
 
 @pytest.fixture
-def no_collector():
+def no_garbage_collection():
     """Nothing but a close may let go of a connection: what is kept alive, or lies in a cycle, stays."""
     gc.disable()
     yield
@@ -86,7 +86,7 @@ def at(place, keeper, then):
     return lambda stack: PLACES[place](stack, lambda step: keeper.middleware(step, then))
 
 
-@pytest.mark.usefixtures("no_collector")
+@pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize(("then", "error"), [(trip, TrippedError), (forget, StackError)])
 @pytest.mark.parametrize("place", ["initialize", "serialize", "build", "above Retry", "below Retry", "deserialize"])
 async def test_a_call_that_fails_after_its_head_has_closed_its_stream(place, then, error):
@@ -102,7 +102,7 @@ async def test_a_call_that_fails_after_its_head_has_closed_its_stream(place, the
         await keeper.release()
 
 
-@pytest.mark.usefixtures("no_collector")
+@pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize("place", ["below Retry", "deserialize", "above the deserializer"])
 @pytest.mark.parametrize("failing", [4, 5])
 async def test_each_attempt_that_fails_after_its_head_has_closed_its_stream(place, failing):
@@ -131,7 +131,7 @@ async def test_each_attempt_that_fails_after_its_head_has_closed_its_stream(plac
         await keeper.release()
 
 
-@pytest.mark.usefixtures("no_collector")
+@pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize("ended_by", ["the limit", "the caller"])
 @pytest.mark.parametrize("place", ["initialize", "above Retry", "below Retry", "deserialize"])
 async def test_a_call_that_is_ended_while_a_middleware_waits_has_closed_its_stream(place, ended_by):
@@ -176,14 +176,14 @@ async def test_a_shadow_call_does_not_close_the_stream_of_the_call_itself(place,
 
         return ask_twice
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(HALF)
         await asked.wait()
         await exchange.send(chunk(TWO) + END)
 
     api_options = [lambda stack: PLACES[place](stack, shadow)]
-    async with serving(answer, shadowed) as server, client_for(server, api_options=api_options) as client:
+    async with serving(respond, shadowed) as server, client_for(server, api_options=api_options) as client:
         stream = await open_stream(client)
         asked.set()
 
@@ -203,17 +203,17 @@ READS = {
 
 @pytest.mark.parametrize("way", READS)
 async def test_a_second_task_that_reads_is_refused_and_the_first_reads_on(way):
-    """Each would get some of the parts, and neither all: so it is told at once, and nobody loses what is his."""
+    """Each would get some of the parts, and neither all: so it is an error at once, and nobody loses what is theirs."""
     refused = asyncio.Event()
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(HALF)
         await refused.wait()
         await exchange.send(chunk(TWO) + END)
 
     got = []
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(respond) as server, client_for(server) as client:
         stream = await open_stream(client)
         first = asyncio.create_task(read(stream, got))
         while not got:
@@ -228,7 +228,7 @@ async def test_a_second_task_that_reads_is_refused_and_the_first_reads_on(way):
 
 
 async def test_a_reader_whose_stream_another_task_closes_learns_that_it_was_closed():
-    """Not that the answer broke off, which it did not: the one is a bug of the program's, the other of the network's."""
+    """Not that the response broke off, which it did not: the one is a bug of the program's, the other of the network's."""
     async with serving(half) as server, client_for(server) as client:
         stream = await open_stream(client)
         await anext(stream)

@@ -59,18 +59,18 @@ FAILED = encode(
 @pytest.mark.parametrize("size", [1, 7, 50, 10_000])
 @pytest.mark.parametrize("coding", ["chunked", "length"])
 async def test_a_stream_read_to_its_end_gives_its_connection_back(coding, size):
-    """Frames and chunks align with nothing; and a new connection for each answer would cost a handshake."""
+    """Frames and chunks align with nothing; and a new connection for each response would cost a handshake."""
     frames = b"".join(part(b"%d" % number * number) for number in range(20))
     pieces = [frames[at : at + size] for at in range(0, len(frames), size)]
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(CHUNKED if coding == "chunked" else HEAD + b"Content-Length: %d\r\n\r\n" % len(frames))
         for piece in pieces:
             await exchange.send(chunk(piece) if coding == "chunked" else piece)
         await exchange.send(END if coding == "chunked" else b"")
 
-    async with serving(answer, answer, OK) as server, client_for(server) as client:
+    async with serving(respond, respond, OK) as server, client_for(server) as client:
         for _ in range(2):
             assert [b"%d" % number * number for number in range(20)] == await read(await open_stream(client))
         assert b"ok" == (await client.invoke_endpoint(params())).body
@@ -80,14 +80,14 @@ async def test_a_stream_read_to_its_end_gives_its_connection_back(coding, size):
 
 
 def cut_off(data, how):
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(data)
         await reader_is_there.wait()
         getattr(exchange, how)()
 
     reader_is_there = asyncio.Event()
-    return reader_is_there, answer
+    return reader_is_there, respond
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
@@ -102,9 +102,9 @@ def cut_off(data, how):
     ids=["between frames", "inside a frame", "inside a chunk", "short"],
 )
 async def test_a_cut_comes_after_what_came_before_it(data, how):
-    """Wherever it is: half an answer is no answer, but its half."""
-    reader_is_there, answer = cut_off(data, how)
-    async with serving(answer) as server, client_for(server) as client:
+    """Wherever it is: half a response is no response, but its half."""
+    reader_is_there, respond = cut_off(data, how)
+    async with serving(respond) as server, client_for(server) as client:
         stream = await open_stream(client)
         got = [(await anext(stream)).bytes]
         reader_is_there.set()
@@ -121,13 +121,13 @@ async def test_a_cut_comes_after_what_came_before_it(data, how):
 async def test_a_cut_takes_nothing_from_a_reader_who_is_slow():
     """What has come and waits to be read is as good as what was read: a cut must not overtake it."""
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(HALF + chunk(TWO))
         exchange.close()
 
     got = []
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(respond) as server, client_for(server) as client:
         stream = await open_stream(client)
         await server.until_open(0)
         for _ in range(20):  # until the client knows
@@ -142,13 +142,13 @@ async def test_a_cut_takes_nothing_from_a_reader_who_is_slow():
 async def test_a_stream_that_only_the_connection_ends_is_not_taken_for_whole():
     """A proxy that speaks HTTP/1.0: a container that dies between two parts would look like one that is done."""
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(HEAD + b"Connection: close\r\n\r\n" + ONE + TWO)
         exchange.close()
 
     got = []
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(respond) as server, client_for(server) as client:
         with pytest.raises(TruncatedResponseError, match="could not be distinguished from its end"):
             await read(await open_stream(client), got)
 
@@ -179,16 +179,16 @@ async def test_silence_between_parts_is_a_read_timeout():
 
 
 async def test_the_total_limit_ends_with_the_head():
-    """It is for the wait for an answer; a long answer that comes steadily is none."""
+    """It is for the wait for a response; a long response that comes steadily is none."""
     over = asyncio.Event()
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(HALF)
         await over.wait()
         await exchange.send(chunk(TWO) + END)
 
-    async with serving(answer) as server, client_for(server, timeout=Timeout(total=0.1)) as client:
+    async with serving(respond) as server, client_for(server, timeout=Timeout(total=0.1)) as client:
         stream = await open_stream(client)
         asyncio.get_running_loop().call_later(0.12, over.set)
 
@@ -201,7 +201,7 @@ async def test_a_reader_who_does_not_read_stops_the_server():
     piece = part(bytes(65_536 - 100))
     sent = 0
 
-    async def answer(exchange):
+    async def respond(exchange):
         nonlocal sent
         exchange.writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
         await exchange.read_body()
@@ -217,7 +217,7 @@ async def test_a_reader_who_does_not_read_stops_the_server():
         await resumed.wait()
         await exchange.send(END)
 
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(respond) as server, client_for(server) as client:
         stream = await open_stream(client)
         await anext(stream)
         await stalled.wait()
@@ -231,17 +231,17 @@ async def test_a_reader_who_does_not_read_stops_the_server():
 
 
 async def test_a_large_stream_needs_no_memory():
-    """An answer is as long as the model likes; only its pieces under way may count."""
+    """A response is as long as the model likes; only its pieces under way may count."""
     pieces, held = 1024, chunk(part(bytes(65_536)))
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(CHUNKED)
         for _ in range(pieces):
             await exchange.send(held)
         await exchange.send(END)
 
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(respond) as server, client_for(server) as client:
         stream = await open_stream(client)
         tracemalloc.start()
         try:
@@ -328,7 +328,7 @@ async def leave_lines(stream):
     ],
 )
 async def test_leaving_a_stream_closes_its_connection_at_once(leave):
-    """A user has gone: the model must stop computing for nobody, and the pool must not fill with half-read answers."""
+    """A user has gone: the model must stop computing for nobody, and the pool must not fill with half-read responses."""
     async with serving(half, OK) as server, client_for(server) as client:
         stream = await open_stream(client)
         await leave(stream)
@@ -342,7 +342,7 @@ async def test_leaving_a_stream_closes_its_connection_at_once(leave):
 async def test_a_reader_cancelled_after_any_number_of_turns_leaves_nothing():
     """Every place where a call and its stream may be cancelled is hit once."""
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(HALF)
         await asyncio.sleep(0)
@@ -354,7 +354,7 @@ async def test_a_reader_cancelled_after_any_number_of_turns_leaves_nothing():
             return [event async for event in stream]
 
     turns, finished = 0, 0
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(respond) as server, client_for(server) as client:
         while finished < 3:
             task = asyncio.create_task(call())
             for _ in range(turns):
@@ -399,16 +399,16 @@ async def test_a_stream_that_is_dropped_is_closed_with_one_warning(reads):
         for _ in range(reads):
             await anext(output.body)
 
-        with pytest.warns(ResourceWarning, match="neither read to its end nor closed") as told:  # noqa: PT031
+        with pytest.warns(ResourceWarning, match="neither read to its end nor closed") as warned:  # noqa: PT031
             del output
             gc.collect()
 
-        assert 1 == len(told)
+        assert 1 == len(warned)
         await assert_nothing_left(server)
 
 
 def other_output(output):
-    """What a middleware gives instead: the answer of another model, say."""
+    """What a middleware gives instead: the response of another model, say."""
     return InvokeEndpointWithResponseStreamOutput(body=None, result_metadata=output.metadata)
 
 
@@ -437,17 +437,17 @@ async def instead(ctx, step, next):
 async def test_a_stream_that_a_middleware_has_dropped_without_an_error_is_closed_with_one_warning(add):
     """The call succeeded, so nobody but the stream itself can know that nobody will read it."""
     async with serving(half) as server, client_for(server, api_options=[add]) as client:
-        with pytest.warns(ResourceWarning, match="neither read to its end") as told:  # noqa: PT031
+        with pytest.warns(ResourceWarning, match="neither read to its end") as warned:  # noqa: PT031
             await client.invoke_endpoint_with_response_stream(PARAMS)
             gc.collect()
 
-        assert 1 == len(told)
+        assert 1 == len(warned)
         await assert_nothing_left(server)
         assert 1 == len(server.requests)
 
 
 @pytest.mark.parametrize("anchor", ["RequestIDRetriever", "RequestResponseLogger"])
-async def test_an_answer_in_the_service_s_stead_leaves_no_connection(anchor):
+async def test_a_response_in_the_service_s_stead_leaves_no_connection(anchor):
     """A middleware below OperationDeserializer asked the service, and then gave a result of its own."""
 
     def add(stack):
@@ -502,11 +502,11 @@ async def test_only_what_comes_before_the_head_is_tried_again():
 async def test_a_failure_instead_of_a_stream_is_an_ordinary_error():
     """Its body is a document, whatever the operation."""
     document = b'{"Message": "boom", "OriginalStatusCode": 500, "LogStreamArn": "arn"}'
-    answer = b"HTTP/1.1 424 X\r\nx-amzn-ErrorType: ModelError\r\nContent-Length: %d\r\n\r\n%b" % (
+    response = b"HTTP/1.1 424 X\r\nx-amzn-ErrorType: ModelError\r\nContent-Length: %d\r\n\r\n%b" % (
         len(document),
         document,
     )
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(response) as server, client_for(server) as client:
         with pytest.raises(ModelError, match="boom") as caught:
             await open_stream(client)
 
@@ -525,14 +525,14 @@ async def test_logging_bodies_leaves_the_stream_alone(content_type, caplog):
     head = CHUNKED.replace(b"application/vnd.amazon.eventstream", content_type.encode())
     done = asyncio.Event()
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(head + chunk(ONE))
         await done.wait()
         await exchange.send(chunk(TWO) + END)
 
     async with (
-        serving(answer) as server,
+        serving(respond) as server,
         client_for(server, client_log_mode=ClientLogMode.RESPONSE_WITH_BODY, timeout=Timeout(read=0.2)) as client,
     ):
         stream = await open_stream(client)
@@ -546,7 +546,7 @@ async def test_logging_bodies_leaves_the_stream_alone(content_type, caplog):
 
 
 async def test_a_body_that_a_middleware_has_read_is_a_stream_all_the_same():
-    """Whoever looks at answers reads them whole; the reader of the stream must not find it empty, as if it had ended."""
+    """Whoever looks at responses reads them whole; the reader of the stream must not find it empty, as if it had ended."""
 
     @deserialize_middleware("Look")
     async def look(ctx, step, next):
@@ -582,7 +582,7 @@ async def test_two_streams_of_one_client_do_not_mix():
     """Each has a connection of its own, and the faster does not wait for the slower."""
 
     def numbered(name):
-        async def answer(exchange):
+        async def respond(exchange):
             await exchange.read_body()
             await exchange.send(CHUNKED)
             for number in range(3):
@@ -590,7 +590,7 @@ async def test_two_streams_of_one_client_do_not_mix():
                 await exchange.send(chunk(part(b"%s %d" % (exchange.body, number))))
             await exchange.send(END)
 
-        return answer
+        return respond
 
     turns = {name: asyncio.Semaphore(0) for name in "ab"}
     async with serving(numbered("a"), numbered("b")) as server, client_for(server) as client:
@@ -616,7 +616,7 @@ async def test_two_hundred_streams_at_once_all_come_whole():
     """None ends before all have begun, so none may wait for another's connection."""
     count, all_there = 200, asyncio.Event()
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(CHUNKED + chunk(part(exchange.body)))
         if len(server.requests) == count:
@@ -631,7 +631,7 @@ async def test_two_hundred_streams_at_once_all_come_whole():
         )
         return await read(output.body)
 
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(respond) as server, client_for(server) as client:
         found = await asyncio.gather(*map(call, range(count)))
 
         assert [[b"%d" % number, b"two"] for number in range(count)] == found
@@ -640,10 +640,10 @@ async def test_two_hundred_streams_at_once_all_come_whole():
 
 @pytest.mark.slow
 async def test_ten_thousand_parts_each_waited_for_come_in_order_and_pile_up_nowhere():
-    """A long answer: a part is handed on before the next is made, and what was read is forgotten."""
+    """A long response: a part is handed on before the next is made, and what was read is forgotten."""
     wanted = asyncio.Semaphore(0)
 
-    async def answer(exchange):
+    async def respond(exchange):
         await exchange.read_body()
         await exchange.send(CHUNKED)
         for number in range(10_000):
@@ -651,7 +651,7 @@ async def test_ten_thousand_parts_each_waited_for_come_in_order_and_pile_up_nowh
             await exchange.send(chunk(part(b"%05d" % number)))
         await exchange.send(END)
 
-    async with serving(answer) as server, client_for(server) as client:
+    async with serving(respond) as server, client_for(server) as client:
         stream = await open_stream(client)
         wanted.release()
         numbers = []
@@ -679,7 +679,7 @@ PROGRAM = """
     kept = []
 
     async def main():
-        asyncio.get_running_loop().slow_callback_duration = 60.0  # -X dev would tell of a busy machine
+        asyncio.get_running_loop().slow_callback_duration = 60.0  # -X dev would report a busy machine
         params = InvokeEndpointWithResponseStreamInput(endpoint_name="llm", body=b"Why?")
         output = await client.invoke_endpoint_with_response_stream(params)
         async for event in output.body:
@@ -697,7 +697,7 @@ PROGRAM = """
 
 @pytest.mark.parametrize(("leave", "warnings"), [("read", 0), ("dropped", 2), ("kept", 2)])
 async def test_streams_in_one_event_loop_after_another_leave_nothing(leave, warnings):
-    """Nothing of ours or of aiohttp's is told but our one warning for each stream forgotten, even beyond its loop."""
+    """Nothing of ours or of aiohttp's warns but our one warning for each stream forgotten, even beyond its loop."""
     async with serving(WHOLE if leave == "read" else half) as server:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-X", "dev", "-W", "always", "-c", textwrap.dedent(PROGRAM), server.url, leave),
@@ -708,9 +708,9 @@ async def test_streams_in_one_event_loop_after_another_leave_nothing(leave, warn
         out, err = await process.communicate()
 
         assert ([b"one", b"two"] if leave == "read" else [b"one"]) * 2 == out.splitlines()
-        told = [line for line in err.decode().splitlines() if "Warning: " in line or "Error" in line]
-        told = [line for line in told if "Enable tracemalloc" not in line]
-        assert warnings == len(told), err.decode()
-        assert all("neither read to its end nor closed" in line for line in told), err.decode()
+        warned = [line for line in err.decode().splitlines() if "Warning: " in line or "Error" in line]
+        warned = [line for line in warned if "Enable tracemalloc" not in line]
+        assert warnings == len(warned), err.decode()
+        assert all("neither read to its end nor closed" in line for line in warned), err.decode()
         await server.until_open(0)
         assert 0 == process.returncode

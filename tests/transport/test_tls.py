@@ -38,15 +38,15 @@ async def test_a_refused_certificate_is_not_tried_again(tls):
         assert (["hello"], []) == (handshakes, server.requests)
 
 
-async def test_a_peer_that_answers_https_with_plain_http_is_a_connect_error():
+async def test_a_peer_that_responds_to_https_with_plain_http_is_a_connect_error():
     """A wrong port, most often. No connection stood, so nothing of the request was sent."""
 
-    async def answer_in_plain_http(connection):
+    async def respond_in_plain_http(connection):
         await connection.reader.read(1)
         await connection.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
     async with (
-        serving(connected=answer_in_plain_http) as server,
+        serving(connected=respond_in_plain_http) as server,
         client_for(server, base_endpoint=https(server)) as client,
     ):
         with pytest.raises(ConnectError, match=r"no connection to 127\.0\.0\.1") as caught:
@@ -72,7 +72,7 @@ async def test_a_connection_lost_in_the_handshake_is_a_connect_error(end):
         assert (3, 3) == (server.accepted, len(caught.value.attempts))
 
 
-async def test_a_handshake_that_is_never_answered_is_a_connect_time_out():
+async def test_a_handshake_that_is_never_answered_is_a_connect_timeout():
     """Timeout.connect holds until the connection can be used, TLS included."""
 
     async def stay_silent(connection):
@@ -178,7 +178,7 @@ async def test_a_client_certificate_is_shown_to_a_server_that_asks(tls, self_sig
     async with serving(tls=tls) as server:
         options = {"base_endpoint": https(server), "retryer": NopRetryer()}
         output = await client_for(server, http_client=with_one, **options).invoke_endpoint(params())
-        with pytest.raises((ConnectError, ConnectionLostError)):  # TLS 1.3 tells only after the handshake
+        with pytest.raises((ConnectError, ConnectionLostError)):  # TLS 1.3 says so only after the handshake
             await client_for(server, http_client=without, **options).invoke_endpoint(params())
 
         assert b"ok" == output.body

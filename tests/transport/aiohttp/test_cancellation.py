@@ -33,14 +33,14 @@ def the_moments(reached: asyncio.Event):
         reached.set()
         await exchange.until_peer_closes()
 
-    async def answer_half(exchange):
+    async def respond_half(exchange):
         await exchange.read_body()
         await exchange.send(HALF)
         reached.set()
         await exchange.until_peer_closes()
 
     resumed = asyncio.Event()
-    return resumed, {"sending": read_nothing, "head": read_head, "waiting": read_all, "receiving": answer_half}
+    return resumed, {"sending": read_nothing, "head": read_head, "waiting": read_all, "receiving": respond_half}
 
 
 @pytest.mark.parametrize("size", [7, 100_000, MAX_BODY])
@@ -150,7 +150,7 @@ async def test_a_call_out_of_time_leaves_nothing():
 
 
 async def test_a_response_that_is_closed_unread_closes_its_connection():
-    """What is left of its body would otherwise be taken for the start of the next answer."""
+    """What is left of its body would otherwise be taken for the start of the next response."""
     reached = asyncio.Event()
     _, moments = the_moments(reached)
     async with serving(moments["receiving"]) as server:

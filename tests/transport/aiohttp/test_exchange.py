@@ -49,8 +49,8 @@ async def read_nothing(exchange):
     await asyncio.Event().wait()
 
 
-def answering_in_two(go_on, first=IN_TWO, second=b"two"):
-    """What a server does that sends the rest of its answer when it is let go on."""
+def responding_in_two(go_on, first=IN_TWO, second=b"two"):
+    """What a server does that sends the rest of its response when it is let go on."""
 
     async def step(exchange):
         await exchange.read_body()
@@ -107,7 +107,7 @@ async def test_a_body_that_cannot_be_written_ends_the_call(monkeypatch):
 
 
 async def test_a_body_on_a_connection_that_the_peer_resets_ends_the_call():
-    """What the writer meets there is told by the connection's end."""
+    """What the writer meets there shows in the connection's end."""
 
     async def reset(exchange):
         await exchange.reader.readexactly(300_000)
@@ -228,7 +228,7 @@ async def test_a_body_is_of_the_very_type_bytes():
 
 
 async def test_a_waiter_cancelled_as_it_is_woken_does_not_lose_the_place():
-    """The first answer of two wins: its end wakes the other, and in the same turn cancels it. A third still gets the place."""
+    """The first response of two wins: its end wakes the other, and in the same turn cancels it. A third still gets the place."""
     go_on = asyncio.Event()
 
     async def hold(exchange):
@@ -244,9 +244,9 @@ async def test_a_waiter_cancelled_as_it_is_woken_does_not_lose_the_place():
             return await response.body.read()
 
         async def win():
-            answer = await call()
+            response = await call()
             hedge.cancel()
-            return answer
+            return response
 
         first = asyncio.create_task(win())
         await until(lambda: server.requests)
@@ -262,7 +262,7 @@ async def test_a_waiter_cancelled_as_it_is_woken_does_not_lose_the_place():
 
 @pytest.mark.parametrize("turns", range(12))
 async def test_a_connection_to_a_proxy_that_is_being_made_is_closed_with_the_client(turns):
-    """At any moment of CONNECT: a proxy that does not answer would keep the socket open."""
+    """At any moment of CONNECT: a proxy that does not respond would keep the socket open."""
 
     async def say_nothing(exchange):
         await exchange.until_peer_closes()
@@ -286,7 +286,7 @@ async def test_closing_does_not_wait_for_a_peer_that_reads_nothing():
     """Not for a small body either, of which the kernel has not taken all: as on a line that is slow, or dead."""
     go_on = asyncio.Event()
 
-    async def answer_and_read_no_more(exchange):
+    async def respond_and_read_no_more(exchange):
         await exchange.read_body()
         await exchange.send(IN_TWO)
         await go_on.wait()
@@ -294,7 +294,7 @@ async def test_closing_does_not_wait_for_a_peer_that_reads_nothing():
         await exchange.send(b"two")
         await asyncio.Event().wait()
 
-    async with serving(answer_and_read_no_more, receive_buffer=2048) as server:
+    async with serving(respond_and_read_no_more, receive_buffer=2048) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
         (protocol,) = http_client._pools[asyncio.get_running_loop()].exchanges
@@ -312,7 +312,7 @@ async def test_closing_does_not_wait_for_a_peer_that_reads_nothing():
 async def test_a_read_that_was_given_up_loses_nothing():
     """Cancelled while it waits for the rest, it must not make the rest the whole."""
     go_on = asyncio.Event()
-    async with serving(answering_in_two(go_on)) as server:
+    async with serving(responding_in_two(go_on)) as server:
         http_client = AioHTTPClient()
         for how in ("read", "chunk"):
             response = await http_client.send(request_to(server), timeout=GIVEN)
@@ -330,10 +330,10 @@ async def test_a_read_that_was_given_up_loses_nothing():
 
 
 @pytest.mark.parametrize("how", ["read", "chunk"])
-async def test_a_second_reader_is_told_so_and_the_first_goes_on(how):
+async def test_a_second_reader_is_refused_and_the_first_goes_on(how):
     """Each would get some of the bytes; but what the first waits for is not the second's to break."""
     go_on = asyncio.Event()
-    async with serving(answering_in_two(go_on)) as server:
+    async with serving(responding_in_two(go_on)) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
         first = asyncio.create_task(response.body.read())
@@ -352,41 +352,41 @@ async def test_a_second_reader_takes_nothing_from_the_first_that_is_about_to_wak
     go_on = asyncio.Event()
 
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
-    async with serving(answering_in_two(go_on, head, b"hello")) as server:
+    async with serving(responding_in_two(go_on, head, b"hello")) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
         first = asyncio.create_task(response.body.chunk())
         await until(lambda: response.body._waiting)
-        told: list[BaseException] = []
+        raised: list[BaseException] = []
 
         def read_too():  # in the very turn in which the end comes
             reading = response.body.read()
             try:
                 reading.send(None)
             except (RuntimeError, StopIteration) as error:
-                told.append(error)
+                raised.append(error)
 
         response.body._content.on_eof(read_too)
         go_on.set()
 
         assert b"hello" == await first
-        assert [RuntimeError] == [type(error) for error in told]
+        assert [RuntimeError] == [type(error) for error in raised]
         await http_client.close()
 
 
 @pytest.mark.parametrize("size", [7, MAX_BODY])
-async def test_a_broken_chunk_is_told_at_once(size):
-    """There aiohttp closes the connection, and tells nobody who reads: it would be a read time-out, a minute later."""
+async def test_a_broken_chunk_is_raised_at_once(size):
+    """There aiohttp closes the connection, and notifies no reader: it would be a read timeout, a minute later."""
     head_is_read = asyncio.Event()
 
-    async def answer_in_two(exchange):
+    async def respond_in_two(exchange):
         await exchange.read_body()
         await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
         await head_is_read.wait()
         await exchange.send(b"not a chunk\r\n")
         await exchange.until_peer_closes()
 
-    async with serving(answer_in_two) as server:
+    async with serving(respond_in_two) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server, body=b"x" * size), timeout=Timeout(read=1000))
         assert b"one" == await response.body.chunk()
@@ -402,7 +402,7 @@ async def test_a_broken_chunk_is_told_at_once(size):
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of a loop that was closed with all that was open in it
 @pytest.mark.parametrize("size", [7, 300_000])
 def test_a_response_outlives_its_loop_without_a_fault(size):
-    """A loop that is closed by hand leaves its connections to nobody; to close an answer then is nothing, not an error."""
+    """A loop that is closed by hand leaves its connections to nobody; to close a response then is nothing, not an error."""
 
     async def half(exchange):
         await exchange.send(IN_TWO)
@@ -421,12 +421,12 @@ def test_a_response_outlives_its_loop_without_a_fault(size):
     response.close()
 
 
-async def test_a_proxy_that_repeats_what_it_was_told_does_not_reach_the_error():
-    """Some answer with the request in their status line; a password has no place in an exception."""
+async def test_a_secret_that_a_proxy_repeats_does_not_reach_the_error():
+    """Some respond with the request in their status line; a password has no place in an exception."""
 
     async def repeat(exchange):
-        told = dict(exchange.headers)["proxy-authorization"].encode()
-        await exchange.send(b"HTTP/1.1 407 not " + told + b"\r\nContent-Length: 0\r\n\r\n")
+        secret = dict(exchange.headers)["proxy-authorization"].encode()
+        await exchange.send(b"HTTP/1.1 407 not " + secret + b"\r\nContent-Length: 0\r\n\r\n")
 
     async with serving(repeat) as proxy:
         http_client = AioHTTPClient(proxies={"https": f"http://user:secret@127.0.0.1:{proxy.port}"})
@@ -440,7 +440,7 @@ async def test_a_proxy_that_repeats_what_it_was_told_does_not_reach_the_error():
 
 
 async def test_a_call_that_failed_is_gone_when_it_is_forgotten():
-    """An exception that holds the frame that holds it would keep request and answer until the collector comes."""
+    """An exception that holds the frame that holds it would keep request and response until the garbage collector runs."""
 
     async def hang_up(exchange):
         exchange.close()

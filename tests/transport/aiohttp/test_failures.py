@@ -1,4 +1,4 @@
-"""What goes wrong on the way to an answer: the exception for it, and whether it is tried again."""
+"""What goes wrong on the way to a response: the exception for it, and whether it is tried again."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 PROXY_PAGE = b"HTTP/1.0 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html><h1>Bad gateway</h1></html>"
 
 
-def then_fin(answer: bytes = b"") -> Callable[[Exchange], Awaitable[None]]:
-    """Read the request, send *answer*, end the connection in good order."""
+def then_fin(response: bytes = b"") -> Callable[[Exchange], Awaitable[None]]:
+    """Read the request, send *response*, end the connection in good order."""
 
     async def step(exchange: Exchange) -> None:
         await exchange.read_body()
-        await exchange.send(answer)
+        await exchange.send(response)
         exchange.close()
 
     return step
 
 
-def then_reset(answer: bytes = b"") -> Callable[[Exchange], Awaitable[None]]:
-    """Read the request, send *answer*, end the connection with an RST."""
+def then_reset(response: bytes = b"") -> Callable[[Exchange], Awaitable[None]]:
+    """Read the request, send *response*, end the connection with an RST."""
 
     async def step(exchange: Exchange) -> None:
         await exchange.read_body()
-        await exchange.send(answer)
+        await exchange.send(response)
         exchange.reset()
 
     return step
 
 
-def then_silence(answer: bytes = b"") -> Callable[[Exchange], Awaitable[None]]:
-    """Read the request, send *answer*, and nothing more."""
+def then_silence(response: bytes = b"") -> Callable[[Exchange], Awaitable[None]]:
+    """Read the request, send *response*, and nothing more."""
 
     async def step(exchange: Exchange) -> None:
         await exchange.read_body()
-        await exchange.send(answer)
+        await exchange.send(response)
         await exchange.until_peer_closes()
 
     return step
@@ -68,7 +68,7 @@ async def reset_unread(exchange: Exchange) -> None:
 
 @frozen
 class Attempts:
-    """Requests the server gets: by the default policy, with lost connections not retried, with read time-outs retried."""
+    """Requests the server gets: by the default policy, with lost connections not retried, with read timeouts retried."""
 
     default: int
     lost_not_retried: int
@@ -81,8 +81,8 @@ ALWAYS = Attempts(3, 3, 3)
 
 FAILURES = {
     "RST before the request was read": (reset_unread, ConnectionLostError, LOST),
-    "RST before the answer": (then_reset(), ConnectionLostError, LOST),
-    "FIN before the answer": (then_fin(), ConnectionLostError, LOST),
+    "RST before the response": (then_reset(), ConnectionLostError, LOST),
+    "FIN before the response": (then_fin(), ConnectionLostError, LOST),
     "half a status line": (then_fin(b"HTTP/1.1 20"), InvalidResponseError, MAYBE_EXECUTED),
     "no status line": (then_silence(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), InvalidResponseError, MAYBE_EXECUTED),
     "a header line too long": (
@@ -101,7 +101,7 @@ FAILURES = {
         MAYBE_EXECUTED,
     ),
     "a bad chunk size with the head": (then_silence(CHUNKED + b"zz\r\n"), InvalidResponseError, MAYBE_EXECUTED),
-    "silence instead of an answer": (then_silence(), ReadTimeoutError, MAYBE_EXECUTED),
+    "silence instead of a response": (then_silence(), ReadTimeoutError, MAYBE_EXECUTED),
     "silence in the head": (then_silence(HEAD), ReadTimeoutError, MAYBE_EXECUTED),
     "silence in the body": (then_silence(HEAD + b"Content-Length: 9\r\n\r\nhalf"), ReadTimeoutError, MAYBE_EXECUTED),
     "FIN in the body": (
@@ -154,7 +154,7 @@ async def test_each_failure_has_its_exception_and_its_retries(step, error_type, 
         assert len(server.requests) == len(caught.value.attempts)
 
 
-@pytest.mark.parametrize("failure", ["RST before the answer", "FIN before the answer"])
+@pytest.mark.parametrize("failure", ["RST before the response", "FIN before the response"])
 async def test_a_connection_lost_once_costs_no_call(failure):
     """The next attempt goes out on a new connection and succeeds."""
     async with serving(FAILURES[failure][0], OK) as server, client_for(server) as client:
@@ -218,20 +218,20 @@ async def test_a_stream_that_stalls_says_so():
 @pytest.mark.parametrize("how", ["read", "chunk"])
 async def test_a_chunk_that_is_none_does_not_hold_the_call(how):
     """
-    Where a broken chunk does not come with the head, aiohttp closes the connection and tells the reader nothing.
+    Where a broken chunk does not come with the head, aiohttp closes the connection and does not notify the reader.
 
     The read limit must end it: aiohttp's own has been taken down by then.
     """
     head_is_read = asyncio.Event()
 
-    async def answer_in_two(exchange):
+    async def respond_in_two(exchange):
         await exchange.read_body()
         await exchange.send(CHUNKED + b"3\r\none\r\n")
         await head_is_read.wait()
         await exchange.send(b"not a chunk\r\n")
         await exchange.until_peer_closes()
 
-    async with serving(answer_in_two) as server:
+    async with serving(respond_in_two) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=Timeout(read=0.05))
         if how == "chunk":
@@ -270,7 +270,7 @@ async def test_an_unknown_host_is_a_connect_error():
     assert 3 == len(caught.value.attempts)
 
 
-async def test_a_host_that_does_not_answer_is_a_connect_time_out(full_backlog):
+async def test_a_host_that_does_not_respond_is_a_connect_timeout(full_backlog):
     """Timeout.connect bounds each attempt; nothing was sent, so there is another one."""
     async with (
         serving() as server,
@@ -286,14 +286,14 @@ async def test_a_host_that_does_not_answer_is_a_connect_time_out(full_backlog):
 async def test_an_idle_connection_closed_by_the_server_costs_no_call(end):
     """Load balancers close idle connections all the time. Here the loop sees it before the next call."""
 
-    async def answer_and_close_later(exchange):
+    async def respond_and_close_later(exchange):
         await exchange.read_body()
         await exchange.send(OK)
         await idle.wait()
         getattr(exchange, end)()
 
     idle = asyncio.Event()
-    async with serving(answer_and_close_later, OK) as server, client_for(server) as client:
+    async with serving(respond_and_close_later, OK) as server, client_for(server) as client:
         await client.invoke_endpoint(params())
         idle.set()
         await server.until_open(0)
@@ -313,8 +313,8 @@ async def test_an_idle_connection_closed_as_the_next_call_is_sent_costs_no_call(
         assert (2, 3) == (server.accepted, len(server.requests))
 
 
-async def test_no_time_out_is_a_builtin_time_out_error():
-    """So that ``asyncio.timeout`` around a call can be told from ours."""
+async def test_no_timeout_is_a_builtin_timeout_error():
+    """So that ``asyncio.timeout`` around a call can be distinguished from ours."""
     async with serving(then_silence()) as server, client_for(server, timeout=Timeout(read=0.05)) as client:
         with pytest.raises(ReadTimeoutError, match=r"no response from 127\.0\.0\.1:\d+ for 0\.05 s") as caught:
             await client.invoke_endpoint(params())

@@ -35,8 +35,8 @@ async def test_a_body_arrives_whole(size):
         assert sha256(BODY[:size]).digest() == sha256(received.body).digest()
 
 
-async def test_a_large_answer_comes_whole():
-    """Answers are as large as requests."""
+async def test_a_large_response_comes_whole():
+    """Responses are as large as requests."""
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
     async with serving(head + BODY) as server, client_for(server) as client:
         output = await client.invoke_endpoint(params())
@@ -106,7 +106,7 @@ async def stop_reading(exchange):
 
 
 @pytest.mark.parametrize(("retryer", "sent"), [(StandardRetryer(), 3), (NopRetryer(), 1)])
-async def test_a_peer_that_stops_reading_is_a_write_time_out(retryer, sent):
+async def test_a_peer_that_stops_reading_is_a_write_timeout(retryer, sent):
     """A limit that aiohttp lacks. The request never arrived whole, so nothing ran, and it is sent again."""
     async with (
         serving(stop_reading, receive_buffer=SMALL_BUFFER) as server,
@@ -120,8 +120,8 @@ async def test_a_peer_that_stops_reading_is_a_write_time_out(retryer, sent):
 
 
 @pytest.mark.parametrize("size", [65_536, 100_000])
-async def test_a_small_body_that_nobody_reads_is_a_read_time_out(size):
-    """The kernel takes it, so no write can tell; the read limit still ends the call."""
+async def test_a_small_body_that_nobody_reads_is_a_read_timeout(size):
+    """The kernel takes it, so no write can fail; the read limit still ends the call."""
     async with (
         serving(stop_reading, receive_buffer=4096) as server,
         client_for(server, timeout=Timeout(write=0.1, read=0.05)) as client,
@@ -132,7 +132,7 @@ async def test_a_small_body_that_nobody_reads_is_a_read_time_out(size):
         assert 1 == len(server.requests)
 
 
-async def test_an_answer_before_the_end_of_the_body_is_taken():
+async def test_a_response_before_the_end_of_the_body_is_taken():
     """A proxy refuses a large body at its head, and reads the rest to nowhere until we hang up."""
 
     async def refuse(exchange):
@@ -148,8 +148,8 @@ async def test_an_answer_before_the_end_of_the_body_is_taken():
 
 
 @pytest.mark.parametrize("connection", [b"", b"Connection: close\r\n"])
-async def test_an_answer_from_a_peer_that_reads_no_further_is_taken(connection):
-    """The answer is there; that the rest of the body does not go out must not turn it into a time-out, or hold it up."""
+async def test_a_response_from_a_peer_that_reads_no_further_is_taken(connection):
+    """The response is there; that the rest of the body does not go out must not turn it into a timeout, or hold it up."""
 
     async def refuse(exchange):
         await exchange.send(REFUSAL % connection)
@@ -169,8 +169,8 @@ async def test_an_answer_from_a_peer_that_reads_no_further_is_taken(connection):
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])
-async def test_an_answer_from_a_peer_that_hangs_up_ends_the_call(end):
-    """Whether the answer or the RST is seen first is chance. Either is said clearly, and nothing hangs."""
+async def test_a_response_from_a_peer_that_hangs_up_ends_the_call(end):
+    """Whether the response or the RST is seen first is chance. Either is said clearly, and nothing hangs."""
 
     async def refuse_and_hang_up(exchange):
         await exchange.send(REFUSAL % b"Connection: close\r\n")
@@ -183,7 +183,7 @@ async def test_an_answer_from_a_peer_that_hangs_up_ends_the_call(end):
         assert isinstance(caught.value, ConnectionLostError) or 413 == caught.value.status
 
 
-async def test_an_early_answer_on_a_kept_connection_does_not_spoil_the_next_call():
+async def test_an_early_response_on_a_kept_connection_does_not_spoil_the_next_call():
     """What is left of the refused body must not be taken for the head of the next request."""
 
     async def refuse_and_read_on(exchange):

@@ -28,7 +28,7 @@ PROGRAM = """
     )
 
     async def main(close):
-        asyncio.get_running_loop().slow_callback_duration = 60.0  # -X dev would tell of a busy machine
+        asyncio.get_running_loop().slow_callback_duration = 60.0  # -X dev would report a busy machine
         calls = [client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"x" * 100_000)) for _ in range(3)]
         print(*[output.body.decode() for output in await asyncio.gather(*calls)])
         if close:
@@ -73,17 +73,17 @@ def many_files():
 
 
 async def test_a_thousand_calls_at_once_all_succeed(many_files):
-    """The pool must neither refuse nor starve a burst: here nobody is answered before all have asked."""
+    """The pool must neither refuse nor starve a burst: here nobody gets a response before all have sent."""
     all_there = asyncio.Event()
 
-    async def answer_when_all_are_there(exchange):
+    async def respond_when_all_are_there(exchange):
         await exchange.read_body()
         if len(server.requests) == CALLS:
             all_there.set()
         await all_there.wait()
         await exchange.send(OK.replace(b"ok", exchange.body[-2:]))
 
-    async with serving(answer_when_all_are_there) as server, client_for(server) as client:
+    async with serving(respond_when_all_are_there) as server, client_for(server) as client:
         bodies = [f"{number:06}".encode() for number in range(CALLS)]
         outputs = await asyncio.gather(*(client.invoke_endpoint(params(body)) for body in bodies))
 
@@ -180,21 +180,21 @@ async def test_a_closed_transport_refuses_requests(used):
 
 @pytest.mark.parametrize("size", [7, MAX_BODY])
 @pytest.mark.parametrize(
-    "answer", [None, b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"], ids=["unread", "waiting", "receiving"]
+    "response", [None, b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"], ids=["unread", "waiting", "receiving"]
 )
-async def test_closing_ends_the_calls_in_flight(answer, size):
-    """Who closes must not wait for a model; the calls are told, and none is tried again on a new connection."""
+async def test_closing_ends_the_calls_in_flight(response, size):
+    """Who closes must not wait for a model; the calls fail, and none is tried again on a new connection."""
     reached, resumed = asyncio.Event(), asyncio.Event()
 
     async def hold(exchange):
-        if answer is None:
+        if response is None:
             exchange.writer.transport.pause_reading()
             reached.set()
             await resumed.wait()
             exchange.writer.transport.resume_reading()
         else:
             await exchange.read_body()
-            await exchange.send(answer)
+            await exchange.send(response)
         reached.set()
         await exchange.until_peer_closes()
 
@@ -253,7 +253,7 @@ async def test_closing_ends_the_calls_that_wait_for_a_connection():
         assert [ClientClosedError] * 3 == [type(result) for result in results]
 
 
-async def test_the_wait_for_a_free_connection_is_no_time_out():
+async def test_the_wait_for_a_free_connection_is_no_timeout():
     """In a burst beyond the limit of connections, calls wait for one another; that is no trouble with the network."""
     first_is_done = asyncio.Event()
     http_client = AioHTTPClient(max_connections=1)

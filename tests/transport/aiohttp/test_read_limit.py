@@ -23,7 +23,7 @@ from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
 
 
 async def hold(exchange):
-    """Never answer."""
+    """Never respond."""
     await exchange.until_peer_closes()
 
 
@@ -76,7 +76,7 @@ async def test_a_longer_limit_of_one_call_does_not_hold_up_a_shorter_one():
             await slow
 
 
-async def test_a_time_out_leaves_the_task_uncancelled():
+async def test_a_timeout_leaves_the_task_uncancelled():
     """What ends the wait must not be a cancellation: an ``asyncio.timeout`` further out would take it for its own."""
     async with (
         serving(hold, OK) as server,
@@ -93,15 +93,15 @@ async def test_a_time_out_leaves_the_task_uncancelled():
         assert 0 == task.cancelling()
 
 
-async def test_a_request_that_goes_on_after_its_answer_is_not_limited_any_more():
-    """An answer may come while the body still goes out: a limit set then would break the connection in its next call."""
+async def test_a_request_that_goes_on_after_its_response_is_not_limited_any_more():
+    """A response may come while the body still goes out: a limit set then would break the connection in its next call."""
 
-    async def answer_first(exchange):
+    async def respond_first(exchange):
         await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
         await exchange.read_body()
         await exchange.send(b"3\r\ntwo\r\n0\r\n\r\n")
 
-    async with serving(answer_first, receive_buffer=65_536) as server:
+    async with serving(respond_first, receive_buffer=65_536) as server:
         http = AioHTTPClient()
         request = request_to(server, body=b"x" * MAX_BODY)
         response = await http.send(request, timeout=Timeout(read=30))
@@ -177,7 +177,7 @@ async def test_a_limit_taken_down_is_put_up_again_for_who_waits_after_all():
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
-async def test_an_answer_whose_coding_does_not_end_it_is_truncated(coding):
+async def test_a_response_whose_coding_does_not_end_it_is_truncated(coding):
     """Only chunked coding says where a body ends; after any other, a cut looks like the end."""
 
     async def cut(exchange):
@@ -189,7 +189,7 @@ async def test_an_answer_whose_coding_does_not_end_it_is_truncated(coding):
             await client.invoke_endpoint(params())
 
 
-async def test_the_cause_of_a_bad_answer_shows_no_header_of_ours():
+async def test_the_cause_of_a_bad_response_shows_no_header_of_ours():
     """Aiohttp's exception has the request's headers in its repr, Authorization among them."""
 
     async def garbage(exchange):
@@ -224,7 +224,7 @@ async def test_a_failed_read_fails_the_same_way_again():
 
 
 async def test_a_body_in_slices_leaves_a_connection_that_serves_the_next_call():
-    """The answer may be read before the request's writer has ended; to close then would cost a connection each call."""
+    """The response may be read before the request's writer has ended; to close then would cost a connection each call."""
     async with serving(*[OK] * 5) as server, client_for(server) as client:
         for _ in range(5):
             await client.invoke_endpoint(params(b"x" * 100_000))
@@ -246,8 +246,8 @@ async def test_a_body_that_is_no_bytes_is_refused_before_it_is_sent():
         await http.close()
 
 
-async def test_what_came_in_time_is_no_time_out_because_the_loop_was_late():
-    """A loop that was held up meets the data and the limit in one turn: who got something is told of that first."""
+async def test_what_came_in_time_is_no_timeout_because_the_loop_was_late():
+    """A loop that was held up meets the data and the limit in one turn: what arrived is delivered first."""
     got: list[str] = []
 
     class Reader:

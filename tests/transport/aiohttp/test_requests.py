@@ -1,4 +1,4 @@
-"""What arrives at the server is what was signed, and what it answers is handed on as it came."""
+"""What arrives at the server is what was signed, and its response is handed on as it came."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GIVEN = Timeout()
 
 
 async def send(server, **changes):
-    """Send one request through a transport, read the answer, and give both as they came."""
+    """Send one request through a transport, read the response, and give both as they came."""
     http_client = AioHTTPClient()
     response = await http_client.send(request_to(server, **changes), timeout=GIVEN)
     body = await response.body.read()
@@ -126,7 +126,7 @@ async def test_two_calls_in_a_row_use_one_connection():
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_an_error_and_is_not_followed(status):
-    """The signature holds for one host and path; and a body must not go where some answer says."""
+    """The signature holds for one host and path; and a body must not go where some response says."""
     elsewhere = f"HTTP/1.1 {status} Moved\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n".encode()
     async with serving(elsewhere, OK) as server, client_for(server) as client:
         with pytest.raises(ServiceError) as caught:
@@ -148,7 +148,7 @@ async def test_a_cookie_never_comes_back():
 
 
 async def test_a_compressed_body_is_given_as_it_came():
-    """The caller gets the container's bytes; with its Content-Encoding they could not be told from unpacked ones."""
+    """The caller gets the container's bytes; with its Content-Encoding they could not be distinguished from unpacked ones."""
     packed = gzip.compress(b"0.1,0.9")
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
     async with serving(head + packed) as server:
@@ -158,7 +158,7 @@ async def test_a_compressed_body_is_given_as_it_came():
         assert "gzip" == response.headers["content-encoding"]
 
 
-async def test_an_answer_is_handed_on_with_its_status_and_headers():
+async def test_a_response_is_handed_on_with_its_status_and_headers():
     """A header that comes twice is one value with a comma; names are found in any case."""
     async with serving(b"HTTP/1.1 207 X\r\nA-B: 1\r\na-b: 2\r\nContent-Length: 0\r\n\r\n") as server:
         _, response, body = await send(server)
@@ -178,15 +178,15 @@ async def test_an_answer_is_handed_on_with_its_status_and_headers():
         (b"HTTP/1.0 200 OK\r\n\r\n", False),
     ],
 )
-async def test_a_body_tells_whether_its_end_can_be_known(head, delimited):
+async def test_a_body_says_whether_its_end_can_be_known(head, delimited):
     """Where neither length nor chunked coding says where a body ends, a cut looks like its end."""
 
-    async def answer_and_close(exchange):
+    async def respond_and_close(exchange):
         await exchange.read_body()
         await exchange.send(head)
         exchange.close()
 
-    async with serving(answer_and_close) as server:
+    async with serving(respond_and_close) as server:
         _, response, body = await send(server)
 
         assert (delimited, b"") == (response.body.delimited, body)
@@ -196,13 +196,13 @@ async def test_a_body_is_read_in_pieces_as_they_come():
     """A stream's first part must not wait for its last."""
     first_is_read = asyncio.Event()
 
-    async def answer_in_two(exchange):
+    async def respond_in_two(exchange):
         await exchange.read_body()
         await exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
         await first_is_read.wait()
         await exchange.send(b"3\r\ntwo\r\n0\r\n\r\n")
 
-    async with serving(answer_in_two) as server:
+    async with serving(respond_in_two) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
 
@@ -335,7 +335,7 @@ async def test_a_value_beyond_ascii_is_sent_as_utf_8():
 
 @pytest.mark.parametrize("header", ["Expect", "Transfer-Encoding"])
 async def test_a_header_that_changes_how_the_body_is_sent_is_refused(header):
-    """The body goes out whole after its length: a peer that was told otherwise would read another request, or wait."""
+    """The body goes out whole after its length: a peer that expects otherwise would read another request, or wait."""
     async with serving() as server:
         http_client = AioHTTPClient()
         request = request_to(server)
@@ -361,8 +361,8 @@ async def test_a_method_that_is_none_is_a_config_error(method):
         await http_client.close()
 
 
-async def test_answers_on_the_way_are_passed_over():
-    """A proxy may say "Processing" or give early hints; the answer is what comes after them."""
+async def test_interim_responses_are_passed_over():
+    """A proxy may say "Processing" or give early hints; the response is what comes after them."""
     hints = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     async with serving(hints + OK) as server, client_for(server) as client:
         outputs = [await client.invoke_endpoint(params()) for _ in range(2)]
