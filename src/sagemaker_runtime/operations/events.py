@@ -18,7 +18,7 @@ def _length(data: bytes) -> str:
 @define
 class PayloadPart:
     """
-    A piece of the response, cut where it suited the container or the service: in the middle of a character too.
+    A piece of the response. Its boundaries are arbitrary: it may end inside a word, a JSON document or a character.
 
     What the pieces make up together is read with ``iter_text``, ``iter_lines`` and the like.
     """

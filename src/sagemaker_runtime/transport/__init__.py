@@ -18,7 +18,7 @@ class HTTPClient(Protocol):
         Send *request* byte for byte, with these headers and no others, and return when the head of the response is
         there. The caller closes the response.
 
-        Connections, redirects, cookies and decompression: keep alive, never followed, never kept, never done.
+        Connections are kept alive. Redirects are not followed, cookies are not kept, and bodies are not decompressed.
 
         Raises:
             ConnectError: Never connected; nothing was sent.
