@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from doc_pages import DOCS, blocks, rows, under
-from support import client as stubbed_client
-from support import options as stubbed_options
+from support import client as stubbed_client, options as stubbed_options
 
 import sagemaker_runtime
 from sagemaker_runtime import (

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from marked import told
-from support import ManualClock, ScriptedBody
-from support import facts as facts_of
+from support import ManualClock, ScriptedBody, facts as facts_of
 
 import sagemaker_runtime.redaction
 from sagemaker_runtime import (

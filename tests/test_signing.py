@@ -10,8 +10,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sagemaker_runtime import Credentials, Headers, InvalidHeaderError, Request, SigV4Signer
 from sagemaker_runtime.signing import UNSIGNED_PAYLOAD

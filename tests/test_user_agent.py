@@ -7,8 +7,7 @@ import re
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sagemaker_runtime.user_agent import component, user_agent
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.call import call
 from sagemaker_runtime.checks import checked
 from sagemaker_runtime.clock_skew import ClockSkew, CorrectedClock
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 In = TypeVar("In", bound=OperationInput)
 Out = TypeVar("Out", bound=OperationOutput)
-
-WAIT = 3_600.0  # seconds for the result of an asynchronous inference; `async_inference` gives the reason
 
 
 class Client:
@@ -132,7 +131,7 @@ class Client:
         self,
         output: InvokeEndpointAsyncOutput,
         *opt_fns: OptFn,
-        timeout: float | None = WAIT,
+        timeout: float | None = DEFAULT_WAIT,
         s3: S3ObjectReader | None = None,
     ) -> AsyncInferenceResult:
         """

@@ -368,28 +368,28 @@ class ModelError(ServiceError):
         return facts
 
 
-class ModelNotReadyException(ServiceError):  # noqa: N818 - the name in the API model
+class ModelNotReadyException(ServiceError):
     """The model is still being loaded: a serverless cold start, a multi-model endpoint (429). Retried by time."""
 
     code = "ModelNotReadyException"
     fault = "client"
 
 
-class InternalFailure(ServiceError):  # noqa: N818 - the name in the API model
+class InternalFailure(ServiceError):
     """The service failed (500). Retried."""
 
     code = "InternalFailure"
     fault = "server"
 
 
-class ServiceUnavailable(ServiceError):  # noqa: N818 - the name in the API model
+class ServiceUnavailable(ServiceError):
     """The service is unavailable (503). Retried."""
 
     code = "ServiceUnavailable"
     fault = "server"
 
 
-class InternalDependencyException(ServiceError):  # noqa: N818 - the name in the API model
+class InternalDependencyException(ServiceError):
     """Something the service needs failed (530). Retried."""
 
     code = "InternalDependencyException"
@@ -411,7 +411,7 @@ class ModelStreamError(ServiceError):
         return [*facts, f"error code {self.error_code}"] if self.error_code else facts
 
 
-class InternalStreamFailure(ServiceError):  # noqa: N818 - the name in the API model
+class InternalStreamFailure(ServiceError):
     """The service failed after the stream had begun. The parts before it are good."""
 
     code = "InternalStreamFailure"

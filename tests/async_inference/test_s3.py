@@ -16,8 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.endpoint_provider import EndpointProvider, EndpointResolutionError
 from botocore.loaders import Loader
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support import ManualClock, ScriptedHTTPClient, answer
 from transport.servers import other_tasks, serving, until_client_lets_go
 

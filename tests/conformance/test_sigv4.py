@@ -14,8 +14,7 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from conformance.conftest import cases, tally
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from sagemaker_runtime import Headers, InvokeEndpointInput, Request, SigV4Signer
 from sagemaker_runtime.credentials import Credentials

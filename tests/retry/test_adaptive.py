@@ -12,8 +12,7 @@ import pytest
 from attrs import define, field
 from botocore.exceptions import CapacityNotAvailableError
 from botocore.retries import adaptive, bucket, throttling
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support import ManualClock, ScriptedHTTPClient, answer, client
 
 from sagemaker_runtime import (

@@ -11,8 +11,7 @@ from uuid import UUID
 from zlib import crc32
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sagemaker_runtime.errors import EventStreamError
 from sagemaker_runtime.streams.frames import Decoder, HeaderValue, Int8, Int16, Int32, Message, Timestamp, encode

@@ -10,8 +10,7 @@ from itertools import pairwise
 
 import attrs
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from sagemaker_runtime.errors import StreamContentError
 from sagemaker_runtime.streams.parsers import (

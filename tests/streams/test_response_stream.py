@@ -16,8 +16,7 @@ from zlib import crc32
 
 import pytest
 from attrs import define, field
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sagemaker_runtime import (
     EventStreamError,

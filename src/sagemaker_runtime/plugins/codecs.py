@@ -5,7 +5,9 @@ Objects in place of bytes: a codec encodes ``InvokeEndpointInput.body`` and deco
 
     iris = JSONCodec()
     async with Client(options, with_api_options(iris)) as client:
-        output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=iris.body([[5.1, 3.5]])))
+        output = await client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="iris", body=iris.body([[5.1, 3.5]]))
+        )
         answer = iris.value(output)
 """
 

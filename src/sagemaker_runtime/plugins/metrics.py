@@ -45,8 +45,7 @@ from sagemaker_runtime import (
     finalize_middleware,
     serialize_middleware,
 )
-from sagemaker_runtime.context import ATTEMPT, CLOCK, OPERATION
-from sagemaker_runtime.context import SERVICE_ID as SERVICE
+from sagemaker_runtime.context import ATTEMPT, CLOCK, OPERATION, SERVICE_ID as SERVICE
 from sagemaker_runtime.plugins import _telemetry as names
 from sagemaker_runtime.plugins._instruments import Instruments
 from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, stream_of

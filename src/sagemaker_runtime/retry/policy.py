@@ -80,8 +80,9 @@ class NopRetryer:
     def __repr__(self) -> str:
         return "NopRetryer()"
 
-    def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> None:
+    def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
         """None: never another attempt."""
+        return None
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
         """Nothing to note."""

@@ -25,7 +25,9 @@ class ManualClock:
 
         clock = ManualClock(auto=False)
         call = asyncio.create_task(client.invoke_endpoint(params))
-        await clock.elapse(1.0)  # whatever the call does in that second, a retry too, it has done now
+        await clock.elapse(
+            1.0
+        )  # whatever the call does in that second, a retry too, it has done now
     """
 
     time: float = START

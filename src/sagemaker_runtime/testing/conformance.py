@@ -34,8 +34,7 @@ from sagemaker_runtime import (
     TruncatedResponseError,
     override,
 )
-from sagemaker_runtime.operations import bindings, method_name, required
-from sagemaker_runtime.operations import operation as known
+from sagemaker_runtime.operations import bindings, method_name, operation as known, required
 from sagemaker_runtime.operations.routes import route
 from sagemaker_runtime.testing.failures import ConformanceError
 from sagemaker_runtime.testing.probe import CALL, Call, Inside, Notes, Outside

@@ -24,8 +24,7 @@ from sagemaker_runtime import (
     TransportError,
 )
 from sagemaker_runtime.context import OPENED, OPERATION
-from sagemaker_runtime.operations import TRAITS
-from sagemaker_runtime.operations import operation as known
+from sagemaker_runtime.operations import TRAITS, operation as known
 from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError, anew

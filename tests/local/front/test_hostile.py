@@ -15,8 +15,7 @@ from importlib.metadata import version
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from support import NOON, ManualClock
 
 from sagemaker_runtime import (

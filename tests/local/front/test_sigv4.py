@@ -10,8 +10,7 @@ import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sagemaker_runtime.local.front.signature import Authorization
 from sagemaker_runtime.local.front.sigv4 import signature_of

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import frozen
 
 from sagemaker_runtime.local.front.failures import failure
-from sagemaker_runtime.operations import bindings, from_java
-from sagemaker_runtime.operations import operation as known
+from sagemaker_runtime.operations import bindings, from_java, operation as known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
