@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from sagemaker_runtime import ATTEMPTS, RAW_RESPONSE, REQUEST_ID
-from sagemaker_runtime.context import ATTEMPT, REGION, SERVICE_ID
+from sagemaker_runtime.context import ATTEMPT, REGION
 from sagemaker_runtime.plugins import _telemetry as names
+from sagemaker_runtime.plugins._url import url_without_query
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Context, Metadata, Request
@@ -16,16 +17,13 @@ _LONGEST = 18  # digits of a Content-Length; more would not fit an attribute's 6
 Attributes: TypeAlias = dict[str, str | int]
 
 
-def call_attributes(ctx: Context, operation: str, parameters: object) -> Attributes:
+def call_attributes(ctx: Context, parameters: object) -> Attributes:
     """What is known of a call when it begins."""
     attributes: Attributes = {
         names.RPC_SYSTEM: names.AWS_API,
-        names.RPC_SERVICE: ctx[SERVICE_ID],
-        names.RPC_METHOD: operation,
+        **names.operation_attributes(ctx),
+        **names.endpoint_attributes(parameters),
     }
-    endpoint_name: object = getattr(parameters, "endpoint_name", None)
-    if isinstance(endpoint_name, str):
-        attributes[names.ENDPOINT_NAME] = endpoint_name
     if REGION in ctx:
         attributes[names.CLOUD_REGION] = ctx[REGION]
     return attributes
@@ -38,7 +36,7 @@ def attempt_attributes(ctx: Context, request: Request) -> Attributes:
     attributes: Attributes = {
         names.HTTP_REQUEST_METHOD: request.method,
         names.HTTP_REQUEST_BODY_SIZE: len(request.body),
-        names.URL_FULL: f"{request.scheme}://{request.host}{request.path}",  # no query, which may hold a secret
+        names.URL_FULL: url_without_query(request),
         names.SERVER_ADDRESS: address,
         names.SERVER_PORT: port,
         names.OPERATION_ATTEMPT: attempt,
@@ -58,15 +56,15 @@ def _server(request: Request) -> tuple[str, int]:
     return request.host.strip("[]"), 80 if request.scheme == "http" else 443
 
 
-def answer_attributes(metadata: Metadata) -> Attributes:
-    """What the head of the answer told."""
-    facts: Attributes = {}
+def response_attributes(metadata: Metadata) -> Attributes:
+    """What the head of the response says."""
+    attributes: Attributes = {}
     if REQUEST_ID in metadata:
-        facts[names.AWS_REQUEST_ID] = metadata[REQUEST_ID]
+        attributes[names.AWS_REQUEST_ID] = metadata[REQUEST_ID]
     if RAW_RESPONSE in metadata:
         response = metadata[RAW_RESPONSE]
-        facts[names.HTTP_RESPONSE_STATUS_CODE] = response.status
+        attributes[names.HTTP_RESPONSE_STATUS_CODE] = response.status
         length = response.headers.get("content-length", "")
         if length.isascii() and length.isdigit() and len(length) <= _LONGEST:
-            facts[names.HTTP_RESPONSE_BODY_SIZE] = int(length)
-    return facts
+            attributes[names.HTTP_RESPONSE_BODY_SIZE] = int(length)
+    return attributes

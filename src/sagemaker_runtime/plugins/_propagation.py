@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from sagemaker_runtime.plugins.custom_attributes import MAX_LENGTH, joined
+
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-MAX_CUSTOM_ATTRIBUTES = 1_024  # characters; service-2.json, shape CustomAttributesHeader
 _TRACE_CONTEXT = TraceContextTextMapPropagator()
 
 
@@ -30,7 +31,7 @@ def with_trace_context(own: str, span: Span) -> str | None:
     fields = [f"{name}={value.replace('%', '%25').replace(',', '%2C')}" for name, value in carrier.items()]
     # The state of vendors is the first to go: the rest is of use without it.
     for count in range(len(fields), 0, -1):
-        merged = ",".join([own, *fields[:count]] if own else fields[:count])
-        if len(merged) <= MAX_CUSTOM_ATTRIBUTES:
+        merged = joined(own, *fields[:count])
+        if len(merged) <= MAX_LENGTH:
             return merged
     return None

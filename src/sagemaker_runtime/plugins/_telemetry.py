@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from sagemaker_runtime import Output, ServiceError, TotalTimeoutError
+from sagemaker_runtime.context import OPERATION, SERVICE_ID
 from sagemaker_runtime.operations import TRAITS
 from sagemaker_runtime.plugins._deadline import is_total_timeout
 
@@ -38,6 +39,17 @@ STREAM_ENDED = "aws.sagemaker.stream_ended"
 FIRST_PART = "aws.sagemaker.first_part"
 
 
+def operation_attributes(ctx: Context) -> dict[str, str]:
+    """Which operation is called."""
+    return {RPC_SERVICE: ctx[SERVICE_ID], RPC_METHOD: ctx[OPERATION]}
+
+
+def endpoint_attributes(parameters: object) -> dict[str, str]:
+    """Which endpoint an input names; empty if it names none."""
+    endpoint_name: object = getattr(parameters, "endpoint_name", None)
+    return {ENDPOINT_NAME: endpoint_name} if isinstance(endpoint_name, str) else {}
+
+
 def error_type(error: BaseException, ctx: Context | None = None) -> str:
     """
     What an error is called: the service's code, or the exception's class; once outside the stack, that is.
@@ -64,10 +76,15 @@ def add_once_per_attempt(stack: Stack, middleware: FinalizeMiddleware) -> None:
         stack.finalize.insert(middleware, before=place)
 
 
+def is_output(returned: object) -> TypeGuard[Output]:
+    """Whether a handler returned what it must. A user's middleware may not, and then the client raises the error."""
+    return isinstance(returned, Output)
+
+
 def stream_of(ctx: Context, output: Output) -> ResponseStream | None:
     """The stream of a streaming call; None for another one, and where a middleware has answered with something else."""
     member = ctx[TRAITS].stream_member
-    if member is None or not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+    if member is None or not is_output(output):
         return None
     from sagemaker_runtime import ResponseStream  # 7 ms, for streams only
 

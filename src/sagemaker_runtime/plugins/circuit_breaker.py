@@ -10,9 +10,10 @@ from attrs import define
 from sagemaker_runtime import ConfigError, SageMakerRuntimeError, ServiceError, TransportError
 from sagemaker_runtime.context import CLOCK
 from sagemaker_runtime.plugins._deadline import is_total_timeout
+from sagemaker_runtime.plugins._url import url_without_query
 
 if TYPE_CHECKING:
-    from sagemaker_runtime import Clock, Context, FinalizeHandler, FinalizeInput, Output, Request, Stack
+    from sagemaker_runtime import Clock, Context, FinalizeHandler, FinalizeInput, Output, Stack
 
 __all__ = ["CircuitBreaker", "CircuitOpenError"]
 
@@ -68,7 +69,7 @@ class CircuitBreaker:
         stack.finalize.insert(self, after="Retry")
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-        url, clock = _url_of(step.request), ctx[CLOCK]
+        url, clock = url_without_query(step.request), ctx[CLOCK]
         probed = self._enter(url, clock)
         try:
             output = await next(ctx, step)
@@ -121,8 +122,3 @@ class CircuitBreaker:
         circuit = self._circuits.get(url)
         if circuit is not None and (circuit is probed or circuit.opened is None):
             del self._circuits[url]
-
-
-def _url_of(request: Request) -> str:
-    """What an endpoint is told by, here and in errors: no query, which may hold a secret."""
-    return f"{request.scheme}://{request.host}{request.path}"

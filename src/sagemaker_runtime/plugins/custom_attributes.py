@@ -17,6 +17,11 @@ HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # the one header that reaches the
 MAX_LENGTH = 1_024  # characters; service-2.json, shape CustomAttributesHeader
 
 
+def joined(own: str, *added: str) -> str:
+    """The value of the header: the call's own custom attributes first, where there are any, and a comma between two."""
+    return ",".join([own, *added] if own else added)
+
+
 class CustomAttributes:
     """
     Add *attributes* to what the call's own input says, after a comma; the container gets both.
@@ -43,8 +48,7 @@ class CustomAttributes:
         ours = self._attributes if isinstance(self._attributes, str) else self._attributes(ctx)
         if ours:
             headers = step.request.headers
-            theirs = headers.get(HEADER)
-            value = f"{theirs},{ours}" if theirs else ours
+            value = joined(headers.get(HEADER, ""), ours)
             if len(value) > MAX_LENGTH or not value.isascii():
                 problem = f"custom_attributes with those of {self.id} has {len(value):,} characters, and takes {MAX_LENGTH:,} of ASCII"
                 raise InvalidParamsError("1 problem with what a middleware added:", (problem,))

@@ -45,10 +45,16 @@ from sagemaker_runtime import (
     finalize_middleware,
     serialize_middleware,
 )
-from sagemaker_runtime.context import ATTEMPT, CLOCK, OPERATION, SERVICE_ID as SERVICE
+from sagemaker_runtime.context import ATTEMPT, CLOCK
 from sagemaker_runtime.plugins import _telemetry as names
 from sagemaker_runtime.plugins._instruments import Instruments
-from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, stream_of
+from sagemaker_runtime.plugins._telemetry import (
+    add_once_per_attempt,
+    endpoint_attributes,
+    error_type,
+    operation_attributes,
+    stream_of,
+)
 from sagemaker_runtime.retry import RETRYER
 
 if TYPE_CHECKING:
@@ -141,9 +147,8 @@ class Metrics:
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
         """Once per call."""
-        operation = {names.RPC_SERVICE: ctx[SERVICE], names.RPC_METHOD: ctx[OPERATION]}
-        endpoint_name: object = getattr(step.parameters, "endpoint_name", None)
-        attributes = {**operation, names.ENDPOINT_NAME: endpoint_name} if isinstance(endpoint_name, str) else operation
+        operation = operation_attributes(ctx)
+        attributes = {**operation, **endpoint_attributes(step.parameters)}
         ctx[self._call] = call = _Call(ctx[CLOCK], ctx[CLOCK].monotonic(), operation, attributes)
         self._measure.in_flight.add(1, operation)
         try:

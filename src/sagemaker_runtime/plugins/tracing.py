@@ -28,7 +28,6 @@ from sagemaker_runtime import (
     ConnectError,
     ConnectionLostError,
     Key,
-    Output,
     ReadTimeoutError,
     SageMakerRuntimeError,
     WriteTimeoutError,
@@ -36,9 +35,10 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.context import ATTEMPT, LOGGER, OPERATION, SERVICE_ID
 from sagemaker_runtime.plugins import _telemetry as names
-from sagemaker_runtime.plugins._attributes import answer_attributes, attempt_attributes, call_attributes
+from sagemaker_runtime.plugins._attributes import attempt_attributes, call_attributes, response_attributes
 from sagemaker_runtime.plugins._propagation import with_trace_context, x_ray
-from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, stream_of
+from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, is_output, stream_of
+from sagemaker_runtime.plugins.custom_attributes import HEADER as CUSTOM_ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Headers,
         InitializeHandler,
         InitializeInput,
+        Output,
         ResponseStream,
         Stack,
     )
@@ -62,7 +63,6 @@ __all__ = ["Tracing"]
 S = TypeVar("S")
 
 TRACE_ID = "x-amzn-trace-id"
-CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 # Errors whose text is ours and the machine's. That of others may hold what the model, or a peer, has answered.
 _TOLD = (ConnectError, ConnectionLostError, ReadTimeoutError, WriteTimeoutError)
@@ -107,11 +107,10 @@ class Tracing:
 
     def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
         """Once per call."""
-        operation = ctx[OPERATION]
         span = self._tracer.start_span(
-            f"{ctx[SERVICE_ID]}.{operation}",
+            f"{ctx[SERVICE_ID]}.{ctx[OPERATION]}",
             kind=SpanKind.CLIENT,
-            attributes=call_attributes(ctx, operation, step.parameters),
+            attributes=call_attributes(ctx, step.parameters),
         )
         made = span.get_span_context()
         if not made.is_valid or made.span_id == get_current_span().get_span_context().span_id:
@@ -147,8 +146,8 @@ class Tracing:
             raise
         finally:
             detach(token)
-        if span.is_recording() and isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
-            span.set_attributes(answer_attributes(output.metadata))  # what is no Output is for the client to refuse
+        if span.is_recording() and is_output(output):
+            span.set_attributes(response_attributes(output.metadata))
         stream = stream_of(ctx, output)
         if stream is None:
             span.end()
@@ -163,7 +162,7 @@ class Tracing:
             span.set_attribute(names.ERROR_TYPE, error_type(error, ctx))
             span.set_status(StatusCode.ERROR, error.message if isinstance(error, _TOLD) else None)
             if isinstance(error, SageMakerRuntimeError) and error.metadata is not None:
-                span.set_attributes(answer_attributes(error.metadata))
+                span.set_attributes(response_attributes(error.metadata))
         span.end()
 
     def _propagate(self, ctx: Context, headers: Headers, span: Span) -> None:
