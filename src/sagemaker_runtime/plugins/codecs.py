@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeGuard, TypeVar, cast
 
 from attrs import evolve
 
@@ -75,8 +75,8 @@ class BodyCodec(Generic[Given, Taken]):
         raise NotImplementedError
 
     def body(self, value: Given) -> bytes:
-        """*value* itself, as a checker lets ``InvokeEndpointInput.body`` take it."""
-        return cast("bytes", value)
+        """*value* itself, typed so that ``InvokeEndpointInput.body`` takes it."""
+        return _typed_as_bytes(value)
 
     def value(self, output: InvokeEndpointOutput) -> Taken:
         """``output.body`` itself, as what a checker should know that it is."""
@@ -88,18 +88,24 @@ class BodyCodec(Generic[Given, Taken]):
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
         given = step.parameters
-        if not isinstance(given, InvokeEndpointInput) or isinstance(cast("object", given.body), bytes):
+        if not isinstance(given, InvokeEndpointInput):
+            return await next(ctx, step)
+        value: object = given.body
+        if not self._encodes(value):
             return await next(ctx, step)
         encoded = evolve(
             given,
-            body=self.encode(cast("Given", given.body)),
+            body=self.encode(value),
             content_type=given.content_type or self.content_type,
             accept=given.accept or self.content_type,
         )
         output = await next(ctx, InitializeInput(encoded))
         if isinstance(output.result, InvokeEndpointOutput):
-            output.result = evolve(output.result, body=cast("bytes", self._decoded(output.result)))
+            output.result = evolve(output.result, body=_typed_as_bytes(self._decoded(output.result)))
         return output
+
+    def _encodes(self, value: object) -> TypeGuard[Given]:
+        return not isinstance(value, bytes)
 
     def _decoded(self, result: InvokeEndpointOutput) -> Taken:
         try:
@@ -113,6 +119,11 @@ class BodyCodec(Generic[Given, Taken]):
         )
         failure.metadata, failure.request_id = result.result_metadata, result.result_metadata.get(REQUEST_ID)
         raise failure
+
+
+def _typed_as_bytes(value: object) -> bytes:
+    """*value* itself: within a call the members of the model hold what the codec takes and gives."""
+    return cast("bytes", value)
 
 
 class JSONCodec(BodyCodec[object, object]):

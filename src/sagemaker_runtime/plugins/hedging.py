@@ -27,9 +27,10 @@ __all__ = ["HEDGED", "Hedging"]
 HEDGED = Key[bool]("hedged")
 """Whether a second attempt was sent beside the first. Metadata, set by `Hedging` where it was."""
 
-WINDOW = 200  # latencies kept of each endpoint
-ENDPOINTS = 256  # kept, of 7 KB each; what answered longest ago goes first
-MAX_CREDIT = 10.0  # hedges at most that a quiet time saves up for a bad one
+WINDOW = 200  # latencies kept for each endpoint
+ENDPOINTS = 256  # kept, 7 KB each; the one that responded longest ago goes first
+MAX_CREDIT = 10.0  # hedges that can be saved up
+PERCENT = 100
 
 
 @define(eq=False)
@@ -61,12 +62,12 @@ class Hedging:
     id = "Hedging"
 
     def __init__(self, *, percentile: float = 95.0, budget: float = 0.1, min_samples: int = 20) -> None:
-        if not (0 < percentile <= 100 and 0 <= budget <= 1 and 1 <= min_samples <= WINDOW):  # noqa: PLR2004
+        if not (0 < percentile <= PERCENT and 0 <= budget <= 1 and 1 <= min_samples <= WINDOW):
             raise ConfigError(
                 f"{percentile=}, {budget=}, {min_samples=}; Hedging takes 0 < percentile <= 100, 0 <= budget <= 1 and "
                 f"1 <= min_samples <= {WINDOW}"
             )
-        self._rank = percentile / 100
+        self._rank = percentile / PERCENT
         self._budget = budget
         self._min_samples = min_samples
         self._endpoints: OrderedDict[str, _Endpoint] = OrderedDict()
