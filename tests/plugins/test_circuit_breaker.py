@@ -130,7 +130,7 @@ async def test_after_the_wait_one_attempt_goes_through_and_closes_it(
 
         outcomes = await asyncio.gather(*(client.invoke_endpoint(PARAMS) for _ in range(3)), return_exceptions=True)
         assert 1 == sum(not isinstance(outcome, BaseException) for outcome in outcomes)
-        assert 2 == sum("is being asked again" in str(outcome) for outcome in outcomes)
+        assert 2 == sum("another attempt is probing it" in str(outcome) for outcome in outcomes)
 
         assert b"question" == (await client.invoke_endpoint(PARAMS)).body
 
@@ -148,7 +148,7 @@ async def test_an_attempt_that_fails_opens_it_for_as_long_again(
         clock.advance(30.0)
         await fail(client, 1)
 
-        with pytest.raises(CircuitOpenError, match=r"failed 3 times in a row; asked again in 30\.0 s"):
+        with pytest.raises(CircuitOpenError, match=r"failed 3 times in a row; the next attempt is allowed in 30\.0 s"):
             await client.invoke_endpoint(PARAMS)
 
 
@@ -195,7 +195,7 @@ async def test_what_was_sent_before_it_opened_does_not_count_after(clock: Manual
         with pytest.raises(SageMakerRuntimeError):
             await bad
 
-        with pytest.raises(CircuitOpenError, match=r"failed 1 times in a row; asked again in 10\.0 s"):
+        with pytest.raises(CircuitOpenError, match=r"failed 1 times in a row; the next attempt is allowed in 10\.0 s"):
             await client.invoke_endpoint(PARAMS)
 
 

@@ -91,7 +91,7 @@ async def test_an_answer_in_another_format_is_an_error_that_does_not_show_it(
         with pytest.raises(DecodeError) as caught:
             await decoding.invoke_endpoint(InvokeEndpointInput(endpoint_name="echo", body=codec.body([[1]])))
 
-    assert f"the answer, {len(body)} bytes of type text/html, cannot be read as {codec.content_type}" in str(
+    assert f"the response, {len(body)} bytes of type text/html, cannot be read as {codec.content_type}" in str(
         caught.value
     )
     assert ("id-7", "InvokeEndpoint") == (caught.value.request_id, caught.value.operation)

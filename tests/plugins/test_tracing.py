@@ -561,7 +561,7 @@ async def test_a_trace_that_does_not_fit_is_left_out_with_a_warning(caplog):
             await client.invoke_endpoint(params(custom_attributes=own))
 
     assert own == dict(server.requests[0].headers)["x-amzn-sagemaker-custom-attributes"]
-    assert ["InvokeEndpoint sends no trace context: there is no room beside custom attributes of 1024 characters"] == [
+    assert ["InvokeEndpoint sends no trace context: it does not fit beside custom attributes of 1024 characters"] == [
         record.getMessage() for record in caplog.records
     ]
     assert [("InvokeEndpoint", 1)] == [(record.aws_operation, record.aws_attempt) for record in caplog.records]

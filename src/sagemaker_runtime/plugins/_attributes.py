@@ -1,4 +1,4 @@
-"""What the spans of `tracing` tell: nothing that a caller or a model has said."""
+"""The attributes of the spans of `tracing`. None of them holds content of the caller's or the model's."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def is_total_timeout(error: BaseException, ctx: Context) -> bool:
     """
-    Whether a cancellation is the end of ``Timeout.total``, and not a caller who left.
+    Whether *error* is the cancellation at the end of ``Timeout.total``, and not one by the caller.
 
-    It becomes a TotalTimeoutError outside the stack, so within it the deadline, if there is one, tells them apart.
+    It becomes a TotalTimeoutError only outside the stack. Inside, the deadline, if there is one, distinguishes the two.
     """
     if not isinstance(error, asyncio.CancelledError) or DEADLINE not in ctx:
         return False

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
 
-# Seconds: OpenTelemetry's for HTTP, and on to the minute that a model may take; and those of work without waiting.
+# Seconds: OpenTelemetry's for HTTP, up to the minute that a model may take; and smaller ones for work without waiting.
 WAITING = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0)
 WORKING = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1.0)
 
@@ -24,11 +24,11 @@ class Instruments:
     What one `Metrics` records with.
 
     Args:
-        id: Of the `Metrics`; tells its instruments from another one's of the same provider.
+        id: Of the `Metrics`; distinguishes its instruments from those of another `Metrics` with the same provider.
 
         meter_provider: None for the global one.
 
-        observe_quota: Gives the retry quota when it is asked for.
+        observe_quota: Called for the current retry quota.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Instruments:
 
         self.duration = seconds("client.call.duration", "A call with its retries", WAITING)
         self.attempt_duration = seconds("client.call.attempt_duration", "One attempt of a call", WAITING)
-        self.first_byte = seconds("client.http.time_to_first_byte", "Until the head of the answer", WAITING)
+        self.first_byte = seconds("client.http.time_to_first_byte", "Until the head of the response", WAITING)
         self.first_part = seconds("client.call.time_to_first_part", "Until the first part of a stream", WAITING)
         self.serialization = seconds("client.call.serialization_duration", "Writing the request", WORKING)
         self.resolution = seconds("client.call.resolve_endpoint_duration", "Finding the URL", WORKING)

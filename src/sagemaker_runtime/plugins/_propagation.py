@@ -1,4 +1,4 @@
-"""A trace as it is told to others: in AWS X-Ray's header, and in W3C's words among the custom attributes."""
+"""How a trace is passed on: in AWS X-Ray's header, and as a W3C trace context in the custom attributes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,20 @@ def x_ray(span: Span) -> str:
 
 
 def with_trace_context(own: str, span: Span) -> str | None:
-    """Custom attributes with the trace context behind them; None if there is no room. One that is there is kept."""
+    """
+    Custom attributes with the trace context after them; None if it does not fit.
+
+    Args:
+        own: The call's custom attributes. If they have a trace context already, they are returned as they are.
+
+        span: The span whose context is added.
+    """
     if any(attribute.strip().startswith("traceparent=") for attribute in own.split(",")):
         return own
     carrier: dict[str, str] = {}
     _TRACE_CONTEXT.inject(carrier, set_span_in_context(span))
     fields = [f"{name}={value.replace('%', '%25').replace(',', '%2C')}" for name, value in carrier.items()]
-    # The state of vendors is the first to go: the rest is of use without it.
+    # The last field, tracestate, is dropped first: the others are useful without it.
     for count in range(len(fields), 0, -1):
         merged = joined(own, *fields[:count])
         if len(merged) <= MAX_LENGTH:

@@ -1,4 +1,4 @@
-"""What spans and metrics call things by: OpenTelemetry's conventions where they have a name, else the Go SDK's."""
+"""What spans and metrics have in common. Names are OpenTelemetry's where its conventions have one, else the Go SDK's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
 URL_FULL = "url.full"
 
-# Ours; the first is the Go SDK's too.
+# Our own; the Go SDK has the first too.
 OPERATION_ATTEMPT = "operation.attempt"
 OPERATION_RETRY_REASON = "operation.retry_reason"
 ENDPOINT_NAME = "aws.sagemaker.endpoint_name"
@@ -52,12 +52,12 @@ def endpoint_attributes(parameters: object) -> dict[str, str]:
 
 def error_type(error: BaseException, ctx: Context | None = None) -> str:
     """
-    What an error is called: the service's code, or the exception's class; once outside the stack, that is.
+    The service's error code, or the class of the exception that the caller gets.
 
     Args:
         error: The error.
 
-        ctx: The call's; None once the call is over, and only its stream goes on.
+        ctx: The call's; None once the call is over and only its stream goes on.
     """
     if isinstance(error, ServiceError):
         return error.code
@@ -67,7 +67,7 @@ def error_type(error: BaseException, ctx: Context | None = None) -> str:
 
 
 def add_once_per_attempt(stack: Stack, middleware: FinalizeMiddleware) -> None:
-    """Put a middleware in front of what each attempt does: inside of a hedge, which goes next to Retry."""
+    """Put a middleware in front of what each attempt does: inside of Hedging, which stands next to Retry."""
     places = (id for id in ("RetryMetricsHeader", "Signing") if stack.finalize.get(id) is not None)
     place = next(places, None)
     if place is None:
@@ -82,7 +82,7 @@ def is_output(returned: object) -> TypeGuard[Output]:
 
 
 def stream_of(ctx: Context, output: Output) -> ResponseStream | None:
-    """The stream of a streaming call; None for another one, and where a middleware has answered with something else."""
+    """The stream of a streaming call; None for other calls, and if a middleware returned something else."""
     member = ctx[TRAITS].stream_member
     if member is None or not is_output(output):
         return None

@@ -1,4 +1,4 @@
-"""A circuit breaker: an endpoint that keeps failing is left alone for a while, and then asked by one attempt first."""
+"""A circuit breaker: it blocks calls to an endpoint that keeps failing, and after a while lets one attempt probe it."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ if TYPE_CHECKING:
 
 __all__ = ["CircuitBreaker", "CircuitOpenError"]
 
-SERVER_ERRORS = 500  # and all above
-SERVER_CODES = {"InternalFailure", "ServiceUnavailable", "InternalDependencyException"}  # whose status is such a one
+SERVER_ERRORS = 500  # HTTP status; and all above
+SERVER_CODES = {"InternalFailure", "ServiceUnavailable", "InternalDependencyException"}  # the codes with such a status
 
 
 class CircuitOpenError(SageMakerRuntimeError):
-    """The endpoint has failed too often of late. Nothing was sent; never retried."""
+    """The endpoint's last attempts all failed. Nothing was sent; never retried."""
 
 
 @define(eq=False)
 class _Circuit:
     failures: int = 0
     opened: float | None = None
-    """When it last opened, by the monotonic clock; None while it is closed."""
+    """When it last opened, in monotonic time; None while it is closed."""
 
     probing: bool = False
 
 
 class CircuitBreaker:
     """
-    Fail at once with `CircuitOpenError` where an endpoint's last attempts all failed.
+    Fail at once with `CircuitOpenError` if an endpoint's last attempts all failed.
 
-    Closed, it counts failures in a row: an exchange that broke off (`TransportError`), a status of 500 or above, or an
-    attempt under way when ``Timeout.total`` ended. At *failure_threshold* it opens, for *recovery_timeout*. Then it is
-    half open: one attempt goes through, which closes it or opens it again. Any other answer, `ModelError` and throttling
-    included, shows that the endpoint is there. An error that a middleware made up, without a status, counts where it is
-    one of the service's for such a status, and is else no news.
+    While closed, it counts consecutive failures: an exchange that broke off (`TransportError`), a status of 500 or above,
+    or an attempt in progress when ``Timeout.total`` ended. At *failure_threshold* it opens, for *recovery_timeout*. Then
+    it is half open: one attempt goes through, which closes it or opens it again. Any other response, `ModelError` and
+    throttling included, shows that the endpoint works. An error without a status comes from a middleware: it counts as a
+    failure if its code is one that the service sends with such a status, and is ignored otherwise.
 
-    Stands just below Retry, so it learns from each attempt, and ends the retries of the calls under way when it opens. One
-    object may serve several clients; endpoints are told apart by the URL without its query, so also by region and operation.
+    Stands just below Retry, so it sees each attempt, and ends the retries of the calls in progress when it opens. One
+    object may serve several clients. Each URL without its query, so also each region and operation, has its own circuit.
 
     Args:
-        failure_threshold: Failures in a row that open it.
+        failure_threshold: Consecutive failures that open it.
 
         recovery_timeout: Seconds from then to the attempt that may close it.
 
@@ -63,7 +63,7 @@ class CircuitBreaker:
             raise ConfigError(f"CircuitBreaker: a failure_threshold of {failure_threshold!r} would never let it close")
         self._threshold = failure_threshold
         self._recovery = recovery_timeout
-        self._circuits: dict[str, _Circuit] = {}  # of the endpoints that have failed and not answered since
+        self._circuits: dict[str, _Circuit] = {}  # by URL, of the endpoints that have failed and not responded since
 
     def __call__(self, stack: Stack) -> None:
         stack.finalize.insert(self, after="Retry")
@@ -84,28 +84,28 @@ class CircuitBreaker:
             if error.code in SERVER_CODES if error.status is None else error.status >= SERVER_ERRORS:
                 self._failed(url, probed, clock)
             elif error.status is not None:
-                self._answered(url, probed)
+                self._responded(url, probed)
             raise
         else:
-            self._answered(url, probed)
+            self._responded(url, probed)
             return output
         finally:
             if probed is not None:
                 probed.probing = False
 
     def _enter(self, url: str, clock: Clock) -> _Circuit | None:
-        """Let an attempt pass, or not; the circuit if the attempt is the one that probes it."""
+        """Let an attempt pass, or raise; returns the circuit if the attempt probes it."""
         circuit = self._circuits.get(url)
         if circuit is None or circuit.opened is None:
             return None
         left = circuit.opened + self._recovery - clock.monotonic()
         if left > 0:
             raise CircuitOpenError(
-                f"not sent: {url} failed {circuit.failures} times in a row; asked again in {left:.1f} s"
+                f"not sent: {url} failed {circuit.failures} times in a row; the next attempt is allowed in {left:.1f} s"
             )
         if circuit.probing:
             raise CircuitOpenError(
-                f"not sent: {url} failed {circuit.failures} times in a row, and is being asked again"
+                f"not sent: {url} failed {circuit.failures} times in a row, and another attempt is probing it"
             )
         circuit.probing = True
         return circuit
@@ -117,8 +117,8 @@ class CircuitBreaker:
             if circuit.failures >= self._threshold:
                 circuit.opened = clock.monotonic()
 
-    def _answered(self, url: str, probed: _Circuit | None) -> None:
-        # An attempt from before it opened says nothing of now.
+    def _responded(self, url: str, probed: _Circuit | None) -> None:
+        # An attempt that began before it opened says nothing about the endpoint's present state.
         circuit = self._circuits.get(url)
         if circuit is not None and (circuit is probed or circuit.opened is None):
             del self._circuits[url]

@@ -5,10 +5,8 @@ Objects in place of bytes: a codec encodes ``InvokeEndpointInput.body`` and deco
 
     iris = JSONCodec()
     async with Client(options, with_api_options(iris)) as client:
-        output = await client.invoke_endpoint(
-            InvokeEndpointInput(endpoint_name="iris", body=iris.body([[5.1, 3.5]]))
-        )
-        answer = iris.value(output)
+        output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=iris.body([[5.1, 3.5]])))
+        prediction = iris.value(output)
 """
 
 from __future__ import annotations
@@ -41,36 +39,36 @@ Taken = TypeVar("Taken")
 
 
 class DecodeError(SageMakerRuntimeError):
-    """The model ran, and its answer is not in the codec's format. The content is not shown."""
+    """The model ran, and its response is not in the codec's format. The content is not shown."""
 
 
 class BodyCodec(Generic[Given, Taken]):
     """
-    The base of the codecs: an object in gives an object out, and a call with bytes is left as it is.
+    The base of the codecs: a call with an object returns an object, and a call with bytes is left as it is.
 
-    Stands at the front of Initialize, so before the validation, which sees bytes. It names its content type, also as the
-    one to accept, where the input names none. InvokeEndpoint alone. Of several codecs the last one given, so that of a
-    call rather than the client's, gets the object.
+    Stands at the front of Initialize, so before the validation, which sees bytes. If the input names no content type, or
+    none to accept, the codec sets its own. For InvokeEndpoint only. Of several codecs, the last one added gets the
+    object, so one of the call's options takes precedence over the client's.
 
     Attributes:
         id: The name in the printed stack; a subclass has its own.
 
-        content_type: MIME type of what it writes and reads.
+        content_type: MIME type that it writes and reads.
     """
 
     id = "BodyCodec"
     content_type: str
 
     def encode(self, value: Given) -> bytes:
-        """The bytes to send. What it raises, the call raises."""
+        """The bytes to send. The call raises whatever this raises."""
         raise NotImplementedError
 
     def decode(self, body: bytes) -> Taken:
         """
-        The object in an answer.
+        The object in a response.
 
         Raises:
-            ValueError: The answer is not in the format; the call raises `DecodeError`.
+            ValueError: The body is not in the format; the call raises `DecodeError`.
         """
         raise NotImplementedError
 
@@ -79,7 +77,7 @@ class BodyCodec(Generic[Given, Taken]):
         return _typed_as_bytes(value)
 
     def value(self, output: InvokeEndpointOutput) -> Taken:
-        """``output.body`` itself, as what a checker should know that it is."""
+        """``output.body`` itself, with the type that it has after decoding."""
         return cast("Taken", output.body)
 
     def __call__(self, stack: Stack) -> None:
@@ -111,10 +109,10 @@ class BodyCodec(Generic[Given, Taken]):
         try:
             return self.decode(result.body)
         except (ValueError, RecursionError) as error:
-            # Not raised here: a JSONDecodeError or UnicodeDecodeError in the context would carry the content along.
+            # Not raised here: a JSONDecodeError or UnicodeDecodeError holds the content, and would become the context.
             problem = type(error).__name__
         failure = DecodeError(
-            f"the answer, {len(result.body)} bytes of type {result.content_type}, cannot be read as {self.content_type} "
+            f"the response, {len(result.body)} bytes of type {result.content_type}, cannot be read as {self.content_type} "
             f"({problem})"
         )
         failure.metadata, failure.request_id = result.result_metadata, result.result_metadata.get(REQUEST_ID)
@@ -127,7 +125,7 @@ def _typed_as_bytes(value: object) -> bytes:
 
 
 class JSONCodec(BodyCodec[object, object]):
-    """What `json.dumps` takes, and what `json.loads` gives. ``NaN`` and ``Infinity``, which are no JSON, are refused."""
+    """What `json.dumps` takes and `json.loads` returns. ``NaN`` and ``Infinity``, which are not JSON, are refused."""
 
     id = "JSONCodec"
     content_type = "application/json"
@@ -140,11 +138,11 @@ class JSONCodec(BodyCodec[object, object]):
 
 
 def _no_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 class _Lines(list[str]):
-    """Takes the writer's lines. They end with CR LF there, so that it quotes either character in a field."""
+    """Takes the lines of `csv.writer`, which end with CR LF so that it quotes either character within a field."""
 
     def write(self, line: str) -> None:
         self.append(line.removesuffix("\r\n"))
@@ -152,10 +150,11 @@ class _Lines(list[str]):
 
 class CSVCodec(BodyCodec["Iterable[Iterable[object]]", list[list[str]]]):
     """
-    Rows of anything that has a text, and rows of text; no head. Lines end with a line feed, the last with nothing.
+    Takes rows of any objects and writes their ``str()``; returns rows of text. No header line.
 
-    None is an empty field. A text is a row too, of its characters. Rows without a field are not told from the end where
-    they are the last, so they do not come back. A field of an answer has `csv.field_size_limit` characters at most.
+    Rows are separated by line feeds; the last has none. None is an empty field. A string counts as a row of its
+    characters. Rows without fields at the end cannot be distinguished from the end, so they are lost. A field of a
+    response has at most `csv.field_size_limit` characters.
     """
 
     id = "CSVCodec"
@@ -163,7 +162,7 @@ class CSVCodec(BodyCodec["Iterable[Iterable[object]]", list[list[str]]]):
 
     def encode(self, value: Iterable[Iterable[object]]) -> bytes:
         if isinstance(value, str):  # each of its characters would be a row
-            raise TypeError("CSVCodec takes rows; what is CSV already goes as bytes: text.encode()")
+            raise TypeError("CSVCodec takes rows; send text that is CSV already as bytes: text.encode()")
         lines = _Lines()
         csv.writer(lines).writerows(value)
         return "\n".join(lines).encode()

@@ -1,9 +1,10 @@
 """
-A limit on the calls at once, fixed or found by trial: ``Client(options, with_api_options(ConcurrencyLimit(32)))``.
+A limit on concurrent calls, fixed or adaptive: ``Client(options, with_api_options(ConcurrencyLimit(32)))``.
 
-Both stand at the front of Initialize, so once per call: a call keeps its place while it waits to try again, and a
-stream until its head is there. Waiting is part of the call: ``Timeout.total`` and ``asyncio.timeout`` end it. One
-object may serve several clients, which then share the limit; each event loop has a limit of its own.
+Both stand at the front of Initialize, so they count calls, not attempts: a call keeps its place while it waits for a
+retry, and a streamed call until its head has come. Waiting for a place is part of the call: ``Timeout.total`` and
+``asyncio.timeout`` end it. One object may serve several clients, which then share the limit; each event loop has a
+limit of its own.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ DECREASE = 0.5  # what an overload leaves of the limit
 
 @define(eq=False)
 class _Gate:
-    """The places of one event loop. A free place is handed to who has waited longest, so no newcomer can take it."""
+    """The places of one event loop. A free place goes to the call that has waited longest, never to a newcomer."""
 
     limit: float
     taken: int = 0
     waiting: deque[asyncio.Future[None]] = field(factory=deque[asyncio.Future[None]])
     decreased: float = -math.inf
-    """When an overload was last heeded, by the monotonic clock."""
+    """When the limit was last lowered, in monotonic time."""
 
     async def enter(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -47,7 +48,7 @@ class _Gate:
         try:
             await place
         except BaseException:
-            if place.done() and not place.cancelled():  # it was given in the moment in which the wait was given up
+            if place.done() and not place.cancelled():  # it was given at the moment in which the wait was cancelled
                 self.leave()
             elif place in self.waiting:
                 self.waiting.remove(place)
@@ -60,14 +61,14 @@ class _Gate:
     def admit(self) -> None:
         while self.waiting and self.taken < int(self.limit):
             place = self.waiting.popleft()
-            if not place.done():  # else its wait was given up, and its task has not run since
+            if not place.done():  # else its wait was cancelled, and its task has not run since
                 self.taken += 1
                 place.set_result(None)
 
 
 class ConcurrencyLimit:
     """
-    At most *limit* calls at once; the others wait, first come, first served.
+    At most *limit* concurrent calls; the others wait, first come, first served.
 
     Raises:
         ConfigError: The limit is below 1.
@@ -86,7 +87,7 @@ class ConcurrencyLimit:
 
     @property
     def limit(self) -> int:
-        """Calls at once, as of now, in the running event loop."""
+        """The present limit, in the running event loop."""
         return int(self._gate().limit)
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
@@ -103,21 +104,21 @@ class ConcurrencyLimit:
 
 class AdaptiveConcurrencyLimit(ConcurrencyLimit):
     """
-    A limit that follows what the endpoint can take: additive increase, multiplicative decrease.
+    A limit that adapts to the endpoint's capacity: additive increase, multiplicative decrease.
 
     A success while all places are taken adds 1/limit, so about 1 for each round of calls. An overload halves the limit,
-    once for the calls then under way: an attempt that was throttled, got 503 or no answer in time; a call that took
-    longer than *target_latency*; or one whose ``Timeout.total`` ended, unless it had waited even longer for its place.
-    Cold starts and the model's own failures tell nothing.
+    once for all calls then in progress. Signs of an overload are: an attempt that was throttled, got 503 or no response
+    in time; a call that took longer than *target_latency*; and a call whose ``Timeout.total`` ended, unless it had waited
+    even longer for its place. Cold starts and the model's own failures count as neither.
 
     Args:
-        initial: Calls at once to begin with.
+        initial: The limit to begin with.
 
-        minimum: The least it falls to.
+        minimum: The lowest limit.
 
-        maximum: The most it rises to.
+        maximum: The highest limit.
 
-        target_latency: Seconds that a call may take once it has its place; None to heed errors alone.
+        target_latency: Seconds that a call may take once it has its place; None to consider errors only.
 
     Raises:
         ConfigError: Not 1 <= minimum <= initial <= maximum.
@@ -154,7 +155,7 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
             output = await next(ctx, step)
             succeeded = True
         except asyncio.CancelledError as error:
-            # Else a limit that is too low would keep falling: calls that waited for it have no time left for the model.
+            # Without this, a limit that is too low would keep falling: calls that waited for a place have no time left.
             longer = clock.monotonic() - started >= started - came
             hung = longer and is_total_timeout(error, ctx)
             raise

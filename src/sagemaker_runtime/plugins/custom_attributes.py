@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CustomAttributes"]
 
-HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # the one header that reaches the container
+HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # the only header that reaches the container
 MAX_LENGTH = 1_024  # characters; service-2.json, shape CustomAttributesHeader
 
 
@@ -24,17 +24,17 @@ def joined(own: str, *added: str) -> str:
 
 class CustomAttributes:
     """
-    Add *attributes* to what the call's own input says, after a comma; the container gets both.
+    Add *attributes* to the custom attributes of the call's own input, after a comma; the container gets both.
 
-    Stands at the back of Build, so once per call. Two of them need two ids.
+    Stands at the back of Build, so it runs once per call. Two of them need two ids.
 
     Args:
-        attributes: A text, or a function that gives it, and an empty one where there is nothing to add.
+        attributes: A text, or a function that returns one; an empty text adds nothing.
 
         id: The name in the printed stack.
 
-    A call raises `InvalidParamsError` where the whole is longer than 1,024 characters or not ASCII, as the service asks; nothing
-    is sent then, and the text, which may be sensitive, is not shown.
+    A call raises `InvalidParamsError` if the whole has more than 1,024 characters or is not ASCII, which the service
+    would refuse. Nothing is sent then, and the error does not show the text, which may be sensitive.
     """
 
     def __init__(self, attributes: str | Callable[[Context], str], *, id: str = "CustomAttributes") -> None:

@@ -1,8 +1,8 @@
 """
-Hedged requests: a second attempt where the first is slower than usual; the answer that comes first is taken.
+Hedged requests: a second attempt if the first is slower than usual; the response that comes first is taken.
 
-It runs the model twice for those calls. For a model that answers alike and whose calls cost little, that buys a
-shorter tail: Dean and Barroso, "The tail at scale", 2013.
+Those calls run the model twice. For a deterministic model whose calls are cheap, that buys a shorter tail: Dean and
+Barroso, "The tail at scale", 2013.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["HEDGED", "Hedging"]
 
 HEDGED = Key[bool]("hedged")
-"""Whether a second attempt was sent beside the first. Metadata, set by `Hedging` where it was."""
+"""Whether a second attempt was sent beside the first. Metadata; `Hedging` sets it only then."""
 
 WINDOW = 200  # latencies kept for each endpoint
 ENDPOINTS = 256  # kept, 7 KB each; the one that responded longest ago goes first
@@ -41,19 +41,19 @@ class _Endpoint:
 
 class Hedging:
     """
-    Send a second attempt once the first takes longer than *percentile* of the last 200 calls to its endpoint did.
+    Send a second attempt when the first takes longer than *percentile* of the last 200 calls to its endpoint did.
 
-    Stands just below Retry, so that each hedge has a request and a signature of its own. The loser is cancelled, which
-    closes its connection, and the model may run on. A first attempt that fails in time is left to Retry; if both fail,
-    the error is the first attempt's. Only operations that may be repeated are hedged, so InvokeEndpoint: a stream would
+    Stands just below Retry, so each hedge has a request and a signature of its own. The slower attempt is cancelled, which
+    closes its connection; the model may go on running. A first attempt that fails before the hedge is left to Retry. If
+    both fail, the error is the first attempt's. Only repeatable operations are hedged, so InvokeEndpoint: a stream would
     begin twice, and a queue would run both.
 
     Args:
         percentile: Of the latencies, above 0 and at most 100.
 
-        budget: The share of the calls that may be hedged, from 0 to 1, lest an overload is doubled.
+        budget: The share of the calls that may be hedged, from 0 to 1, so that hedging cannot double an overload.
 
-        min_samples: Answers of an endpoint that must be known before its calls are hedged.
+        min_samples: Responses that an endpoint must have given before its calls are hedged.
 
     Raises:
         ConfigError: A number is out of its range.
@@ -78,7 +78,7 @@ class Hedging:
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         url = step.request.url
-        endpoint = self._endpoints.get(url) or _Endpoint()  # kept once it has answered: a name may be anything
+        endpoint = self._endpoints.get(url) or _Endpoint()  # kept once it has responded: a name may be anything
         endpoint.credit = min(endpoint.credit + self._budget, MAX_CREDIT)
         clock = ctx[CLOCK]
         started = clock.monotonic()
@@ -86,12 +86,12 @@ class Hedging:
             output = await next(ctx, step)
         else:
             output = await self._race(ctx, step, next, endpoint)
-        # Of a hedged call, this is longer than the delay whoever won, so the percentile does not creep down.
-        self._answered(url, endpoint).latencies.append(clock.monotonic() - started)
+        # For a hedged call this exceeds the delay, whichever attempt won, so the percentile does not creep down.
+        self._responded(url, endpoint).latencies.append(clock.monotonic() - started)
         return output
 
-    def _answered(self, url: str, endpoint: _Endpoint) -> _Endpoint:
-        """Keep an endpoint, and give it; or the one that another call has kept meanwhile."""
+    def _responded(self, url: str, endpoint: _Endpoint) -> _Endpoint:
+        """Keep an endpoint and return it; or return the one that another call has kept meanwhile."""
         kept = self._endpoints.setdefault(url, endpoint)
         self._endpoints.move_to_end(url)
         if len(self._endpoints) > ENDPOINTS:
@@ -119,11 +119,11 @@ class Hedging:
             for task in (timer, *attempts):
                 task.cancel()
             await asyncio.gather(timer, *attempts, return_exceptions=True)
-            attempts.clear()  # or a failed task, its error's traceback and this frame would keep one another
+            attempts.clear()  # or a failed task, its error's traceback and this frame would form a reference cycle
 
 
 async def _first_success(attempts: Sequence[asyncio.Future[Output]]) -> Output:
-    """What the first to succeed gave, or else what the first of them raised."""
+    """What the first attempt to succeed returns; if none does, raises the error of the first attempt."""
     pending = set(attempts)
     while pending:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)

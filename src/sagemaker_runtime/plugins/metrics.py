@@ -1,5 +1,5 @@
 """
-OpenTelemetry metrics with the Go SDK's names, and with names of ours (*) for what it does not measure.
+OpenTelemetry metrics with the Go SDK's names, and names of our own (*) for what it does not measure.
 
 ::
 
@@ -10,18 +10,18 @@ client.call.duration                       s             a call with its retries
 client.call.in_flight *                    {call}        calls that have not ended
 client.call.attempts                       {attempt}     attempts, the first of each call included
 client.call.errors                         {error}       errors of attempts, and of calls outside of their attempts
-client.call.attempt_duration               s             an attempt, from signing to the answer's end, or a stream's head
+client.call.attempt_duration               s             signing to the end of the response, or to a stream's head
 client.call.serialization_duration         s             writing the input into a request
 client.call.resolve_endpoint_duration      s             asking the resolver for the URL
 client.call.auth.signing_duration          s             signing, with the wait for credentials where that is needed
 client.call.time_to_first_part *           s             from a call's start to the first part of its stream
-client.http.time_to_first_byte             s             from handing over the request to the head of the answer
+client.http.time_to_first_byte             s             from handing over the request to the head of the response
 client.http.connections.usage              {connection}  connections acquired, or waited for: one for each exchange
-client.retry_quota.available *             {token}       the quota of the retryers that calls have had, the lowest
+client.retry_quota.available *             {token}       the lowest retry quota of the retryers that calls have used
 =========================================  ============  =============================================================
 
-Attributes: ``rpc.service``, ``rpc.method``, ``aws.sagemaker.endpoint_name`` where the input was valid, and ``error.type`` on
-errors and on durations of what failed. The last two metrics, and ``in_flight``, are of the client and not of an endpoint.
+Attributes: ``rpc.service``, ``rpc.method``, ``aws.sagemaker.endpoint_name`` if the input was valid, and ``error.type`` on
+errors and on the durations of failures. The last two metrics, and ``in_flight``, have no endpoint.
 """
 
 from __future__ import annotations
@@ -91,26 +91,26 @@ _ACQUIRED: Attributes = {**_SERVICE, "state": "acquired"}
 
 @define(eq=False)
 class _Call:
-    """What is to be known of one call."""
+    """The state of one call."""
 
     clock: Clock
     started: float
-    """By the monotonic clock."""
+    """In monotonic time."""
 
     operation: Attributes
     attributes: Attributes
-    """The operation, and the endpoint."""
+    """The operation and the endpoint."""
 
     counted: list[BaseException] = field(factory=list[BaseException])
-    """Errors of its attempts, which are not to be counted twice."""
+    """Errors of its attempts, which have been counted already."""
 
 
 class Metrics:
     """
-    Measures: give it to a client, or to one call, in ``api_options``. One serves any number of clients.
+    Records the metrics: give it to a client, or to one call, in ``api_options``. One object serves any number of clients.
 
-    It takes the time of the middleware that stand in ``OperationSerializer``, ``ResolveEndpoint`` and ``Signing`` when it is
-    added; what is put there afterwards is not timed.
+    It times the middleware that stand in ``OperationSerializer``, ``ResolveEndpoint`` and ``Signing`` when it is added. A
+    middleware that is put there afterwards is not timed.
 
     Args:
         meter_provider: None for OpenTelemetry's global one.
@@ -157,19 +157,19 @@ class Metrics:
             self._end(call, error, ctx)
             raise
         finally:
-            call.counted.clear()  # or an error, its traceback and this list would keep one another, and the stream
+            call.counted.clear()  # or an error, its traceback and this list would form a cycle that keeps the stream
         stream = stream_of(ctx, output)
         if stream is None:
             self._end(call)
         else:
-            # Without the context, which knows the stream: an abandoned one must not be kept.
+            # Without the context, which refers to the stream: an abandoned stream must not be kept alive.
             stream.watch(_Watcher(partial(self._first_part, call), partial(self._end, call)))
         return output
 
     def _end(self, call: _Call, error: BaseException | None = None, ctx: Context | None = None) -> None:
         measure, attributes = self._measure, call.attributes
         if error is not None:
-            # A name that is not valid may be anything, and each would be a time series of its own.
+            # An invalid name may be anything, and each would be a time series of its own.
             known = call.operation if isinstance(error, InvalidParamsError) else call.attributes
             attributes = {**known, names.ERROR_TYPE: error_type(error, ctx)}
             if not any(error is counted for counted in call.counted):
@@ -194,7 +194,7 @@ class Metrics:
             return await next(ctx, step)
         except BaseException as error:
             attributes = {**attributes, names.ERROR_TYPE: error_type(error, ctx)}
-            if not isinstance(error, asyncio.CancelledError):  # of a call if it ends it, and else of a hedge that lost
+            if not isinstance(error, asyncio.CancelledError):  # it ends the call, which counts it; or a hedge that lost
                 measure.errors.add(1, attributes)
                 call.counted.append(error)
             raise
@@ -202,7 +202,7 @@ class Metrics:
             measure.attempt_duration.record(call.clock.monotonic() - started, attributes)
 
     async def _exchange(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
-        """Once per attempt: a connection is held until the answer has been read, or its stream is closed."""
+        """Once per attempt: a connection is held until the response has been read, or its stream is closed."""
         connections = self._measure.connections
         connections.add(1, _ACQUIRED)
         try:
@@ -228,7 +228,7 @@ class Metrics:
         return output
 
     def _timed(self, handle: Handle[S], histogram: Histogram) -> Handle[S]:
-        """A middleware's method that records how long the middleware itself takes, before what it calls."""
+        """The method of a middleware, which also records how long the middleware takes until it calls ``next``."""
 
         def timed(ctx: Context, step: S, next: Handler[S]) -> Awaitable[Output]:
             monotonic = ctx[CLOCK].monotonic
@@ -245,10 +245,10 @@ class Metrics:
         return timed
 
     def _note_quota(self, retryer: Retryer) -> None:
-        """Observe the quota of a retryer that has one, for as long as it is there."""
+        """Observe the quota of a retryer that has one, for as long as the quota exists."""
         quota: object = getattr(retryer, "quota", None)
         if isinstance(quota, RetryQuota) and quota not in self._quotas:
-            with self._lock:  # calls may be made in several threads, and the gauge is read in one of its own
+            with self._lock:  # calls may come from several threads, and another thread reads the gauge
                 self._quotas = WeakSet({*self._quotas, quota})
 
     def _observe_quota(self, _: CallbackOptions) -> Iterator[Observation]:
@@ -261,7 +261,7 @@ class Metrics:
 
 
 class _Watcher:
-    """Passes on what a stream tells."""
+    """Passes on the events of a stream."""
 
     def __init__(self, first_part: Callable[[], None], end: Callable[[BaseException | None], None]) -> None:
         self.first_part = first_part

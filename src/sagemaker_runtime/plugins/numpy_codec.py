@@ -15,10 +15,10 @@ __all__ = ["NumPyCodec"]
 
 class NumPyCodec(BodyCodec[npt.NDArray[Any], npt.NDArray[Any]]):
     """
-    Arrays of any shape and type but ``object``: its elements are pickles, and reading one runs what is in it. Nor are
-    elements of no size read, such as those of type ``"S0"``: no number of them would be too large for the answer.
+    Arrays of any shape and type but ``object``, whose elements are pickles: reading one runs the code in it. Arrays with
+    elements of no size, such as type ``"S0"``, are not read either: a small body could claim any number of them.
 
-    The array of an answer shares the memory of the body, so it is read-only; ``.copy()`` gives one to change.
+    The array of a response shares the memory of the body, so it is read-only; ``.copy()`` returns a writable one.
     """
 
     id = "NumPyCodec"
@@ -32,12 +32,12 @@ class NumPyCodec(BodyCodec[npt.NDArray[Any], npt.NDArray[Any]]):
     def decode(self, body: bytes) -> npt.NDArray[Any]:
         try:
             return _read(body)
-        except Exception as error:  # noqa: BLE001 - what NumPy's parser of Python literals meets in a hostile head
+        except Exception as error:  # noqa: BLE001 - NumPy parses the head as Python; a hostile one can raise anything
             raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def _read(body: bytes) -> npt.NDArray[Any]:
-    # Not np.load, which sets aside what the head asks for, petabytes too, before it looks at what has come.
+    # Not np.load, which allocates whatever the head asks for, petabytes too, before it looks at the data.
     file = io.BytesIO(body)
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
@@ -48,7 +48,7 @@ def _read(body: bytes) -> npt.NDArray[Any]:
         raise ValueError("an array of objects")
     if dtype.itemsize == 0:
         raise ValueError("elements of no size")
-    if min(shape, default=0) < 0:  # -1 would be as many as there are
+    if min(shape, default=0) < 0:  # NumPy would take -1 for as many as there are
         raise ValueError(f"shape {shape}")
     array = np.ndarray(shape, dtype, body, file.tell(), order="F" if fortran_order else "C")
     if array.nbytes != len(body) - file.tell():

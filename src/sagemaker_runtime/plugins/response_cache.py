@@ -1,4 +1,4 @@
-"""A cache of answers: the same question to the same model, asked again, is answered from memory."""
+"""A cache of responses: a repeated request to the same model gets its response from memory."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["CACHE_AGE", "ResponseCache"]
 
 CACHE_AGE = Key[float]("cache age")
-"""Seconds since the answer was made. Metadata, set by `ResponseCache` where it answered; missing where the model did."""
+"""Seconds since the model responded. Metadata, set by `ResponseCache` on responses from memory only."""
 
 PREFIX = "x-amzn-sagemaker-"
 SESSION = PREFIX + "session-id"
-IRRELEVANT = {PREFIX + "inference-id", PREFIX + "prefix-aware-id"}  # they name and route a call, and change no answer
-BESIDE_BODY = 1_024  # bytes, about; or empty answers would cost nothing
+IRRELEVANT = {
+    PREFIX + "inference-id",
+    PREFIX + "prefix-aware-id",
+}  # they name and route a call; the response is the same
+BESIDE_BODY = 1_024  # bytes of an entry beside its body, about; without it, empty bodies would cost nothing
 HASH_LENGTH = 64  # of SHA-256 in hex; PAYLOAD_HASH may be UNSIGNED-PAYLOAD too
 
-_Question: TypeAlias = tuple[str, str, frozenset[tuple[str, str]]]
+_CacheKey: TypeAlias = tuple[str, str, frozenset[tuple[str, str]]]
 
 
 class _Entry(NamedTuple):
@@ -34,17 +37,18 @@ class _Entry(NamedTuple):
 
 class ResponseCache:
     """
-    Answer an operation that may be repeated, so InvokeEndpoint, from memory where URL, body, content type, accept and what the service's headers say are the same.
+    Return responses from memory for requests with the same URL, body, content type, accept and SageMaker headers.
 
-    For models that always answer alike. Errors, calls of a session, and what a middleware has answered in the model's
-    stead are not kept. Stands at the front of Finalize, so a call that is answered here is neither signed nor sent, and its
-    hash is the one the signature takes; without ``ComputePayloadHash`` it does nothing. Calls at the same time all ask the
-    model. One object may serve several clients of one AWS account, as the account is in no URL.
+    For deterministic models, and repeatable operations only, so InvokeEndpoint. Errors, responses within a session, and
+    outputs that a middleware made in the model's stead are not kept. Stands at the front of Finalize, so a call served
+    from memory is neither signed nor sent. The key includes the hash that the signature uses, so without
+    ``ComputePayloadHash`` it does nothing. Concurrent identical calls all reach the model. One object may serve several
+    clients of one AWS account, because URLs do not name the account.
 
     Args:
-        ttl: Seconds that an answer is good for.
+        ttl: Seconds for which a response is kept.
 
-        max_bytes: Of the bodies kept, and 1,024 beside each; those unused for longest go first.
+        max_bytes: The size of the bodies kept, plus 1,024 for each; the least recently used go first.
     """
 
     id = "ResponseCache"
@@ -52,7 +56,7 @@ class ResponseCache:
     def __init__(self, *, ttl: float, max_bytes: int = 67_108_864) -> None:
         self._ttl = ttl
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[_Question, _Entry] = OrderedDict()
+        self._entries: OrderedDict[_CacheKey, _Entry] = OrderedDict()
         self._bytes = 0
 
     def __call__(self, stack: Stack) -> None:
@@ -61,30 +65,30 @@ class ResponseCache:
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         clock = ctx[CLOCK]
-        question = _question(step.request, ctx.get(PAYLOAD_HASH, ""))
-        if question is None:
+        key = _key_of(step.request, ctx.get(PAYLOAD_HASH, ""))
+        if key is None:
             return await next(ctx, step)
-        entry = self._entries.get(question)
+        entry = self._entries.get(key)
         if entry is not None:
             age = clock.monotonic() - entry.made
-            if 0 <= age < self._ttl:  # below 0 it was made by another clock
-                self._entries.move_to_end(question)
+            if 0 <= age < self._ttl:  # below 0, another client's clock was used
+                self._entries.move_to_end(key)
                 metadata = Metadata()
                 metadata[CACHE_AGE] = age
                 return Output(evolve(entry.result, result_metadata=metadata), metadata)
         output = await next(ctx, step)
         if isinstance(output.result, OperationOutput) and output.raw_response is not None:
             result = evolve(output.result, result_metadata=Metadata())  # the live response is not kept
-            self._keep(question, _Entry(result, clock.monotonic()))
+            self._keep(key, _Entry(result, clock.monotonic()))
         return output
 
-    def _keep(self, question: _Question, entry: _Entry) -> None:
-        before = self._entries.pop(question, None)
+    def _keep(self, key: _CacheKey, entry: _Entry) -> None:
+        before = self._entries.pop(key, None)
         if before is not None:
             self._bytes -= _size(before)
         if _size(entry) > self._max_bytes:
-            return  # or all others would go for its sake
-        self._entries[question] = entry
+            return  # it would evict all others
+        self._entries[key] = entry
         self._bytes += _size(entry)
         while self._bytes > self._max_bytes:
             _, oldest = self._entries.popitem(last=False)
@@ -96,8 +100,8 @@ def _size(entry: _Entry) -> int:
     return BESIDE_BODY + (len(body) if isinstance(body, bytes) else 0)
 
 
-def _question(request: Request, payload_hash: str) -> _Question | None:
-    """What the answer depends on; None where it depends on more."""
+def _key_of(request: Request, payload_hash: str) -> _CacheKey | None:
+    """What the response depends on; None if it depends on more than can be compared."""
     if SESSION in request.headers or len(payload_hash) != HASH_LENGTH:
         return None
     facts = (

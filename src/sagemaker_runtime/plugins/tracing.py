@@ -1,12 +1,12 @@
 """
-OpenTelemetry spans: one for each call, and below it one for each attempt.
+OpenTelemetry spans: one for each call, with a child for each attempt.
 
 ::
 
     client = Client(Options(region="eu-west-1", api_options=[Tracing()]))
 
 The names are those of OpenTelemetry's conventions for the AWS SDK (the call) and for HTTP clients (the attempt). Bodies,
-headers, custom attributes and the URL's query are never recorded, nor is what the service or the model says in an error.
+headers, custom attributes and the URL's query are never recorded, nor is the text of an error of the service or the model.
 """
 
 from __future__ import annotations
@@ -64,27 +64,27 @@ S = TypeVar("S")
 
 TRACE_ID = "x-amzn-trace-id"
 
-# Errors whose text is ours and the machine's. That of others may hold what the model, or a peer, has answered.
-_TOLD = (ConnectError, ConnectionLostError, ReadTimeoutError, WriteTimeoutError)
+# Errors whose text comes from this package and the machine. The text of others may quote the model or a peer.
+_SHOWN_ERRORS = (ConnectError, ConnectionLostError, ReadTimeoutError, WriteTimeoutError)
 
 
 class Tracing:
     """
-    Adds the spans to a stack: give it to a client, or to one call, in ``api_options``. One serves any number of clients.
+    Records the spans: give it to a client, or to one call, in ``api_options``. One object serves any number of clients.
 
-    The call's span, such as ``SageMaker Runtime.InvokeEndpoint``, is the current one while the call runs, and the
-    attempt's while the attempt does, so that the spans of other middleware and of the transport stand below them. With
-    a response stream both end when the stream does, is closed, or is abandoned; its first part is an event.
+    The call's span, such as ``SageMaker Runtime.InvokeEndpoint``, is current while the call runs, and the attempt's while
+    the attempt runs, so the spans of other middleware and of the transport become their children. For a response stream,
+    both end when the stream ends, is closed, or is abandoned; its first part is an event.
 
-    Each attempt tells its trace in ``X-Amzn-Trace-Id``, unless the request has that header already, as it has in Lambda.
+    Each attempt sends its trace in ``X-Amzn-Trace-Id``, unless the request has that header already, as it has in Lambda.
 
     Args:
         tracer_provider: None for OpenTelemetry's global one.
 
         propagate_in_custom_attributes: Whether to send the W3C trace context to the model's container too. Of the
-            headers that could carry it, the platform hands on ``X-Amzn-SageMaker-Custom-Attributes`` alone: your own
-            attributes stay in front, and after a comma come ``traceparent=…`` and, with ``%`` and ``,`` percent-encoded,
-            ``tracestate=…``. What makes more than 1,024 characters is left out, with a warning in the client's log.
+            headers that could carry it, SageMaker forwards only ``X-Amzn-SageMaker-Custom-Attributes``: your own
+            attributes come first, and after a comma ``traceparent=…`` and, with ``%`` and ``,`` percent-encoded,
+            ``tracestate=…``. What would exceed 1,024 characters is left out, with a warning in the client's log.
 
         id: The name in the printed stack. Two of them need two ids.
     """
@@ -114,7 +114,7 @@ class Tracing:
         )
         made = span.get_span_context()
         if not made.is_valid or made.span_id == get_current_span().get_span_context().span_id:
-            return next(ctx, step)  # without an SDK, a tracer gives the span of nobody, or the one that is current
+            return next(ctx, step)  # without an SDK, a tracer returns an invalid span, or the current one
         ctx[self._call] = span
         return self._run(span, ctx, step, next)
 
@@ -127,7 +127,7 @@ class Tracing:
         if not call.is_recording():
             self._propagate(ctx, request.headers, call)
             return next(ctx, step)
-        # Below the span of the call, not the current one, which may be that of another Tracing.
+        # A child of the call's span, not of the current one, which may belong to another Tracing.
         span = self._tracer.start_span(
             request.method,
             set_span_in_context(call),
@@ -152,15 +152,15 @@ class Tracing:
         if stream is None:
             span.end()
         else:
-            # Without the context, which knows the stream: an abandoned one must not be kept.
+            # Without the context, which refers to the stream: an abandoned stream must not be kept alive.
             stream.watch(_StreamSpan(span, partial(self._fail, span)))
         return output
 
     def _fail(self, span: Span, error: BaseException, ctx: Context | None = None) -> None:
-        """End *span* with what went wrong, as far as that may be shown."""
+        """End *span* with the error, as far as that may be shown."""
         if span.is_recording():
             span.set_attribute(names.ERROR_TYPE, error_type(error, ctx))
-            span.set_status(StatusCode.ERROR, error.message if isinstance(error, _TOLD) else None)
+            span.set_status(StatusCode.ERROR, error.message if isinstance(error, _SHOWN_ERRORS) else None)
             if isinstance(error, SageMakerRuntimeError) and error.metadata is not None:
                 span.set_attributes(response_attributes(error.metadata))
         span.end()
@@ -173,7 +173,7 @@ class Tracing:
             merged = with_trace_context(own, span)
             if merged is None:
                 ctx[LOGGER].warning(
-                    "%s sends no trace context: there is no room beside custom attributes of %d characters",
+                    "%s sends no trace context: it does not fit beside custom attributes of %d characters",
                     ctx[OPERATION],
                     len(own),
                     extra={"aws_operation": ctx[OPERATION], "aws_attempt": ctx.get(ATTEMPT, 1)},

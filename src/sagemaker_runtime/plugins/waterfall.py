@@ -1,5 +1,5 @@
 """
-Where the time of a call went: each middleware on the way in and on the way out, attempt by attempt.
+Where the time of a call went: each middleware on the way in and the way out, attempt by attempt.
 
 ::
 
@@ -58,34 +58,34 @@ class Span:
     """Such as ``"Finalize"``."""
 
     id: str
-    """The name of its place; ``"Transport"`` for the exchange up to the head of the answer."""
+    """The name of its place; ``"Transport"`` for the exchange up to the head of the response."""
 
     attempt: int | None
-    """The attempt's number, 1 for the first; None for what is done once per call."""
+    """The attempt's number, 1 for the first; None for a middleware that runs once per call."""
 
     start: float
     end: float = 0.0
     below: list[tuple[float, float]] = field(factory=list[tuple[float, float]])
-    """When those further in were at work, for each time it called ``next``."""
+    """When those below it were at work: one interval for each call of ``next``."""
 
     @property
     def own(self) -> list[tuple[float, float]]:
-        """When it was itself at work, or waited: the way in, between two calls of ``next``, the way out."""
+        """When it was itself at work, or waited: on the way in, between two calls of ``next``, on the way out."""
         reached, own = self.start, list[tuple[float, float]]()
         for start, end in sorted(self.below):
-            own.append((reached, max(reached, start)))  # of no length where two were at work at once, as in hedging
+            own.append((reached, max(reached, start)))  # empty where two calls of next overlap, as in hedging
             reached = max(reached, end)
         return [*own, (reached, max(reached, self.end))]
 
     @property
     def way_in(self) -> float:
-        """Seconds until it called ``next``, or until its end where it did not."""
+        """Seconds until it called ``next``, or until its end if it did not."""
         start, end = self.own[0]
         return end - start
 
     @property
     def way_out(self) -> float:
-        """Seconds from the last return of ``next``; 0 where it did not call it."""
+        """Seconds from the last return of ``next`` to its end; 0 if it did not call ``next``."""
         start, end = self.own[-1]
         return end - start if self.below else 0.0
 
@@ -101,16 +101,16 @@ class Trace:
 
     operation: str
     spans: list[Span] = field(factory=list[Span])
-    """In the order in which they began."""
+    """Ordered by start."""
 
     seconds: float = 0.0
-    """How long the call took; for a stream, until the head was there."""
+    """How long the call took; for a stream, until the head of the response had come."""
 
     error_type: str | None = None
-    """The class of what it failed with; None for success."""
+    """The class of the exception that it raised; None if it succeeded."""
 
     def svg(self) -> str:
-        """The chart as an SVG document, readable on a light and on a dark ground."""
+        """The chart as an SVG document, readable on a light and a dark background."""
         return as_svg(self)
 
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ class Trace:
 
 
 WATERFALL = Key[Trace]("waterfall")
-"""The times of the call. Metadata, set by `Waterfall`; that of an error of this package has it too."""
+"""The times of the call. Metadata, set by `Waterfall`; errors of this package carry it too."""
 
 _RECORDER: Key[_Recorder] = Key("waterfall recorder")
 
@@ -144,13 +144,13 @@ Handle: TypeAlias = "Callable[[Context, S, Handler[S]], Awaitable[Output]]"
 
 class Waterfall:
     """
-    Time every middleware of the stack. Give it as the last of the ``api_options``: it sees those that stand there.
+    Time every middleware of the stack. Make it the last of the ``api_options``: it times those that were added before it.
 
     Each keeps its place and its name; two places are added, ``Waterfall`` at the front of Initialize and ``Transport`` at the
     back of Deserialize. It costs about 2 µs for each middleware.
 
     Args:
-        on_finish: Is given the trace of each call when the call ends, however it ends; None for nobody.
+        on_finish: Called with the trace when a call ends, whether it succeeds, fails or is cancelled. None for no callback.
     """
 
     id = "Waterfall"
@@ -194,14 +194,14 @@ def _time(
     """Put a timed middleware, under the name of the one it times, into each place of *step*."""
     places = [(id, middleware) for id in step.ids() if (middleware := step.get(id)) is not None]
     for id, middleware in places:
-        name = id if middleware.id in step.ids() else middleware.id  # a step has no two under one name
+        name = id if middleware.id in step.ids() else middleware.id  # names in a step are unique
         step.swap(id, as_middleware(name)(_timed(step.name.capitalize(), id, handle_of(middleware))))
 
 
 def _timed(step_name: str, id: str, handle: Handle[S]) -> Handle[S]:
     async def timed(ctx: Context, step: S, next: Handler[S]) -> Output:
         recorder = ctx.get(_RECORDER)
-        if recorder is None:  # Waterfall was taken out of its place, to time no more
+        if recorder is None:  # Waterfall was removed from its place, which turns timing off
             return await handle(ctx, step, next)
         span = Span(step_name, id, ctx.get(ATTEMPT), recorder.now())
         recorder.trace.spans.append(span)
@@ -222,5 +222,5 @@ def _timed(step_name: str, id: str, handle: Handle[S]) -> Handle[S]:
 
 
 def _pass_on(ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:
-    """Stands for the transport: what is below is its own time."""
+    """Stands for the transport: the time below counts as its own."""
     return next(ctx, step)

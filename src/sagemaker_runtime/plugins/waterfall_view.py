@@ -1,4 +1,4 @@
-"""How a waterfall looks: as text for a terminal, and as an SVG document."""
+"""A waterfall drawn as text for a terminal, and as an SVG document."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _groups(trace: Trace) -> Iterator[tuple[str, list[Span]]]:
 
 
 def _name(span: Span) -> str:
-    """The id, cut to the room there is."""
+    """The id, cut to the width of its column."""
     return _cut(span.id, NAME - 2)
 
 
@@ -53,12 +53,12 @@ def _cut(text: str, columns: int) -> str:
 
 
 def _numbers(span: Span) -> list[str]:
-    """Milliseconds in, between and out; empty where there were none."""
+    """Milliseconds in, between and out; an empty text for none."""
     return [_number(seconds * 1000) if seconds else "" for seconds in (span.way_in, span.between, span.way_out)]
 
 
 def _number(milliseconds: float) -> str:
-    """At most 8 characters, so that there is a blank before it."""
+    """At most 8 characters, so that a blank precedes it."""
     exact = f"{milliseconds:.3f}"
     if len(exact) < NUMBER:
         return exact
@@ -78,7 +78,7 @@ def as_text(trace: Trace) -> str:
 
 
 def _bar(span: Span, seconds: float) -> str:
-    """Blocks where the middleware itself was at work, dots where those below were, and a mark at each end."""
+    """Blocks where the middleware itself was at work, dots where those below it were, and a mark at each end."""
     cell = (seconds or 1.0) / CELLS
     first, last = (min(int(time / cell), CELLS - 1) for time in (span.start, span.end))
     bar = [" "] * first + ["·"] * (last - first + 1)
