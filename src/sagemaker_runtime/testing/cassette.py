@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import NoneType
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeGuard, TypeVar
 
 from attrs import define, field
 
@@ -208,10 +208,14 @@ def _headers_from_json(written: object) -> dict[str, str]:
 
 def _member(written: object, name: str, kind: type[T] | tuple[type[T], type[U]]) -> T | U:
     """A member of an object; None where it is missing, if it may be."""
-    value: object = cast("dict[str, object]", written).get(name) if isinstance(written, dict) else None
-    if not isinstance(value, kind):
-        raise ValueError(f"its {name} is {type(value).__name__}")  # noqa: TRY004 - what the file's reader foresees
-    return value
+    value = written.get(name) if _is_object(written) else None
+    if isinstance(value, kind):
+        return value
+    raise ValueError(f"its {name} is {type(value).__name__}")
+
+
+def _is_object(written: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(written, dict)
 
 
 def _body_to_json(body: bytes) -> object:

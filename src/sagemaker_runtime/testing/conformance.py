@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias
 
 from attrs import define, field
 
@@ -22,7 +22,6 @@ from sagemaker_runtime import (
     NopRetryer,
     OperationInput,
     Request,
-    ResponseStream,
     SageMakerRuntimeError,
     SerializeMiddleware,
     ServiceError,
@@ -37,6 +36,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.operations import bindings, method_name, operation as known, required
 from sagemaker_runtime.operations.routes import route
 from sagemaker_runtime.testing.failures import ConformanceError
+from sagemaker_runtime.testing.members import input_of, stream_of
 from sagemaker_runtime.testing.probe import CALL, Call, Inside, Notes, Outside
 from sagemaker_runtime.testing.responses import StubResponse, respond, respond_stream
 from sagemaker_runtime.testing.snapshot import changes, snapshot
@@ -224,8 +224,8 @@ class _Run:
         CALL.set(call)
         method: Callable[[OperationInput], Awaitable[object]] = getattr(self.client, method_name(operation))
         output = await method(_input(operation, call.name))
-        stream: object = getattr(output, known(operation).stream_member or "", None)
-        if isinstance(stream, ResponseStream):
+        stream = stream_of(known(operation), output)
+        if stream is not None:
             async with stream:
                 async for _ in stream:
                     pass
@@ -338,4 +338,4 @@ def _input(operation: str, name: str) -> OperationInput:
                     "fits its step",
                 )
             members[member] = name
-    return cast("Callable[..., OperationInput]", input_type)(**members)
+    return input_of(known(operation), members)

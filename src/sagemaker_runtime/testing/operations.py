@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from attrs import define, field
 
@@ -28,7 +28,8 @@ from sagemaker_runtime.operations import TRAITS, operation as known
 from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError, anew
-from sagemaker_runtime.testing.requests import Input
+from sagemaker_runtime.testing.members import stream_of
+from sagemaker_runtime.testing.requests import Input, as_input
 from sagemaker_runtime.testing.responses import StubBody
 from sagemaker_runtime.testing.transport import StubHTTPClient, fake_options
 
@@ -96,11 +97,12 @@ class StubOperations:
         if not answers:
             raise ValueError(f"{operation} needs an answer: an output, an exception, or a function of the input")
         for answer in answers:
-            if not isinstance(answer, output_type | Exception) and (isinstance(answer, type) or not callable(answer)):
-                raise ValueError(  # noqa: TRY004 - the value for this operation, as where there is none
-                    f"{operation} gives {output_type.__name__}, not an object of type {type(answer).__name__}: give an output, "
-                    "an exception, or a function of the input"
-                )
+            if isinstance(answer, output_type | Exception) or (callable(answer) and not isinstance(answer, type)):
+                continue
+            raise ValueError(
+                f"{operation} gives {output_type.__name__}, not an object of type {type(answer).__name__}: give an output, "
+                "an exception, or a function of the input"
+            )
         self._rules.append(_Rule(operation, when, list(answers)))
 
     def options(self) -> Options:
@@ -113,24 +115,21 @@ class StubOperations:
         """Stand in *stack*: it is an ``api_options`` entry itself."""
         stack.serialize.add(self, position=BEFORE)
 
-    async def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Output:  # noqa: ARG002
+    async def handle_serialize(self, ctx: Context, step: SerializeInput, _next: SerializeHandler) -> Output:
         """
         Answer.
 
         Raises:
             UnexpectedCallError: No rule fits.
         """
-        operation, parameters = (
-            ctx[OPERATION],
-            cast("Input", step.parameters),
-        )  # as OperationInputValidation has seen to
+        operation, parameters = ctx[OPERATION], as_input(step.parameters)  # OperationInputValidation has checked it
         self.inputs.append(parameters)
         rule = _fitting(self._rules, operation, parameters)
         outcome = rule.answer(parameters)
         if isinstance(outcome, Exception):
             raise anew(outcome)
-        stream: object = getattr(outcome, ctx[TRAITS].stream_member or "", None)
-        if isinstance(stream, ResponseStream):
+        stream = stream_of(ctx[TRAITS], outcome)
+        if stream is not None:
             ctx[OPENED].append(stream)  # for the client to close, if a middleware further out fails
         return Output(outcome, outcome.result_metadata.copy())  # one output may serve for many calls
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import NoReturn, TypeVar
+from types import MappingProxyType
+from typing import NoReturn, TypeGuard, TypeVar
 
 from attrs import define, field
 
@@ -32,6 +33,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.middleware import Handler
 from sagemaker_runtime.operations import TRAITS
 from sagemaker_runtime.testing.failures import ConformanceError
+from sagemaker_runtime.testing.members import stream_of
 
 S = TypeVar("S", InitializeInput, SerializeInput, BuildInput, FinalizeInput, DeserializeInput)
 
@@ -87,7 +89,7 @@ class Visit:
 
 
 CALL: ContextVar[Call] = ContextVar("call")
-_VISITS: ContextVar[dict[str, Visit]] = ContextVar("visits", default={})  # noqa: B039 - never changed, only replaced
+_VISITS: ContextVar[Mapping[str, Visit]] = ContextVar("visits", default=MappingProxyType({}))
 
 
 @define(eq=False)
@@ -160,7 +162,7 @@ class Outside(_Probe):
             if not inspect.isawaitable(returned):
                 self._no_output(returned)
             output: object = await returned
-            if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
+            if not _is_output(output):
                 self._no_output(output)
             self._check_output(visit, output)
         except Exception as error:
@@ -233,8 +235,8 @@ class Inside(_Probe):
         finally:
             visit.running -= 1
         output.metadata[_MARK] = visit.call.name
-        stream: object = getattr(output.result, ctx[TRAITS].stream_member or "", None)
-        if isinstance(stream, ResponseStream):
+        stream = stream_of(ctx[TRAITS], output.result)
+        if stream is not None:
             self.notes.streams.append(stream)
         return output
 
@@ -281,6 +283,10 @@ class Inside(_Probe):
             fail("comes to an end", f"called next {NEXT_AT_MOST} times in one call, and does not give up")
         visit.contexts.append(ctx)
         visit.requests.append(subject)
+
+
+def _is_output(returned: object) -> TypeGuard[Output]:
+    return isinstance(returned, Output)
 
 
 def _subject(step: object) -> object:

@@ -14,12 +14,18 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.operations import OPERATIONS, bindings, required
 from sagemaker_runtime.operations.routes import Route, route
+from sagemaker_runtime.testing.members import input_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from sagemaker_runtime import OperationInput
 
 Input: TypeAlias = InvokeEndpointInput | InvokeEndpointAsyncInput | InvokeEndpointWithResponseStreamInput
 """For checkers; at run time, an input of any operation that is registered."""
+
+
+def as_input(parameters: OperationInput) -> Input:
+    """*parameters*, typed as one of the inputs that checkers know."""
+    return cast("Input", parameters)
 
 
 class SentRequest(Request):
@@ -75,7 +81,7 @@ class SentRequest(Request):
                 members[name] = self.body
         for name, text in found.members(self.headers).items():
             members[name] = int(text) if bindings(input_type)[name].shape.type == "integer" else text
-        return cast("Callable[..., Input]", input_type)(**members)
+        return as_input(input_of(found.operation, members))
 
     def _route(self) -> Route | None:
         return route(self.method, self.path)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Mapping, Set as AbstractSet
-from types import FunctionType, MethodType, SimpleNamespace
-from typing import cast
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from types import CellType, FunctionType, MethodType, SimpleNamespace
+from typing import TypeGuard
 
-_DEPTH = 8  # objects within objects; what lies deeper counts by its identity
+_DEPTH = 8  # objects within objects; what lies deeper is compared by identity
 _VALUES = (type(None), bool, int, float, complex, str, bytes, enum.Enum)
 
 
@@ -57,7 +58,7 @@ def _is_state(name: str, value: object) -> bool:
 def _attributes(value: object) -> dict[str, object]:
     found: dict[str, object] = {}
     for cls in type(value).__mro__:
-        slots = cast("str | tuple[str, ...]", vars(cls).get("__slots__", ()))
+        slots: str | tuple[str, ...] = vars(cls).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             if hasattr(value, name):
                 found[name] = getattr(value, name)
@@ -74,13 +75,12 @@ def _look(value: object, home: str, above: tuple[int, ...]) -> object:
         return _Same(value)
     inside = (*above, id(value))
     kind: type[object] = type(value)
-    if isinstance(value, (list, tuple, deque)):
-        return kind, tuple(_look(item, home, inside) for item in cast("list[object]", value))
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[object, object]", value).items()
-        return kind, tuple((_look(key, home, inside), _look(held, home, inside)) for key, held in pairs)
-    if isinstance(value, AbstractSet):
-        return kind, frozenset(_look(item, home, inside) for item in cast("AbstractSet[object]", value))
+    if _is_sequence(value):
+        return kind, tuple(_look(item, home, inside) for item in value)
+    if _is_mapping(value):
+        return kind, tuple((_look(key, home, inside), _look(held, home, inside)) for key, held in value.items())
+    if _is_set(value):
+        return kind, frozenset(_look(item, home, inside) for item in value)
     if isinstance(value, MethodType):
         return _Same(value.__func__), _look(value.__self__, home, inside)
     if isinstance(value, FunctionType):
@@ -91,8 +91,20 @@ def _look(value: object, home: str, above: tuple[int, ...]) -> object:
     return _Same(value)
 
 
-def _contents(cell: object) -> object:
+def _is_sequence(value: object) -> TypeGuard[list[object] | tuple[object, ...] | deque[object]]:
+    return isinstance(value, (list, tuple, deque))
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+    return isinstance(value, Mapping)
+
+
+def _is_set(value: object) -> TypeGuard[AbstractSet[object]]:
+    return isinstance(value, AbstractSet)
+
+
+def _contents(cell: CellType) -> object:
     try:
-        return cast("SimpleNamespace", cell).cell_contents
+        return cell.cell_contents
     except ValueError:  # nothing in it yet
         return None
