@@ -94,7 +94,7 @@ async def test_a_call_without_a_rule_says_which_rules_there_are() -> None:
 
 def test_a_rule_needs_an_answer() -> None:
     """Found where it is written, and not in the middle of the application."""
-    with pytest.raises(ValueError, match="InvokeEndpoint needs an answer"):
+    with pytest.raises(ValueError, match="InvokeEndpoint needs something to return"):
         StubOperations().on("InvokeEndpoint")
 
 
@@ -161,7 +161,9 @@ async def test_it_stands_in_a_client_with_options_of_its_own() -> None:
 async def test_an_output_of_another_operation_is_refused_by_the_client() -> None:
     """A test that mixes them up must not hand the application what it never gets."""
     stub = StubOperations()
-    with pytest.raises(ValueError, match="InvokeEndpoint gives InvokeEndpointOutput, not an object of type InvokeEndp"):
+    with pytest.raises(
+        ValueError, match="InvokeEndpoint returns InvokeEndpointOutput, not an object of type InvokeEndp"
+    ):
         stub.on("InvokeEndpoint", InvokeEndpointAsyncOutput())
     with pytest.raises(ValueError, match="not an object of type bytes"):
         stub.on("InvokeEndpoint", b"7")  # type: ignore[arg-type]

@@ -244,7 +244,7 @@ async def test_one_request_made_again_gets_the_answers_in_their_order(tmp_path: 
     replayer = Replayer(path)
 
     assert [b"1", b"2"] == [await outcome(replayer) for _ in range(2)]
-    with pytest.raises(UnexpectedCallError, match=r"asked more often than .*again\.json has it"):
+    with pytest.raises(UnexpectedCallError, match=r"sent more often than .*again\.json has it"):
         await replayer.send(Request(path="/endpoints/echo/invocations", body=b"1,2"), timeout=Timeout())
 
 
@@ -274,7 +274,7 @@ async def test_a_request_that_was_not_recorded_is_told_from_the_nearest(
     with pytest.raises(UnexpectedCallError, match=f"the nearest differs in {problem}"):
         await replayer.send(request_, timeout=Timeout())
 
-    told = f"{problem}.*; and .* has 1 exchanges that nobody asked for: POST /endpoints/echo/inv"
+    told = f"{problem}.*; and .* has 1 exchanges that were not used: POST /endpoints/echo/inv"
     with pytest.raises(UnexpectedCallError, match=told):
         replayer.assert_done()
 
@@ -361,7 +361,7 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, text: str) -> No
     path = tmp_path / "odd.json"
     path.write_text(text)
 
-    with pytest.raises(ValueError, match=r"odd.json is no recording of version 1 \(.*\); make it anew"):
+    with pytest.raises(ValueError, match=r"odd.json is not a recording of version 1 \(.*\); record it again"):
         Replayer(path)
 
 
@@ -370,7 +370,7 @@ def test_a_file_with_what_it_must_have_is_a_recording(tmp_path: Path) -> None:
     path = tmp_path / "good.json"
     path.write_text(json.dumps({"version": 1, "exchanges": [GOOD]}))
 
-    with pytest.raises(UnexpectedCallError, match="has 1 exchanges that nobody asked for: POST /"):
+    with pytest.raises(UnexpectedCallError, match="has 1 exchanges that were not used: POST /"):
         Replayer(path).assert_done()
 
 
@@ -380,7 +380,7 @@ async def test_an_error_in_the_file_that_is_none_of_a_transport_is_refused(tmp_p
     await record(path, ReadTimeoutError("late"))
     path.write_text(path.read_text().replace("ReadTimeoutError", "ConfigError"))
 
-    with pytest.raises(ValueError, match="the error 'ConfigError', which is none of a transport"):
+    with pytest.raises(ValueError, match="the error 'ConfigError', which is not a transport's"):
         await Replayer(path).send(Request(path="/endpoints/echo/invocations", body=b"1,2"), timeout=Timeout())
 
 
@@ -487,7 +487,7 @@ async def test_a_request_that_was_not_recorded_is_an_error_at_the_end_also_where
     heard = [await outcome(replayer) for _ in range(2)]
 
     assert [b"1", UnexpectedCallError] == heard
-    with pytest.raises(UnexpectedCallError, match="was asked more often than"):
+    with pytest.raises(UnexpectedCallError, match="was sent more often than"):
         replayer.assert_done()
 
 

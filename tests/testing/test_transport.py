@@ -107,7 +107,7 @@ async def test_what_is_left_of_a_script_is_an_error_at_the_end(*, repeat: bool, 
     stub = StubHTTPClient([respond(), respond(), respond()], repeat=repeat)
     await client(stub).invoke_endpoint(PARAMS)
 
-    with pytest.raises(UnexpectedCallError, match=f"1 requests were sent, and {left} more foreseen"):
+    with pytest.raises(UnexpectedCallError, match=f"1 requests were sent, and the script has {left} more"):
         stub.assert_done()
 
 
@@ -115,7 +115,7 @@ async def test_a_script_that_repeats_must_have_begun() -> None:
     """Repeated never is not what "the last one repeats" foresees."""
     stub = StubHTTPClient([respond()], repeat=True)
 
-    with pytest.raises(UnexpectedCallError, match="0 requests were sent, and 1 more foreseen"):
+    with pytest.raises(UnexpectedCallError, match="0 requests were sent, and the script has 1 more"):
         stub.assert_done()
 
 
@@ -229,7 +229,7 @@ def test_a_request_of_another_service_says_so(path: str) -> None:
     sent = SentRequest(Request("GET", path=path), Timeout())
 
     assert (None, None, 1) == (sent.operation, sent.endpoint_name, sent.attempt)
-    with pytest.raises(ValueError, match=f"GET {path} is no request of SageMaker Runtime"):
+    with pytest.raises(ValueError, match=f"GET {path} is not a request to SageMaker Runtime"):
         sent.parameters  # noqa: B018
 
 

@@ -120,7 +120,7 @@ class BodyCodec(Generic[Given, Taken]):
 
 
 def _typed_as_bytes(value: object) -> bytes:
-    """*value* itself: within a call the members of the model hold what the codec takes and gives."""
+    """*value* itself: the ``body`` of input and output is declared as bytes, and holds an object outside the codec."""
     return cast("bytes", value)
 
 

@@ -18,7 +18,7 @@ MAX_LENGTH = 1_024  # characters; service-2.json, shape CustomAttributesHeader
 
 
 def joined(own: str, *added: str) -> str:
-    """The value of the header: the call's own custom attributes first, where there are any, and a comma between two."""
+    """The value of the header: the call's *own* custom attributes, if any, and the *added* ones, separated by commas."""
     return ",".join([own, *added] if own else added)
 
 

@@ -13,7 +13,7 @@ client.call.errors                         {error}       errors of attempts, and
 client.call.attempt_duration               s             signing to the end of the response, or to a stream's head
 client.call.serialization_duration         s             writing the input into a request
 client.call.resolve_endpoint_duration      s             asking the resolver for the URL
-client.call.auth.signing_duration          s             signing, with the wait for credentials where that is needed
+client.call.auth.signing_duration          s             signing, and waiting for credentials if necessary
 client.call.time_to_first_part *           s             from a call's start to the first part of its stream
 client.http.time_to_first_byte             s             from handing over the request to the head of the response
 client.http.connections.usage              {connection}  connections acquired, or waited for: one for each exchange

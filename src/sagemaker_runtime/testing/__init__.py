@@ -1,13 +1,13 @@
 """
-For the tests of those who use this package: no network, no waiting, and no test framework in particular.
+Tools for your own tests: no network, no waiting, and any test framework.
 
 - `StubHTTPClient`: a transport that follows a script; `respond`, `respond_stream` and `respond_error` write it.
-- `StubOperations`: answers for whole operations, for code that takes a `Client`; `stream_output` for a stream.
+- `StubOperations`: results for whole operations, for code that takes a `Client`; `stream_output` for a stream.
 - `ManualClock`: time that passes when the test says so.
-- `Recorder` and `Replayer`: real exchanges, written down once and given again.
-- `assert_conforms`: whether a middleware of yours keeps the rules of the stack.
+- `Recorder` and `Replayer`: real exchanges, recorded once and replayed.
+- `assert_conforms`: checks that your middleware keeps the rules of the stack.
 
-For a service that is really asked over HTTP, see ``sagemaker_runtime.local``.
+For a service that is called over real HTTP, see ``sagemaker_runtime.local``.
 """
 
 from __future__ import annotations

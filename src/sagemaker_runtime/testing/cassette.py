@@ -1,4 +1,4 @@
-"""The file that `Recorder` writes and `Replayer` reads: JSON, with texts as texts, and nothing in it that is secret."""
+"""The file that `Recorder` writes and `Replayer` reads: JSON, readable where bodies are text, and without secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sagemaker_runtime.streams.frames import Decoder, HeaderValue, Message, enco
 from sagemaker_runtime.testing.responses import EVENT_STREAM
 
 Scrub: TypeAlias = Callable[[bytes], bytes]
-"""Takes out of a body what must not be written down, and gives the rest. Of a stream, it gets each part's payload."""
+"""Takes a body, removes what must not be recorded, and returns the rest. For a stream, it gets each part's payload."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -27,8 +27,8 @@ _ARRAY: type[list[object]] = list
 
 VERSION = 1
 SCRUBBED = "<scrubbed>"
-# Only what is listed is written down: a list of secrets would never be complete, and dates and ids make every recording
-# differ from the one before. A name that ends in a hyphen stands for all that begin so.
+# Only these headers are recorded: a list of secret ones would never be complete, and with dates and ids every recording
+# would differ from the one before. A name that ends in a hyphen is a prefix.
 _REQUEST_HEADERS = ("accept", "content-type", "x-amzn-sagemaker-")
 _RESPONSE_HEADERS = (
     *("content-length", "content-type", "etag", "x-amzn-"),
@@ -40,41 +40,41 @@ _SENSITIVE = "x-amzn-sagemaker-custom-attributes"
 
 @define(eq=False)
 class Exchange:
-    """One request, and what came of it."""
+    """One request and its outcome."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
     status: int | None = None
-    """HTTP status; None where there was no answer."""
+    """HTTP status; None if there was no response."""
 
-    answer_headers: dict[str, str] = field(factory=dict[str, str])
+    response_headers: dict[str, str] = field(factory=dict[str, str])
     pieces: list[bytes] = field(factory=list[bytes])
-    """The answer's body as it was read."""
+    """The response's body as it was read."""
 
     ended: bool = False
     """Whether it was read to its end."""
 
     delimited: bool = True
     error: str | None = None
-    """Name of the `TransportError` that the exchange, or the reading, ended with."""
+    """Name of the `TransportError` that the exchange, or the reading of the body, ended with."""
 
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
-    """What was sent and must not be written down, though an answer quotes it; never in the file."""
+    """What was sent and must not be recorded, even if a response quotes it; never in the file."""
 
 
 def request_headers(headers: Headers) -> dict[str, str]:
-    """What is written down of a request's headers."""
-    return _kept(headers, _REQUEST_HEADERS)
+    """Those of a request's headers that are recorded."""
+    return _listed(headers, _REQUEST_HEADERS)
 
 
-def answer_headers(headers: Headers) -> dict[str, str]:
-    """What is written down of an answer's headers."""
-    return _kept(headers, _RESPONSE_HEADERS)
+def response_headers(headers: Headers) -> dict[str, str]:
+    """Those of a response's headers that are recorded."""
+    return _listed(headers, _RESPONSE_HEADERS)
 
 
-def _kept(headers: Headers, listed: tuple[str, ...]) -> dict[str, str]:
+def _listed(headers: Headers, listed: tuple[str, ...]) -> dict[str, str]:
     return {
         name: SCRUBBED if name == _SENSITIVE else headers[name]
         for name in sorted(headers)
@@ -83,20 +83,21 @@ def _kept(headers: Headers, listed: tuple[str, ...]) -> dict[str, str]:
 
 
 def secrets_of(headers: Headers) -> tuple[bytes, ...]:
-    """What signs a request, as it is and as JSON writes it: the service quotes it where it refuses a signature."""
+    """The signature and the session token, plain and as JSON writes them: the service quotes a signature it refuses."""
     sent = [headers[name] for name in _SECRET_HEADERS if headers.get(name)]
     return tuple(text.encode() for value in sent for text in (json.dumps(value)[1:-1], value))
 
 
-def scrub_answer(exchange: Exchange, scrub: Scrub | None) -> None:
+def scrub_response(exchange: Exchange, scrub: Scrub | None) -> None:
     """
-    Take out of an answer what signed its request, and what *scrub* takes out of its body.
+    Remove the request's secrets from a response, and what *scrub* removes from its body.
 
-    A secret may lie across two pieces, and a frame has a checksum: so a stream is cut anew, a piece for each message,
-    and any other body becomes one piece. What is broken in a stream is left out, and the answer then has no end.
+    A secret may lie across two pieces, and each frame has a checksum. So a stream is encoded again, one piece for each
+    message, and any other body becomes one piece. Where a stream is broken, the rest is left out, and the response then
+    has no end.
     """
-    for name, value in exchange.answer_headers.items():
-        exchange.answer_headers[name] = _without(exchange.secrets, value.encode()).decode()
+    for name, value in exchange.response_headers.items():
+        exchange.response_headers[name] = _without(exchange.secrets, value.encode()).decode()
     whole = b"".join(exchange.pieces)
     if scrub is None and whole == _without(exchange.secrets, whole):
         return
@@ -105,7 +106,7 @@ def scrub_answer(exchange: Exchange, scrub: Scrub | None) -> None:
         body = _without(exchange.secrets, body)
         return body if scrub is None else scrub(body)
 
-    if not exchange.answer_headers.get("content-type", "").startswith(EVENT_STREAM):
+    if not exchange.response_headers.get("content-type", "").startswith(EVENT_STREAM):
         exchange.pieces = [clean(whole)]
         return
     pieces, exchange.pieces = exchange.pieces, []
@@ -149,7 +150,7 @@ def load(path: Path) -> list[Exchange]:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is no recording, or one of another version.
+        ValueError: It is not a recording, or has another version.
     """
     try:
         document: object = json.loads(path.read_text(encoding="utf-8"))
@@ -157,7 +158,9 @@ def load(path: Path) -> list[Exchange]:
             raise ValueError("another version")
         return [_from_json(exchange) for exchange in _member(document, "exchanges", _ARRAY)]
     except ValueError as error:
-        raise ValueError(f"{path} is no recording of version {VERSION} ({error}); make it anew with Recorder") from None
+        raise ValueError(
+            f"{path} is not a recording of version {VERSION} ({error}); record it again with Recorder"
+        ) from None
 
 
 def _to_json(exchange: Exchange) -> dict[str, object]:
@@ -172,7 +175,7 @@ def _to_json(exchange: Exchange) -> dict[str, object]:
     if exchange.status is not None:
         written["response"] = {
             "status": exchange.status,
-            "headers": exchange.answer_headers,
+            "headers": exchange.response_headers,
             "pieces": [_body_to_json(piece) for piece in exchange.pieces],
             "ended": exchange.ended,
             "delimited": exchange.delimited,
@@ -194,7 +197,7 @@ def _from_json(written: object) -> Exchange:
     response = _member(written, "response", (_OBJECT, NoneType))
     if response is not None:
         exchange.status = _member(response, "status", int)
-        exchange.answer_headers = _headers_from_json(response)
+        exchange.response_headers = _headers_from_json(response)
         exchange.pieces = [_body_from_json(piece) for piece in _member(response, "pieces", _ARRAY)]
         exchange.ended = _member(response, "ended", bool)
         exchange.delimited = _member(response, "delimited", bool)
@@ -207,7 +210,7 @@ def _headers_from_json(written: object) -> dict[str, str]:
 
 
 def _member(written: object, name: str, kind: type[T] | tuple[type[T], type[U]]) -> T | U:
-    """A member of an object; None where it is missing, if it may be."""
+    """A member of an object; None if it is missing and *kind* allows that."""
     value = written.get(name) if _is_object(written) else None
     if isinstance(value, kind):
         return value
@@ -219,7 +222,7 @@ def _is_object(written: object) -> TypeGuard[dict[str, object]]:
 
 
 def _body_to_json(body: bytes) -> object:
-    """A text as it is, so that it can be read and compared; else in base64."""
+    """Text as it is, so that it can be read and compared; anything else in base64."""
     try:
         text = body.decode()
     except UnicodeDecodeError:

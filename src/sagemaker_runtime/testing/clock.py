@@ -12,40 +12,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 START = 1_750_000_000.0  # seconds since 1970: 2025-06-15T15:06:40Z
-TURNS = 50  # of the event loop, which any task has done by then what it can do without waiting for something
+TURNS = 50  # of the event loop: enough for any task to do what it can without waiting for something
 
 
 @define(eq=False)
 class ManualClock:
     """
-    A clock for ``Options.clock``: what waits on it waits no real time.
+    A clock for ``Options.clock`` on which waiting takes no real time.
 
-    As it stands, `sleep` moves the hands and returns at once. With ``auto=False`` a sleeper waits for `elapse` or
-    `advance`, so that a test can look at what is under way::
+    By default, `sleep` moves the clock forward and returns at once. With ``auto=False`` a sleeper waits for `elapse` or
+    `advance`, so that a test can look at a call in progress::
 
         clock = ManualClock(auto=False)
         call = asyncio.create_task(client.invoke_endpoint(params))
-        await clock.elapse(
-            1.0
-        )  # whatever the call does in that second, a retry too, it has done now
+        await clock.elapse(1.0)  # by now the call has done all that it does in that second, retries too
     """
 
     time: float = START
     """Wall time: seconds since 1970, UTC."""
 
     auto: bool = field(default=True, kw_only=True)
-    """Whether a sleep moves the hands itself."""
+    """Whether a sleep moves the clock itself."""
 
     slept: list[float] = field(factory=list[float], init=False)
-    """Seconds of each sleep that was begun, in order."""
+    """Seconds of each sleep that has begun, in order."""
 
     _start: float = field(init=False)
     _sleepers: list[tuple[float, int, asyncio.Future[None]]] = field(
         factory=list[tuple[float, int, asyncio.Future[None]]], init=False, repr=False
     )
-    _asked: int = field(
-        default=0, init=False, repr=False
-    )  # sleepers so far: of two that are due, the first wakes first
+    _count: int = field(default=0, init=False, repr=False)
+    """Sleepers so far. Of two with the same time, the one that came first wakes first."""
 
     def __attrs_post_init__(self) -> None:
         self._start = self.time
@@ -59,22 +56,22 @@ class ManualClock:
         return self.time - self._start
 
     async def sleep(self, seconds: float, /) -> None:
-        """Move the hands by *seconds*, if that is forward; or, with ``auto=False``, wait until somebody else has."""
+        """Move the clock forward by *seconds*; with ``auto=False``, wait until `elapse` or `advance` has done so."""
         self.slept.append(seconds)
         if self.auto:
             self.advance(max(seconds, 0.0))
-            await asyncio.sleep(0)  # let what is due come first: a time-out's timer,
-            await asyncio.sleep(0)  # and the cancellation that it asks for
+            await asyncio.sleep(0)  # what is due comes first: a timeout's timer,
+            await asyncio.sleep(0)  # and the cancellation that it requests
             return
         woken = asyncio.get_running_loop().create_future()
-        self._asked += 1
-        heapq.heappush(self._sleepers, (self.time + seconds, self._asked, woken))
+        self._count += 1
+        heapq.heappush(self._sleepers, (self.time + seconds, self._count, woken))
         if seconds <= 0:
             self.advance(0.0)
         await woken
 
     def advance(self, seconds: float) -> None:
-        """Move the hands at once. Sleepers that are due by then wake late, as after the suspension of a machine."""
+        """Move the clock in one step. Sleepers that are due by then wake late, as after a machine was suspended."""
         self.time += seconds
         while self._sleepers and self._sleepers[0][0] <= self.time:
             _, _, woken = heapq.heappop(self._sleepers)
@@ -82,7 +79,7 @@ class ManualClock:
                 woken.set_result(None)
 
     async def elapse(self, seconds: float) -> None:
-        """Let *seconds* pass: each sleeper wakes when it is due, goes on, and may sleep again within that time."""
+        """Let *seconds* pass: each sleeper wakes when it is due, continues, and may sleep again within that time."""
         end = self.time + seconds
         await _settle()
         while self._sleepers and self._sleepers[0][0] <= end:
@@ -93,14 +90,14 @@ class ManualClock:
 
     def drive_timeouts(self) -> None:
         """
-        From now on, let the running event loop's time move with the hands, for as long as the loop runs.
+        From now on, the running event loop's time moves with this clock, for as long as the loop runs.
 
-        Then `asyncio.timeout` goes by this clock, and with it ``Timeout.total``: a wait of the clock beyond the limit
-        ends the call. Real time goes on passing too. Not for a loop that does real I/O: its time-outs would end as well.
-        May be called again, to no effect.
+        Then `asyncio.timeout` follows this clock, and so does ``Timeout.total``: a wait on the clock beyond the limit
+        ends the call. Real time still passes too. Do not use it in a loop that does real I/O, whose timeouts would expire
+        as well. A second call has no effect.
 
         Raises:
-            AttributeError: The loop's time cannot be changed, as that of uvloop.
+            AttributeError: The loop does not allow its time to be changed; uvloop does not.
         """
         loop = asyncio.get_running_loop()
         if not (isinstance(loop.time, _DrivenTime) and loop.time.clock is self):
@@ -108,7 +105,7 @@ class ManualClock:
 
 
 class _DrivenTime:
-    """The time of an event loop, and that of a clock from now on."""
+    """The time of an event loop, plus the time that passes on a clock from now on."""
 
     def __init__(self, clock: ManualClock, real: Callable[[], float]) -> None:
         self.clock = clock

@@ -1,4 +1,4 @@
-"""`assert_conforms`: whether a middleware keeps the rules of the stack."""
+"""`assert_conforms`: checks that a middleware keeps the rules of the stack."""
 
 from __future__ import annotations
 
@@ -60,41 +60,42 @@ async def assert_conforms(
     patience: float = 5.0,
 ) -> None:
     """
-    Check that a middleware behaves as others may expect, whatever it is for.
+    Check that a middleware behaves as the other middleware may expect, whatever its purpose.
 
-    It is put into the stack of a client whose transport is a stub, and sent calls of each operation: good ones, failing
-    ones, cancelled ones, and two at once. The rules:
+    It is put into the stack of a client with a stub transport. That client makes calls of each operation: good ones,
+    failing ones, cancelled ones, and two at once. The rules:
 
     - *fits its step*: it has an id and the method of a step.
     - *returns an Output*, awaited.
-    - *calls next*, and *calls next once*, *passes on what next takes*: the context with all that is in it, and a step of
+    - *calls next*, and *calls next once*, *passes on what next takes*: the context with everything in it, and a step of
       the same kind.
-    - *gives each attempt its own* context and request, where it calls next again.
+    - *gives each attempt its own* context and request, if it calls next again.
     - *lets good calls succeed*, and does so *after a failure* too.
-    - *lets errors pass*: the same exception, or one of the package's tree.
+    - *lets errors pass*: it raises the same exception, or one of the package's tree.
     - *lets cancellation pass*.
     - *comes to an end*.
-    - *leaves nothing running* when it returns or raises; a task of all calls together is begun at the first.
-    - *closes responses* that it does not give back.
+    - *leaves nothing running* when it returns or raises. A background task for all calls must start at the first call.
+    - *closes responses* that it does not return.
     - *keeps no call state* in its attributes, and *keeps calls apart*.
 
     Args:
-        middleware: The one to check, as an object. It stays usable.
+        middleware: The object to check. It can still be used afterwards.
 
         install: Puts it into a stack: ``lambda stack: stack.finalize.insert(mine, before="Signing")``. It may leave out
-            the stacks of some operations. None calls the middleware with the stack, if it can be called, as those can
-            that are ``api_options`` themselves; else it is added to each step that it has a method for.
+            the stacks of some operations. With None, a callable middleware, which is an ``api_options`` entry itself, is
+            called with the stack; any other is added to each step that it has a method for.
 
         repeats: Whether it may call next again, as a retry or a hedge does.
 
-        answers: Whether it may answer or refuse in the service's stead, as a cache, a fallback and a circuit breaker do.
+        answers: Whether it may return or raise something without the service, as a cache, a fallback and a circuit
+            breaker do.
 
-        state: The attributes that it keeps for all calls together, such as a counter.
+        state: The attributes that hold state of all calls together, such as a counter.
 
-        patience: Real seconds for any one call; only a middleware that hangs takes them.
+        patience: Real seconds allowed for each call; only a middleware that hangs uses them up.
 
     Raises:
-        ConformanceError: A rule is broken; ``rule`` says which, the text what to do.
+        ConformanceError: A rule is broken; ``rule`` names it, and the text says what to do.
     """
     notes = Notes(str(getattr(middleware, "id", middleware)), repeats, answers)
     run = _Run(middleware, install, frozenset(state), patience, notes)
@@ -114,7 +115,7 @@ class _Run:
     stub: StubHTTPClient = field(init=False)
     client: Client = field(init=False)
     before: dict[str, object] | None = field(default=None, init=False)
-    """What the middleware held before the calls that are compared."""
+    """The middleware's attributes before the calls that are compared."""
 
     places: dict[str, set[str]] = field(factory=dict[str, set[str]], init=False)
     """The steps it stands in, by operation."""
@@ -123,23 +124,23 @@ class _Run:
     """One for each call."""
 
     running: set[asyncio.Task[object]] | None = field(default=None, init=False)
-    """What ran before the calls that are compared."""
+    """The tasks that ran before the calls that are compared."""
 
     async def check(self) -> None:
-        self.stub = StubHTTPClient([_answer], repeat=True)
+        self.stub = StubHTTPClient([_respond], repeat=True)
         try:
             self.client = Client(self.stub.options(), override(retryer=NopRetryer(), api_options=[self._install]))
         except StackError as error:
             raise ConformanceError(str(error), "fits its step") from error
         self.places = {operation: steps for operation, steps in self.places.items() if steps}
         if not self.places:
-            raise ConformanceError(f"{self.notes.name} was put into no step by install", "fits its step")
+            raise ConformanceError(f"install put {self.notes.name} into no step", "fits its step")
         steps = [(operation, step) for operation, steps in self.places.items() for step in _STEPS if step in steps]
         one_operation = {step: operation for operation, step in reversed(steps)}
 
         for operation in self.places:
             await self._succeed(operation, "lets good calls succeed")
-        # Only now: what is made at the first call, and kept, is no call's.
+        # Only now: what is created at the first call and kept belongs to no single call.
         self.before, self.running = snapshot(self.middleware), self._others()
         for step in one_operation:
             await self._two_at_once([operation for operation, other in steps if other == step], step)
@@ -157,7 +158,7 @@ class _Run:
             self.install(stack)
         elif callable(self.middleware):
             self.middleware(stack)
-        else:  # of one without a method of any step, a step says what is wrong
+        else:  # if it has a method of no step, adding it to one raises the error that says so
             for step in [step for step in _STEPS if hasattr(self.middleware, f"handle_{step}")] or _STEPS[:1]:
                 parts[step].add(self.middleware)
         for step, part in parts.items():
@@ -168,14 +169,14 @@ class _Run:
                     self.places.setdefault(stack.id, set()).add(step)
 
     async def clean_up(self) -> None:
-        """Leave nothing behind, whatever was found."""
+        """Leave nothing behind, whatever the result."""
         for task in self.tasks:
             task.cancel()
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=self.patience)
         for task in self.tasks:
             if task.done() and not task.cancelled():
-                task.exception()  # or asyncio would report one that nobody has asked for
+                task.exception()  # or asyncio would report that nobody retrieved it
         for stream in self.notes.streams:
             stream.close()
 
@@ -205,7 +206,7 @@ class _Run:
     async def _two_at_once(self, operations: list[str], step: str) -> None:
         first, second = Call("first", at=step, held=True), Call("second", at=step, held=True)
         tasks = [self._start(first, operations[0]), self._start(second, operations[-1])]
-        for _ in range(_TURNS):  # one may wait for the other, as with a limit to calls at once
+        for _ in range(_TURNS):  # one may wait for the other, as with a limit on concurrent calls
             await asyncio.sleep(0)
         during = snapshot(self.middleware)
         for call in (second, first):
@@ -231,17 +232,17 @@ class _Run:
                     pass
 
     async def _entered(self, call: Call, task: asyncio.Task[None]) -> None:
-        """Wait until a call has come to where it is held, or has ended without."""
+        """Wait until a call has come to where it is held, or has ended before."""
         arrival = asyncio.create_task(call.entered.wait())
         await asyncio.wait({arrival, task}, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED)
         arrival.cancel()
 
     async def _finish(self, task: asyncio.Task[None]) -> BaseException | None:
-        """Wait for a call, and give what it raised; first the rule that it broke, if it did."""
+        """Wait for a call, and return what it raised; raises if it broke a rule."""
         await asyncio.wait({task}, timeout=self.patience)
         if not task.done():
             raise ConformanceError(
-                f"{self.notes.name} kept a call for more than {self.patience:g} s: give back what it holds (a lock, a "
+                f"{self.notes.name} kept a call for more than {self.patience:g} s: release what it holds (a lock, a "
                 "place) whatever happens, in `finally` or `async with`",
                 "comes to an end",
             )
@@ -251,7 +252,7 @@ class _Run:
         return outcome
 
     async def _look_around(self) -> None:
-        """Check what a call must not leave behind."""
+        """Check that a call left nothing behind."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
         if self.notes.problems:
@@ -259,23 +260,23 @@ class _Run:
         if any(visit.running for visit in self.notes.visits):
             self._break(
                 "leaves nothing running",
-                "has returned while next was still at work: await it, or cancel it and await that",
+                "returned while next was still running: await it, or cancel it and await that",
             )
         left = set[asyncio.Task[object]]() if self.running is None else self._others() - self.running
         if left:
             self._break(
                 "leaves nothing running",
-                f"has left a task at work, {min(task.get_name() for task in left)}: await it, or cancel it and await that",
+                f"left a task running, {min(task.get_name() for task in left)}: await it, or cancel it and await that",
             )
         if self.stub.unclosed:
             self._break(
                 "closes responses",
-                "left a response open: close the response, or the stream, that it does not give back",
+                "left a response open: close the response, or the stream, that it does not return",
             )
         self._check_state(snapshot(self.middleware))
 
     def _others(self) -> set[asyncio.Task[object]]:
-        """The tasks of the event loop but for the calls."""
+        """The tasks of the event loop, except for the calls."""
         return asyncio.all_tasks().difference(self.tasks)
 
     def _check_state(self, now: dict[str, object]) -> None:
@@ -284,8 +285,8 @@ class _Run:
         if changed:
             self._break(
                 "keeps no call state",
-                f"has changed its {', '.join(changed)} during a call: keep what is of one call in local variables or in ctx; "
-                f"if it is of all calls together, say state={tuple(changed)!r}",
+                f"changed its {', '.join(changed)} during a call: keep the state of one call in local variables or in ctx; "
+                f"if it is state of all calls together, set state={tuple(changed)!r}",
             )
 
     def _break(self, rule: str, problem: str) -> NoReturn:
@@ -309,8 +310,8 @@ _ERRORS: tuple[Callable[[], Exception], ...] = (
 )
 
 
-def _answer(request: Request) -> StubResponse:
-    """What the service would say, with what was sent in it."""
+def _respond(request: Request) -> StubResponse:
+    """A response as the service sends it, which echoes the body that was sent."""
     error = TruncatedResponseError(_RAISED) if CALL.get().broken else None
     found = route(request.method, request.path)
     output = {} if found is None else bindings(found.operation.output_type)
@@ -319,12 +320,12 @@ def _answer(request: Request) -> StubResponse:
     if any(binding.location == "payload" for binding in output.values()):
         return respond(request.body, error=error)
     members = {binding.name: "1" for binding in output.values() if binding.location == "document"}
-    headers = {binding.name: "s3://bucket/answer" for binding in output.values() if binding.location == "header"}
+    headers = {binding.name: "s3://bucket/result" for binding in output.values() if binding.location == "header"}
     return respond(json.dumps(members).encode(), status=202, headers=headers, error=error)
 
 
 def _input(operation: str, name: str) -> OperationInput:
-    """An input with as little in it as can be: *name* for each label, and for the body."""
+    """An input with the required members only: *name* for each label, and for the body."""
     input_type = known(operation).input_type
     members: dict[str, object] = {}
     for member, binding in bindings(input_type).items():
@@ -333,7 +334,7 @@ def _input(operation: str, name: str) -> OperationInput:
         elif member in required(input_type):
             if binding.location != "label":
                 raise ConformanceError(
-                    f"{operation} cannot be called without {member}, for which no value is known here: install the "
+                    f"{operation} cannot be called without {member}, and no value for it is known here: install the "
                     "middleware in other stacks only",
                     "fits its step",
                 )

@@ -1,4 +1,4 @@
-"""What a test is told when the code under test did not do what was foreseen."""
+"""The errors that a test gets when the code under test did not do what it should."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ E = TypeVar("E", bound=BaseException)
 
 
 class UnexpectedCallError(AssertionError):
-    """A call that no script, rule or recording foresees; or one foreseen that did not come."""
+    """A call that is in no script, rule or recording; or one in them that was not made."""
 
 
 class ConformanceError(AssertionError):
@@ -17,13 +17,13 @@ class ConformanceError(AssertionError):
     def __init__(self, message: str, rule: str) -> None:
         super().__init__(message, rule)
         self.rule = rule
-        """Which, in the words of `assert_conforms`."""
+        """The rule, in the words of `assert_conforms`."""
 
     def __str__(self) -> str:
         return f"{self.args[0]} [rule: {self.rule}]"
 
 
-def anew(error: E) -> E:
-    """An exception of a script as it was before it was raised: else each call would add to its traceback and its notes."""
+def fresh(error: E) -> E:
+    """A script's exception without traceback and notes, which would otherwise grow each time it is raised."""
     vars(error).pop("__notes__", None)
     return error.with_traceback(None)

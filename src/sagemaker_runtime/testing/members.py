@@ -1,4 +1,4 @@
-"""What the model says of any operation's input and output: how to make the one, and where the other has a stream."""
+"""What any operation's input and output have in common: how to make an input, and the stream in an output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`StubOperations`: answers for whole operations, for the tests of code that takes a `Client`."""
+"""`StubOperations`: results for whole operations, for tests of code that takes a `Client`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sagemaker_runtime.context import OPENED, OPERATION
 from sagemaker_runtime.operations import TRAITS, operation as known
 from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing.clock import ManualClock
-from sagemaker_runtime.testing.failures import UnexpectedCallError, anew
+from sagemaker_runtime.testing.failures import UnexpectedCallError, fresh
 from sagemaker_runtime.testing.members import stream_of
 from sagemaker_runtime.testing.requests import Input, as_input
 from sagemaker_runtime.testing.responses import StubBody
@@ -35,7 +35,7 @@ from sagemaker_runtime.testing.transport import StubHTTPClient, fake_options
 
 OperationOutcome: TypeAlias = OperationOutput | Exception
 OperationAnswer: TypeAlias = OperationOutcome | Callable[[Input], OperationOutcome]
-"""An output to give, an exception to raise, or a function of the input that says which."""
+"""An output to return, an exception to raise, or a function of the input that returns one of them."""
 
 
 @define(eq=False)
@@ -47,7 +47,7 @@ class _Rule:
     def fits(self, operation: str, parameters: Input) -> bool:
         return operation == self.operation and (self.when is None or self.when(parameters))
 
-    def answer(self, parameters: Input) -> OperationOutcome:
+    def outcome(self, parameters: Input) -> OperationOutcome:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer(parameters) if callable(answer) else answer
 
@@ -55,9 +55,10 @@ class _Rule:
 @define(eq=False)
 class StubOperations:
     """
-    A middleware that answers for everything below Initialize: a real `Client`, whose calls go no further.
+    A middleware that stands in for everything below Initialize: calls of a real `Client` go no further.
 
-    The input is checked against the API model and the middleware of Initialize run; nothing is written, signed or sent::
+    The input is checked against the API model and the middleware of Initialize run; nothing is serialized, signed or
+    sent::
 
         stub = StubOperations()
         stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b"7"))
@@ -80,44 +81,46 @@ class StubOperations:
 
     def on(self, operation: str, *answers: OperationAnswer, when: Callable[[Input], bool] | None = None) -> None:
         """
-        Say what calls of *operation* get. Of several rules that fit a call, the one given first counts.
+        Add a rule for calls of *operation*. If several rules fit a call, the one added first applies.
 
         Args:
             operation: Its name, such as ``"InvokeEndpoint"``.
 
-            answers: One for each call, in order; the last serves for all calls after it. For a stream, `stream_output`.
+            answers: One for each call, in order; the last is used for all further calls. For a stream, `stream_output`.
 
-            when: Whether an input is one that this is for. None for any.
+            when: Says whether the rule applies to an input. None for any input.
 
         Raises:
             ConfigError: There is no such operation.
-            ValueError: There is no answer, or one that the operation cannot give.
+            ValueError: There are no *answers*, or one that the operation cannot return.
         """
         output_type = known(operation).output_type
         if not answers:
-            raise ValueError(f"{operation} needs an answer: an output, an exception, or a function of the input")
+            raise ValueError(
+                f"{operation} needs something to return: an output, an exception, or a function of the input"
+            )
         for answer in answers:
             if isinstance(answer, output_type | Exception) or (callable(answer) and not isinstance(answer, type)):
                 continue
             raise ValueError(
-                f"{operation} gives {output_type.__name__}, not an object of type {type(answer).__name__}: give an output, "
+                f"{operation} returns {output_type.__name__}, not an object of type {type(answer).__name__}: give an output, "
                 "an exception, or a function of the input"
             )
         self._rules.append(_Rule(operation, when, list(answers)))
 
     def options(self) -> Options:
-        """Options for a client whose calls all end here, yours to change: ``Client(stub.options(), override(...))``."""
+        """New options for a client whose calls all end here: ``Client(stub.options(), override(...))``."""
         options = fake_options(StubHTTPClient([]), ManualClock())
         options.api_options.append(self)
         return options
 
     def __call__(self, stack: Stack) -> None:
-        """Stand in *stack*: it is an ``api_options`` entry itself."""
+        """Add itself to *stack*, as an entry of ``api_options``."""
         stack.serialize.add(self, position=BEFORE)
 
     async def handle_serialize(self, ctx: Context, step: SerializeInput, _next: SerializeHandler) -> Output:
         """
-        Answer.
+        Return or raise what the first rule that fits says.
 
         Raises:
             UnexpectedCallError: No rule fits.
@@ -125,13 +128,13 @@ class StubOperations:
         operation, parameters = ctx[OPERATION], as_input(step.parameters)  # OperationInputValidation has checked it
         self.inputs.append(parameters)
         rule = _fitting(self._rules, operation, parameters)
-        outcome = rule.answer(parameters)
+        outcome = rule.outcome(parameters)
         if isinstance(outcome, Exception):
-            raise anew(outcome)
+            raise fresh(outcome)
         stream = stream_of(ctx[TRAITS], outcome)
         if stream is not None:
-            ctx[OPENED].append(stream)  # for the client to close, if a middleware further out fails
-        return Output(outcome, outcome.result_metadata.copy())  # one output may serve for many calls
+            ctx[OPENED].append(stream)  # the client closes it if a middleware further out fails
+        return Output(outcome, outcome.result_metadata.copy())  # one output may be returned from many calls
 
 
 def stream_output(
@@ -141,18 +144,18 @@ def stream_output(
     content_type: str | None = None,
 ) -> Callable[[Input], InvokeEndpointWithResponseStreamOutput]:
     """
-    An answer for InvokeEndpointWithResponseStream, whose stream is a new one for each call.
+    An output of InvokeEndpointWithResponseStream for `StubOperations.on`, with a new stream for each call.
 
     Args:
-        parts: What each `PayloadPart` holds.
+        parts: The bytes of each `PayloadPart`.
 
-        error: Raised to the reader behind the last part, such as a `ModelStreamError`.
+        error: Raised to the reader after the last part, such as a `ModelStreamError`.
 
-        content_type: MIME type of what the parts make up together.
+        content_type: MIME type of all parts together.
     """
     pieces = [encode(Message({}, part)) for part in parts]
 
-    def answer(_: Input) -> InvokeEndpointWithResponseStreamOutput:
+    def output(_: Input) -> InvokeEndpointWithResponseStreamOutput:
         metadata = Metadata()
         body = StubBody(list(pieces), error)
         stream = ResponseStream(
@@ -160,7 +163,7 @@ def stream_output(
         )
         return InvokeEndpointWithResponseStreamOutput(body=stream, content_type=content_type, result_metadata=metadata)
 
-    return answer
+    return output
 
 
 def _fitting(rules: list[_Rule], operation: str, parameters: Input) -> _Rule:

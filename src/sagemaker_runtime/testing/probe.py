@@ -1,4 +1,4 @@
-"""What `assert_conforms` puts around a middleware: one middleware outside of it and one inside, which compare notes."""
+"""What `assert_conforms` puts around a middleware: one probe outside it and one inside, which compare what they see."""
 
 from __future__ import annotations
 
@@ -37,32 +37,32 @@ from sagemaker_runtime.testing.members import stream_of
 
 S = TypeVar("S", InitializeInput, SerializeInput, BuildInput, FinalizeInput, DeserializeInput)
 
-NEXT_AT_MOST = 100  # times in one call, for a middleware that may call it again
+NEXT_AT_MOST = 100  # calls of next in one call, for a middleware that may repeat it
 _MARK = Key[str]("assert_conforms")
 
 
 @define(eq=False)
 class Call:
-    """One call that is made, and what is to happen to it."""
+    """One call of the check, and what happens to it."""
 
     name: str
-    """The endpoint's too."""
+    """The endpoint's name too."""
 
     at: str | None = None
-    """The step below whose middleware something happens; None for nowhere."""
+    """The step in which it happens, just below the middleware; None for nowhere."""
 
     error: Callable[[], Exception] | None = None
-    """Makes what is raised there."""
+    """Makes the exception that is raised there."""
 
     held: bool = False
-    """Whether it waits there for `gate`."""
+    """Whether the call waits there for `gate`."""
 
     broken: bool = False
     """Whether the response's body breaks off."""
 
     cancelled: bool = False
     entered: asyncio.Event = field(factory=asyncio.Event)
-    """Set when the call has come there."""
+    """Set when the call has arrived there."""
 
     gate: asyncio.Event = field(factory=asyncio.Event)
 
@@ -78,11 +78,11 @@ class Visit:
     """The keys that were in the context."""
 
     contexts: list[Context] = field(factory=list[Context])
-    """What ``next`` was called with."""
+    """The contexts that ``next`` was called with."""
 
     requests: list[object] = field(factory=list[object])
     errors: list[BaseException] = field(factory=list[BaseException])
-    """What came from below."""
+    """What the middleware's calls of ``next`` raised."""
 
     running: int = 0
     over: bool = False
@@ -94,7 +94,7 @@ _VISITS: ContextVar[Mapping[str, Visit]] = ContextVar("visits", default=MappingP
 
 @define(eq=False)
 class Notes:
-    """What the probes of one run have seen."""
+    """What the probes of one run have recorded."""
 
     name: str
     """The middleware's id."""
@@ -104,7 +104,7 @@ class Notes:
     visits: list[Visit] = field(factory=list[Visit])
     problems: list[ConformanceError] = field(factory=list[ConformanceError])
     streams: list[ResponseStream] = field(factory=list[ResponseStream])
-    """All that came by, held because one that is collected would be closed, and nobody would know."""
+    """All that were returned. They are held because garbage collection would close them, and so hide an open one."""
 
     def fail(self, rule: str, problem: str) -> NoReturn:
         """Note a broken rule, in case the middleware swallows what is raised, and raise it."""
@@ -113,7 +113,7 @@ class Notes:
 
 
 class _Probe(ABC):
-    """Stands in any step."""
+    """Can stand in any step."""
 
     side = ""
 
@@ -147,7 +147,7 @@ class _Probe(ABC):
 
 
 class Outside(_Probe):
-    """Sees what the middleware is given, and what comes out of it."""
+    """Sees what the middleware is called with, and what it returns or raises."""
 
     side = "Outside"
 
@@ -177,48 +177,45 @@ class Outside(_Probe):
     def _no_output(self, returned: object) -> NoReturn:
         if asyncio.iscoroutine(returned):
             returned.close()
-            self.notes.fail("returns an Output", "gave a coroutine: write `return await next(ctx, step)`")
+            self.notes.fail("returns an Output", "returned a coroutine: write `return await next(ctx, step)`")
         self.notes.fail(
             "returns an Output",
-            f"gave {type(returned).__name__}: return what `await next(ctx, step)` gives, or an Output of its own",
+            f"returned {type(returned).__name__}: return the result of `await next(ctx, step)`, or an Output of its own",
         )
 
     def _check_output(self, visit: Visit, output: Output) -> None:
         if visit.call.cancelled:
             self.notes.fail(
-                "lets cancellation pass", "gave an output to a call that was cancelled: never swallow CancelledError"
+                "lets cancellation pass", "returned an output to a cancelled call: never swallow CancelledError"
             )
         if visit.errors and len(visit.errors) == len(visit.contexts) and not self.notes.answers:
             self.notes.fail(
                 "lets errors pass",
-                f"gave an output where {visit.errors[-1]!r} came from below: raise it again, or say answers=True",
+                f"returned an output where next raised {visit.errors[-1]!r}: raise it again, or set answers=True",
             )
         if not visit.contexts and not self.notes.answers:
             self.notes.fail(
-                "calls next", "gave an output without calling next: call it, or say answers=True if that is its purpose"
+                "calls next",
+                "returned an output without calling next: call it, or set answers=True if that is intended",
             )
         if output.metadata.get(_MARK, visit.call.name) != visit.call.name:
-            self.notes.fail(
-                "keeps calls apart", "gave a call the output of another one: keep nothing of a call on self"
-            )
+            self.notes.fail("keeps calls apart", "returned the output of another call: keep no state of a call on self")
 
     def _check_error(self, visit: Visit, error: Exception) -> None:
         if isinstance(error, ConformanceError):
             return
         if visit.call.cancelled:
-            self.notes.fail(
-                "lets cancellation pass", f"raised {error!r} in a call that was cancelled: let CancelledError pass"
-            )
+            self.notes.fail("lets cancellation pass", f"raised {error!r} in a cancelled call: let CancelledError pass")
         if not isinstance(error, SageMakerRuntimeError) and visit.errors and not any(error is e for e in visit.errors):
             self.notes.fail(
                 "lets errors pass",
-                f"raised {error!r} where {visit.errors[-1]!r} came from below: raise that again, or an error of the "
+                f"raised {error!r} where next raised {visit.errors[-1]!r}: raise that again, or an error of the "
                 "package's tree",
             )
 
 
 class Inside(_Probe):
-    """Sees what ``next`` is called with, and is where things happen to a call."""
+    """Sees what ``next`` is called with; here calls wait and errors are raised."""
 
     side = "Inside"
 
@@ -254,7 +251,7 @@ class Inside(_Probe):
         others = [other for other in self.notes.visits if other.call is not visit.call]
         mixed = isinstance(ctx, Context) and ctx.get(_MARK, visit.call.name) != visit.call.name
         if mixed or any(subject is _subject(other.step) for other in others):
-            fail("keeps calls apart", "called next with what belongs to another call: keep nothing of a call on self")
+            fail("keeps calls apart", "called next with objects of another call: keep no state of a call on self")
         if not isinstance(ctx, Context) or type(step) is not type(visit.step):
             fail(
                 "passes on what next takes",
@@ -274,7 +271,7 @@ class Inside(_Probe):
         if visit.over:
             fail("leaves nothing running", "called next after it had returned: await what it starts, or cancel it")
         if visit.contexts and not repeats:
-            fail("calls next once", "called next twice: call it once, or say repeats=True if that is its purpose")
+            fail("calls next once", "called next twice: call it once, or set repeats=True if that is intended")
         if any(ctx is before for before in visit.contexts):
             fail("gives each attempt its own", "called next twice with one context: pass ctx.for_attempt()")
         if isinstance(subject, Request) and any(subject is before for before in visit.requests):
@@ -290,5 +287,5 @@ def _is_output(returned: object) -> TypeGuard[Output]:
 
 
 def _subject(step: object) -> object:
-    """What a step is about: the request, or the input before there is one."""
+    """The request of a step, or its input before there is a request."""
     return step.parameters if isinstance(step, InitializeInput) else getattr(step, "request", None)

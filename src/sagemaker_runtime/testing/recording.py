@@ -1,4 +1,4 @@
-"""`Recorder` and `Replayer`: real exchanges, written down once and given again without a network."""
+"""`Recorder` and `Replayer`: real exchanges, recorded once and replayed without a network."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from sagemaker_runtime import (
 from sagemaker_runtime.testing.cassette import (
     Exchange,
     Scrub,
-    answer_headers,
     dump,
     load,
     request_headers,
-    scrub_answer,
+    response_headers,
+    scrub_response,
     secrets_of,
 )
 from sagemaker_runtime.testing.clock import ManualClock
@@ -66,7 +66,7 @@ _ERRORS: dict[str, type[TransportError]] = {
 
 class Recorder:
     """
-    A transport that passes everything on to another one, and writes down what went by.
+    A transport that passes everything on to another one, and records it.
 
     ::
 
@@ -74,17 +74,17 @@ class Recorder:
             client = Client.from_config(await load_config(), override(http_client=recorder))
             ...
 
-    The file is written when the ``async with`` ends, or by `close`; not when an exception ends it, which would replace a
-    good recording by a part of one. Credentials, signatures, cookies, dates and user agents are never written down, not
-    even where an answer quotes what was sent, and of custom attributes only that there were some; bodies are, but for
-    what *scrub* takes out.
+    The file is written when the ``async with`` ends, or by `close`; but not if an exception ends it, because a partial
+    recording would replace a good one. Credentials, signatures, cookies, dates and user agents are never recorded, even
+    if a response quotes them. Of custom attributes, only their presence is recorded. Bodies are recorded, without what
+    *scrub* removes.
 
     Args:
-        http_client: Does the work. It is closed with the recorder.
+        http_client: Sends the requests. It is closed with the recorder.
 
-        path: The file; one that is there is replaced.
+        path: The file; an existing one is replaced.
 
-        scrub: Takes what is secret out of bodies: ``lambda body: body.replace(name, b"Alice")``. None for nothing.
+        scrub: Removes secrets from bodies: ``lambda body: body.replace(name, b"Alice")``. None for no change.
     """
 
     def __init__(self, http_client: HTTPClient, path: str | os.PathLike[str], *, scrub: Scrub | None = None) -> None:
@@ -95,7 +95,7 @@ class Recorder:
         self._closed = False
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
-        """What the other transport gives, or raises."""
+        """Return or raise what the other transport does."""
         exchange = _exchange_of(request, self._scrub)
         exchange.secrets = secrets_of(request.headers)
         self._exchanges.append(exchange)
@@ -105,12 +105,12 @@ class Recorder:
             exchange.error = _name_of(error)
             raise
         exchange.status = response.status
-        exchange.answer_headers = answer_headers(response.headers)
+        exchange.response_headers = response_headers(response.headers)
         exchange.delimited = response.body.delimited
         return Response(response.status, response.headers, _RecordedBody(response.body, exchange))
 
     async def close(self) -> None:
-        """Write the file, and close the other transport. May be called again, to no effect."""
+        """Write the file, and close the other transport. A second call has no effect."""
         if self._closed:
             return
         self._closed = True
@@ -132,15 +132,15 @@ class Recorder:
             await self._http_client.close()
 
     def _write(self) -> None:
-        # What has neither answer nor error was cancelled.
-        known = [exchange for exchange in self._exchanges if exchange.status is not None or exchange.error is not None]
-        for exchange in known:
-            scrub_answer(exchange, self._scrub)
-        dump(known, self._path)
+        # An exchange with neither response nor error was cancelled.
+        ended = [exchange for exchange in self._exchanges if exchange.status is not None or exchange.error is not None]
+        for exchange in ended:
+            scrub_response(exchange, self._scrub)
+        dump(ended, self._path)
 
 
 class _RecordedBody:
-    """A response's body that notes what is read of it."""
+    """A response's body that records what is read of it."""
 
     def __init__(self, body: ResponseBody, exchange: Exchange) -> None:
         self._body = body
@@ -173,24 +173,24 @@ class _RecordedBody:
 
 class Replayer:
     """
-    A transport that answers from what a `Recorder` has written, without a network.
+    A transport that replays what a `Recorder` has written, without a network.
 
     ::
 
         replayer = Replayer("tests/iris.json")
         client = Client(replayer.options())
 
-    A request gets what was recorded for its method, path and body: the first answer first, where there were several.
-    Hosts, ports, queries and headers do not count.
+    A request gets the response that was recorded for its method, path and body; if there are several, in their order.
+    Hosts, ports, queries and headers are not compared.
 
     Args:
         path: The file, read at once.
 
-        scrub: The recorder's, without which the bodies of requests would not be those written down.
+        scrub: The same as the recorder's; otherwise the bodies of requests would differ from the recorded ones.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is no recording.
+        ValueError: It is not a recording.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, scrub: Scrub | None = None) -> None:
@@ -201,20 +201,20 @@ class Replayer:
         self._unexpected: list[str] = []
 
     def options(self) -> Options:
-        """Options for a client of this transport, yours to change; a retry's wait takes no time."""
+        """New options for a client of this transport; waiting for a retry takes no time."""
         return fake_options(self, ManualClock())
 
-    async def send(self, request: Request, *, timeout: Timeout) -> Response:  # noqa: ARG002
+    async def send(self, request: Request, *, timeout: Timeout) -> Response:  # noqa: ARG002 - the protocol's; nothing is waited for
         """
-        The answer that was recorded, or the error.
+        Return the recorded response, or raise the recorded error.
 
         Raises:
             UnexpectedCallError: There is none left for this request.
         """
         wanted = _exchange_of(request, self._scrub)
-        exchange = next((exchange for exchange in self._left if _asked(exchange) == _asked(wanted)), None)
+        exchange = next((exchange for exchange in self._left if _compared(exchange) == _compared(wanted)), None)
         if exchange is None:
-            self._unexpected.append(self._riddle(wanted))
+            self._unexpected.append(self._problem(wanted))
             raise UnexpectedCallError(self._unexpected[-1])
         self._left.remove(exchange)
         self._used.append(exchange)
@@ -222,34 +222,34 @@ class Replayer:
             raise _error_of(exchange)
         error = None if exchange.ended and exchange.error is None else _error_of(exchange)
         body = StubBody(list(exchange.pieces), error, exchange.delimited)
-        return Response(exchange.status, Headers(exchange.answer_headers), body)
+        return Response(exchange.status, Headers(exchange.response_headers), body)
 
     async def close(self) -> None:
         """There is nothing to close."""
 
     def assert_done(self) -> None:
         """
-        Check that all that was recorded was asked for, and nothing else.
+        Check that every recorded request was sent, and no other.
 
         Raises:
-            UnexpectedCallError: Something was not; or something else was, also where the code has swallowed that error.
+            UnexpectedCallError: A recorded request was not sent, or another one was, even if the code swallowed the error.
         """
         problems = self._unexpected[:1]
         if self._left:
             shown = ", ".join(f"{exchange.method} {exchange.path}" for exchange in self._left)
-            problems.append(f"{self._path} has {len(self._left)} exchanges that nobody asked for: {shown}")
+            problems.append(f"{self._path} has {len(self._left)} exchanges that were not used: {shown}")
         if problems:
             raise UnexpectedCallError("; and ".join(problems))
 
-    def _riddle(self, wanted: Exchange) -> str:
-        """What to say of a request without an answer: in what the nearest recorded one differs."""
-        asked = f"{wanted.method} {wanted.path} with a body of {len(wanted.body)} bytes"
-        if any(_asked(exchange) == _asked(wanted) for exchange in self._used):
-            return f"{asked} was asked more often than {self._path} has it; make the recording anew"
+    def _problem(self, wanted: Exchange) -> str:
+        """Why a request has no recorded response: how it differs from the most similar recorded one."""
+        request = f"{wanted.method} {wanted.path} with a body of {len(wanted.body)} bytes"
+        if any(_compared(exchange) == _compared(wanted) for exchange in self._used):
+            return f"{request} was sent more often than {self._path} has it; record it again"
         if not self._left:
-            return f"{asked} is not in {self._path}, of which nothing is left; make the recording anew"
-        nearest = min(self._left, key=lambda exchange: sum(map(ne, _asked(exchange), _asked(wanted))))
-        return f"{asked} is not in {self._path}; the nearest differs in {'; '.join(_differences(wanted, nearest))}"
+            return f"{request} is not in {self._path}, of which nothing is left; record it again"
+        nearest = min(self._left, key=lambda exchange: sum(map(ne, _compared(exchange), _compared(wanted))))
+        return f"{request} is not in {self._path}; the nearest differs in {'; '.join(_differences(wanted, nearest))}"
 
 
 def _exchange_of(request: Request, scrub: Scrub | None) -> Exchange:
@@ -257,13 +257,13 @@ def _exchange_of(request: Request, scrub: Scrub | None) -> Exchange:
     return Exchange(request.method, request.path, request_headers(request.headers), body)
 
 
-def _asked(exchange: Exchange) -> tuple[str, str, bytes]:
-    """What of a request counts."""
+def _compared(exchange: Exchange) -> tuple[str, str, bytes]:
+    """What must be equal for a recorded response to be used."""
     return exchange.method, exchange.path, exchange.body
 
 
 def _differences(wanted: Exchange, recorded: Exchange) -> list[str]:
-    """In what a request differs from a recorded one, of what counts."""
+    """How a request differs from a recorded one."""
     found: list[str] = []
     if wanted.method != recorded.method:
         found.append(f"the method, {recorded.method} in the recording")
@@ -278,15 +278,15 @@ def _differences(wanted: Exchange, recorded: Exchange) -> list[str]:
 
 
 def _name_of(error: TransportError) -> str:
-    """The class's name; of a transport's own class, that of ours above it."""
+    """The name of the error's class; for a transport's own class, the name of its base in this package."""
     return next(cls.__name__ for cls in type(error).__mro__ if cls in _ERRORS.values())
 
 
 def _error_of(exchange: Exchange) -> TransportError:
-    # Nothing of the text is written down, as it may name hosts and proxies.
+    # The text is not recorded, because it may name hosts and proxies.
     if exchange.error is None:
-        return TruncatedResponseError("the answer was read no further when it was recorded")
+        return TruncatedResponseError("the response was read only so far when it was recorded")
     kind = _ERRORS.get(exchange.error)
     if kind is None:
-        raise ValueError(f"the recording has the error {exchange.error!r}, which is none of a transport")
+        raise ValueError(f"the recording has the error {exchange.error!r}, which is not a transport's")
     return kind("as it was recorded")

@@ -1,4 +1,4 @@
-"""`SentRequest`: what was sent, read back as the service reads it."""
+"""`SentRequest`: a request that was sent, parsed as the service parses it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def as_input(parameters: OperationInput) -> Input:
 
 class SentRequest(Request):
     """
-    A copy of a request as the transport got it, with what it says in the words of the API.
+    A copy of a request as the transport got it, with its content in terms of the API.
 
     Attributes:
         timeout: The limits it was sent under.
@@ -45,34 +45,34 @@ class SentRequest(Request):
 
     @property
     def operation(self) -> str | None:
-        """The operation, such as ``"InvokeEndpoint"``; None for a request that is none of this service."""
+        """The operation, such as ``"InvokeEndpoint"``; None for a request that is not for this service."""
         found = self._route()
         return None if found is None else found.operation.name
 
     @property
     def endpoint_name(self) -> str | None:
-        """The endpoint called; None for a request that is none of this service."""
+        """The endpoint called; None for a request that is not for this service."""
         found = self._route()
         return None if found is None else found.labels.get("endpoint_name")
 
     @property
     def attempt(self) -> int:
-        """Which attempt of its call it says it is: 1 for the first, and where it says nothing."""
-        told = re.search(r"attempt=(\d+)", self.headers.get("amz-sdk-request", ""))
-        return 1 if told is None else int(told[1])
+        """The number of the attempt, as the request states it; 1 for the first, and if it states none."""
+        stated = re.search(r"attempt=(\d+)", self.headers.get("amz-sdk-request", ""))
+        return 1 if stated is None else int(stated[1])
 
     @property
     def parameters(self) -> Input:
         """
-        The operation's input, with all that was sent: a ``content_type`` too that the client has put in.
+        The operation's input with everything that was sent, including a ``content_type`` that the client has added.
 
         Raises:
-            ValueError: The request is of none of the operations that there are.
+            ValueError: The request is not one of any operation.
         """
         found = self._route()
         if found is None:
             raise ValueError(
-                f"{self.method} {self.path} is no request of SageMaker Runtime, which has {', '.join(OPERATIONS)}"
+                f"{self.method} {self.path} is not a request to SageMaker Runtime, which has {', '.join(OPERATIONS)}"
             )
         input_type = found.operation.input_type
         members: dict[str, object] = {}

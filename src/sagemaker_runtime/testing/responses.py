@@ -1,4 +1,4 @@
-"""What a `StubHTTPClient` answers with: `respond`, `respond_stream` and `respond_error` write it down."""
+"""The responses of a `StubHTTPClient`: `respond`, `respond_stream` and `respond_error` make them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from attrs import define, evolve, field, frozen
 
 from sagemaker_runtime import Headers, Response, ServiceError, TransportError
 from sagemaker_runtime.streams.frames import Message, encode
-from sagemaker_runtime.testing.failures import anew
+from sagemaker_runtime.testing.failures import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# Source: service-2.json; the last one is in no model.
+# Source: service-2.json, except for the last, which is in no model.
 STATUSES = {
     "ValidationError": 400,
     "ModelError": 424,
@@ -29,18 +29,18 @@ EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 @define(eq=False)
 class StubBody:
-    """The body of a response, in memory. It gives its pieces, then its end or an error."""
+    """The body of a response, in memory: its pieces, then its end or an error."""
 
     pieces: list[bytes] = field(repr=False)
     error: Exception | None = None
     delimited: bool = True
     closed: bool = False
-    """Whether it was closed, or read to its end, which lets go of a connection as well."""
+    """Whether it was closed, or read to its end, which releases a connection too."""
 
     _read: bytes | None = field(default=None, init=False, repr=False)
 
     async def read(self) -> bytes:
-        """The whole body; asked again, the same bytes."""
+        """The whole body; the same bytes at each call."""
         if self._read is None:
             data = b""
             while piece := await self.chunk():
@@ -54,30 +54,30 @@ class StubBody:
             return self.pieces.pop(0)
         self.closed = True
         if self.error is not None:
-            raise anew(self.error)
+            raise fresh(self.error)
         return b""
 
     def close(self) -> None:
-        """Let go."""
+        """Note that it was closed."""
         self.closed = True
 
 
 @frozen(eq=False)
 class StubResponse:
-    """An answer as a script has it; each time it is its turn, a fresh `Response` is made of it."""
+    """A response in a script. Each time it is used, it makes a new `Response`."""
 
     status: int
     headers: Headers
     pieces: tuple[bytes, ...] = field(repr=False)
     error: Exception | None = None
     delay: float = 0.0
-    """Seconds on the stub's clock until its head is there."""
+    """Seconds on the stub's clock until its head arrives."""
 
     def after(self, seconds: float) -> StubResponse:
         """
-        The same answer, *seconds* later on the stub's clock.
+        The same response, *seconds* later on the stub's clock.
 
-        Where that is beyond ``Timeout.read``, it does not come, and the call gets a `ReadTimeoutError` after that time.
+        Beyond ``Timeout.read`` it does not come at all, and the call gets a `ReadTimeoutError` after ``Timeout.read``.
         """
         return evolve(self, delay=seconds)
 
@@ -98,16 +98,16 @@ def respond(
     error: TransportError | None = None,
 ) -> StubResponse:
     """
-    An answer with a body.
+    A response with a body.
 
     Args:
-        body: All of it.
+        body: The whole body.
 
         status: HTTP status.
 
-        headers: Beside the ``Content-Length``.
+        headers: In addition to ``Content-Length``.
 
-        error: Raised when the body has been read so far: a `TruncatedResponseError`, say.
+        error: Raised after the body has been read; a `TruncatedResponseError`, for example.
 
     Raises:
         InvalidHeaderError: A header cannot be sent.
@@ -122,15 +122,15 @@ def respond_stream(
     error: ServiceError | TransportError | None = None,
 ) -> StubResponse:
     """
-    An answer to InvokeEndpointWithResponseStream: real frames of an event stream, one for each part.
+    A response to InvokeEndpointWithResponseStream: real frames of an event stream, one for each part.
 
     Args:
-        parts: What each `PayloadPart` holds.
+        parts: The bytes of each `PayloadPart`.
 
-        headers: Beside the ``Content-Type``, which is the stream's own.
+        headers: In addition to ``Content-Type``, which is that of event streams.
 
-        error: Where the stream ends. A `ServiceError`, such as a `ModelStreamError`, is told in the stream, as the
-            service does it; a `TransportError` is raised.
+        error: What ends the stream. A `ServiceError`, such as a `ModelStreamError`, is sent in the stream, as the service
+            does it; a `TransportError` is raised.
 
     Raises:
         InvalidHeaderError: A header cannot be sent.
@@ -157,19 +157,19 @@ def respond_error(
     error: str | ServiceError, message: str = "", *, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> StubResponse:
     """
-    The service's answer that a call failed: ``respond_error("ThrottlingException", "Rate exceeded")``.
+    The service's response to a call that failed: ``respond_error("ThrottlingException", "Rate exceeded")``.
 
     Args:
-        error: The error's name; or an error, whose name, message and members are told: ``ModelError("no memory")``.
+        error: The error's name; or an error, whose name, message and members are sent: ``ModelError("no memory")``.
 
-        message: The text, where the error is given by its name.
+        message: The text, if the error is given by its name.
 
-        status: HTTP status. None for the error's own, where it is one of the API model or a ``ThrottlingException``.
+        status: HTTP status. None for the error's own; the errors of the API model and ``ThrottlingException`` have one.
 
-        headers: Beside those that any error has, such as ``{"x-amz-retry-after": "1500"}``.
+        headers: In addition to those of every error, such as ``{"x-amz-retry-after": "1500"}``.
 
     Raises:
-        ValueError: No status is given, and none is known for the name.
+        ValueError: There is no *status*, and none is known for the name.
         InvalidHeaderError: A header cannot be sent.
     """
     if isinstance(error, str):
@@ -185,10 +185,10 @@ def respond_error(
 
 
 def _document(error: ServiceError) -> bytes:
-    """What the service writes of an error: its message, and the members that are set."""
+    """The JSON that the service sends for an error: its message, and the members that are set."""
     members = {name: getattr(error, attribute) for name, (attribute, _) in error.members.items()}
-    told = {name: value for name, value in members.items() if value is not None}
-    return _json({"Message": error.message, **told})
+    given = {name: value for name, value in members.items() if value is not None}
+    return _json({"Message": error.message, **given})
 
 
 def _json(document: Mapping[str, object]) -> bytes:

@@ -1,4 +1,4 @@
-"""What an object holds, written down so that two moments can be compared."""
+"""The state of an object, in a form in which two moments can be compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VALUES = (type(None), bool, int, float, complex, str, bytes, enum.Enum)
 
 
 class _Same:
-    """An object that counts by its identity. It is kept, so that no other one gets its address."""
+    """An object that is compared by identity. It is kept alive, so that no other object gets its address."""
 
     def __init__(self, value: object) -> None:
         self._value = value
@@ -28,10 +28,10 @@ class _Same:
 
 def snapshot(value: object) -> dict[str, object]:
     """
-    The attributes of *value* by name, those of its class too, each as something that can be compared.
+    The attributes of *value* by name, those of its class included, each in a form that can be compared.
 
-    Containers, functions, and objects of the package that *value* comes from are looked into; any other object, such as
-    a logger or a tracer, counts by its identity.
+    Containers, functions, and objects of the package that *value* comes from are compared by content; any other object,
+    such as a logger or a tracer, by identity.
     """
     home = _home(value)
     shared = {name: held for name, held in vars(type(value)).items() if _is_state(name, held)}
@@ -44,14 +44,14 @@ def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[s
 
 
 def _home(value: object) -> str:
-    """The package that *value* comes from; of a function that was made a middleware, the function's."""
+    """The package that *value* comes from; if it is a function made into a middleware, the function's."""
     own = (held for name, held in _attributes(value).items() if name.startswith("handle_") and callable(held))
     module: object = getattr(next(own, type(value)), "__module__", None)
     return module.partition(".")[0] if isinstance(module, str) else ""
 
 
 def _is_state(name: str, value: object) -> bool:
-    """Whether an attribute of a class is a value that its objects share."""
+    """Whether an attribute of a class is a value that all its objects share."""
     return not name.startswith("__") and not callable(value) and not hasattr(type(value), "__get__")
 
 

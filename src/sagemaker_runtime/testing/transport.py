@@ -1,4 +1,4 @@
-"""`StubHTTPClient`: a transport that answers from a script, and keeps what was sent."""
+"""`StubHTTPClient`: a transport that responds from a script, and keeps what was sent."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from sagemaker_runtime import (
     Timeout,
 )
 from sagemaker_runtime.testing.clock import ManualClock
-from sagemaker_runtime.testing.failures import UnexpectedCallError, anew
+from sagemaker_runtime.testing.failures import UnexpectedCallError, fresh
 from sagemaker_runtime.testing.requests import SentRequest
 from sagemaker_runtime.testing.responses import StubBody, StubResponse
 
-Answer: TypeAlias = StubResponse | Response | BaseException
-ScriptEntry: TypeAlias = Answer | Callable[[Request], Answer]
+Outcome: TypeAlias = StubResponse | Response | BaseException
+ScriptEntry: TypeAlias = Outcome | Callable[[Request], Outcome]
 """
-What to do with one request: answer it, raise an exception, or ask a function which of these to do.
+What one request gets: a response, an exception that is raised, or the result of a function that returns one of these.
 
-The function gets the request itself; ``stub.requests[-1]`` is then its copy, with what it says in the API's words.
+The function gets the request itself. Meanwhile ``stub.requests[-1]`` is a copy of it, with its content in terms of the API.
 """
 
 
 def fake_options(http_client: HTTPClient | None, clock: ManualClock) -> Options:
-    """Options with which a client reaches nothing, waits for nothing and signs with AWS's example keys."""
+    """Options for a client that reaches no network, waits for nothing, and signs with AWS's example keys."""
     keys = StaticCredentialsProvider("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
     return Options(region="us-east-1", credentials=keys, http_client=http_client, clock=clock)
 
@@ -43,7 +43,7 @@ def _list_of(script: Iterable[ScriptEntry]) -> list[ScriptEntry]:
 @define(eq=False)
 class StubHTTPClient:
     """
-    A transport that sends nothing: the whole stack runs, and the script answers for the service.
+    A transport that sends nothing: the whole stack runs, and the script responds in place of the service.
 
     ::
 
@@ -59,25 +59,25 @@ class StubHTTPClient:
         stub.assert_done()
 
     Args:
-        script: One entry for each request, in order. An exception is raised in the transport's stead: an error of the
-            *service* is an answer, made by `respond_error`.
+        script: One entry for each request, in order. An exception is raised, as by a transport; an error of the
+            *service* is a response, made by `respond_error`.
 
-        repeat: Whether the last entry serves for all requests after it. Without it, one request too many is an
+        repeat: Whether the last entry is used for all further requests. If not, one request too many raises
             `UnexpectedCallError`.
 
-        clock: What `StubResponse.after` waits on.
+        clock: The clock that `StubResponse.after` waits on.
     """
 
     script: list[ScriptEntry] = field(converter=_list_of)
-    """What is left of it."""
+    """The entries that are left."""
 
     repeat: bool = field(default=False, kw_only=True)
     clock: ManualClock = field(factory=ManualClock, kw_only=True)
     requests: list[SentRequest] = field(factory=list[SentRequest], init=False)
-    """What was sent, in order, with the attempts of one call as requests of their own."""
+    """The requests that were sent, in order; each attempt of a call is one."""
 
     closed: int = field(default=0, init=False)
-    """How often `close` was called. A client does not close a transport that it was given."""
+    """How often `close` was called. A client does not close a transport that its options have set."""
 
     _begun: int = field(default=0, init=False)
     _unexpected: list[str] = field(factory=list[str], init=False, repr=False)
@@ -86,35 +86,35 @@ class StubHTTPClient:
     )
 
     def options(self) -> Options:
-        """Options for a client of this transport and its clock, yours to change: ``Client(stub.options(), ...)``."""
+        """New options for a client with this transport and its clock: ``Client(stub.options(), ...)``."""
         return fake_options(self, self.clock)
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """
-        The script's next answer.
+        Return or raise what the script has next.
 
         Raises:
             UnexpectedCallError: The script has ended.
-            ReadTimeoutError: The answer would come after ``timeout.read``.
+            ReadTimeoutError: The response would come after ``timeout.read``.
         """
         sent = SentRequest(request, timeout)
         self.requests.append(sent)
         entry = self._next(sent)
-        answer = entry(request) if callable(entry) else entry
-        if isinstance(answer, BaseException):
-            raise anew(answer)
-        if isinstance(answer, Response):
-            return answer
-        if answer.delay > 0:
-            await self.clock.sleep(min(answer.delay, timeout.read))
-            if answer.delay > timeout.read:
-                raise ReadTimeoutError(f"no byte of an answer within Timeout.read, {timeout.read:g} s")
-        body = answer.body()
+        outcome = entry(request) if callable(entry) else entry
+        if isinstance(outcome, BaseException):
+            raise fresh(outcome)
+        if isinstance(outcome, Response):
+            return outcome
+        if outcome.delay > 0:
+            await self.clock.sleep(min(outcome.delay, timeout.read))
+            if outcome.delay > timeout.read:
+                raise ReadTimeoutError(f"no byte of a response within Timeout.read, {timeout.read:g} s")
+        body = outcome.body()
         self._bodies.append((sent, body))
-        return Response(answer.status, answer.headers.copy(), body)
+        return Response(outcome.status, outcome.headers.copy(), body)
 
     async def close(self) -> None:
-        """Count it."""
+        """Count the call in `closed`."""
         self.closed += 1
 
     @property
@@ -124,19 +124,18 @@ class StubHTTPClient:
 
     def assert_done(self) -> None:
         """
-        Check that the code did what the script foresees, and cleaned up behind it.
+        Check that the code sent the requests of the script, and closed the responses.
 
         Raises:
-            UnexpectedCallError: There was a request too many, also where the code has swallowed that error; a part of
-                the script is left (but the last entry of one that repeats); or a response was neither read to its end
-                nor closed.
+            UnexpectedCallError: There was a request too many, even if the code swallowed the error; entries of the script
+                are left, other than a last one that repeats; or a response was neither read to its end nor closed.
         """
         if self._unexpected:
             raise UnexpectedCallError(self._unexpected[0])
         left = len(self.script) - (1 if self.repeat and self._begun else 0)
         if left > 0:
             raise UnexpectedCallError(
-                f"{len(self.requests)} requests were sent, and {left} more foreseen: {self.script[-left:]!r}"
+                f"{len(self.requests)} requests were sent, and the script has {left} more: {self.script[-left:]!r}"
             )
         if self.unclosed:
             shown = ", ".join(f"{sent.method} {sent.path}" for sent in self.unclosed)
