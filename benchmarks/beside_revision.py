@@ -1,8 +1,8 @@
 """
-What a change costs: calls of this checkout beside those of another revision of it, ``make bench-beside REVISION=main``.
+The cost of a change: calls of this checkout compared with another revision's, ``make bench-beside REVISION=main``.
 
-Each figure is from a process of its own that makes 20,000 calls to the canned server; the two revisions take turns, and
-medians of nine are compared.
+Each figure comes from a process of its own that makes 20,000 calls to the canned server. The two revisions take turns,
+and the medians of nine rounds are compared.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ START = (
 
 
 def run(source: Path, *arguments: str) -> str:
-    """What a process prints that imports the package from *source*."""
+    """The output of a process that imports the package from *source*."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(source)
     return subprocess.run(
@@ -50,7 +50,7 @@ def cpu_of_start(source: Path, url: str) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def main(revision: str, calls: str, rounds: int) -> None:
+def main(revision: str, calls: str = "20000", rounds: str = "9") -> None:
     """Run and print."""
     command = ["git", "archive", revision, "src"]
     archive = subprocess.run(command, cwd=HERE.parent, capture_output=True, check=True).stdout
@@ -59,7 +59,7 @@ def main(revision: str, calls: str, rounds: int) -> None:
             files.extractall(folder, filter="data")
         sources = {revision: Path(folder) / "src", "here": HERE.parent / "src"}
         times: dict[tuple[str, str], list[float]] = {}
-        for _ in range(rounds):
+        for _ in range(int(rounds)):
             for kind in KINDS:
                 for name, source in sources.items():
                     taken = run(source, str(HERE / "one_kind_of_call.py"), url, kind, calls)
@@ -81,10 +81,10 @@ def main(revision: str, calls: str, rounds: int) -> None:
     compare(
         f"with credentials never seen / {revision}'s", ("credentials", "here"), ("credentials", revision), "<= 1.00"
     )
-    compare(f"start to first answer / {revision}'s", ("start", "here"), ("start", revision), "<= 1.00")
+    compare(f"start to first response / {revision}'s", ("start", "here"), ("start", revision), "<= 1.00")
     for kind in (*KINDS, "start"):
         print(f"  {kind:<20} {found[kind, 'here']:>10.1f} us here, {found[kind, revision]:>10.1f} us there")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "20000", int(sys.argv[3]) if len(sys.argv) > 3 else 9)  # noqa: PLR2004
+    main(*sys.argv[1:])

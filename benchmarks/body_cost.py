@@ -1,7 +1,7 @@
 """
-What a body of 6 MB costs: CPU time of a call, and how long it holds up the event loop.
+The cost of a body of 6 MB: CPU time of a call, and how long it blocks the event loop.
 
-The server reads all of it. Bare aiohttp sends the same, and the hash that every signed request needs is added to it.
+The server reads all of it. Bare aiohttp sends the same body; the hash that every signed request needs is added to its time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from serving import serving
 if TYPE_CHECKING:
     from measure import Call
 
-SIZE = 6_291_456  # bytes; the most that the service takes
+SIZE = 6_291_456  # bytes; the service's limit
 BODY = bytes(range(256)) * (SIZE // 256)
 IN_FLIGHT = 4
 CALLS = 24  # in a round
@@ -51,9 +51,9 @@ async def cost(url: str) -> dict[str, list[float]]:
 
 async def worst_stall(call: Call) -> float:
     """
-    The most that the event loop's thread did between two turns of a task that is always ready, in seconds.
+    The longest time between two turns of a task that is always ready, in seconds.
 
-    By the CPU time of the thread: another process on the same core is no fault of the client.
+    Measured as CPU time of the thread, because another process on the same core is not the client's fault.
     """
     worst = 0.0
 

@@ -70,7 +70,7 @@ async def latencies(url: str) -> dict[str, list[float]]:
 
 
 class Fresh(NopRetryer):
-    """Never equal to another one, so that an override with it is one that the client has not seen."""
+    """Never equal to another one, so the client has not seen an override with it."""
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -89,7 +89,7 @@ async def overridden(url: str) -> dict[str, list[float]]:
 
 
 def add_idle_middleware(stack: Stack) -> None:
-    """Middleware that do nothing, each as short as can be."""
+    """Middleware that do nothing, each as short as possible."""
     for number in range(IDLE_MIDDLEWARE):
 
         @build_middleware(f"Idle{number}")
@@ -176,7 +176,7 @@ def rows() -> tuple[list[Row], dict[str, float]]:
 
 
 def many_in_flight(url: str) -> Row:
-    """CPU of one of very many calls beside that of one of 32; and the same of asyncio alone, which no client is below."""
+    """CPU of one of very many calls compared with one of 32; and the same for asyncio alone, a lower bound for clients."""
 
     async def compare(client: Callable[[str], AbstractAsyncContextManager[Call]]) -> dict[str, list[float]]:
         async with client(url) as few, client(url) as many:

@@ -1,10 +1,10 @@
 """
-A server that answers every POST with the same bytes, on a plain asyncio protocol, so that it is never the brake.
+A server that responds to every POST with the same bytes, on a plain asyncio protocol, so that it is never the bottleneck.
 
-It never sleeps either: to wake a process on an idle core of a virtual machine costs 20 us and more, which the kernel
-charges to whoever sends. A client that takes a little longer for a call would pay that at each call, a quick one never.
+It never sleeps either: waking a process on an idle core of a virtual machine costs 20 us and more, which the kernel
+charges to the sender. A client that takes a little longer for a call would pay that at each call, a fast one never.
 
-Argument: how many requests wait for one another before any is answered; 1 if there is none.
+Argument: how many requests it collects before it responds to them; 1 by default.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 import sys
 from typing import ClassVar
 
-ANSWER = (
+RESPONSE = (
     b"HTTP/1.1 200 OK\r\n"
     b"Content-Type: application/json\r\n"
     b"Content-Length: 16\r\n"
@@ -26,7 +26,7 @@ ANSWER = (
 
 
 class Canned(asyncio.Protocol):
-    """Counts the bytes of a request's body, and answers."""
+    """Counts the bytes of a request's body, and responds."""
 
     together = 1
     waiting: ClassVar[list[asyncio.Transport]] = []
@@ -58,7 +58,7 @@ class Canned(asyncio.Protocol):
                 self.waiting.append(self._transport)
                 if len(self.waiting) >= self.together:
                     for transport in self.waiting:
-                        transport.write(ANSWER)
+                        transport.write(RESPONSE)
                     self.waiting.clear()
 
 

@@ -1,4 +1,4 @@
-"""The clients that are compared, each as a function that makes one call and reads its answer."""
+"""The clients that are compared, each as a function that makes one call and reads its response."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from sagemaker_runtime import Context, DeserializeHandler, DeserializeInput, OptFn, Output
 
 BODY = b'{"instances": [' + b"0.5, " * 200 + b"0.5]}"  # 1 KB
-MOST = 2048  # connections; the default of our client
+MOST = 2048  # connections; our client's default
 KEYS = ("AKIDEXAMPLE", "secret")
 
 
 def options(url: str) -> Options:
-    """Those of our client, for a server at *url*."""
+    """The options of our client, for a server at *url*."""
     return Options(region="us-east-1", credentials=StaticCredentialsProvider(*KEYS), base_endpoint=url)
 
 
@@ -39,7 +39,7 @@ def params(body: bytes = BODY) -> InvokeEndpointInput:
 
 
 async def signed_headers(url: str, body: bytes = BODY) -> dict[str, str]:
-    """The headers that our client sends, so that bare aiohttp sends the same."""
+    """The headers that our client sends, so that bare aiohttp can send the same."""
     sent: dict[str, str] = {}
 
     @deserialize_middleware("Spy")
@@ -73,9 +73,9 @@ async def bare_aiohttp(url: str, body: bytes = BODY) -> AsyncIterator[Call]:
 
 
 class Raw(asyncio.Protocol):
-    """Takes whatever comes for the answer."""
+    """Takes whatever arrives as the response."""
 
-    answer: asyncio.Future[bytes]
+    response: asyncio.Future[bytes]
     transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -83,12 +83,12 @@ class Raw(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self.answer.set_result(data)
+        self.response.set_result(data)
 
 
 @asynccontextmanager
 async def asyncio_alone(url: str) -> AsyncIterator[Call]:
-    """The same bytes on asyncio's own connections, without HTTP: what no client on asyncio can be below."""
+    """The same bytes on asyncio's own connections, without HTTP: a lower bound for every client on asyncio."""
     loop = asyncio.get_running_loop()
     host, _, port = url.removeprefix("http://").partition(":")
     head = "".join(f"{name}: {value}\r\n" for name, value in (await signed_headers(url)).items())
@@ -102,11 +102,11 @@ async def asyncio_alone(url: str) -> AsyncIterator[Call]:
         else:
             _, connection = await loop.create_connection(Raw, host, int(port))
             connections.append(connection)
-        connection.answer = loop.create_future()
+        connection.response = loop.create_future()
         connection.transport.write(request)
-        answer = await connection.answer
+        response = await connection.response
         free.append(connection)
-        return answer
+        return response
 
     yield call
     for connection in connections:
@@ -146,8 +146,8 @@ async def aiobotocore_calls(url: str, body: bytes = BODY) -> AsyncIterator[Call]
     async with aiobotocore_client(url) as client:
 
         async def call() -> bytes:
-            answer = await client.invoke_endpoint(EndpointName="iris", Body=body, ContentType="application/json")
-            read: bytes = await answer["Body"].read()
+            response = await client.invoke_endpoint(EndpointName="iris", Body=body, ContentType="application/json")
+            read: bytes = await response["Body"].read()
             return read
 
         yield call

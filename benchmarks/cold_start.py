@@ -1,7 +1,7 @@
 """
-CPU time from the start of a process to its first answer, as a multiple of bare aiohttp's, and beside boto3's.
+CPU time from the start of a process to its first response, as a multiple of bare aiohttp's and of boto3's.
 
-Each figure is the median of several processes, started in turn. What a process spends after the answer counts too.
+Each figure is the median of several processes, started in turn. The time that a process takes to exit counts too.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def measured(rounds: int = ROUNDS) -> dict[str, list[float]]:
         for round_number in range(rounds + 1):
             for name, program in PROGRAMS.items():
                 seconds = cpu_of(program, url, environment)
-                if round_number:  # the first one compiles what is not compiled yet
+                if round_number:  # the first round compiles what is not compiled yet
                     times[name].append(seconds)
     return times
 
@@ -130,7 +130,7 @@ def rows() -> list[Row]:
 
     return [
         *(
-            row(f"start to first answer, {name.removeprefix('ours, ')} / aiohttp", name, bare, "<= 1.15")
+            row(f"start to first response, {name.removeprefix('ours, ')} / aiohttp", name, bare, "<= 1.15")
             for name in OURS
         ),
         *(row(f"the same / boto3, {name.removeprefix('ours, ')}", name, times["boto3"], "<= 1") for name in OURS),

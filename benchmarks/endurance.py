@@ -1,4 +1,4 @@
-"""200,000 calls by one client: what they leave behind; and how much memory a call holds while it waits."""
+"""200,000 calls by one client: the memory and connections that they leave behind; and the memory of a waiting call."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def endure(url: str) -> tuple[float, int, int]:
 async def memory_in_flight(url: str, client: str) -> float:
     """Kilobytes that Python holds for each of very many calls, at most."""
     async with (ours if client == "ours" else aiobotocore_calls)(url) as call:
-        for _ in range(3):  # till all connections stand
+        for _ in range(3):  # until all connections are open
             await cpu_per_call(call, MANY, MANY)
         gc.collect()
         tracemalloc.start()
@@ -57,8 +57,8 @@ async def memory_in_flight(url: str, client: str) -> float:
 
 def alone(what: str, url: str) -> list[float]:
     """The figures of a measurement in a process of its own."""
-    said = subprocess.run([sys.executable, __file__, what, url], check=True, capture_output=True, text=True).stdout
-    return [float(word) for word in said.split()]
+    output = subprocess.run([sys.executable, __file__, what, url], check=True, capture_output=True, text=True).stdout
+    return [float(word) for word in output.split()]
 
 
 def rows() -> list[Row]:

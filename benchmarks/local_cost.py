@@ -1,9 +1,10 @@
 """
-CPU time that an invocation costs the local endpoint, as a multiple of what the same echo costs a bare aiohttp server.
+CPU time of an invocation in the local endpoint, as a multiple of the same echo in a bare aiohttp server.
 
-Both servers run in processes of their own and tell the CPU time that they have used. A client of bare aiohttp asks them
+Both servers run in processes of their own and report the CPU time that they have used. A bare aiohttp client calls them
 in turn, with the same signed requests; the endpoint verifies every signature. Each figure is the median of several
-rounds. The model is a coroutine function, which the event loop runs, and a plain function, which a thread does.
+rounds. The model is once a coroutine function, which runs in the event loop, and once a plain function, which runs in a
+thread.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Server:
     url: str
     process: subprocess.Popen[str]
 
-    def tell(self) -> str:
+    def next_line(self) -> str:
         """The next line that it prints."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
@@ -108,7 +109,7 @@ class Server:
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return float(self.tell())
+        return float(self.next_line())
 
 
 @contextlib.contextmanager
@@ -139,8 +140,8 @@ class Target:
         async def worker() -> None:
             for _ in left:
                 async with session.post(url, data=BODY, headers=self.headers) as response:
-                    answer = await response.read()
-                    assert answer == BODY, answer[:200]
+                    body = await response.read()
+                    assert body == BODY, body[:200]
 
         started = self.server.cpu()
         async with asyncio.TaskGroup() as group:
@@ -150,7 +151,7 @@ class Target:
 
 
 def signed(server: Server, model: str) -> Target:
-    """An invocation of a model, signed now: that is good for five minutes."""
+    """An invocation of a model, signed now; the signature is valid for five minutes."""
     url = URL(server.url)
     request = Request("POST", host=url.authority, path=f"/endpoints/{model}/invocations", headers=Headers(HEADERS))
     SigV4Signer().sign_http(

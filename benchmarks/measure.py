@@ -1,4 +1,4 @@
-"""What the benchmarks share: CPU time of calls made in turn, and a line of the table."""
+"""What the benchmarks share: the CPU time of calls made in turn, and a line of the table."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Row(NamedTuple):
 
     what: str
     figure: float
-    """The ratio, or the figure, that the limit is about."""
+    """The ratio or figure that the limit applies to."""
 
     limit: str
     """Such as ``<= 1.25``."""
 
     details: str
-    """What the figure comes from."""
+    """The measurements behind the figure."""
 
     @property
     def met(self) -> bool:
-        """Whether the figure keeps to its limit."""
+        """Whether the figure is within its limit."""
         sign, limit = self.limit.split()
         return self.figure <= float(limit) if sign == "<=" else self.figure >= float(limit)
 

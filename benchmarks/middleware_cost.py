@@ -1,8 +1,8 @@
 """
-CPU time that a middleware adds to a call: a user's of five lines, and the plugins with nobody to report to.
+CPU time that a middleware adds to a call: a user's of five lines, and the plugins without a backend.
 
-A stub stands in the transport's place, so that nothing but the stack runs. Each figure is a difference: two clients take
-turns in this process, one with and one without, and the median of the pairs is shown.
+A stub replaces the transport, so only the stack runs. Each figure is a difference: two clients take turns in this
+process, one with the middleware and one without, and the median of the pairs is shown.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PAIRS = 81
 
 
 class StubBody:
-    """A body that is there at once."""
+    """A body that is available at once."""
 
     delimited = True
 
@@ -59,9 +59,9 @@ class StubBody:
 
 
 class StubHTTPClient:
-    """Answers at once, without a wire."""
+    """Responds at once, without a network."""
 
-    async def send(self, request: Request, *, timeout: Timeout) -> Response:  # noqa: ARG002 - a protocol's
+    async def send(self, request: Request, *, timeout: Timeout) -> Response:  # noqa: ARG002 - the protocol's
         return Response(200, Headers({"content-type": "text/csv", "content-length": "6"}), StubBody())
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[
 
 
 class Measured(NamedTuple):
-    """What is added to the stack, so many times, and the microseconds that one of them may cost."""
+    """What is added to the stack, how many times, and the microseconds that one of them may cost."""
 
     name: str
     api_option: APIOption
@@ -145,7 +145,7 @@ async def measure(measured: Measured, *, calls: int = CALLS, pairs: int = PAIRS)
     base: list[float] = []
     added: list[float] = []
     for pair in range(pairs):
-        # By turns one and the other goes first, so that neither has the better half of each pair.
+        # They alternate in going first, so that neither always gets the better half of a pair.
         order = (without, with_it) if pair % 2 else (with_it, without)
         times = {client: await cpu_per_call(client, calls) for client in order}
         base.append(times[without])
@@ -156,7 +156,7 @@ async def measure(measured: Measured, *, calls: int = CALLS, pairs: int = PAIRS)
 def rows() -> list[Row]:
     """The lines of the table."""
     found = []
-    gc.disable()  # or a collection falls into one half of a pair
+    gc.disable()  # or a collection could fall into one half of a pair
     try:
         for measured in MEASURED:
             base, added = asyncio.run(measure(measured))

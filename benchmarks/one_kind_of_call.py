@@ -1,7 +1,7 @@
 """
-The CPU time of one kind of call, in this process: microseconds, printed for `beside_revision`.
+The CPU time of one kind of call in this process, printed in microseconds for `beside_revision`.
 
-It takes the URL of the server, the kind and the number of calls, and imports the package from wherever ``PYTHONPATH`` says.
+Arguments: the URL of the server, the kind and the number of calls. The package is imported from ``PYTHONPATH``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WARM_UP = 2_000  # calls
 
 
 class Fresh(NopRetryer):
-    """Never equal to another one, so that an override with it is one that the client has not seen."""
+    """Never equal to another one, so the client has not seen an override with it."""
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__

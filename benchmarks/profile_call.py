@@ -1,4 +1,4 @@
-"""Show where the time of a call goes: pyinstrument looks at 20,000 of them, 32 in flight. ``make profile``."""
+"""Show where the time of a call goes: pyinstrument profiles 20,000 of them, 32 in flight. ``make profile``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IN_FLIGHT = 32
 
 
 async def main(url: str) -> Profiler:
-    """Call, and look."""
+    """Make the calls under the profiler."""
     async with ours(url) as call:
         await cpu_per_call(call, CALLS // 10, IN_FLIGHT)
         profiler = Profiler(interval=0.0005, async_mode="disabled")

@@ -1,7 +1,7 @@
 """
 Run all benchmarks, print one table, and write it into docs/performance, with a picture: ``make bench``.
 
-Each figure is a ratio between things that run in turn, or CPU time; so a busy machine makes it less exact, not wrong.
+Each figure is CPU time, or a ratio of things that run in turn, so a busy machine makes it less exact but not wrong.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WIDTH, LEFT, RIGHT = 920, 310, 740  # of the picture, and of its bars
 
 
 def stand_in(aiohttp: float) -> dict[str, float]:
-    """The seconds of a call in AWS's smithy client, as many times *aiohttp*'s as it measures; nothing without it."""
+    """The seconds of a call in AWS's smithy client: its ratio to bare aiohttp times *aiohttp*. Empty if it cannot run."""
     python = os.environ.get("SMITHY_PYTHON", "")
     if not python:
         return {}
@@ -48,7 +48,7 @@ def stand_in(aiohttp: float) -> dict[str, float]:
 
 
 def picture(peers: dict[str, float]) -> str:
-    """A bar for each client, and the limit marked."""
+    """A bar for each client, and a line at the limit."""
     scale = (RIGHT - LEFT) / max(peers.values())
     limit = LEFT + peers["aiohttp"] * LIMIT * scale
     bars = []

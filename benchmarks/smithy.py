@@ -1,8 +1,8 @@
 """
-What a call costs in AWS's own client for asyncio, in CPU time, beside bare aiohttp in the same process.
+CPU time of a call in AWS's own client for asyncio, compared with bare aiohttp in the same process.
 
-It has none for SageMaker Runtime, so Bedrock Runtime's InvokeModel stands in: one POST of the same body to the same
-server, signed in the same way. Prints the microseconds of a call, of each; needs Python 3.12.
+There is none for SageMaker Runtime, so Bedrock Runtime's InvokeModel stands in: one POST of the same body to the same
+server, signed in the same way. Prints the microseconds of a call for each; needs Python 3.12.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-What a part of a response stream costs through the whole client, in CPU time.
+CPU time of a part of a response stream, through the whole client.
 
-All read the same streams in turn, in this process, from a server in another one; each figure is the median of several
-rounds. Of small parts what counts is each part, so aiobotocore is beside it; of large ones the bytes, so beside it is
-bare aiohttp reading them with a CRC over them, which every event stream must be checked with.
+All clients read the same streams in turn, in this process, from a server in another one; each figure is the median of
+several rounds. The cost of small parts is that of each part, so it is compared with aiobotocore's. The cost of large
+parts is that of their bytes, so it is compared with bare aiohttp and a CRC, which every event stream must be checked with.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ async def compare(url: str, *, parts: int, size: int) -> dict[str, list[float]]:
             return received
 
         async def peers() -> int:
-            answer = await peer.invoke_endpoint_with_response_stream(EndpointName="iris", Body=b"{}")
+            response = await peer.invoke_endpoint_with_response_stream(EndpointName="iris", Body=b"{}")
             received = 0
-            async for event in answer["Body"]:
+            async for event in response["Body"]:
                 received += len(event["PayloadPart"]["Bytes"])
             return received
 
@@ -82,7 +82,7 @@ async def compare(url: str, *, parts: int, size: int) -> dict[str, list[float]]:
 
 
 def measured(parts: int, size: int, together: int) -> tuple[dict[str, list[float]], str]:
-    """The seconds of each client for streams of *parts*, so many in one piece of the body; and that in words."""
+    """The seconds of each client for streams of *parts*, *together* in one piece of the body; and the same as text."""
     with serving("stream_server.py", str(parts), str(size), str(together)) as url:
         times = asyncio.run(compare(url, parts=parts, size=size))
     return times, ", ".join(f"{name} {statistics.median(series) * 1e6:.2f} us" for name, series in times.items())

@@ -1,5 +1,5 @@
 """
-A server that answers every POST with the same event stream of small parts, as fast as it is read.
+A server that responds to every POST with the same event stream of small parts, as fast as it is read.
 
 Arguments: parts in a stream, bytes in a part, parts in one piece of the chunked body.
 """
@@ -28,7 +28,7 @@ async def main() -> None:
     pieces = [b"".join(frames[start : start + together]) for start in range(0, parts, together)]
     chunks = [f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces]
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
             await reader.readexactly(int(length))
@@ -40,7 +40,7 @@ async def main() -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await answer(reader, writer)
+            await respond(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 

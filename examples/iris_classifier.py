@@ -1,4 +1,4 @@
-"""A real classifier, small enough to read: Gaussian naive Bayes on Fisher's irises, in the standard library alone."""
+"""A real classifier, small enough to read: Gaussian naive Bayes on Fisher's irises, with the standard library only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IRIS = Path(__file__).with_name("iris.csv")
 
 
 class Iris(NamedTuple):
-    """One flower that Fisher published in 1936: its measurements, in centimetres, and what it was."""
+    """One flower that Fisher published in 1936: its measurements in centimetres, and its species."""
 
     measurements: tuple[float, ...]
     species: str
@@ -30,7 +30,7 @@ def load(path: Path = IRIS) -> list[Iris]:
 
 
 class IrisClassifier:
-    """Takes each measurement of a species for normally distributed, and the species for equally frequent."""
+    """Assumes that each measurement of a species is normally distributed, and that all species are equally frequent."""
 
     def __init__(self, irises: Iterable[Iris]) -> None:
         grouped: defaultdict[str, list[tuple[float, ...]]] = defaultdict(list)
@@ -42,11 +42,11 @@ class IrisClassifier:
         }
 
     def classify(self, measurements: Sequence[float]) -> str:
-        """The species under which the measurements are the likeliest."""
+        """The species for which the measurements are most likely."""
         return max(self._species, key=lambda species: _log_likelihood(measurements, self._species[species]))
 
     def __call__(self, invocation: Invocation) -> Answer:
-        """Four numbers as CSV in, the species out, the caller's attributes back. What cannot be read is a ModelError."""
+        """Four numbers as CSV in, the species out, the caller's attributes back. An invalid body is a ModelError."""
         measurements = [float(number) for number in invocation.body.decode().split(",")]
         return Answer(
             body=self.classify(measurements).encode(),
@@ -56,7 +56,7 @@ class IrisClassifier:
 
 
 def _log_likelihood(measurements: Sequence[float], distributions: Sequence[NormalDist]) -> float:
-    # Up to a constant. The logarithm is written out, because the density itself can underflow to 0.
+    # Up to a constant. The logarithm is computed directly, because the density itself can underflow to 0.
     return sum(
         -math.log(normal.stdev) - normal.zscore(value) ** 2 / 2
         for value, normal in zip(measurements, distributions, strict=True)

@@ -1,8 +1,8 @@
 """
-Serve a real classifier on this machine and send it 150 calls at once through the whole stack: ``make demo``.
+Serve a real classifier on this machine and send it 150 concurrent calls through the whole stack: ``make demo``.
 
-Nothing is mocked but the cloud: real HTTP, real signatures, and one answer of 503 that is tried again. The call that met
-it is shown as a waterfall; with the name of a file, such as ``waterfall.svg``, it is drawn there too.
+Only the cloud is mocked: HTTP and signatures are real, and one response is a 503, after which the call is retried. That
+call is shown as a waterfall; with the name of a file, such as ``waterfall.svg``, it is drawn there too.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from sagemaker_runtime import (
 from sagemaker_runtime.local import LocalEndpoint
 from sagemaker_runtime.plugins.waterfall import Waterfall
 
-URGENT = override(timeout=Timeout(total=5.0))  # made once, so that the client compiles the stack for it once
+URGENT = override(timeout=Timeout(total=5.0))  # made once, so the client compiles its stack once
 
 
 @build_middleware("TagTenant")
 async def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
-    """Once per call: tell the container whom it works for."""
+    """Once per call: tell the container which tenant it works for."""
     step.request.headers["X-Amzn-SageMaker-Custom-Attributes"] = "tenant=acme"
     return await next(ctx, step)
 
 
 class CountAttempts:
-    """Below Retry, so once per attempt: count the statuses. What it keeps is of all calls, never of one."""
+    """Below Retry, so once per attempt: count the statuses. Its state is that of all calls together, never of one."""
 
     id = "CountAttempts"
 
@@ -64,7 +64,7 @@ class CountAttempts:
 
 
 async def main() -> Report:
-    """Serve, and call; the classifier is fitted on every other row, so that the rest can test it."""
+    """Serve, and call. The classifier is fitted on every other row; the other rows test it."""
     irises = load()
     counter = CountAttempts()
 

@@ -1,4 +1,4 @@
-"""What the demo saw, and how it is printed."""
+"""The results of the demo, and how they are printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """One flower, what came back for it, and after how many seconds."""
+    """One flower, the output of its call, and the seconds that the call took."""
 
     iris: Iris
     output: InvokeEndpointOutput
@@ -23,7 +23,7 @@ class Call(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The stack of the calls, the statuses that the attempts met (by CountAttempts), and the calls, in order."""
+    """The stack of the calls, the statuses of the attempts as CountAttempts saw them, and the calls, in order."""
 
     stack: Stack
     statuses: Counter[int | None]
@@ -36,12 +36,12 @@ class Report(NamedTuple):
 
 
 def accuracy(calls: list[Call]) -> float:
-    """The share of the calls whose answer is right, from 0 to 1."""
+    """The share of the calls with the right species, from 0 to 1."""
     return sum(call.output.body.decode() == call.iris.species for call in calls) / len(calls)
 
 
 def show(report: Report, *, picture: str | None = None) -> None:
-    """Print it, for a reader who sees all this for the first time; draw the waterfall into the file *picture*."""
+    """Print the report for a first-time reader, and draw the waterfall into the file *picture*."""
     statuses = ", ".join(f"{count} x {status}" for status, count in report.statuses.most_common())
     tenants = ", ".join({call.output.custom_attributes or "no tenant" for call in report.calls})
     latencies = [call.seconds * 1000 for call in report.calls]
@@ -51,7 +51,7 @@ def show(report: Report, *, picture: str | None = None) -> None:
     )
     for call in report.retried:
         waterfall = call.output.result_metadata[WATERFALL]
-        print(f"What became of one that met a 503, among {len(report.calls)} at once:\n\n{waterfall}\n")
+        print(f"The call that got a 503, among {len(report.calls)} at once:\n\n{waterfall}\n")
         if picture is not None:
             Path(picture).write_text(waterfall.svg())
     print(f"calls      {len(report.calls)} at once; TagTenant told the container: {tenants}")

@@ -1,4 +1,4 @@
-"""A model of language, small enough to read: the next word by the two before it, learned from two chapters of Alice."""
+"""A language model, small enough to read: the next word by the two before it, learned from two chapters of Alice."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 from sagemaker_runtime.local import Answer, Invocation
 
 ALICE = Path(__file__).with_name("alice.txt")
-WORDS = 60  # of an answer, unless the caller wants another number
-PART = 11  # bytes; an event has about 25, and a dash three, so that parts end in the middle of both
+WORDS = 60  # of a continuation, unless the request has another number
+PART = 11  # bytes; an event has about 25 and a dash three, so parts end in the middle of both
 
 
 def load(path: Path = ALICE) -> list[str]:
-    """The words of the text, in order, each with the marks that stand at it."""
+    """The words of the text, in order, each with its punctuation."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return " ".join(line for line in lines if not line.startswith("#")).split()
 
 
 class StoryModel:
     """
-    Takes for the next word one of those that followed the same two words in the text, as often as they did.
+    Picks each next word among those that follow the same two words in the text, as often as they do there.
 
     Args:
         words: The text.
@@ -41,32 +41,32 @@ class StoryModel:
             self._next[(second,)].append(third)
 
     def continuation(self, prompt: str, *, words: int = WORDS, seed: int = 0) -> Iterator[str]:
-        """Word after word; the same for the same arguments."""
+        """Word by word; the same words for the same arguments."""
         choose = random.Random(seed).choice  # noqa: S311 - it tells a story
         last = tuple(prompt.split()[-2:])
         for _ in range(words):
-            # Two words that the text does not have one after the other: by the last alone, else from anywhere.
+            # If the text does not have the two words in a row: by the last word alone, or else any word.
             word = choose(self._next.get(last) or self._next.get(last[-1:]) or self._words)
-            time.sleep(self._pause)  # a plain generator has a thread to itself
+            time.sleep(self._pause)  # a plain generator runs in a thread of its own
             yield word
             last = (*last[-1:], word)
 
     def __call__(self, invocation: Invocation) -> Answer:
-        """A prompt as JSON in, server-sent events out, as models of language answer. A wrong one is a ModelError."""
+        """A prompt as JSON in, server-sent events out, as most LLMs do. An invalid prompt is a ModelError."""
         request = json.loads(invocation.body)
         words = self.continuation(request["prompt"], words=request.get("words", WORDS), seed=request.get("seed", 0))
         return Answer(body=cut(events(words)), content_type="text/event-stream")
 
 
 def events(words: Iterator[str]) -> Iterator[bytes]:
-    """Each word as a server-sent event, and one that says that there are no more."""
+    """Each word as a server-sent event, and a last event that marks the end."""
     for word in words:
         yield f"data: {json.dumps({'text': f' {word}'}, ensure_ascii=False)}\n\n".encode()
     yield b"data: [DONE]\n\n"
 
 
 def cut(pieces: Iterator[bytes], size: int = PART) -> Iterator[bytes]:
-    """The same bytes in parts that end anywhere: a container promises nothing about them, and neither does SageMaker."""
+    """The same bytes in parts that end anywhere: neither a container nor SageMaker guarantees their boundaries."""
     held = b""
     for piece in pieces:
         held += piece

@@ -1,7 +1,7 @@
 """
-Ask a model of language on this machine to go on with a story, and print its words as they come: ``make stream-demo``.
+Let a language model on this machine continue a story, and print its words as they come: ``make stream-demo``.
 
-Nothing is mocked but the cloud: real HTTP, real signatures, and parts that end inside words and inside characters.
+Only the cloud is mocked: HTTP and signatures are real, and parts end inside words and inside characters.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ PAUSE = 0.015  # seconds before each word, for the eye
 
 
 class Part(NamedTuple):
-    """A piece of the answer, and how many seconds after the call it came."""
+    """A part of the response, and how many seconds after the call it came."""
 
     data: bytes
     seconds: float
 
 
 class Report(NamedTuple):
-    """What came, and how."""
+    """The story, and how it came."""
 
     text: str
     parts: list[Part]
@@ -46,7 +46,7 @@ class Report(NamedTuple):
 
 
 async def noted(stream: ResponseStream, parts: list[Part], started: float) -> AsyncIterator[ServerSentEvent]:
-    """What ``stream.iter_server_sent_events()`` gives; the parts are noted on the way, to show how they were cut."""
+    """The same events as ``stream.iter_server_sent_events()``; also records the parts, to show how they were cut."""
     parser = ServerSentEventParser()
     async for event in stream:
         if isinstance(event, PayloadPart):
@@ -58,7 +58,7 @@ async def noted(stream: ResponseStream, parts: list[Part], started: float) -> As
 
 
 async def tell(client: Client, prompt: str) -> Report:
-    """Print the prompt, and what the model goes on with."""
+    """Print the prompt, and the model's continuation."""
     body = json.dumps({"prompt": prompt, "seed": 1}).encode()
     params = InvokeEndpointWithResponseStreamInput(
         endpoint_name="story", body=body, content_type="application/json", accept="text/event-stream"
@@ -85,13 +85,13 @@ def show(report: Report) -> None:
     (_, first), (_, last) = report.parts[0], report.parts[-1]
     print()
     print(f"parts        {len(report.parts)}, cut where it suited the container: {report.parts[1].data!r}")
-    print(f"events       {len(report.events)}: one for each word, and one that says that there are no more")
+    print(f"events       {len(report.events)}: one for each word, and one that marks the end")
     print(f"first part   after {first * 1000:.0f} ms, the last after {last * 1000:.0f} ms")
     print(f"request id   {report.request_id}")
 
 
 async def main(pause: float = PAUSE) -> Report:
-    """Learn, serve, and ask."""
+    """Learn, serve, and call."""
     model = StoryModel(load(), pause=pause)
     async with LocalEndpoint({"story": model}) as local, Client(local.options()) as client:
         return await tell(client, PROMPT)
