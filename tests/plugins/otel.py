@@ -12,10 +12,36 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+
+from sagemaker_runtime import finalize_middleware
 
 CALL = "SageMaker Runtime.InvokeEndpoint"
 STREAMED_CALL = "SageMaker Runtime.InvokeEndpointWithResponseStream"
 ATTEMPT = "POST"
+PARENT = SpanContext(0x5F84C7A1E7D1852DB8C4FD35D88BF49A, 0x53995C3F42CD8AD8, is_remote=True, trace_flags=TraceFlags(1))
+UNAVAILABLE = (
+    b"HTTP/1.1 503 X\r\nx-amzn-ErrorType: ServiceUnavailable\r\nx-amzn-RequestId: r-1\r\nContent-Length: 2\r\n\r\n{}"
+)
+
+
+def traced_by(*tracings, **changes):
+    """The options of a client with these plugins."""
+    return {"api_options": list(tracings), **changes}
+
+
+def under(span_context):
+    """As in a program that was called by another one, whose span this is."""
+    return use_span(NonRecordingSpan(span_context))
+
+
+def returning(output):
+    """An api_option: a middleware that returns *output* in the service's stead."""
+
+    async def stand_in(ctx, step, next):
+        return output
+
+    return lambda stack: stack.finalize.add(finalize_middleware("StandIn")(stand_in))
 
 
 @define(eq=False)

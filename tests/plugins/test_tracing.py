@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,8 +17,8 @@ from opentelemetry.semconv._incubating.attributes import (
     rpc_attributes,
 )
 from opentelemetry.semconv.attributes import error_attributes, server_attributes, url_attributes
-from opentelemetry.trace import NoOpTracerProvider, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
-from plugins.otel import ATTEMPT, CALL, STREAMED_CALL, Spans, id_of, parent_of
+from opentelemetry.trace import SpanKind, StatusCode
+from plugins.otel import ATTEMPT, CALL, STREAMED_CALL, UNAVAILABLE, Spans, id_of, parent_of, returning, traced_by
 from support import ManualClock
 from transport.servers import OK, client_for, params, serving
 from transport.streams import CHUNKED, END, HALF, WHOLE, chunk, half, open_stream, read
@@ -27,8 +26,6 @@ from transport.streams import CHUNKED, END, HALF, WHOLE, chunk, half, open_strea
 from sagemaker_runtime import (
     Client,
     ConnectError,
-    Endpoint,
-    EndpointResolverFunc,
     FinalizeInput,
     InternalStreamFailure,
     InvalidParamsError,
@@ -37,7 +34,6 @@ from sagemaker_runtime import (
     ModelError,
     NopRetryer,
     Output,
-    ServiceUnavailable,
     StackError,
     Timeout,
     TotalTimeoutError,
@@ -46,39 +42,12 @@ from sagemaker_runtime import (
     initialize_middleware,
     with_api_options,
 )
-from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.tracing import Tracing
 from sagemaker_runtime.streams.frames import Message, encode
-from sagemaker_runtime.testing import StubHTTPClient, assert_conforms, respond
+from sagemaker_runtime.testing import assert_conforms
 
 SECRET = "4111-1111-1111-1111"
 ANSWERED = b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: abc-123\r\nContent-Length: 2\r\n\r\nok"
-UNAVAILABLE = (
-    b"HTTP/1.1 503 X\r\nx-amzn-ErrorType: ServiceUnavailable\r\nx-amzn-RequestId: r-1\r\nContent-Length: 2\r\n\r\n{}"
-)
-PARENT = SpanContext(0x5F84C7A1E7D1852DB8C4FD35D88BF49A, 0x53995C3F42CD8AD8, is_remote=True, trace_flags=TraceFlags(1))
-
-
-def traced_by(*tracings, **changes):
-    return {"api_options": list(tracings), **changes}
-
-
-def under(span_context):
-    """As in a program that has been called by another one, whose span this is."""
-    return trace.use_span(trace.NonRecordingSpan(span_context))
-
-
-def answering(output):
-    """An api_option: a middleware that answers in the service's stead."""
-
-    async def answer(ctx, step, next):
-        return output
-
-    return lambda stack: stack.finalize.add(finalize_middleware("Answer")(answer))
-
-
-async def echo(invocation: Invocation) -> bytes:
-    return (invocation.custom_attributes or "none").encode()
 
 
 async def test_a_call_has_a_span_and_each_attempt_one_below_it():
@@ -475,132 +444,6 @@ async def test_the_span_of_the_call_is_current_around_it_and_that_of_the_attempt
     assert not trace.get_current_span().get_span_context().is_valid
 
 
-async def test_a_call_continues_the_trace_it_is_made_in_and_hands_it_on():
-    """The header is how AWS knows a trace; it must name the attempt, which is what the next one was called by."""
-    spans = Spans()
-    async with serving(OK) as server, client_for(server, **traced_by(Tracing(spans.provider))) as client:
-        with under(PARENT):
-            await client.invoke_endpoint(params())
-
-    (request,) = server.requests
-    attempt = id_of(spans.one(ATTEMPT))
-    assert PARENT.span_id == parent_of(spans.one(CALL))
-    assert (
-        f"Root=1-5f84c7a1-e7d1852db8c4fd35d88bf49a;Parent={attempt:016x};Sampled=1"
-        == dict(request.headers)["x-amzn-trace-id"]
-    )
-
-
-async def test_a_trace_header_that_is_there_is_kept(monkeypatch):
-    """Lambda's says which functions called one another, and is how AWS stops those that do so in a circle."""
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=25:3")
-
-    async with serving(OK) as server, client_for(server, **traced_by(Tracing(Spans().provider))) as client:
-        await client.invoke_endpoint(params())
-
-    assert (
-        "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=25:3" == dict(server.requests[0].headers)["x-amzn-trace-id"]
-    )
-
-
-@pytest.mark.parametrize("own", [None, "tenant=acme", "x" * (1_024 - 68)])
-async def test_the_trace_reaches_the_container_behind_the_users_own_attributes(own):
-    """The platform passes no other header that could carry it, and the user's own text must arrive as it was."""
-    spans = Spans()
-
-    async with LocalEndpoint({"it": echo}) as local:
-        options = local.options()
-        options.api_options = [Tracing(spans.provider, propagate_in_custom_attributes=True)]
-        async with Client(options) as client:
-            output = await client.invoke_endpoint(
-                InvokeEndpointInput(endpoint_name="it", body=b"", custom_attributes=own)
-            )
-
-    attempt = spans.one(ATTEMPT).context
-    traceparent = f"traceparent=00-{attempt.trace_id:032x}-{attempt.span_id:016x}-{attempt.trace_flags:02x}"
-    assert (f"{own},{traceparent}" if own else traceparent) == output.body.decode()
-
-
-@pytest.mark.parametrize(
-    ("own", "sent"),
-    [
-        ("tenant=acme", "tenant=acme,{traceparent},tracestate=a=1%2Cb=50%25"),
-        ("x" * (1_024 - 68), "{own},{traceparent}"),
-        ("traceparent=00-1-1-00", "{own}"),
-        ("tenant=acme, traceparent=00-1-1-00", "{own}"),
-        ("x-my-traceparent=none", "{own},{traceparent},tracestate=a=1%2Cb=50%25"),
-    ],
-)
-async def test_the_state_of_vendors_goes_where_there_is_room_and_a_trace_that_is_there_stays(own, sent):
-    """A comma divides attributes, so the state's own are encoded; and of two traces the container could use one."""
-    spans = Spans()
-    state = TraceState([("a", "1"), ("b", "50%")])
-    tracing = Tracing(spans.provider, propagate_in_custom_attributes=True)
-
-    async with serving(OK) as server, client_for(server, **traced_by(tracing)) as client:
-        with under(SpanContext(*PARENT[:4], state)):
-            await client.invoke_endpoint(params(custom_attributes=own))
-
-    traceparent = f"traceparent=00-{PARENT.trace_id:032x}-{id_of(spans.one(ATTEMPT)):016x}-01"
-    assert (
-        sent.format(own=own, traceparent=traceparent)
-        == dict(server.requests[0].headers)["x-amzn-sagemaker-custom-attributes"]
-    )
-
-
-async def test_a_trace_that_does_not_fit_is_left_out_with_a_warning(caplog):
-    """The user's own text goes first, and a request that is too long would be refused as a whole."""
-    own = SECRET + "x" * (1_024 - len(SECRET))
-
-    async with (
-        serving(OK) as server,
-        client_for(server, **traced_by(Tracing(Spans().provider, propagate_in_custom_attributes=True))) as client,
-    ):
-        with caplog.at_level(logging.WARNING):
-            await client.invoke_endpoint(params(custom_attributes=own))
-
-    assert own == dict(server.requests[0].headers)["x-amzn-sagemaker-custom-attributes"]
-    assert ["InvokeEndpoint sends no trace context: it does not fit beside custom attributes of 1024 characters"] == [
-        record.getMessage() for record in caplog.records
-    ]
-    assert [("InvokeEndpoint", 1)] == [(record.aws_operation, record.aws_attempt) for record in caplog.records]
-
-
-async def test_custom_attributes_are_left_alone_unless_asked():
-    """What a container does with a text it does not expect is not ours to find out."""
-    async with serving(OK) as server, client_for(server, **traced_by(Tracing(Spans().provider))) as client:
-        await client.invoke_endpoint(params())
-
-    assert "x-amzn-sagemaker-custom-attributes" not in dict(server.requests[0].headers)
-
-
-@pytest.mark.parametrize("parent", [trace.INVALID_SPAN_CONTEXT, PARENT])
-async def test_without_a_tracer_nothing_is_added(parent):
-    """A library installs the plugin, and the program that uses it may not trace."""
-    tracing = Tracing(NoOpTracerProvider(), propagate_in_custom_attributes=True)
-
-    async with serving(OK) as server, client_for(server, **traced_by(tracing)) as client:
-        with under(parent):
-            await client.invoke_endpoint(params())
-
-    names = dict(server.requests[0].headers)
-    assert "x-amzn-trace-id" not in names
-    assert "x-amzn-sagemaker-custom-attributes" not in names
-
-
-async def test_a_trace_that_is_not_sampled_is_handed_on_as_such():
-    """Whoever is called must not begin a trace of its own."""
-    spans = Spans(ALWAYS_OFF)
-
-    async with serving(UNAVAILABLE) as server, client_for(server, **traced_by(Tracing(spans.provider))) as client:
-        with pytest.raises(ServiceUnavailable):
-            await client.invoke_endpoint(params())
-
-    assert () == spans.all
-    assert {"Sampled=0"} == {dict(request.headers)["x-amzn-trace-id"].split(";")[2] for request in server.requests}
-
-
 async def test_a_stream_that_is_not_sampled_is_read_as_any_other():
     """Most are not sampled, in a busy service."""
     spans = Spans(ALWAYS_OFF)
@@ -616,7 +459,7 @@ async def test_an_answer_of_a_middleware_has_no_facts_of_the_wire():
     spans = Spans()
     output = Output(InvokeEndpointOutput(body=b"cached"))
 
-    async with support.client(None, **traced_by(Tracing(spans.provider), answering(output))) as client:
+    async with support.client(None, **traced_by(Tracing(spans.provider), returning(output))) as client:
         await client.invoke_endpoint(params())
 
     assert http_attributes.HTTP_RESPONSE_STATUS_CODE not in spans.one(ATTEMPT).attributes
@@ -627,7 +470,7 @@ async def test_a_middleware_that_forgets_its_answer_is_told_so_by_the_client():
     """The client's error names the mistake; one of the tracing's own would hide it."""
     spans = Spans()
 
-    async with support.client(None, **traced_by(Tracing(spans.provider), answering(None))) as client:
+    async with support.client(None, **traced_by(Tracing(spans.provider), returning(None))) as client:
         with pytest.raises(StackError, match="got NoneType"):
             await client.invoke_endpoint(params())
 
@@ -648,42 +491,6 @@ async def test_without_the_span_of_the_call_there_is_none_of_an_attempt():
     assert () == spans.all
 
 
-@pytest.mark.parametrize(
-    ("host", "address", "port"),
-    [
-        ("runtime.sagemaker.us-east-1.amazonaws.com", "runtime.sagemaker.us-east-1.amazonaws.com", 443),
-        ("proxy.test:8443", "proxy.test", 8443),
-        ("[::1]:8080", "::1", 8080),
-        ("[::1]", "::1", 443),
-    ],
-)
-async def test_the_server_is_told_by_its_name_and_port(host, address, port):
-    """They are the two that a backend groups its services by."""
-    spans = Spans()
-    changes = traced_by(Tracing(spans.provider), answering(Output(InvokeEndpointOutput(body=b""))))
-
-    async with support.client(None, **changes, base_endpoint=f"https://{host}") as client:
-        await client.invoke_endpoint(params())
-
-    attributes = spans.one(ATTEMPT).attributes
-    assert (address, port) == (
-        attributes[server_attributes.SERVER_ADDRESS],
-        attributes[server_attributes.SERVER_PORT],
-    )
-
-
-async def test_a_client_without_a_region_tells_none():
-    """A resolver of one's own may know the endpoint, and the region to sign for, by itself."""
-    spans = Spans()
-    resolver = EndpointResolverFunc(lambda region, options: Endpoint("https://it.test", signing_region="eu-west-1"))
-    changes = traced_by(Tracing(spans.provider), region=None, endpoint_resolver=resolver)
-
-    async with support.client(None, **changes) as client:
-        await client.invoke_endpoint(params())
-
-    assert cloud_attributes.CLOUD_REGION not in spans.one(CALL).attributes
-
-
 @pytest.mark.parametrize("removed", [["RetryMetricsHeader"], ["RetryMetricsHeader", "Signing"]])
 async def test_an_attempt_has_a_span_where_what_each_attempt_does_was_removed(removed):
     """For a service of one's own that takes neither the header nor a signature."""
@@ -699,18 +506,6 @@ async def test_an_attempt_has_a_span_where_what_each_attempt_does_was_removed(re
 
     assert [ATTEMPT, CALL] == [span.name for span in spans.all]
     assert ["Retry", "Tracing", "Signing"][: 4 - len(removed)] == places
-
-
-@pytest.mark.parametrize(("length", "told"), [("9" * 18, 10**18 - 1), ("9" * 19, None), ("9" * 5_000, None)])
-async def test_a_length_that_is_none_is_left_out(length, told):
-    """It is a peer's text: a call must not fail because a span cannot hold it."""
-    spans = Spans()
-    stub = StubHTTPClient([respond(b"ok", headers={"content-length": length})])
-
-    async with support.client(stub, **traced_by(Tracing(spans.provider))) as client:
-        await client.invoke_endpoint(params())
-
-    assert told == spans.one(CALL).attributes.get(http_attributes.HTTP_RESPONSE_BODY_SIZE)
 
 
 @pytest.mark.parametrize("propagates", [True, False])
