@@ -39,17 +39,17 @@ class Slow:
 
 
 def retried(clock: ManualClock) -> ScriptedHTTPClient:
-    """A transport that takes 4 s to fail, and 5 s to answer."""
+    """A transport that takes 4 s to fail, and 5 s to respond."""
 
     def failing(request: Request) -> Response:
         clock.advance(4.0)
         return answer(503)
 
-    def answering(request: Request) -> Response:
+    def responding(request: Request) -> Response:
         clock.advance(5.0)
         return answer()
 
-    return ScriptedHTTPClient([failing, answering])
+    return ScriptedHTTPClient([failing, responding])
 
 
 async def traced(clock: ManualClock, id: str = "Slow") -> Trace:

@@ -31,8 +31,8 @@ from sagemaker_runtime.testing import StubHTTPClient, respond
         ("[::1]", "::1", 443),
     ],
 )
-async def test_the_server_is_told_by_its_name_and_port(host, address, port):
-    """They are the two that a backend groups its services by."""
+async def test_the_server_is_identified_by_its_name_and_port(host, address, port):
+    """A backend groups its services by these two."""
     spans = Spans()
     changes = traced_by(Tracing(spans.provider), returning(Output(InvokeEndpointOutput(body=b""))))
 
@@ -46,7 +46,7 @@ async def test_the_server_is_told_by_its_name_and_port(host, address, port):
     )
 
 
-async def test_a_client_without_a_region_tells_none():
+async def test_a_client_without_a_region_has_no_such_attribute():
     """A resolver of one's own may know the endpoint, and the region to sign for, by itself."""
     spans = Spans()
     resolver = EndpointResolverFunc(lambda region, options: Endpoint("https://it.test", signing_region="eu-west-1"))
@@ -58,8 +58,8 @@ async def test_a_client_without_a_region_tells_none():
     assert cloud_attributes.CLOUD_REGION not in spans.one(CALL).attributes
 
 
-@pytest.mark.parametrize(("length", "told"), [("9" * 18, 10**18 - 1), ("9" * 19, None), ("9" * 5_000, None)])
-async def test_a_length_that_is_none_is_left_out(length, told):
+@pytest.mark.parametrize(("length", "shown"), [("9" * 18, 10**18 - 1), ("9" * 19, None), ("9" * 5_000, None)])
+async def test_a_length_that_does_not_fit_is_left_out(length, shown):
     """It is a peer's text: a call must not fail because a span cannot hold it."""
     spans = Spans()
     stub = StubHTTPClient([respond(b"ok", headers={"content-length": length})])
@@ -67,4 +67,4 @@ async def test_a_length_that_is_none_is_left_out(length, told):
     async with support.client(stub, **traced_by(Tracing(spans.provider))) as client:
         await client.invoke_endpoint(params())
 
-    assert told == spans.one(CALL).attributes.get(http_attributes.HTTP_RESPONSE_BODY_SIZE)
+    assert shown == spans.one(CALL).attributes.get(http_attributes.HTTP_RESPONSE_BODY_SIZE)

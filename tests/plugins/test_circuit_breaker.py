@@ -81,7 +81,7 @@ async def fail(client: Client, times: int, error: type[SageMakerRuntimeError] = 
 async def test_it_opens_after_failures_in_a_row_and_sends_nothing(
     local: LocalEndpoint, breaker: CircuitBreaker, clock: ManualClock
 ) -> None:
-    """A caller is told at once, and an endpoint on its knees is left alone; another one is not concerned."""
+    """A caller gets an error at once, and the overloaded endpoint gets no calls; another endpoint is not affected."""
     for call in (1, 2):
         local.fail("model", call=call)
     async with Client(guarded(local, breaker, clock)) as client:
@@ -97,7 +97,7 @@ async def test_it_opens_after_failures_in_a_row_and_sends_nothing(
 
 
 @pytest.mark.parametrize("between", ["success", "ValidationError", "ModelError", "ThrottlingException"])
-async def test_an_answer_between_failures_keeps_it_closed(
+async def test_a_response_between_failures_keeps_it_closed(
     local: LocalEndpoint, breaker: CircuitBreaker, between: str, clock: ManualClock
 ) -> None:
     """Only a row of failures says that the endpoint is gone: an error of another kind came from it."""
@@ -153,7 +153,7 @@ async def test_an_attempt_that_fails_opens_it_for_as_long_again(
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), CredentialsError("none")])
-async def test_a_probe_that_tells_nothing_leaves_room_for_the_next(
+async def test_a_probe_without_a_result_lets_the_next_one_pass(
     breaker: CircuitBreaker, clock: ManualClock, error: BaseException
 ) -> None:
     """A caller who left in the middle would otherwise keep the circuit half open for ever."""
@@ -168,7 +168,7 @@ async def test_a_probe_that_tells_nothing_leaves_room_for_the_next(
 
 
 async def test_what_was_sent_before_it_opened_does_not_count_after(clock: ManualClock) -> None:
-    """A late answer is news of the past: it neither closes the circuit nor lengthens the wait."""
+    """A late response says nothing about the present: it neither closes the circuit nor lengthens the wait."""
     breaker = CircuitBreaker(1, recovery_timeout=30.0)
     gates = {name: asyncio.Event() for name in ("good", "bad")}
 
@@ -258,7 +258,7 @@ async def test_an_endpoint_that_hangs_until_the_total_time_is_over_has_failed(
 async def test_an_error_made_up_by_a_middleware_counts_by_its_name(
     breaker: CircuitBreaker, script: list[str], *, opens: bool
 ) -> None:
-    """Without a status it was no answer: it shows neither that the endpoint is there, nor, mostly, that it is not."""
+    """Without a status there was no response: the error rarely shows whether the endpoint works."""
     left = list(script)
     made_up = {"ServiceUnavailable": ServiceUnavailable("ours"), "ModelError": ModelError("ours")}
 

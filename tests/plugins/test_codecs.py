@@ -32,8 +32,8 @@ JSON, CSV = JSONCodec(), CSVCodec()
 
 
 def echo(invocation: Invocation) -> Answer:
-    told = f"{invocation.content_type} -> {invocation.accept}"
-    return Answer(body=invocation.body, content_type=invocation.accept or "text/plain", custom_attributes=told)
+    types = f"{invocation.content_type} -> {invocation.accept}"
+    return Answer(body=invocation.body, content_type=invocation.accept or "text/plain", custom_attributes=types)
 
 
 async def test_an_object_in_gives_an_object_out_and_both_ends_are_told_the_type() -> None:
@@ -82,10 +82,10 @@ async def test_bytes_and_streams_are_left_as_they_are() -> None:
         (CSV, b'"secret" and more'),
     ],
 )
-async def test_an_answer_in_another_format_is_an_error_that_does_not_show_it(
+async def test_a_response_in_another_format_is_an_error_that_does_not_show_it(
     codec: BodyCodec[object, object], body: bytes
 ) -> None:
-    """An answer may be about a person; an error ends up in a log, its context and all."""
+    """A response may be about a person; an error ends up in a log, together with its context."""
     response = answer(body=body, content_type="text/html", x_amzn_requestid="id-7")
     async with client(ScriptedHTTPClient([response]), api_options=[codec]) as decoding:
         with pytest.raises(DecodeError) as caught:

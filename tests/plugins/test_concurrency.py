@@ -95,7 +95,7 @@ async def test_who_has_waited_longest_is_served_first() -> None:
 
 
 async def test_a_wait_that_is_given_up_leaves_its_place_in_the_line() -> None:
-    """A time-out while waiting must not take a place with it: after as many of them, nothing would go through."""
+    """A timeout while waiting must not take a place with it: after *limit* of them, no call would pass."""
     line = Line()
     first, second, third = await line.form("first", "second", "third")
 
@@ -194,8 +194,8 @@ async def test_an_overload_halves_the_limit_even_where_a_retry_makes_up_for_it(e
     assert limit == adaptive.limit
 
 
-async def test_no_answer_in_time_is_an_overload() -> None:
-    """A queue that has grown past the read time-out says so by silence."""
+async def test_no_response_in_time_is_an_overload() -> None:
+    """A queue longer than the read timeout shows only as silence."""
     adaptive = AdaptiveConcurrencyLimit(8)
     async with client(ScriptedHTTPClient([ReadTimeoutError("late")]), api_options=[adaptive]) as limited:
         with pytest.raises(ReadTimeoutError):

@@ -45,7 +45,7 @@ class AlarmClock(ManualClock):
 
 
 class Model:
-    """Answers at once, until it has plans: what to do for each further request, in order."""
+    """Responds at once, until it has plans: what to do for each further request, in order."""
 
     def __init__(self) -> None:
         self.plans: list[Callable[[], Awaitable[bytes]]] = []
@@ -110,7 +110,7 @@ async def test_a_slow_attempt_is_overtaken_by_a_second_and_cancelled(
     assert ids[0] != ids[1] == ids[2], "the two are attempts of one call"
 
 
-async def test_an_answer_in_time_is_not_hedged(local: LocalEndpoint, clock: AlarmClock) -> None:
+async def test_a_response_in_time_is_not_hedged(local: LocalEndpoint, clock: AlarmClock) -> None:
     """Most calls must cost what they cost without it, and leave no timer behind."""
     async with Client(
         local.options(), override(clock=clock), with_api_options(Hedging(min_samples=1, budget=1.0))
@@ -245,7 +245,7 @@ async def test_a_caller_who_leaves_takes_both_attempts_along(
 
 
 async def test_an_attempt_that_is_cancelled_from_within_ends_the_call(local: LocalEndpoint, clock: AlarmClock) -> None:
-    """A middleware below may be cancelled by its own doing; that is no answer, and must not be asked for one."""
+    """A middleware below may cancel itself; that is not a result, and must not be read as one."""
     calls = 0
 
     @finalize_middleware("Cancels")
@@ -286,7 +286,7 @@ def test_numbers_out_of_their_range_are_refused(numbers: dict[str, float]) -> No
         Hedging(**numbers)  # type: ignore[arg-type]
 
 
-async def test_endpoints_that_never_answered_are_not_remembered() -> None:
+async def test_endpoints_that_never_responded_are_not_remembered() -> None:
     """A name may come from a request; a hundred thousand that do not exist must not fill the memory."""
     hedging = Hedging()
     http = ScriptedHTTPClient([respond_error("ValidationError", "Endpoint not found")])
@@ -298,7 +298,7 @@ async def test_endpoints_that_never_answered_are_not_remembered() -> None:
     assert [] == list(hedging._endpoints)
 
 
-async def test_of_many_endpoints_those_that_answered_last_are_remembered(clock: AlarmClock) -> None:
+async def test_of_many_endpoints_those_that_responded_last_are_remembered(clock: AlarmClock) -> None:
     """Each costs 7 KB, and a program that makes an endpoint for each customer has many."""
     hedging = Hedging(min_samples=1, budget=1.0)
     async with client(ScriptedHTTPClient([answer()]), api_options=[hedging], clock=clock) as asking:
@@ -310,7 +310,7 @@ async def test_of_many_endpoints_those_that_answered_last_are_remembered(clock: 
         assert 2 == len(clock.slept)
         await asking.invoke_endpoint(InvokeEndpointInput(endpoint_name="e-1", body=b""))
 
-    assert 2 == len(clock.slept), "the one that answered longest ago was forgotten"
+    assert 2 == len(clock.slept), "the one that responded longest ago was forgotten"
     assert ENDPOINTS == len(hedging._endpoints)
 
 

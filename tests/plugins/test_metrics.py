@@ -98,7 +98,7 @@ async def test_durations_are_what_the_clock_says():
     """A duration in other units, or from another moment, would be believed as well."""
     measures, clock = Measures(), ManualClock()
 
-    def answer(request):
+    def respond(request):
         clock.advance(0.25)
         return support.answer()
 
@@ -115,7 +115,7 @@ async def test_durations_are_what_the_clock_says():
         stack.finalize.swap("Signing", finalize_middleware("Slow2")(slow(1)))
 
     changes = measured_by(slow_stack, Metrics(measures.provider), clock=clock)
-    async with support.client(ScriptedHTTPClient([answer]), **changes) as client:
+    async with support.client(ScriptedHTTPClient([respond]), **changes) as client:
         await client.invoke_endpoint(params())
 
     sums = {name: metric.points[0].sum for name, metric in measures.collect().items() if metric.unit == "s"}
@@ -271,12 +271,12 @@ async def test_a_hedge_that_lost_is_an_attempt_and_no_error():
         both.set()
         await exchange.until_peer_closes()
 
-    async def answer(exchange):
+    async def respond(exchange):
         await both.wait()
         await exchange.send(OK)
 
     changes = measured_by(Metrics(measures.provider), lambda stack: stack.finalize.insert(hedge, after="Retry"))
-    async with serving(hang, answer) as server, client_for(server, **changes) as client:
+    async with serving(hang, respond) as server, client_for(server, **changes) as client:
         await client.invoke_endpoint(params())
 
     assert 2 == measures.value("client.call.attempts")

@@ -40,7 +40,7 @@ async def test_a_call_continues_the_trace_it_is_made_in_and_hands_it_on():
     )
 
 
-async def test_a_trace_header_that_is_there_is_kept(monkeypatch):
+async def test_an_existing_trace_header_is_kept(monkeypatch):
     """Lambda's says which functions called one another, and is how AWS stops those that do so in a circle."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=25:3")
@@ -81,8 +81,8 @@ async def test_the_trace_reaches_the_container_behind_the_users_own_attributes(o
         ("x-my-traceparent=none", "{own},{traceparent},tracestate=a=1%2Cb=50%25"),
     ],
 )
-async def test_the_state_of_vendors_goes_where_there_is_room_and_a_trace_that_is_there_stays(own, sent):
-    """A comma divides attributes, so the state's own are encoded; and of two traces the container could use one."""
+async def test_tracestate_is_sent_if_it_fits_and_an_existing_trace_is_kept(own, sent):
+    """Commas separate attributes, so those of tracestate are encoded; and the container could use only one of two traces."""
     spans = Spans()
     state = TraceState([("a", "1"), ("b", "50%")])
     tracing = Tracing(spans.provider, propagate_in_custom_attributes=True)

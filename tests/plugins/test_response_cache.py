@@ -1,4 +1,4 @@
-"""Answers from memory."""
+"""Responses from memory."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def asking(size: int = 1) -> InvokeEndpointInput:
     return InvokeEndpointInput(endpoint_name="model", body=b"%d" % size)
 
 
-async def test_the_same_question_is_answered_from_memory(local: LocalEndpoint, clock: ManualClock) -> None:
-    """The answer is the same to the last member; the facts are those of this call, and nothing was sent."""
+async def test_the_same_request_gets_its_response_from_memory(local: LocalEndpoint, clock: ManualClock) -> None:
+    """All members of the output are the same; the facts are those of this call, and nothing was sent."""
     async with Client(local.options(), override(clock=clock), with_api_options(ResponseCache(ttl=60.0))) as client:
         first = await client.invoke_endpoint(asking())
         clock.advance(59.0)
@@ -84,7 +84,7 @@ async def test_each_caller_has_an_output_of_its_own(local: LocalEndpoint) -> Non
     assert 1 == local.calls("model")
 
 
-async def test_an_answer_is_good_until_its_time_is_up(local: LocalEndpoint, clock: ManualClock) -> None:
+async def test_a_response_is_used_until_its_ttl_is_over(local: LocalEndpoint, clock: ManualClock) -> None:
     """A model is redeployed; the time to live is what bounds how long the old one speaks, from when it was asked."""
     async with Client(local.options(), override(clock=clock), with_api_options(ResponseCache(ttl=60.0))) as client:
         for seconds in (0.0, 60.0, 59.9):
@@ -110,10 +110,10 @@ async def test_an_answer_is_good_until_its_time_is_up(local: LocalEndpoint, cloc
         ({"prefix_aware_id": "7"}, 1),
     ],
 )
-async def test_whatever_may_change_the_answer_makes_another_question(
+async def test_whatever_may_change_the_response_makes_another_key(
     local: LocalEndpoint, changes: dict[str, str | bytes], calls: int
 ) -> None:
-    """A tenant who got another tenant's answer would be the worst of bugs; a name for the call changes nothing."""
+    """A tenant who got another tenant's response would be the worst of bugs; a name for the call changes nothing."""
     async with Client(local.options(), with_api_options(ResponseCache(ttl=60.0))) as client:
         await client.invoke_endpoint(asking())
         await client.invoke_endpoint(evolve(asking(), **changes))
@@ -121,8 +121,8 @@ async def test_whatever_may_change_the_answer_makes_another_question(
     assert calls == local.calls("model") + local.calls("other")
 
 
-async def test_calls_of_a_session_are_never_answered_from_memory(local: LocalEndpoint) -> None:
-    """What they are told depends on what was said before."""
+async def test_calls_of_a_session_never_get_a_response_from_memory(local: LocalEndpoint) -> None:
+    """Their response depends on what was said before."""
     async with Client(local.options(), with_api_options(ResponseCache(ttl=60.0))) as client:
         for _ in range(2):
             await client.invoke_endpoint(evolve(asking(), session_id="NEW_SESSION"))
@@ -169,7 +169,7 @@ async def test_what_was_unused_for_longest_goes_first(local: LocalEndpoint, cloc
         assert CACHE_AGE not in (await client.invoke_endpoint(asking(999))).result_metadata
 
 
-async def test_an_answer_larger_than_the_cache_sweeps_nothing_out(local: LocalEndpoint) -> None:
+async def test_a_response_larger_than_the_cache_evicts_nothing(local: LocalEndpoint) -> None:
     """One that cannot be kept must not cost those that are."""
     async with Client(local.options(), with_api_options(ResponseCache(ttl=60.0, max_bytes=2_000))) as client:
         for size in (10, 1_000, 10):
@@ -203,8 +203,8 @@ async def test_a_middleware_that_gives_no_result_leaves_nothing_in_the_cache(loc
                 await client.invoke_endpoint(asking())
 
 
-async def test_what_a_middleware_has_answered_is_not_kept(local: LocalEndpoint) -> None:
-    """A fallback for one failure would else be the model's answer for as long as the cache remembers."""
+async def test_what_a_middleware_has_returned_is_not_kept(local: LocalEndpoint) -> None:
+    """A fallback for one failure would otherwise pass for the model's response until the ttl is over."""
 
     @finalize_middleware("Fallback")
     async def fallback(ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
@@ -238,5 +238,5 @@ async def test_without_a_hash_nothing_is_kept() -> None:
 
 
 async def test_it_keeps_the_rules_of_the_stack() -> None:
-    """It answers by design, and what it keeps is of all calls together."""
+    """It returns outputs of its own by design, and its state is that of all calls together."""
     await assert_conforms(ResponseCache(ttl=60.0), answers=True, state=["_entries", "_bytes"])

@@ -47,14 +47,14 @@ from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing import assert_conforms
 
 SECRET = "4111-1111-1111-1111"
-ANSWERED = b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: abc-123\r\nContent-Length: 2\r\n\r\nok"
+RESPONDED = b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: abc-123\r\nContent-Length: 2\r\n\r\nok"
 
 
 async def test_a_call_has_a_span_and_each_attempt_one_below_it():
     """The call is what a caller waits for, and the attempts are why."""
     spans = Spans()
 
-    async with serving(ANSWERED) as server, client_for(server, **traced_by(Tracing(spans.provider))) as client:
+    async with serving(RESPONDED) as server, client_for(server, **traced_by(Tracing(spans.provider))) as client:
         await client.invoke_endpoint(params())
 
     attempt, call = spans.all
@@ -85,7 +85,7 @@ async def test_a_call_has_a_span_and_each_attempt_one_below_it():
     } == dict(attempt.attributes)
 
 
-async def test_an_attempt_that_is_tried_again_has_a_span_with_its_error_and_the_next_one_tells_the_reason():
+async def test_an_attempt_that_is_tried_again_has_a_span_with_its_error_and_the_next_one_has_the_reason():
     """A slow call that succeeded is explained by the attempts that did not."""
     spans = Spans()
 
@@ -138,7 +138,7 @@ async def test_what_is_said_between_caller_and_model_is_in_no_span():
     assert "Signature" not in spans.text()
 
 
-async def test_an_error_of_the_transport_is_told_in_the_status():
+async def test_an_error_of_the_transport_is_shown_in_the_status():
     """Its text is ours, and says what no attribute does: where it could not connect, and why."""
     spans = Spans()
     async with serving() as server:
@@ -187,7 +187,7 @@ async def test_a_cancelled_call_ends_its_spans_and_stays_cancelled():
     assert ["CancelledError"] * 2 == [span.attributes[error_attributes.ERROR_TYPE] for span in spans.all]
 
 
-async def test_the_end_of_the_total_time_is_told_from_a_cancellation():
+async def test_the_end_of_the_total_time_is_distinguished_from_a_cancellation():
     """Both reach a middleware as CancelledError, and a time limit is the one that somebody has to look into."""
     spans, clock = Spans(), ManualClock()
 
@@ -219,7 +219,7 @@ def stream_facts(spans):
 
 
 async def test_the_spans_of_a_stream_end_with_it():
-    """The head is a small part of a model's answer, and what a trace shows of it should be the whole."""
+    """The head is a small part of a model's response, and a trace should show the whole."""
     spans = Spans()
 
     async with serving(WHOLE) as server, client_for(server, **traced_by(Tracing(spans.provider))) as client:
@@ -258,7 +258,7 @@ async def test_a_stream_that_fails_halfway_fails_its_spans():
 
 
 async def test_a_stream_that_is_closed_early_ends_its_spans():
-    """Whoever has read enough has not failed; that the stream did not end is told."""
+    """A reader who has read enough has not failed; the span says that the stream did not end."""
     spans = Spans()
 
     async with serving(half) as server, client_for(server, **traced_by(Tracing(spans.provider))) as client:
@@ -271,7 +271,7 @@ async def test_a_stream_that_is_closed_early_ends_its_spans():
 
 @pytest.mark.parametrize("script", [[half], [UNAVAILABLE, half]])
 async def test_a_stream_that_is_abandoned_ends_its_spans_at_once(script):
-    """Nobody else would, so the spans must not keep it, not even until the garbage collector comes."""
+    """Nobody else would end them, so the spans must not keep the stream alive, not even until garbage collection."""
     spans = Spans()
 
     async with serving(*script) as server, client_for(server, **traced_by(Tracing(spans.provider))) as client:
@@ -290,7 +290,7 @@ async def test_a_stream_that_is_abandoned_ends_its_spans_at_once(script):
 
 
 async def test_a_stream_whose_reader_is_cancelled_ends_its_spans():
-    """A user who goes away is told from a model that fails."""
+    """A user who goes away must not look like a model that fails."""
     spans = Spans()
 
     async with serving(half) as server, client_for(server, **traced_by(Tracing(spans.provider))) as client:
@@ -343,13 +343,13 @@ async def test_two_attempts_at_once_have_spans_of_their_own(hedge_first):
     async def hang(exchange):
         await exchange.until_peer_closes()
 
-    async def answer(exchange):
+    async def respond_to(exchange):
         both.set()
         await exchange.send(OK)
 
     api_options = [lambda stack: stack.finalize.insert(hedge, after="Retry"), Tracing(spans.provider)]
     async with (
-        serving(hang, answer) as server,
+        serving(hang, respond_to) as server,
         client_for(server, api_options=api_options if hedge_first else api_options[::-1]) as client,
     ):
         await client.invoke_endpoint(params())
@@ -454,8 +454,8 @@ async def test_a_stream_that_is_not_sampled_is_read_as_any_other():
     assert () == spans.all
 
 
-async def test_an_answer_of_a_middleware_has_no_facts_of_the_wire():
-    """A cache may answer in the service's stead."""
+async def test_an_output_of_a_middleware_has_no_facts_of_the_wire():
+    """A cache may return one in the service's stead."""
     spans = Spans()
     output = Output(InvokeEndpointOutput(body=b"cached"))
 
@@ -466,7 +466,7 @@ async def test_an_answer_of_a_middleware_has_no_facts_of_the_wire():
     assert aws_attributes.AWS_REQUEST_ID not in spans.one(CALL).attributes
 
 
-async def test_a_middleware_that_forgets_its_answer_is_told_so_by_the_client():
+async def test_a_middleware_that_returns_nothing_gets_the_clients_error():
     """The client's error names the mistake; one of the tracing's own would hide it."""
     spans = Spans()
 

@@ -103,8 +103,8 @@ async def test_a_middleware_that_does_not_wait_is_timed_too() -> None:
     assert (3.0, 0.0) == (span.way_in, span.way_out)
 
 
-async def test_a_middleware_that_answers_itself_is_on_its_way_in_to_the_end(clock: ManualClock) -> None:
-    """A cache that is slow to find its answer shows where the time went."""
+async def test_a_middleware_that_does_not_call_next_is_on_its_way_in_to_the_end(clock: ManualClock) -> None:
+    """A slow look-up in a cache shows where the time went."""
 
     @initialize_middleware("Cache")
     async def cache(ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
@@ -121,14 +121,14 @@ async def test_a_middleware_that_answers_itself_is_on_its_way_in_to_the_end(cloc
 
 @pytest.mark.parametrize("error", [ConnectError("refused"), ValueError("a bug"), asyncio.CancelledError()])
 async def test_a_call_that_fails_is_traced_too(clock: ManualClock, error: BaseException) -> None:
-    """That is the one somebody wants to look at: on the error where it is one of ours, and told to on_finish always."""
-    told: list[Trace] = []
-    options = {"clock": clock, "api_options": [Waterfall(told.append)]}
+    """That is the one somebody wants to look at: on an error of the package, and always passed to on_finish."""
+    finished: list[Trace] = []
+    options = {"clock": clock, "api_options": [Waterfall(finished.append)]}
     async with client(ScriptedHTTPClient([error]), **options) as timed:
         with pytest.raises(type(error)) as caught:
             await timed.invoke_endpoint(PARAMS)
 
-    (trace,) = told
+    (trace,) = finished
     attempts = 3 if isinstance(error, ConnectError) else 1
     assert (type(error).__name__, attempts) == (trace.error_type, len(spans(trace, "Transport")))
     assert f"{attempts} attempt{'s' * (attempts > 1)}, failed: {type(error).__name__}" in str(trace)
@@ -137,7 +137,7 @@ async def test_a_call_that_fails_is_traced_too(clock: ManualClock, error: BaseEx
 
 
 async def test_an_error_that_has_metadata_keeps_it_beside_the_trace() -> None:
-    """The facts of the answer are what one quotes to support."""
+    """The facts of the response are what one quotes to support."""
     async with client(ScriptedHTTPClient([answer(400, x_amzn_requestid="id-7")]), api_options=[Waterfall()]) as timed:
         with pytest.raises(Exception, match="request id id-7") as caught:
             await timed.invoke_endpoint(PARAMS)
@@ -173,13 +173,13 @@ async def test_calls_at_once_have_a_trace_each_and_a_stream_ends_with_its_head()
 
 async def test_taken_out_of_its_place_it_times_no_more() -> None:
     """For one call, say, by an api_option of that call."""
-    told: list[Trace] = []
+    finished: list[Trace] = []
     off = with_api_options(lambda stack: stack.initialize.remove("Waterfall"))
-    async with client(api_options=[Waterfall(told.append)]) as timed:
+    async with client(api_options=[Waterfall(finished.append)]) as timed:
         output = await timed.invoke_endpoint(PARAMS, off)
 
     assert b"ok" == output.body
-    assert [] == told
+    assert [] == finished
 
 
 def test_two_at_work_at_once_are_not_counted_twice() -> None:

@@ -94,7 +94,7 @@ async def test_an_advance_wakes_all_who_are_due_late_and_in_order() -> None:
 
 
 async def test_a_sleeper_that_was_cancelled_does_not_stop_the_clock() -> None:
-    """Cancelled waits are the rule where time-outs are tested."""
+    """Tests of timeouts cancel many waits."""
     clock = ManualClock(auto=False)
     task = asyncio.create_task(clock.sleep(1.0))
     await clock.elapse(0.5)
@@ -128,7 +128,7 @@ async def test_credentials_expire_by_the_clock() -> None:
 
 
 async def test_the_total_time_limit_goes_by_the_clock_where_the_clock_drives_time_outs() -> None:
-    """It is a time-out of asyncio's, which knows nothing of the client's clock unless it is told."""
+    """It is a timeout of asyncio, which does not know the client's clock by itself."""
     stub = StubHTTPClient([respond().after(20.0)])
     stub.clock.drive_timeouts()
     client = Client(stub.options(), override(timeout=Timeout(read=60.0, total=15.0)))
@@ -137,7 +137,7 @@ async def test_the_total_time_limit_goes_by_the_clock_where_the_clock_drives_tim
         await client.invoke_endpoint(PARAMS)
 
 
-async def test_a_time_out_that_is_not_due_does_not_end_by_the_clock() -> None:
+async def test_a_timeout_that_is_not_due_does_not_expire() -> None:
     """Only what lies within the time that has passed may end."""
     clock = ManualClock()
     clock.drive_timeouts()

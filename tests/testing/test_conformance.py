@@ -166,7 +166,7 @@ async def again(ctx, step, next):
 
 @finalize_middleware("Hedge")
 async def hedge(ctx, step, next):
-    """The first answer of two counts; the other attempt is cancelled, and awaited."""
+    """The first response of two counts; the other attempt is cancelled, and awaited."""
     tasks = [asyncio.ensure_future(next(ctx.for_attempt(), type(step)(step.request.copy()))) for _ in range(2)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -403,7 +403,7 @@ async def swallows_errors(ctx, step, next):
 
 
 def swallowing(kind):
-    """Answers a failure of one kind that its author had in mind, and forgot to say so."""
+    """Replaces one kind of failure, as its author intended, without declaring answers=True."""
 
     @finalize_middleware(f"swallows_{kind.__name__}")
     async def swallow(ctx, step, next):

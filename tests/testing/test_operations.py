@@ -1,4 +1,4 @@
-"""`StubOperations`: a real client, answered for above the wire."""
+"""`StubOperations`: a real client, whose calls end above the wire."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ async def test_a_client_gives_what_was_said_for_the_operation() -> None:
     """The application gets a client as in production, with outputs of the types that it is checked against."""
     stub = StubOperations()
     stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b"7", content_type="text/csv"))
-    stub.on("InvokeEndpointAsync", InvokeEndpointAsyncOutput(output_location="s3://bucket/answer"))
+    stub.on("InvokeEndpointAsync", InvokeEndpointAsyncOutput(output_location="s3://bucket/result"))
     client = Client(stub.options())
     queued = InvokeEndpointAsyncInput(endpoint_name="slow", body=b"")
 
     outputs = [await client.invoke_endpoint(PARAMS), await client.invoke_endpoint_async(queued)]
 
-    assert [b"7", "s3://bucket/answer"] == [outputs[0].body, outputs[1].output_location]
+    assert [b"7", "s3://bucket/result"] == [outputs[0].body, outputs[1].output_location]
     assert [PARAMS, queued] == stub.inputs
 
 
-async def test_answers_come_in_order_and_the_last_one_stays() -> None:
+async def test_results_come_in_order_and_the_last_one_stays() -> None:
     """First failing and then well is the case that an application's own retry is for."""
     stub = StubOperations()
     stub.on("InvokeEndpoint", ModelError("no memory"), InvokeEndpointOutput(body=b"7"))
@@ -62,7 +62,7 @@ async def test_answers_come_in_order_and_the_last_one_stays() -> None:
 
 
 async def test_the_first_rule_that_fits_the_input_counts() -> None:
-    """An application calls more than one endpoint, and the answers are not the same."""
+    """An application calls more than one endpoint, and the results are not the same."""
     stub = StubOperations()
     stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b"i"), when=lambda given: given.endpoint_name == "iris")
     stub.on("InvokeEndpoint", lambda given: InvokeEndpointOutput(body=given.endpoint_name.encode()))
@@ -92,7 +92,7 @@ async def test_a_call_without_a_rule_says_which_rules_there_are() -> None:
         await client.invoke_endpoint(PARAMS)
 
 
-def test_a_rule_needs_an_answer() -> None:
+def test_a_rule_needs_something_to_return() -> None:
     """Found where it is written, and not in the middle of the application."""
     with pytest.raises(ValueError, match="InvokeEndpoint needs something to return"):
         StubOperations().on("InvokeEndpoint")
@@ -112,7 +112,7 @@ async def test_a_stream_is_a_new_one_for_each_call() -> None:
 
 
 async def test_a_stream_may_end_in_an_error() -> None:
-    """What an application shows of half an answer is worth a test."""
+    """What an application shows of half a response is worth a test."""
     stub = StubOperations()
     stub.on("InvokeEndpointWithResponseStream", stream_output([b"once "], error=ModelStreamError("gone")))
     output = await Client(stub.options()).invoke_endpoint_with_response_stream(STREAMED)
@@ -196,7 +196,7 @@ async def test_a_stream_is_closed_when_a_middleware_further_out_fails() -> None:
 
 
 async def test_an_exception_is_raised_as_if_for_the_first_time() -> None:
-    """The last answer stays, and its traceback would grow with each call."""
+    """The last exception stays, and its traceback would grow with each call."""
     stub = StubOperations()
     stub.on("InvokeEndpoint", ModelError("no memory"))
     client = Client(stub.options())

@@ -64,9 +64,9 @@ def echo(invocation: Invocation) -> Answer:
     return Answer(body=invocation.body, content_type="text/plain", custom_attributes="SECRET-answer")
 
 
-async def record(path: Path, *answers: object, scrub=None, calls: int = 1) -> list[object]:
-    """Record *calls* calls of a stub that has these answers, each until it ends or fails."""
-    async with Recorder(StubHTTPClient(answers), path, scrub=scrub) as recorder:
+async def record(path: Path, *script: object, scrub=None, calls: int = 1) -> list[object]:
+    """Record *calls* calls of a stub with this script, each until it ends or fails."""
+    async with Recorder(StubHTTPClient(script), path, scrub=scrub) as recorder:
         return [await outcome(recorder) for _ in range(calls)]
 
 
@@ -96,8 +96,8 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-async def test_what_a_server_answered_comes_again_without_it(tmp_path: Path) -> None:
-    """Answers, errors and streams, through the real transport, and then from the file alone."""
+async def test_what_a_server_sent_is_replayed_without_it(tmp_path: Path) -> None:
+    """Responses, errors and streams, through the real transport, and then from the file alone."""
     path = tmp_path / "echo.json"
 
     async def make_calls(client: Client) -> list[object]:
@@ -143,7 +143,7 @@ async def test_nothing_secret_is_in_the_file(tmp_path: Path) -> None:
     ]
 
 
-async def test_a_scrubbed_recording_answers_the_calls_that_it_was_made_of(tmp_path: Path) -> None:
+async def test_a_scrubbed_recording_serves_the_calls_that_it_was_made_of(tmp_path: Path) -> None:
     """The replayer takes the same out of a request before it looks for it, and frames stay whole."""
     path = tmp_path / "scrubbed.json"
 
@@ -162,7 +162,7 @@ async def test_a_scrubbed_recording_answers_the_calls_that_it_was_made_of(tmp_pa
 
 
 async def test_the_file_is_stable_and_can_be_read(tmp_path: Path) -> None:
-    """A recording that is made anew shows in a diff what the service now says otherwise, and nothing else."""
+    """When it is recorded again, a diff shows what the service has changed, and nothing else."""
     paths = [tmp_path / "one.json", tmp_path / "two.json"]
 
     for path in paths:
@@ -176,7 +176,7 @@ async def test_the_file_is_stable_and_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "heard"),
+    ("response", "heard"),
     [
         (respond(b"7"), b"7"),
         (respond(b""), b""),
@@ -187,11 +187,11 @@ async def test_the_file_is_stable_and_can_be_read(tmp_path: Path) -> None:
         (lambda request: Response(200, respond().headers, StubBody([b"7"], delimited=False)), TruncatedResponseError),
     ],
 )
-async def test_an_exchange_comes_again_as_it_went(tmp_path: Path, answer: object, heard: object) -> None:
+async def test_an_exchange_comes_again_as_it_went(tmp_path: Path, response: object, heard: object) -> None:
     """The end of a body, and a failure, are as much of it as the bytes are."""
     path = tmp_path / "one.json"
 
-    (recorded,) = await record(path, answer)
+    (recorded,) = await record(path, response)
     replayer = Replayer(path)
 
     assert (heard, heard) == (recorded, await outcome(replayer))
@@ -200,7 +200,7 @@ async def test_an_exchange_comes_again_as_it_went(tmp_path: Path, answer: object
 
 @pytest.mark.parametrize("scrub", [None, lambda body: body])
 @pytest.mark.parametrize(
-    ("answer", "heard"),
+    ("response", "heard"),
     [
         (respond_stream([b"a", b"b"]), [b"a", b"b"]),
         (respond_stream([b"a"], error=TruncatedResponseError("cut")), [b"a", TruncatedResponseError]),
@@ -211,11 +211,11 @@ async def test_an_exchange_comes_again_as_it_went(tmp_path: Path, answer: object
     ],
 )
 async def test_a_stream_comes_again_as_it_went(
-    tmp_path: Path, answer: StubResponse, heard: list[object], scrub
+    tmp_path: Path, response: StubResponse, heard: list[object], scrub
 ) -> None:
     """What ends too early must not end well when it is replayed; scrubbed, what is broken is left out."""
     path = tmp_path / "stream.json"
-    async with Recorder(StubHTTPClient([answer]), path, scrub=scrub) as recorder:
+    async with Recorder(StubHTTPClient([response]), path, scrub=scrub) as recorder:
         assert heard == await parts_of(recorder)
 
     replayed = await parts_of(Replayer(path, scrub=scrub))
@@ -236,8 +236,8 @@ async def test_a_stream_that_was_left_ends_where_it_was_left(tmp_path: Path) -> 
     assert [b"a", TruncatedResponseError] == await parts_of(Replayer(path))
 
 
-async def test_one_request_made_again_gets_the_answers_in_their_order(tmp_path: Path) -> None:
-    """A retry's request is the same, and its answer is not."""
+async def test_a_repeated_request_gets_the_responses_in_their_order(tmp_path: Path) -> None:
+    """A retry's request is the same, and its response is not."""
     path = tmp_path / "again.json"
     await record(path, respond(b"1"), respond(b"2"), calls=2)
 
@@ -274,8 +274,8 @@ async def test_a_request_that_was_not_recorded_is_told_from_the_nearest(
     with pytest.raises(UnexpectedCallError, match=f"the nearest differs in {problem}"):
         await replayer.send(request_, timeout=Timeout())
 
-    told = f"{problem}.*; and .* has 1 exchanges that were not used: POST /endpoints/echo/inv"
-    with pytest.raises(UnexpectedCallError, match=told):
+    text = f"{problem}.*; and .* has 1 exchanges that were not used: POST /endpoints/echo/inv"
+    with pytest.raises(UnexpectedCallError, match=text):
         replayer.assert_done()
 
 
@@ -303,7 +303,7 @@ async def test_a_run_that_fails_leaves_the_good_recording_alone(tmp_path: Path) 
     assert ("good", 1) == (path.read_text(), stub.closed)
 
 
-async def test_what_is_neither_answer_nor_transport_error_is_not_recorded(tmp_path: Path) -> None:
+async def test_what_is_neither_response_nor_transport_error_is_not_recorded(tmp_path: Path) -> None:
     """A cancelled call, and an error of the test's own, are no exchange with a service."""
     path = tmp_path / "odd.json"
 
@@ -369,16 +369,16 @@ def refusing_in_a_stream(request: Request) -> StubResponse:
 
 
 @pytest.mark.parametrize("token", ["SECRET-token", 'SECRET/"quoted"+token=='])
-@pytest.mark.parametrize("answer", [refusing, refusing_in_a_stream])
-async def test_what_an_answer_quotes_of_the_signature_is_not_written_down(
-    tmp_path: Path, answer: object, token: str
+@pytest.mark.parametrize("response", [refusing, refusing_in_a_stream])
+async def test_what_a_response_quotes_of_the_signature_is_not_recorded(
+    tmp_path: Path, response: object, token: str
 ) -> None:
     """A session token is good for hours, and a recording of a refused call would have it in its error's text."""
     path = tmp_path / "refused.json"
     options = override(credentials=StaticCredentialsProvider("AKIDEXAMPLE", "key", token))
-    async with Recorder(StubHTTPClient([answer]), path) as recorder:
+    async with Recorder(StubHTTPClient([response]), path) as recorder:
         client = Client(StubHTTPClient([]).options(), override(http_client=recorder), options, ONCE)
-        if answer is refusing:
+        if response is refusing:
             with pytest.raises(Exception, match="Canonical String"):
                 await client.invoke_endpoint(invoke(b"1,2"))
         else:
@@ -388,7 +388,7 @@ async def test_what_an_answer_quotes_of_the_signature_is_not_written_down(
     text = path.read_text()
     assert "SECRET" not in text
     assert "Signature=" not in text
-    if answer is refusing:
+    if response is refusing:
         assert 2 == text.count("x-amz-security-token:<scrubbed>") + text.count('"x-amzn-note": "<scrubbed>"')
     else:
         assert [b"good", b"seen: <scrubbed>"] == await parts_of(Replayer(path))

@@ -47,14 +47,14 @@ TARGETED = {
 }
 QUEUED = {
     "s3_output_path_extension": "today",
-    "filename": "answer.csv",
+    "filename": "result.csv",
     "request_ttl_seconds": 60,
     "invocation_timeout_seconds": 90,
 }
 
 
 @pytest.mark.parametrize(
-    ("operation", "parameters", "answer"),
+    ("operation", "parameters", "response"),
     [
         (
             "InvokeEndpoint",
@@ -70,9 +70,11 @@ QUEUED = {
         ),
     ],
 )
-async def test_what_was_sent_reads_as_what_was_given(operation: str, parameters: object, answer: StubResponse) -> None:
+async def test_what_was_sent_reads_as_what_was_given(
+    operation: str, parameters: object, response: StubResponse
+) -> None:
     """Every member of every operation, read by a table that is not the client's own."""
-    stub = StubHTTPClient([answer])
+    stub = StubHTTPClient([response])
     sending = Client(stub.options())
 
     if operation == "InvokeEndpoint":

@@ -59,7 +59,7 @@ async def test_an_error_reads_as_the_service_writes_it(
     assert facts == {name: getattr(caught.value, name) for name in facts}
 
 
-async def test_an_error_tells_its_members_and_its_status() -> None:
+async def test_an_error_has_its_members_and_its_status() -> None:
     """What a container said is most of what a ModelError is for."""
     error = ModelError("no memory")
     error.original_status_code, error.original_message, error.status = 507, "out of memory", 499
@@ -80,14 +80,14 @@ def test_an_error_without_a_known_status_needs_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (InternalStreamFailure("sorry"), "sorry"),
         (ModelStreamError("broken pipe"), "broken pipe"),
         (TruncatedResponseError("cut"), "cut"),
     ],
 )
-async def test_a_stream_ends_in_the_error_that_it_was_given(error: Exception, told: str) -> None:
+async def test_a_stream_ends_in_the_error_that_it_was_given(error: Exception, message: str) -> None:
     """The parts before it are good, and come."""
     stub = StubHTTPClient([respond_stream([b"a", b"b"], error=error)])
     output = await client(stub).invoke_endpoint_with_response_stream(STREAMED)
@@ -97,7 +97,7 @@ async def test_a_stream_ends_in_the_error_that_it_was_given(error: Exception, to
         async for part in output.body.iter_bytes():
             parts.append(part)  # noqa: PERF401 - as above
 
-    assert ([b"a", b"b"], told) == (parts, caught.value.message)
+    assert ([b"a", b"b"], message) == (parts, caught.value.message)
     stub.assert_done()
 
 

@@ -35,7 +35,7 @@ def client(stub: StubHTTPClient) -> Client:
     return Client(stub.options(), override(retryer=NopRetryer()))
 
 
-async def test_the_answers_come_in_the_order_of_the_script() -> None:
+async def test_the_responses_come_in_the_order_of_the_script() -> None:
     """A script is read from the top, whichever operations the requests are for."""
     stub = StubHTTPClient([respond(b"7"), respond_stream([b"a", b"b"]), lambda request: respond(request.body)])
 
@@ -65,7 +65,7 @@ async def test_a_response_of_ones_own_and_an_exception_go_as_they_are() -> None:
 
 
 async def test_one_request_too_many_is_an_error_that_names_it_and_is_not_retried() -> None:
-    """Whatever the client does with an answer that nobody wrote, the test would be about nothing."""
+    """Whatever the client did with a response that nobody wrote, the test would show nothing."""
     stub = StubHTTPClient([respond(b"7")])
     sending = Client(stub.options())
     await sending.invoke_endpoint(PARAMS)
@@ -78,8 +78,8 @@ async def test_one_request_too_many_is_an_error_that_names_it_and_is_not_retried
     assert 2 == len(stub.requests)
 
 
-async def test_the_last_answer_repeats_where_that_is_wished() -> None:
-    """Each time it is made anew: a body can be read but once."""
+async def test_the_last_response_repeats_on_request() -> None:
+    """It is a new one each time, because a body can be read only once."""
     stub = StubHTTPClient([respond_error(ModelError("no")), respond(b"7")], repeat=True)
 
     with pytest.raises(ModelError):
@@ -101,7 +101,7 @@ async def test_what_is_left_of_a_script_is_an_error_at_the_end(*, repeat: bool, 
 
 
 async def test_a_script_that_repeats_must_have_begun() -> None:
-    """Repeated never is not what "the last one repeats" foresees."""
+    """A last entry that was never used has not been repeated."""
     stub = StubHTTPClient([respond()], repeat=True)
 
     with pytest.raises(UnexpectedCallError, match="0 requests were sent, and the script has 1 more"):
@@ -109,7 +109,7 @@ async def test_a_script_that_repeats_must_have_begun() -> None:
 
 
 async def test_a_response_left_open_is_found() -> None:
-    """In production it would hold a connection until a collection comes."""
+    """In production it would hold a connection until garbage collection."""
     stub = StubHTTPClient([respond_stream([b"a", b"b"])])
     output = await client(stub).invoke_endpoint_with_response_stream(STREAMED)
 
@@ -135,7 +135,7 @@ async def test_a_transport_that_was_given_is_closed_by_its_owner_alone() -> None
     assert (0, 1) == (before, stub.closed)
 
 
-async def test_an_answer_that_takes_time_takes_the_clocks() -> None:
+async def test_a_response_that_takes_time_takes_the_clocks() -> None:
     """The duration of an attempt is a fact that middleware report."""
     stub = StubHTTPClient([respond(b"7").after(3.0)])
 
@@ -144,8 +144,8 @@ async def test_an_answer_that_takes_time_takes_the_clocks() -> None:
     assert (b"7", 3.0) == (output.body, stub.clock.monotonic())
 
 
-async def test_an_answer_beyond_the_read_limit_is_a_read_time_out_after_that_limit() -> None:
-    """As the real transport does it: the answer is lost, and the time too."""
+async def test_a_response_beyond_the_read_limit_is_a_read_timeout_after_that_limit() -> None:
+    """As with the real transport: the response is lost, and the time too."""
     stub = StubHTTPClient([respond(b"7").after(3.0)])
 
     with pytest.raises(ReadTimeoutError, match=r"Timeout\.read, 2 s"):
