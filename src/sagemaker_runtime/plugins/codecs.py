@@ -4,9 +4,9 @@ Objects in place of bytes: a codec encodes ``InvokeEndpointInput.body`` and deco
 ::
 
     iris = JSONCodec()
+    params = InvokeEndpointInput(endpoint_name="iris", body=iris.body([[5.1, 3.5]]))
     async with Client(options, with_api_options(iris)) as client:
-        output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=iris.body([[5.1, 3.5]])))
-        prediction = iris.value(output)
+        prediction = iris.value(await client.invoke_endpoint(params))
 """
 
 from __future__ import annotations

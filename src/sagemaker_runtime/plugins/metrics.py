@@ -5,20 +5,18 @@ OpenTelemetry metrics with the Go SDK's names, and names of our own (*) for what
 
     client = Client(Options(region="eu-west-1", api_options=[Metrics()]))
 
-=========================================  ============  =============================================================
-client.call.duration                       s             a call with its retries, a streamed one until its stream closes
-client.call.in_flight *                    {call}        calls that have not ended
-client.call.attempts                       {attempt}     attempts, the first of each call included
-client.call.errors                         {error}       errors of attempts, and of calls outside of their attempts
-client.call.attempt_duration               s             signing to the end of the response, or to a stream's head
-client.call.serialization_duration         s             writing the input into a request
-client.call.resolve_endpoint_duration      s             asking the resolver for the URL
-client.call.auth.signing_duration          s             signing, and waiting for credentials if necessary
-client.call.time_to_first_part *           s             from a call's start to the first part of its stream
-client.http.time_to_first_byte             s             from handing over the request to the head of the response
-client.http.connections.usage              {connection}  connections acquired, or waited for: one for each exchange
-client.retry_quota.available *             {token}       the lowest retry quota of the retryers that calls have used
-=========================================  ============  =============================================================
+- ``client.call.duration``, s: a call with its retries, a streamed one until its stream closes
+- ``client.call.in_flight`` (*), {call}: calls that have not ended
+- ``client.call.attempts``, {attempt}: attempts, the first of each call included
+- ``client.call.errors``, {error}: errors of attempts, and of calls outside of their attempts
+- ``client.call.attempt_duration``, s: signing to the end of the response, or to a stream's head
+- ``client.call.serialization_duration``, s: writing the input into a request
+- ``client.call.resolve_endpoint_duration``, s: asking the resolver for the URL
+- ``client.call.auth.signing_duration``, s: signing, and waiting for credentials if necessary
+- ``client.call.time_to_first_part`` (*), s: from a call's start to the first part of its stream
+- ``client.http.time_to_first_byte``, s: from handing over the request to the head of the response
+- ``client.http.connections.usage``, {connection}: connections acquired, or waited for: one for each exchange
+- ``client.retry_quota.available`` (*), {token}: the lowest retry quota of the retryers that calls have used
 
 Attributes: ``rpc.service``, ``rpc.method``, ``aws.sagemaker.endpoint_name`` if the input was valid, and ``error.type`` on
 errors and on the durations of failures. The last two metrics, and ``in_flight``, have no endpoint.

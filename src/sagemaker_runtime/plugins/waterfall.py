@@ -3,8 +3,7 @@ Where the time of a call went: each middleware on the way in and the way out, at
 
 ::
 
-    # the last of the api_options
-    client = Client(options, with_api_options(tag_tenant, Waterfall()))
+    client = Client(options, with_api_options(tag_tenant, Waterfall()))  # as the last one
     output = await client.invoke_endpoint(params)
     print(output.result_metadata[WATERFALL])
     Path("call.svg").write_text(output.result_metadata[WATERFALL].svg())

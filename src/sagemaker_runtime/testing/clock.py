@@ -25,7 +25,7 @@ class ManualClock:
 
         clock = ManualClock(auto=False)
         call = asyncio.create_task(client.invoke_endpoint(params))
-        await clock.elapse(1.0)  # by now the call has done all that it does in that second, retries too
+        await clock.elapse(1.0)  # the call does all that it does in one second, retries too
     """
 
     time: float = START

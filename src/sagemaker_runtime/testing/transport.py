@@ -49,10 +49,9 @@ class StubHTTPClient:
 
         stub = StubHTTPClient([respond_error("ThrottlingException"), respond(b"7")])
         client = Client(stub.options())
+        params = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
 
-        output = await client.invoke_endpoint(
-            InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
-        )
+        output = await client.invoke_endpoint(params)
 
         assert output.body == b"7"
         assert [1, 2] == [sent.attempt for sent in stub.requests]
