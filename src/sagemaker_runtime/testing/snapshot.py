@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 from types import CellType, FunctionType, MethodType, SimpleNamespace
 from typing import TypeGuard
 
