@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
-from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
+from sagemaker_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def checked(value: object, kind: type[T], name: str, takes: str, error: type[SageMakerRuntimeError] = ConfigError) -> T:
+def checked(value: object, kind: type[T], name: str, takes: str) -> T:
     """
     *value*, which is of type *kind*.
 
@@ -26,14 +26,12 @@ def checked(value: object, kind: type[T], name: str, takes: str, error: type[Sag
 
         takes: What may stand there, such as ``"a Timeout, such as Timeout(read=5)"``.
 
-        error: The class of the error.
-
     Raises:
         ConfigError: It is of another type. The error names the type and not the value, which may be a secret in the wrong
             place.
     """
     if not isinstance(value, kind):
-        raise error(f"{name} is of type {type(value).__name__}; it takes {takes}")
+        raise ConfigError(f"{name} is of type {type(value).__name__}; it takes {takes}")
     return value
 
 
@@ -61,6 +59,12 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
     """The end of an error's text, such as ``" Did you mean 'Signing'?"``; empty where nothing known is like *given*."""
     from difflib import get_close_matches  # for an error only
 
-    names = {name.lower(): name for name in known}
-    near = get_close_matches(str(given).replace("_", "").lower(), names, n=1, cutoff=0.5)
+    if not isinstance(given, str):
+        return ""
+    names = {_plainly(name): name for name in known}
+    near = get_close_matches(_plainly(given), names, n=1, cutoff=0.5)
     return f" Did you mean {names[near[0]]!r}?" if near else ""
+
+
+def _plainly(name: str) -> str:
+    return name.replace("_", "").lower()

@@ -76,7 +76,7 @@ ENDPOINT = Key[Endpoint]("endpoint")
 
 @frozen
 class EndpointResolverOptions:
-    """Switches of the client that a resolver should heed."""
+    """Switches of the client that a resolver should follow."""
 
     disable_https: bool = False
     """Use http, for tests only: the body is then readable on the way."""

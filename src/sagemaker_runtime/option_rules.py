@@ -68,9 +68,8 @@ def of_type(kind: type | UnionType, advice: str) -> Callable[[str, object], None
     """A check for values of one type; *advice* says what the option takes."""
 
     def check(name: str, value: object) -> None:
-        if not isinstance(
-            value, kind
-        ):  # the error has its type and not the value: it may be a secret in the wrong place
+        # The error has its type and not the value, which may be a secret in the wrong place.
+        if not isinstance(value, kind):
             raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes {advice}")
 
     return check

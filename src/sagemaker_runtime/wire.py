@@ -14,7 +14,7 @@ from sagemaker_runtime.errors import ConfigError, TransportError, TruncatedRespo
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.url import BaseURL
 
-__all__ = ["Request", "Response", "ResponseBody", "Timeout"]
+__all__ = ["SUCCESS", "Request", "Response", "ResponseBody", "Timeout"]
 
 
 class Request:
@@ -124,7 +124,8 @@ async def read_error(body: ResponseBody) -> bytes:
         return b""
 
 
-_SUCCESS = range(200, 300)  # statuses; RFC 9110, section 15.3
+SUCCESS = range(200, 300)
+"""The statuses of success. Source: RFC 9110, section 15.3."""
 
 
 class Response:
@@ -136,11 +137,6 @@ class Response:
         self.status = status
         self.headers = headers
         self.body = body
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the status is one of success: 200 to 299."""
-        return self.status in _SUCCESS
 
     def close(self) -> None:
         """Let go of the connection. May be called again."""

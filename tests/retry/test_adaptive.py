@@ -66,9 +66,9 @@ def limiter_at(rate: float, clock: Hand) -> RateLimiter:
     # In the two seconds before; the measured rate is 0.8 of them, and 0.7 of that is left.
     responses = 2.0 * rate / 0.7 / 0.8
     for _ in range(round(responses) - 1):
-        limiter.answered(throttled=False)
+        limiter.responded(throttled=False)
     clock.time += 2.0
-    limiter.answered(throttled=True)
+    limiter.responded(throttled=True)
     while limiter.take() == 0.0:
         pass
     return limiter
@@ -114,7 +114,7 @@ def test_the_rate_and_the_tokens_are_those_of_botocore(start: float, steps: list
             detector.throttled = event == "throttle"
             enabled = enabled or detector.throttled
             theirs.on_receiving_response()
-            ours.answered(throttled=detector.throttled)
+            ours.responded(throttled=detector.throttled)
         assert pytest.approx(tokens.max_rate, rel=1e-9) == ours.rate
 
 
@@ -128,7 +128,7 @@ def test_a_throttle_leaves_seven_tenths_of_the_rate_and_successes_win_it_back() 
     for end in (back, back + 1.0):
         while clock.time < end:
             clock.time = min(clock.time + 1 / 256, end)
-            limiter.answered(throttled=False)
+            limiter.responded(throttled=False)
         rates.append(limiter.rate)
 
     assert pytest.approx([56.0, 80.0, 80.4]) == rates
@@ -141,7 +141,7 @@ def test_the_rate_grows_to_no_more_than_twice_what_is_sent() -> None:
 
     for _ in range(120):
         clock.time += 0.5
-        limiter.answered(throttled=False)
+        limiter.responded(throttled=False)
 
     assert pytest.approx(4.0) == limiter.rate
 
@@ -152,7 +152,7 @@ def test_the_rate_never_falls_below_one_attempt_in_two_seconds() -> None:
     limiter = limiter_at(7.0, clock)
 
     for _ in range(50):
-        limiter.answered(throttled=True)
+        limiter.responded(throttled=True)
 
     assert (0.5, 2.0) == (limiter.rate, limiter.take())
 
@@ -200,7 +200,7 @@ def test_time_that_has_passed_counts_at_the_rate_it_passed_at() -> None:
     limiter = limiter_at(56.0, clock)
 
     clock.time += 0.1
-    limiter.answered(throttled=True)
+    limiter.responded(throttled=True)
 
     assert pytest.approx(39.2) == limiter.rate
     assert [True] * 5 + [False] == [limiter.take() == 0.0 for _ in range(6)], "0.1 s at 56 a second"

@@ -47,11 +47,12 @@ __all__ = [
 ]
 
 
-# A client that is given its credentials starts without these.
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "cache": "CredentialsCache",
-        "chain": "BotocoreCredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider",
-    },
-)
+if not TYPE_CHECKING:  # or a checker would find any name here
+    # A client that is given its credentials starts without these.
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "cache": "CredentialsCache",
+            "chain": "BotocoreCredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider",
+        },
+    )

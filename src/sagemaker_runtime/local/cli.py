@@ -84,15 +84,14 @@ class _Threads(ThreadPoolExecutor):
 
 def _say(text: str, end: str = "\n") -> None:
     try:
-        sys.stdout.write(text + end)
-        sys.stdout.flush()
+        print(text, end=end, flush=True)  # noqa: T201 - it is what a command does
     except BrokenPipeError:
         # The reader has seen enough. The interpreter flushes at its end, and must not complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> int:
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - it is what a command does
     return 2
 
 

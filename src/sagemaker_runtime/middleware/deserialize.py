@@ -25,7 +25,7 @@ from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total
 from sagemaker_runtime.redaction import without_secrets
-from sagemaker_runtime.wire import check_delimited, read_error
+from sagemaker_runtime.wire import SUCCESS, check_delimited, read_error
 
 if TYPE_CHECKING:
     import logging
@@ -127,7 +127,7 @@ class OperationDeserializer:
                 response.close()  # a middleware below has given a result in the service's stead
             return output
         try:
-            if not response.is_success:  # the model names one status, and any of success is taken for it
+            if response.status not in SUCCESS:  # the model names one status, and any of success is taken for it
                 body = without_secrets(await read_error(response.body), step.request.headers)
                 raise self.marshaller.error(response.status, response.headers, body)
             if self.marshaller.operation.streams:
@@ -237,10 +237,10 @@ class RequestResponseLogger:
             return output
         facts = call | {"http_status": response.status, "aws_request_id": _request_id(response)}
         # A stream's body is for its reader alone: to log it whole would be to wait for its end.
-        if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and response.is_success):
+        if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and response.status in SUCCESS):
             try:
                 body = await response.body.read()
-                if not response.is_success:
+                if response.status not in SUCCESS:
                     body = without_secrets(body, request.headers)
                 logger.debug("%s response: %r, body %r", operation, response, body, extra=facts)
             except TransportError as error:  # which OperationDeserializer's own read meets again

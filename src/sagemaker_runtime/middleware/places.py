@@ -76,7 +76,7 @@ class Step(Generic[M, S]):
         self._places: dict[str, M] = {one.id: one for one in middleware}  # by name, in order
 
     @staticmethod
-    def handle_of(middleware: M) -> Handle[S]:
+    def _handle_of(middleware: M) -> Handle[S]:
         """A middleware's method for this step."""
         raise NotImplementedError
 
@@ -148,7 +148,7 @@ class Step(Generic[M, S]):
         for middleware in reversed(self._places.values()):
             if _has_nothing_to_do(middleware):
                 continue
-            handle = self.handle_of(middleware)
+            handle = self._handle_of(middleware)
 
             # As defaults, because a closure takes a function of its own to be made in (0.08 µs; 0.15). It is no
             # coroutine, so it leaves no line in the traceback of what is awaited.
@@ -180,7 +180,7 @@ class Step(Generic[M, S]):
                 f"{self.name} got the class {middleware.__name__}; pass an object: {middleware.__name__}(...)"
             )
         try:
-            handle = self.handle_of(middleware)
+            handle = self._handle_of(middleware)
         except AttributeError:
             raise StackError(self._wrong_step(middleware)) from None
         if not callable(handle):
@@ -219,7 +219,7 @@ class InitializeStep(Step[InitializeMiddleware, InitializeInput]):
     name = "initialize"
 
     @staticmethod
-    def handle_of(middleware: InitializeMiddleware) -> Handle[InitializeInput]:
+    def _handle_of(middleware: InitializeMiddleware) -> Handle[InitializeInput]:
         """Its ``handle_initialize``."""
         return middleware.handle_initialize
 
@@ -232,7 +232,7 @@ class SerializeStep(Step[SerializeMiddleware, SerializeInput]):
     name = "serialize"
 
     @staticmethod
-    def handle_of(middleware: SerializeMiddleware) -> Handle[SerializeInput]:
+    def _handle_of(middleware: SerializeMiddleware) -> Handle[SerializeInput]:
         """Its ``handle_serialize``."""
         return middleware.handle_serialize
 
@@ -245,7 +245,7 @@ class BuildStep(Step[BuildMiddleware, BuildInput]):
     name = "build"
 
     @staticmethod
-    def handle_of(middleware: BuildMiddleware) -> Handle[BuildInput]:
+    def _handle_of(middleware: BuildMiddleware) -> Handle[BuildInput]:
         """Its ``handle_build``."""
         return middleware.handle_build
 
@@ -258,7 +258,7 @@ class FinalizeStep(Step[FinalizeMiddleware, FinalizeInput]):
     name = "finalize"
 
     @staticmethod
-    def handle_of(middleware: FinalizeMiddleware) -> Handle[FinalizeInput]:
+    def _handle_of(middleware: FinalizeMiddleware) -> Handle[FinalizeInput]:
         """Its ``handle_finalize``."""
         return middleware.handle_finalize
 
@@ -271,6 +271,6 @@ class DeserializeStep(Step[DeserializeMiddleware, DeserializeInput]):
     name = "deserialize"
 
     @staticmethod
-    def handle_of(middleware: DeserializeMiddleware) -> Handle[DeserializeInput]:
+    def _handle_of(middleware: DeserializeMiddleware) -> Handle[DeserializeInput]:
         """Its ``handle_deserialize``."""
         return middleware.handle_deserialize

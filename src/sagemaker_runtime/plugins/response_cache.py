@@ -20,10 +20,8 @@ CACHE_AGE = Key[float]("cache age")
 
 PREFIX = "x-amzn-sagemaker-"
 SESSION = PREFIX + "session-id"
-IRRELEVANT = {
-    PREFIX + "inference-id",
-    PREFIX + "prefix-aware-id",
-}  # they name and route a call; the response is the same
+# These name and route a call; the response is the same.
+IRRELEVANT = {PREFIX + "inference-id", PREFIX + "prefix-aware-id"}
 BESIDE_BODY = 1_024  # bytes of an entry beside its body, about; without it, empty bodies would cost nothing
 HASH_LENGTH = 64  # of SHA-256 in hex; PAYLOAD_HASH may be UNSIGNED-PAYLOAD too
 

@@ -89,4 +89,5 @@ __all__ = [
 ]
 
 
-__getattr__ = lazy_names(__name__, {"adaptive": "AdaptiveRetryer RateLimiter"})  # few clients use these
+if not TYPE_CHECKING:  # or a checker would find any name here
+    __getattr__ = lazy_names(__name__, {"adaptive": "AdaptiveRetryer RateLimiter"})  # few clients use these

@@ -84,7 +84,7 @@ class RateLimiter:
         self._dealt = moment if moment <= max(first, now + LOOK_AHEAD) else first
         return max(self._dealt - now, LEAST_WAIT)
 
-    def answered(self, *, throttled: bool) -> None:
+    def responded(self, *, throttled: bool) -> None:
         """Take note of how an attempt ended."""
         now = self._clock.monotonic()
         measured = self._measure(now)
@@ -149,10 +149,10 @@ class AdaptiveRetryer(StandardRetryer):
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
         """As in the standard mode; and the limiter hears of the failure, retried or not."""
-        self.limiter.answered(throttled=self._classify(failures[-1]) is Failure.THROTTLING)
+        self.limiter.responded(throttled=self._classify(failures[-1]) is Failure.THROTTLING)
         return super().delay(failures, elapsed=elapsed, remaining=remaining)
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
         """As in the standard mode, the quota's credit included; and the limiter hears of the success."""
-        self.limiter.answered(throttled=False)
+        self.limiter.responded(throttled=False)
         super().succeeded(failures)

@@ -45,7 +45,7 @@ def _trusting(ca_bundle: str) -> ssl.SSLContext:
     if not ca_bundle:  # which OpenSSL would take for the system's
         raise ConfigError("the CA bundle is an empty name; pass None for the system's")
     try:
-        folder = Path(ca_bundle)
+        folder = Path(os.fsdecode(ca_bundle))
         if folder.is_dir():
             if not any(re.fullmatch(_HASHED_NAME, file.name) for file in folder.iterdir()):
                 raise ConfigError(

@@ -21,6 +21,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.local.backends.backends import ModelFailure
 from sagemaker_runtime.local.backends.invocation import Answer
 from sagemaker_runtime.local.front.failures import MAX_MESSAGE
+from sagemaker_runtime.wire import SUCCESS
 
 if TYPE_CHECKING:
     from typing import Self
@@ -119,7 +120,7 @@ class Container:
             response = await self._http.send(request, timeout=self._timeout)
         except TransportError as error:
             raise _no_response(error) from error
-        if not response.is_success:
+        if response.status not in SUCCESS:
             raise ModelFailure(await _text(response, self._timeout), response.status)
         headers = response.headers
         try:

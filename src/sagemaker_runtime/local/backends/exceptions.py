@@ -23,7 +23,6 @@ def is_ours(error: BaseException) -> bool:
 
 def text_of(error: BaseException) -> str:
     """Its text, or the name of its type if the text is empty or cannot be made."""
-    text = ""
     with suppress(BaseException):  # its `__str__` is the user's code too
-        text = str(error)
-    return text or type(error).__name__
+        return str(error) or type(error).__name__
+    return type(error).__name__
