@@ -125,6 +125,13 @@ class Headers(MutableMapping[str, str]):
         return copy
 
     @classmethod
+    def of_raw(cls, raw: dict[str, str]) -> Headers:
+        """Headers that have *raw* itself; see there what it must be."""
+        headers = cls.__new__(cls)
+        headers.raw = raw
+        return headers
+
+    @classmethod
     def received(cls, pairs: Collection[tuple[str, str]]) -> Headers:
         """What a peer sent: unchecked, and a name that comes twice has its values joined by a comma."""
         headers = cls.__new__(cls)

@@ -187,16 +187,16 @@ async def test_a_response_that_drips_in_is_ended_by_the_total_limit_alone():
         await nothing_is_left(server)
 
 
-async def test_a_head_that_drips_in_is_ended_by_the_read_limit():
-    """The limit runs from the end of the request to the end of the head, so that a drip does not renew it."""
+async def test_a_head_that_drips_in_is_ended_by_the_total_limit_alone():
+    """A byte of the head is progress as much as one of the body: a gateway that is slow is not one that is gone."""
 
     async def drip_a_head(exchange):
         await exchange.send(HEAD + b"X-Long: ")
         await drip(exchange)
 
     async with serving(drip_a_head) as server:
-        async with client_for(server, timeout=Timeout(read=0.1), retryer=NopRetryer()) as client:
-            with pytest.raises(ReadTimeoutError):
+        async with client_for(server, timeout=Timeout(read=0.4, total=0.8), retryer=NopRetryer()) as client:
+            with pytest.raises(TotalTimeoutError):
                 await client.invoke_endpoint(params())
         await nothing_is_left(server)
 
@@ -248,8 +248,7 @@ async def test_a_response_nobody_asked_for_is_not_given_to_the_next_call(size):
     """
     It would be another caller's, or an attacker's.
 
-    aiohttp hands a kept connection out without a look at what came on it in the meantime. Nothing of the next call has
-    been sent when it is found out, so there is another attempt.
+    A connection on which something comes between two calls is closed, and the next call opens another one.
     """
     idle, sent = asyncio.Event(), asyncio.Event()
 
@@ -268,10 +267,8 @@ async def test_a_response_nobody_asked_for_is_not_given_to_the_next_call(size):
         await asyncio.sleep(0.01)  # until the client has seen it
         output = await client.invoke_endpoint(params(b"x" * size))
 
-        attempts = output.result_metadata[ATTEMPTS]
         assert b"ok" == output.body
-        assert ["ConnectError", None] == [attempt.error_type for attempt in attempts]
-        assert "a response came before the request was sent" in attempts[0].error
+        assert [None] == [attempt.error_type for attempt in output.result_metadata[ATTEMPTS]]
         assert (2, 2) == (server.accepted, len(server.requests))
         await server.until_open(1)
 

@@ -4,129 +4,117 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import aiohttp
-
-from sagemaker_runtime.errors import ReadTimeoutError, SageMakerRuntimeError, TruncatedResponseError
-from sagemaker_runtime.transport.aiohttp.failures import closed_during_call
-
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable
 
-    from aiohttp.streams import StreamReader
+    from sagemaker_runtime.errors import SageMakerRuntimeError
+    from sagemaker_runtime.transport.aiohttp.connection import Connection
 
-    from sagemaker_runtime.headers import Headers
-    from sagemaker_runtime.transport.aiohttp.exchange import Exchange
-    from sagemaker_runtime.transport.aiohttp.pool import Pool
-    from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
-
-_NO_BODY_STATUSES = frozenset({204, 304})
+HELD = 131_072  # bytes that may wait here for a reader; above it the server has to wait
 
 
 class Body:
-    """A response's body; see `ResponseBody`."""
+    """
+    A response's body; see `ResponseBody`. The connection feeds it.
 
-    __slots__ = (
-        "_content",
-        "_data",
-        "_exchange",
-        "_failed",
-        "_pieces",
-        "_pool",
-        "_read_limit",
-        "_rest",
-        "_waiting",
-        "delimited",
-    )
+    Args:
+        delimited: Whether the head says where it ends.
 
-    def __init__(
-        self,
-        content: StreamReader,
-        status: int,
-        headers: Headers,
-        exchange: Exchange,
-        pool: Pool,
-    ) -> None:
-        self._content = content
-        self._exchange = exchange
-        self._read_limit: ReadLimit = exchange.read_limit
-        self._pool = pool
-        self._data: bytes | None = None
-        self._rest = b""  # of that, what chunk has not given out
-        self._pieces: list[bytes] | None = None  # of a read that is not at the end yet
-        self._waiting = False
-        self._failed: SageMakerRuntimeError | None = None  # the first failure: to be read again changes nothing
-        names = headers.raw
-        self.delimited = (
-            "content-length" in names
-            or names.get("transfer-encoding", "").lower().rpartition(",")[2].strip() == "chunked"
-            or status in _NO_BODY_STATUSES
-        )
+        connection: Whose body it is, until it ends; None for one that has come whole.
+
+        data: All of it, if it has come.
+    """
+
+    __slots__ = ("_connection", "_data", "_failure", "_held", "_pieces", "_rest", "_waiter", "_whole", "delimited")
+
+    def __init__(self, *, delimited: bool, connection: Connection | None = None, data: bytes | None = None) -> None:
+        self.delimited = delimited
+        self._connection = connection
+        self._data = data
+        self._rest = data  # of that, what `chunk` has not given out
+        self._pieces: list[bytes] = []
+        self._held = 0  # bytes in the pieces
+        self._whole = False  # somebody reads all of it
+        self._failure: SageMakerRuntimeError | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
     async def read(self) -> bytes:
+        if self._waiter is not None:
+            raise _two_readers()
         if self._data is None:
-            content = self._content
-            if self._pieces is None and not self._waiting and content.is_eof() and content.exception() is None:
-                data = content.read_nowait()  # a small body comes with its head
-            else:
-                data = await self._read_on()
-            self._data = self._rest = data
+            self._whole = True  # what comes is collected, however much it is
+            try:
+                while self._connection is not None:
+                    await self._wait(self._connection)
+                if self._failure is not None:
+                    raise self._failure
+            finally:
+                self._whole = False
+            self._data = self._rest = b"".join(self._pieces)
+            self._pieces.clear()
         return self._data
 
-    async def _read_on(self) -> bytes:
-        if self._pieces is None:
-            self._pieces = []  # kept here, so that a read that is cancelled loses none
-        while piece := await self._next():
-            self._pieces.append(piece)
-        data = b"".join(self._pieces)
-        self._pieces = None
-        return data
-
     def chunk(self) -> Awaitable[bytes]:  # not async itself: one coroutine less for each piece of a stream
-        return self._next() if self._data is None and self._pieces is None else self._before()
-
-    async def _before(self) -> bytes:
-        """What was read before, by a read that came to the end or by one that was given up: as one piece, once."""
-        if self._data is not None:
-            piece, self._rest = self._rest, b""
-            return piece
-        if self._pieces and not self._waiting:
-            piece, self._pieces = b"".join(self._pieces), None
-            return piece
-        return await self._next()
+        return self._next()
 
     async def _next(self) -> bytes:
-        if self._failed is not None:
-            raise self._failed
-        if self._waiting:
-            raise RuntimeError("the body is being read already; it has one reader at a time")
-        content = self._content
+        if self._data is not None:
+            piece, self._rest = self._rest, b""
+            return piece or b""
+        if self._waiter is not None:
+            raise _two_readers()
+        while not self._pieces:
+            if self._connection is None:
+                if self._failure is not None:
+                    raise self._failure
+                return b""
+            await self._wait(self._connection)
+        pieces = self._pieces
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        if self._held > HELD and self._connection is not None:
+            self._connection.resume_reading()
+        self._held = 0
+        return piece
+
+    async def _wait(self, connection: Connection) -> None:
+        """Until something more has come, or the end."""
+        if self._held > HELD:
+            connection.resume_reading()
+        self._waiter = waiter = connection.begin_wait()
         try:
-            piece = content.read_nowait()
-            if piece or content.at_eof():
-                return piece
-            # Not aiohttp's own limit: it is taken down when a broken chunk comes. Nor asyncio.timeout: 5 µs for each piece.
-            self._waiting = True
-            self._read_limit.add(content)
-            try:
-                return await content.readany()
-            finally:
-                self._waiting = False
-                self._read_limit.discard(content)
-        except (aiohttp.ClientError, RuntimeError) as error:  # the last: the connection is being closed
-            failure = self._failed = self._failure(error)
-            self._exchange.close()
-            # Or what came before would be lost with it.
-            content.set_exception(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-            if piece := content.read_nowait():
-                return piece
-            raise failure from error
+            await waiter
+        finally:
+            self._waiter = None
+            if self._connection is not None:  # or the connection may be another exchange's by now
+                connection.end_wait()
 
     def close(self) -> None:
-        self._exchange.close()  # which gave its connection back, if the body came whole
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
 
-    def _failure(self, error: Exception) -> SageMakerRuntimeError:
-        if self._pool.closed:
-            return closed_during_call()
-        if isinstance(error, TimeoutError):
-            return ReadTimeoutError(f"no more of the response's body for {self._read_limit.seconds:g} s")
-        return TruncatedResponseError(f"the response's body stopped before its end: {error}")
+    # What the connection calls.
+
+    def feed(self, pieces: list[bytes]) -> bool:
+        """Add what has come; whether the server may send more."""
+        self._pieces += pieces
+        for piece in pieces:
+            self._held += len(piece)
+        self._wake()
+        return self._held <= HELD or self._whole
+
+    def end(self, failure: SageMakerRuntimeError | None = None) -> None:
+        """Nothing more will come; *failure* says why, if that is not its end."""
+        self._connection = None
+        self._failure = failure
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _two_readers() -> RuntimeError:
+    return RuntimeError("the body is being read already; it has one reader at a time")

@@ -1,6 +1,8 @@
 """
-The default transport, on aiohttp's connections: its connector with the pool, TLS and proxies, and the parser of each
-connection. What its session adds for any kind of request is left out; `exchange` says why.
+The default transport: HTTP/1.1 on connections that aiohttp's connector opens.
+
+aiohttp's session, its pool and its protocol are not on the path of a call: they cost more than the call itself, and do
+what a signed request must not have done, such as a second sending, cookies and redirects.
 """
 
 from __future__ import annotations
@@ -9,34 +11,20 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
 
 from sagemaker_runtime.checks import checked
-from sagemaker_runtime.errors import (
-    ClientClosedError,
-    ConfigError,
-    SageMakerRuntimeError,
-)
-from sagemaker_runtime.headers import Headers
-from sagemaker_runtime.transport.aiohttp.body import Body
-from sagemaker_runtime.transport.aiohttp.failures import closed_during_call, fit_to_be_shown, translate
+from sagemaker_runtime.errors import ClientClosedError, ConfigError
+from sagemaker_runtime.transport.aiohttp.connecting import Route
+from sagemaker_runtime.transport.aiohttp.failures import FAILURES, closed_during_call, translate
 from sagemaker_runtime.transport.aiohttp.pool import Pool
-from sagemaker_runtime.transport.proxies import Proxies, Proxy
+from sagemaker_runtime.transport.proxies import Proxies
 from sagemaker_runtime.transport.request_head import request_head
 from sagemaker_runtime.transport.tls import StrPath, tls_context
-from sagemaker_runtime.wire import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiohttp.http import RawResponseMessage
-    from aiohttp.streams import StreamReader
-
-    from sagemaker_runtime.transport.aiohttp.exchange import Exchange
-    from sagemaker_runtime.wire import Request, Timeout
-
-MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
-_INTERIM = frozenset({100, *range(102, 200)})  # RFC 9110, section 15.2: the response itself is to come; 101 ends HTTP
+    from sagemaker_runtime.wire import Request, Response, Timeout
 
 
 class AioHTTPClient:
@@ -64,7 +52,8 @@ class AioHTTPClient:
             system's, as `urllib.request.getproxies` finds them at the first request in a loop; localhost and loopback
             addresses are then reached directly. ``{}`` for none.
 
-        max_connections: Connections at once in each loop; more calls wait for a free one.
+        max_connections: Connections at once in each loop; more calls wait for a free one. None for 2,048, or three
+            quarters of the files that the process may still open if that is less.
 
     Raises:
         ConfigError: A file cannot be used, a proxy's URL cannot be read, or *max_connections* is no number above 0.
@@ -76,16 +65,18 @@ class AioHTTPClient:
         ca_bundle: StrPath | None = None,
         client_certificate: StrPath | tuple[StrPath, StrPath] | None = None,
         proxies: Mapping[str, str] | None = None,
-        max_connections: int = MAX_CONNECTIONS,
+        max_connections: int | None = None,
     ) -> None:
-        if checked(max_connections, int, "max_connections", "a whole number above 0") < 1:
+        if (
+            max_connections is not None
+            and checked(max_connections, int, "max_connections", "a whole number above 0") < 1
+        ):
             raise ConfigError(f"max_connections is {max_connections!r}; it takes a whole number above 0")
         self._max_connections = max_connections
         self._tls = tls_context(ca_bundle, client_certificate)
         self._trusts_environment = proxies is None
         self._proxies = None if proxies is None else Proxies.given(proxies)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
-        self._limits: tuple[Timeout, aiohttp.ClientTimeout] | None = None
         self._closed = False
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
@@ -96,49 +87,23 @@ class AioHTTPClient:
         if pool is None or pool.closed:
             pool = await self._open_pool()
         _check_body(request)
-        proxy = None if pool.proxies is None else pool.proxies.proxy_for(request.scheme, request.host)
+        scheme, host = request.scheme, request.host
+        proxy = None if pool.proxies is None else pool.proxies.proxy_for(scheme, host)
         head = request_head(request, proxy)
-        route = pool.route(request, proxy)
-        cancelled = _times_cancelled()
-        exchange = None
         try:
-            exchange = await pool.connect(route, self._connect_limit(timeout), timeout.read)
-            exchange.start(head, request, timeout.write)
-            del head  # a call may wait for a minute
-            try:
-                message, content = await exchange.read_head()
-                while message.code in _INTERIM:
-                    message, content = await exchange.read_head()
-            finally:
-                exchange.stop_waiting()
-            exchange.begin_body(content)
-        except BaseException as error:
-            if exchange is not None:
-                exchange.abort()
-            failure = self._failure(error, cancelled, request, timeout, proxy)
-            if failure is None:
-                raise
-            cause = error if fit_to_be_shown(error) else None
-        else:
-            return _response(message, content, exchange, pool)
+            connection = pool.take(scheme, host, proxy)
+            if connection is None:
+                connection = await pool.connect(Route(scheme, host, proxy), timeout.connect)
+            return await connection.exchange(head, request, timeout.write, pool.read_limit(timeout.read))
+        except FAILURES as error:
+            failure = closed_during_call() if self._closed else translate(error, request, timeout, proxy)
+            cause = error if isinstance(error, aiohttp.ClientConnectorError | OSError) else None
+        except TypeError as error:  # from a host that is a list, say
+            failure, cause = ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}"), None
         try:
             raise failure from cause  # out here, where what was caught is not its context
         finally:
             del failure, cause  # or they and this frame would keep one another alive
-
-    def _failure(
-        self, error: BaseException, cancelled: int, request: Request, timeout: Timeout, proxy: Proxy | None
-    ) -> SageMakerRuntimeError | None:
-        """Our exception for what ended the exchange; None for what is none of ours, as a cancellation by the caller."""
-        if isinstance(error, asyncio.CancelledError):
-            # aiohttp's, perhaps: a connector that is closed cancels who waits for it.
-            if not self._closed or _times_cancelled() > cancelled:
-                return None
-        elif not isinstance(error, aiohttp.ClientError | HttpProcessingError | OSError | ValueError):
-            return None
-        if self._closed:
-            return closed_during_call()
-        return translate(error, request, timeout, proxy)
 
     async def close(self) -> None:
         """Close the connections of the running loop. Those of another loop are closed when it ends."""
@@ -155,17 +120,6 @@ class AioHTTPClient:
         self._pools[asyncio.get_running_loop()] = pool
         return pool
 
-    def _connect_limit(self, timeout: Timeout) -> aiohttp.ClientTimeout:
-        if self._limits is None or self._limits[0] is not timeout:
-            # sock_connect and not connect, which also counts the wait for a free connection.
-            self._limits = timeout, aiohttp.ClientTimeout(total=None, sock_connect=timeout.connect)
-        return self._limits[1]
-
-
-def _response(head: RawResponseMessage, content: StreamReader, exchange: Exchange, pool: Pool) -> Response:
-    headers = Headers.received(head.headers.items())
-    return Response(head.code, headers, Body(content, head.code, headers, exchange, pool))
-
 
 def _check_body(request: Request) -> None:
     body, length = request.body, request.headers.raw.get("content-length")
@@ -176,8 +130,3 @@ def _check_body(request: Request) -> None:
             f"Content-Length is {length} and the body has {len(body)} bytes; a middleware that changes the body belongs "
             "before ComputeContentLength"
         )
-
-
-def _times_cancelled() -> int:
-    task = asyncio.current_task()
-    return 0 if task is None else task.cancelling()

@@ -1,11 +1,10 @@
-"""Our exceptions for aiohttp's; the table in ``retry`` says what each of them means for another attempt."""
+"""What ends an exchange, and our exceptions for it; the table in ``retry`` says what each means for another attempt."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
 
 from sagemaker_runtime.errors import (
     CertificateError,
@@ -19,28 +18,61 @@ from sagemaker_runtime.errors import (
     SageMakerRuntimeError,
     WriteTimeoutError,
 )
+from sagemaker_runtime.redaction import REDACTED
+from sagemaker_runtime.transport.response_head import NotHTTP
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sagemaker_runtime.transport.proxies import Proxy
     from sagemaker_runtime.wire import Request, Timeout
 
 
-class NotConnected(aiohttp.ClientError):
+class NotConnected(Exception):
     """No connection to the service that could be used: nothing of the request was sent."""
 
 
-class Stalled(aiohttp.ClientError):
+class Stalled(Exception):
     """The peer took none of the request for as long as ``Timeout.write``."""
 
 
-def fit_to_be_shown(error: BaseException) -> bool:
-    """Whether an exception may be the cause of ours: aiohttp's for a bad response shows what came, headers and all."""
-    return isinstance(error, Exception) and not isinstance(error, HttpProcessingError | NotConnected | Stalled)
+class NoResponse(Exception):
+    """Not a byte of the response came for as long as ``Timeout.read``."""
+
+
+class Lost(Exception):
+    """The connection ended before a byte of the response."""
+
+    def __init__(self, problem: object, *, large: bool = False) -> None:
+        super().__init__(problem)
+        self.large = large  # the body, which the server may have refused
+
+
+class BrokeOff(Exception):
+    """The connection ended within the head of the response."""
+
+
+FAILURES = (NotConnected, Stalled, NoResponse, Lost, BrokeOff, NotHTTP, aiohttp.ClientError, OSError, ValueError)
+"""What `translate` knows."""
 
 
 def closed_during_call() -> ClientClosedError:
     """Our exception for a call that `close` has ended."""
     return ClientClosedError("the HTTP client was closed during the call")
+
+
+def refused_by_proxy(error: aiohttp.ClientError, secret_headers: Mapping[str, str] | None) -> NotConnected:
+    """What a proxy did instead of connecting us. It may have sent back *secret_headers*, so they are redacted."""
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            reason = error.message
+            for secret in [part for value in (secret_headers or {}).values() for part in value.split()]:
+                reason = reason.replace(secret, REDACTED)
+            return NotConnected(f"the proxy responded to CONNECT with {error.status} {reason}")
+        case aiohttp.ClientResponseError():
+            return NotConnected(f"the proxy's response to CONNECT is not HTTP: {error.message.partition(':')[0]}")
+        case _:
+            return NotConnected(f"the connection to the proxy was lost before it responded to CONNECT: {error}")
 
 
 def translate(error: BaseException, request: Request, timeout: Timeout, proxy: Proxy | None) -> SageMakerRuntimeError:
@@ -51,19 +83,24 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
             return CertificateError(f"the certificate of {error.host}:{error.port} was refused: {error}")
         case Stalled():
             return WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s")
-        case aiohttp.SocketTimeoutError():
+        case NoResponse():
             return ReadTimeoutError(f"no response from {request.host} for {timeout.read:g} s")
         case TimeoutError():
             return ConnectTimeoutError(f"no connection to {host} in {timeout.connect:g} s")
         case aiohttp.ClientConnectorError(strerror=None):  # lost within TLS; aiohttp's text would end in [None]
             return ConnectError(f"no connection to {host}: {error.os_error!r}")
-        case aiohttp.ClientConnectorError() | NotConnected():
+        case aiohttp.ClientError() | NotConnected():
             return ConnectError(f"no connection to {host}: {error}")
         case ValueError():  # such as a name of a host that cannot be looked up
             return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
-        case HttpProcessingError():
-            return InvalidResponseError(f"the response of {host} is not HTTP: {error.message.partition(':')[0]}")
-        case aiohttp.ServerDisconnectedError(message=message) if not isinstance(message, str):
+        case NotHTTP():
+            return InvalidResponseError(f"the response of {host} is not HTTP: {error}")
+        case BrokeOff():
             return InvalidResponseError(f"the response of {host} broke off within its head")
+        case Lost(large=True):
+            return ConnectionLostError(
+                f"the connection to {host} was lost before a response to a body of {len(request.body):,} bytes: {error}; "
+                "the server may have refused a body of this size"
+            )
         case _:
             return ConnectionLostError(f"the connection to {host} was lost before a response: {error}")

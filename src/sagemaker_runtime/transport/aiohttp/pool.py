@@ -1,225 +1,273 @@
-"""What is open in one event loop: the connections, and what is under way on them."""
+"""The connections of one event loop: those that are idle, those in use, and the calls that wait for one."""
 
 from __future__ import annotations
 
 import asyncio
-from functools import cached_property
-from typing import TYPE_CHECKING
+import errno
+import sys
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
-from yarl import URL
 
-from sagemaker_runtime.checks import plain
-from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.redaction import REDACTED
-from sagemaker_runtime.transport.aiohttp.exchange import Exchange
-from sagemaker_runtime.transport.aiohttp.failures import NotConnected
+from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route
+from sagemaker_runtime.transport.aiohttp.connection import Connection
+from sagemaker_runtime.transport.aiohttp.failures import closed_during_call
 from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
-from sagemaker_runtime.url import BaseURL
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator
     from typing import Self
 
-    from aiohttp.client_proto import ResponseHandler
-    from aiohttp.client_reqrep import ConnectionKey
-    from aiohttp.tracing import Trace
-
     from sagemaker_runtime.transport.proxies import Proxies, Proxy
-    from sagemaker_runtime.wire import Request
 
+MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
+KEPT_ALIVE = 15.0  # seconds that a connection may be idle; aiohttp's
 READ_LIMITS_KEPT = 16  # different values of Timeout.read, in one loop, whose timers are kept when idle
+BUFFER = 262_144  # bytes; what asyncio reads at once
 ROUTES_KEPT = 256  # hosts; a client calls few
+_FULL = frozenset({errno.EMFILE, errno.ENFILE})  # the process, or the machine, has no descriptor left
+_LOOK_FOR_DESCRIPTORS = 0.05  # seconds between two attempts, where no connection of ours will give one back
+_FULL_FOR = 5.0  # seconds for which fewer connections are opened after that
+
+
+class _Waiter(NamedTuple):
+    """A call that waits for a connection on its route, or for a place to open one."""
+
+    route: Route
+    future: asyncio.Future[Connection | None]
 
 
 class Pool:
     """
-    The connections of one event loop, and all that is under way on them.
+    The connections of one event loop.
+
+    Each has a place, from before it is opened until it has ended. Calls that find no place wait in the order they came.
 
     Args:
-        connector: Opens connections, and keeps those that can be used again.
+        connector: Opens connections.
 
-        owner: The generator whose end closes it.
-
-        max_connections: Exchanges at once.
+        max_connections: Places.
 
         proxies: None to go everywhere directly.
     """
 
-    __slots__ = ("_connector", "_owner", "_routes", "closed", "exchanges", "places", "proxies", "read_limits", "waits")
-
-    def __init__(
-        self, connector: Connector, owner: AsyncGenerator[Connector], max_connections: int, proxies: Proxies | None
-    ) -> None:
-        self._connector = connector
-        self._owner = owner
+    def __init__(self, connector: Connector, max_connections: int, proxies: Proxies | None) -> None:
         self.proxies = proxies
-        # Not aiohttp's own limit, which loses a place if a waiter is cancelled as it is woken.
-        self.places = asyncio.Semaphore(max_connections)
-        self.waits = connector.waits
-        self.exchanges = connector.exchanges
-        self.read_limits: dict[float, ReadLimit] = {}
-        self._routes: dict[tuple[str, str, Proxy | None], Route] = {}
         self.closed = False
+        self._connector = connector
+        self._owner = _closes_at_the_end(self)
+        self._loop = asyncio.get_running_loop()
+        self._places = self._max_connections = max_connections
+        self._used = 0  # places
+        self._full_until = 0.0  # the loop's time
+        self._waiters: deque[_Waiter] = deque()
+        self._connections: set[Connection] = set()
+        self._idle: dict[
+            tuple[str, str, Proxy | None], list[Connection]
+        ] = {}  # the last one used is the last in its list
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._read_limits: dict[float, ReadLimit] = {}
+        self._buffer = memoryview(bytearray(BUFFER))
 
     @classmethod
-    async def open(cls, *, max_connections: int, tls: ssl.SSLContext | None, proxies: Proxies | None) -> Self:
+    async def open(cls, *, max_connections: int | None, tls: ssl.SSLContext | None, proxies: Proxies | None) -> Self:
         """A pool for the running loop; nothing is connected yet."""
-        # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
-        owner = _connector(tls)
-        return cls(await anext(owner), owner, max_connections, proxies)
+        pool = cls(Connector(tls), max_connections or default_max_connections(), proxies)
+        await anext(pool._owner)
+        return pool
 
-    async def connect(self, route: Route, limits: aiohttp.ClientTimeout, read_limit: float) -> Exchange:
+    def take(self, scheme: str, host: str, proxy: Proxy | None) -> Connection | None:
+        """An idle connection, for an exchange of the caller's; None if there is none."""
+        idle = self._idle.get((scheme, host, proxy))
+        while idle:
+            connection = idle.pop()
+            if connection.usable:
+                return connection
+            connection.close()
+        return None
+
+    async def connect(self, route: Route, seconds: float) -> Connection:
         """
-        Begin an exchange, as soon as there is a place for it.
+        A connection, for an exchange of the caller's, as soon as there is a place for it.
+
+        Args:
+            route: Where to.
+
+            seconds: For opening one; waiting for a place does not count.
 
         Raises:
-            NotConnected: There was a connection, and it could not be used.
-            aiohttp.ClientConnectorError, TimeoutError: There was none.
+            ConfigError: The route leads nowhere.
+            NotConnected, ProxyRefused, aiohttp.ClientConnectorError, TimeoutError: None could be opened.
         """
-        if self.places.locked():
-            async with asyncio.timeout(None) as wait:  # without a limit, but ended by `close`
-                self.waits.add(wait)
-                try:
-                    await self.places.acquire()
-                finally:
-                    self.waits.discard(wait)
-        else:
-            await self.places.acquire()
+        if route not in self._idle:
+            route.check()
+            self._forget_routes()
+            self._idle[route] = []
+        deadline = None  # for a descriptor
+        while not self.closed:
+            connection = await self._place(route)
+            if connection is not None:
+                return connection
+            try:
+                connection = await self._connector.open(route, seconds, lambda: self._protocol(route))
+            except BaseException as error:
+                self._give_place_back()
+                if not (isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno in _FULL):
+                    raise
+                deadline = self._loop.time() + seconds if deadline is None else deadline
+                await self._wait_for_descriptors(error, deadline)
+            else:
+                self._connections.add(connection)
+                return connection
+        raise closed_during_call()
+
+    def _protocol(self, route: Route) -> Connection:
+        # Where reads are completed by the system, on Windows, two of them may be under way at once.
+        buffer = memoryview(bytearray(BUFFER)) if sys.platform == "win32" else self._buffer
+        return Connection(route, buffer, self._free, self._lost)
+
+    async def _place(self, route: Route) -> Connection | None:
+        """A place for a connection; or one that another call has done with."""
+        if self._places < self._max_connections and self._loop.time() >= self._full_until:
+            self._places = self._max_connections
+        if self._used < self._places:
+            self._used += 1
+            return None
+        self._close_one_elsewhere()
+        waiter = _Waiter(route, self._loop.create_future())
+        self._waiters.append(waiter)
         try:
-            return Exchange(await self._connector.connect(route, [], limits), self, self._read_limit(read_limit))
-        except BaseException:
-            self.places.release()
+            return await waiter.future
+        except asyncio.CancelledError:
+            if waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None:
+                connection = waiter.future.result()  # it came in the same turn
+                if connection is None:
+                    self._give_place_back()
+                else:
+                    self._free(connection)
             raise
 
-    def route(self, request: Request, proxy: Proxy | None) -> Route:
-        """
-        Where the connection for a request is to lead.
+    async def _wait_for_descriptors(self, error: aiohttp.ClientConnectorError, deadline: float) -> None:
+        """There was a place, and no descriptor: so there are fewer places for a while."""
+        self._places = max(self._used, 1)
+        self._full_until = self._loop.time() + _FULL_FOR
+        if not self._connections:  # other code has them all
+            if self._loop.time() >= deadline:
+                raise error
+            await asyncio.sleep(_LOOK_FOR_DESCRIPTORS)
 
-        Raises:
-            ConfigError: It leads nowhere.
-        """
-        where = request.scheme, request.host, proxy
-        try:
-            route = self._routes.get(where)
-        except TypeError as error:  # a list, say
-            raise ConfigError(f"nothing can be sent to scheme {where[0]!r} and host {where[1]!r}: {error}") from None
-        if route is None:
-            route = _route(*where)
-            if len(self._routes) >= ROUTES_KEPT:
-                self._routes.clear()
-            self._routes[where] = route
-        return route
+    def _free(self, connection: Connection) -> None:
+        """An exchange has ended, and its connection may be used again."""
+        waiter = self._first_waiter()
+        if waiter is None:
+            self._idle.setdefault(connection.route, []).append(connection)
+            if self._sweeper is None:
+                self._sweeper = self._loop.call_later(KEPT_ALIVE, self._sweep)
+        elif waiter.route == connection.route:
+            self._waiters.popleft().future.set_result(connection)
+        else:
+            connection.close()  # its place is for the one that waits
 
-    def _read_limit(self, seconds: float) -> ReadLimit:
+    def _lost(self, connection: Connection) -> None:
+        """A connection has ended."""
+        self._connections.discard(connection)
+        idle = self._idle.get(connection.route)
+        if idle and connection in idle:
+            idle.remove(connection)
+        self._give_place_back()
+
+    def _give_place_back(self) -> None:
+        if self._used <= self._places and self._first_waiter() is not None:
+            self._waiters.popleft().future.set_result(None)
+        else:
+            self._used -= 1
+
+    def _first_waiter(self) -> _Waiter | None:
+        """The call that has waited longest, and still does."""
+        while self._waiters:
+            if not self._waiters[0].future.done():
+                return self._waiters[0]
+            self._waiters.popleft()
+        return None
+
+    def _close_one_elsewhere(self) -> None:
+        """Close the idle connection that has been idle longest: no idle one leads where the caller wants to go."""
+        oldest = min((idle[0] for idle in self._idle.values() if idle), key=_idle_since, default=None)
+        if oldest is not None:
+            self._idle[oldest.route].remove(oldest)
+            oldest.close()
+
+    def _forget_routes(self) -> None:
+        if len(self._idle) >= ROUTES_KEPT:
+            for route in [route for route, idle in self._idle.items() if not idle]:
+                del self._idle[route]
+
+    def _sweep(self) -> None:
+        """Close what has been idle too long: a server would, and the next call would find out."""
+        self._sweeper = None
+        oldest, now = None, self._loop.time()
+        for idle in self._idle.values():
+            while idle and idle[0].idle_since + KEPT_ALIVE <= now:
+                idle.pop(0).close()
+            if idle:
+                oldest = idle[0].idle_since if oldest is None else min(oldest, idle[0].idle_since)
+        if oldest is not None:
+            self._sweeper = self._loop.call_at(oldest + KEPT_ALIVE, self._sweep)
+
+    def read_limit(self, seconds: float) -> ReadLimit:
         """The timer for all that wait so long."""
-        limit = self.read_limits.get(seconds)
+        limit = self._read_limits.get(seconds)
         if limit is None:
-            if len(self.read_limits) >= READ_LIMITS_KEPT:  # somebody gives each call what is left of a budget
-                for other, unused in list(self.read_limits.items()):
+            if len(self._read_limits) >= READ_LIMITS_KEPT:  # somebody gives each call what is left of a budget
+                for other, unused in list(self._read_limits.items()):
                     if unused.idle:
                         unused.stop()
-                        del self.read_limits[other]
-            limit = self.read_limits[seconds] = ReadLimit(seconds)
+                        del self._read_limits[other]
+            limit = self._read_limits[seconds] = ReadLimit(seconds)
         return limit
 
     async def close(self) -> None:
         """End all that is under way, and close the connections."""
-        self.closed = True
-        now = asyncio.get_running_loop().time()
-        for wait in [wait for wait in self.waits if not wait.expired()]:
-            wait.reschedule(now)
-        for exchange in list(self.exchanges.values()):
-            exchange.abort()  # what is still to be sent to a dead peer would be waited for
-        for read_limit in self.read_limits.values():
-            read_limit.stop()
-        while self.waits:  # noqa: ASYNC110 - a few turns; a connector closed before would leave a proxy's connection open
-            await asyncio.sleep(0)
         await self._owner.aclose()
 
+    async def _close(self) -> None:
+        self.closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        while (waiter := self._first_waiter()) is not None:
+            self._waiters.popleft()
+            waiter.future.set_exception(closed_during_call())
+        for connection in list(self._connections):
+            connection.close_during_call()
+        for read_limit in self._read_limits.values():
+            read_limit.stop()
+        await self._connector.close()
+        while self._connections:  # noqa: ASYNC110 - a turn or two, in which asyncio reports the end of each
+            await asyncio.sleep(0)
 
-class Route(aiohttp.ClientRequest):
-    """Where a connection leads, in the form that aiohttp's connector takes it. Nothing of it is sent, but with CONNECT."""
 
-    @cached_property
-    def connection_key(self) -> ConnectionKey:  # pyright: ignore[reportIncompatibleMethodOverride] - read as a property is
-        """What connections in the pool are found by. Made once: for each call it would be 1 µs."""
-        return super().connection_key
-
-
-def _route(scheme: str, host: str, proxy: Proxy | None) -> Route:
+def default_max_connections() -> int:
+    """Three quarters of the descriptors that the process may still open, so that a burst leaves some to other code."""
     try:
-        url = f"{plain(scheme)}://{plain(host)}"
-        base = BaseURL.parse(url)
-    except (ConfigError, TypeError) as error:
-        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
-    if base != (scheme, host, "", ""):
-        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: there is more in them")
-    return Route(
-        "GET",
-        URL(f"{url}/", encoded=True),
-        loop=asyncio.get_running_loop(),
-        proxy=None if proxy is None else URL(proxy.url),
-        proxy_headers=None if proxy is None else proxy.headers,
-    )
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
+
+        limit = getrlimit(RLIMIT_NOFILE)[0]
+        opened = sum(1 for _ in Path("/dev/fd").iterdir())
+    except (ImportError, OSError):  # a system that has no such limit, or does not say
+        return MAX_CONNECTIONS
+    return MAX_CONNECTIONS if limit == RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, (limit - opened) * 3 // 4))
 
 
-class Connector(aiohttp.TCPConnector):
-    """
-    aiohttp's, with one limit for all that comes before the request: the name server, a proxy's CONNECT, TLS.
-
-    Its own ``sock_connect`` holds for each address and for TLS, but not for the name server, nor for a proxy's response.
-    """
-
-    def __init__(self, *, tls: ssl.SSLContext | None) -> None:
-        super().__init__(limit=0, ssl=True if tls is None else tls)  # pyright: ignore[reportUnknownMemberType]
-        self.waits: set[asyncio.Timeout] = set()  # for a place, or for a connection
-        self.exchanges: dict[ResponseHandler, Exchange] = {}
-
-    # The hook that aiohttp documents for this. It is called for new connections only.
-    async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> ResponseHandler:
-        try:
-            async with asyncio.timeout(timeout.sock_connect) as wait:
-                self.waits.add(wait)
-                try:
-                    protocol = await super()._create_connection(req, traces, timeout)
-                finally:
-                    self.waits.discard(wait)
-        except (aiohttp.ClientResponseError, aiohttp.ClientConnectionError) as error:
-            if req.proxy is None or isinstance(error, aiohttp.ClientConnectorError):
-                raise
-            raise NotConnected(_refusal(error, req.proxy_headers)) from error
-        if (closed := protocol.closed) is not None:
-            closed.add_done_callback(lambda closed: self._lost(protocol, closed))
-        return protocol
-
-    def _lost(self, protocol: ResponseHandler, closed: asyncio.Future[None]) -> None:
-        if not closed.cancelled():
-            closed.exception()  # looked at, so that asyncio does not log it
-        if protocol in self.exchanges:
-            self.exchanges[protocol].lost()
+def _idle_since(connection: Connection) -> float:
+    return connection.idle_since
 
 
-def _refusal(error: aiohttp.ClientError, secret_headers: Mapping[str, str] | None) -> str:
-    """What a proxy did instead of connecting us. It may have sent back *secret_headers*, so they are redacted."""
-    match error:
-        case aiohttp.ClientHttpProxyError():
-            reason = error.message
-            for secret in [part for value in (secret_headers or {}).values() for part in value.split()]:
-                reason = reason.replace(secret, REDACTED)
-            return f"the proxy responded to CONNECT with {error.status} {reason}"
-        case aiohttp.ClientResponseError():
-            return f"the proxy's response to CONNECT is not HTTP: {error.message.partition(':')[0]}"
-        case _:
-            return f"the connection to the proxy was lost before it responded to CONNECT: {error}"
-
-
-async def _connector(tls: ssl.SSLContext | None) -> AsyncGenerator[Connector]:
-    connector = Connector(tls=tls)
+async def _closes_at_the_end(pool: Pool) -> AsyncGenerator[None]:
+    # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
     try:
-        yield connector
+        yield
     finally:
-        await connector.close()
+        await pool._close()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - a part of it

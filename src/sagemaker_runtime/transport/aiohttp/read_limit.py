@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-import aiohttp
-
 
 class Waiting(Protocol):
-    """Where somebody waits for a response, such as aiohttp's protocol of a connection."""
+    """What waits for the next byte of a response."""
 
-    def set_exception(self, exc: BaseException) -> None:
-        """End the wait with *exc*. Called once at most, and never after `ReadLimit.discard`."""
+    def time_out(self) -> None:
+        """The limit is over. Called once at most, and never after `ReadLimit.discard`."""
         ...
 
 
 class ReadLimit:
     """
-    The waits of one length in one event loop, under one timer; a wait that is over ends with aiohttp.SocketTimeoutError.
+    The waits of one length in one event loop, under one timer.
 
     Their deadlines come in the order in which they began, so only the first needs a timer. One for each call, as
     aiohttp has it, costs 7 µs of a call's 90.
@@ -41,8 +39,10 @@ class ReadLimit:
         return not self._deadlines
 
     def add(self, waiting: Waiting) -> None:
-        """Begin a wait."""
-        self._deadlines[waiting] = deadline = self._loop.time() + self.seconds
+        """Begin a wait, or begin it anew."""
+        deadlines = self._deadlines
+        deadlines.pop(waiting, None)
+        deadlines[waiting] = deadline = self._loop.time() + self.seconds
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._due)
 
@@ -68,4 +68,4 @@ class ReadLimit:
                 self._timer = self._loop.call_at(deadline, self._due)
                 break
             del self._deadlines[waiting]
-            waiting.set_exception(aiohttp.SocketTimeoutError())
+            waiting.time_out()

@@ -3,110 +3,123 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import aiohttp
-from aiohttp.http import StreamWriter
-
-from sagemaker_runtime.transport.aiohttp.failures import Stalled
+from sagemaker_runtime.transport.aiohttp.failures import Lost, Stalled
+from sagemaker_runtime.transport.sockets import is_readable, unacknowledged
 
 if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
+    from collections.abc import Callable
 
-    from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
-
-SLICE = 262_144  # bytes; with a sleep(0) between, the event loop stalls 1.4 ms at worst for a 6 MB body, against 11
+SLICE = (
+    262_144  # bytes; with a turn of the loop between, the event loop stalls 1.4 ms at worst for a 6 MB body, against 11
+)
 WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write
+_LOOKS = 4  # in one write limit, at whether the peer has taken something
+_LONGEST_LOOK = 1.0  # seconds
+_TURNS = 3  # of the loop, in which what has come is read before a slice goes out
 
 
 class Upload:
     """
-    A body that goes out in slices, which need no copy, giving way to other tasks between them, each under a time limit.
+    A body that goes out in slices, which need no copy, giving way to other tasks between them.
 
     Args:
-        protocol: aiohttp's, of the connection. A stall is set on it as an exception, which whoever reads the response gets.
-
-        transport: That of the connection; the head of the request has been written to it.
+        transport: The head of the request has been written to it.
 
         body: All of it.
 
-        limit: Seconds that a slice may take.
+        limit: Seconds in which the peer must take something of it.
 
-        read_limit: Begins when the last slice has gone out, unless the response has begun by then.
+        on_sent: Called when the peer has all of it.
+
+        on_failed: Called with what ended it.
     """
 
-    __slots__ = (
-        "_body",
-        "_handed_over",
-        "_limit",
-        "_over",
-        "_protocol",
-        "_read_limit",
-        "_response_began",
-        "_task",
-        "_transport",
-    )
+    __slots__ = ("_limit", "_on_failed", "_on_sent", "_resumed", "_stopped", "_task", "_transport", "_written")
 
     def __init__(
         self,
-        protocol: ResponseHandler,
         transport: asyncio.Transport,
         body: bytes,
-        *,
         limit: float,
-        read_limit: ReadLimit,
+        on_sent: Callable[[], None],
+        on_failed: Callable[[Exception], None],
     ) -> None:
-        self._protocol = protocol
+        self._written = self._stopped = False
         self._transport = transport
-        self._body = body
         self._limit = limit
-        self._read_limit = read_limit
-        self._response_began = False
-        self._over = False
-        self._handed_over = False
-        self._task = asyncio.create_task(self._write())
-
-    async def _write(self) -> None:
-        view, end = memoryview(self._body), len(self._body)
-        writer = StreamWriter(self._protocol, asyncio.get_running_loop())  # for its wait while the peer takes nothing
-        try:
-            for start in range(0, end, SLICE):
-                self._handed_over = start + SLICE >= end
-                async with asyncio.timeout(self._limit):
-                    await writer.write(view[start : start + SLICE])
-                await asyncio.sleep(0)
-        except TimeoutError:
-            self._fail(Stalled())
-        except (aiohttp.ClientError, OSError):
-            pass  # the connection was lost; the reader learns that from its end
-        except asyncio.CancelledError:  # by code that cancels all tasks; otherwise `stop` has ended the connection
-            self._fail(aiohttp.ClientConnectionError("the sending of the request was cancelled"))
-            raise
-        except Exception as error:  # noqa: BLE001 - such as MemoryError; the reader would wait for ever
-            self._fail(aiohttp.ClientConnectionError(f"the request could not be sent: {type(error).__name__}"))
-        else:
-            if not self._response_began:
-                self._read_limit.add(self._protocol)
-
-    def _fail(self, error: aiohttp.ClientError) -> None:
-        if self._over:
-            return
-        self._protocol.set_exception(error)
-        self._transport.abort()
-
-    def response_began(self) -> None:
-        """The response has begun, so nobody waits for it any more, while the body may still go out."""
-        self._response_began = True
+        self._on_sent = on_sent
+        self._on_failed = on_failed
+        self._resumed = asyncio.Event()
+        self._resumed.set()
+        self._task = asyncio.create_task(self._write(memoryview(body)))
 
     @property
     def gone_out(self) -> bool:
-        """Whether the kernel has all of the body."""
-        return self._handed_over and not self._transport.get_write_buffer_size()
+        """Whether the kernel has all of it."""
+        return self._written and not self._transport.get_write_buffer_size()
 
-    def over(self) -> None:
-        """All of it has gone out, and the connection may be another exchange's by now."""
-        self._over = True
+    async def _write(self, view: memoryview) -> None:
+        transport = self._transport
+        try:
+            for start in range(0, len(view), SLICE):
+                await self._let_read()
+                if transport.is_closing():
+                    return  # whoever waits for the response learns why
+                transport.write(view[start : start + SLICE])
+                self._written = start + SLICE >= len(view)
+                await self._watch(self._resumed.is_set)
+            await self._watch(lambda: self.gone_out and not unacknowledged(transport))
+        except asyncio.CancelledError:
+            if not self._stopped:  # by code that cancels all tasks
+                self._on_failed(Lost("the sending of the request was cancelled"))
+            raise
+        except Stalled as error:
+            self._on_failed(error)
+        except Exception as error:  # noqa: BLE001 - such as MemoryError; the reader would wait for ever
+            self._on_failed(Lost(f"the request could not be sent: {type(error).__name__}"))
+        else:
+            self._on_sent()
+
+    async def _let_read(self) -> None:
+        """Let the connection take what has come: a refusal of this very body, perhaps, with which the sending ends."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+            if not is_readable(self._transport):
+                return
+
+    async def _watch(self, is_done: Callable[[], bool]) -> None:
+        """Wait for as long as the peer takes something within the limit."""
+        if is_done():
+            return
+        loop, transport = asyncio.get_running_loop(), self._transport
+        look = min(self._limit / _LOOKS, _LONGEST_LOOK)
+        since, seen = loop.time(), None
+        while not is_done() and not transport.is_closing():
+            # Any change is progress. Bytes move from one buffer to the next, and over TLS there is one that cannot be seen.
+            now = transport.get_write_buffer_size(), unacknowledged(transport)
+            if now != seen:
+                since, seen = loop.time(), now
+            elif loop.time() - since >= self._limit:
+                raise Stalled
+            if self._resumed.is_set():
+                await asyncio.sleep(look)
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(look):
+                        await self._resumed.wait()
+
+    def pause(self) -> None:
+        """The transport has as much as it can hold."""
+        self._resumed.clear()
+
+    def resume(self) -> None:
+        """The transport can hold more."""
+        self._resumed.set()
 
     def stop(self) -> None:
-        """Send no more of it; whoever calls this ends the connection."""
+        """Send no more of it, and report nothing of it."""
+        self._stopped = True
         self._task.cancel()

@@ -1,4 +1,4 @@
-"""What a session of aiohttp would see to, and is ours here: the ends of an exchange."""
+"""A connection, and the ends that an exchange on it can have."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sagemaker_runtime import (
     TruncatedResponseError,
 )
 from sagemaker_runtime.transport.aiohttp import upload as upload_module
+from sagemaker_runtime.transport.aiohttp.body import Body
 from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 from sagemaker_runtime.wire import Request
 
@@ -69,11 +70,10 @@ async def test_a_body_whose_task_is_cancelled_ends_the_call():
 async def test_a_body_that_cannot_be_written_ends_the_call(monkeypatch):
     """Whatever it is that keeps it from going out, as a lack of memory: the call fails, and is not left waiting."""
 
-    class Exhausted(upload_module.StreamWriter):
-        async def write(self, *_, **__):
-            raise MemoryError
+    def exhausted(_):
+        raise MemoryError
 
-    monkeypatch.setattr(upload_module, "StreamWriter", Exhausted)
+    monkeypatch.setattr(upload_module, "is_readable", exhausted)
     async with serving(read_nothing, receive_buffer=65_536) as server:
         http_client = AioHTTPClient()
 
@@ -172,12 +172,13 @@ async def test_closing_does_not_wait_for_a_peer_that_reads_nothing():
     async with serving(respond_and_read_no_more, receive_buffer=2048) as server:
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
-        (protocol,) = http_client._pools[asyncio.get_running_loop()].exchanges
-        protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        (connection,) = http_client._pools[asyncio.get_running_loop()]._connections
+        transport = connection._transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         go_on.set()
         await response.body.read()
         call = asyncio.create_task(http_client.send(request_to(server, body=b"x" * 60_000), timeout=GIVEN))
-        await until(protocol.transport.get_write_buffer_size)
+        await until(transport.get_write_buffer_size)
 
         await http_client.close()
         with pytest.raises(ClientClosedError):
@@ -212,7 +213,7 @@ async def test_a_second_reader_is_refused_and_the_first_goes_on(how):
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
         first = asyncio.create_task(response.body.read())
-        await until(lambda: response.body._waiting)
+        await until(lambda: response.body._waiter)
 
         with pytest.raises(RuntimeError, match="one reader at a time"):
             await getattr(response.body, how)()
@@ -222,7 +223,7 @@ async def test_a_second_reader_is_refused_and_the_first_goes_on(how):
         await http_client.close()
 
 
-async def test_a_second_reader_takes_nothing_from_the_first_that_is_about_to_wake():
+async def test_a_second_reader_takes_nothing_from_the_first_that_is_about_to_wake(monkeypatch):
     """All is there then, and would be gone: the first would see an end without a byte."""
     go_on = asyncio.Event()
 
@@ -231,7 +232,7 @@ async def test_a_second_reader_takes_nothing_from_the_first_that_is_about_to_wak
         http_client = AioHTTPClient()
         response = await http_client.send(request_to(server), timeout=GIVEN)
         first = asyncio.create_task(response.body.chunk())
-        await until(lambda: response.body._waiting)
+        await until(lambda: response.body._waiter)
         raised: list[BaseException] = []
 
         def read_too():  # in the very turn in which the end comes
@@ -241,7 +242,8 @@ async def test_a_second_reader_takes_nothing_from_the_first_that_is_about_to_wak
             except (RuntimeError, StopIteration) as error:
                 raised.append(error)
 
-        response.body._content.on_eof(read_too)
+        end = Body.end
+        monkeypatch.setattr(Body, "end", lambda body, failure: (end(body, failure), read_too()))
         go_on.set()
 
         assert b"hello" == await first
@@ -251,7 +253,7 @@ async def test_a_second_reader_takes_nothing_from_the_first_that_is_about_to_wak
 
 @pytest.mark.parametrize("size", [7, MAX_BODY])
 async def test_a_broken_chunk_is_raised_at_once(size):
-    """There aiohttp closes the connection, and notifies no reader: it would be a read timeout, a minute later."""
+    """Whoever reads the body must not wait for a read timeout, a minute later."""
     head_is_read = asyncio.Event()
 
     async def respond_in_two(exchange):
@@ -267,7 +269,7 @@ async def test_a_broken_chunk_is_raised_at_once(size):
         assert b"one" == await response.body.chunk()
         head_is_read.set()
 
-        with pytest.raises(TruncatedResponseError, match="is not HTTP"):
+        with pytest.raises(TruncatedResponseError, match="does not begin with its size"):
             await response.body.chunk()
 
         response.close()

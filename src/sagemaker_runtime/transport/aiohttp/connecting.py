@@ -1,0 +1,120 @@
+"""
+Opening a connection, by aiohttp's connector: names, addresses tried in parallel, TLS, proxies.
+
+What comes of it is a bare transport of asyncio, of which aiohttp knows nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+import aiohttp
+from yarl import URL
+
+from sagemaker_runtime.checks import plain
+from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.transport.aiohttp.failures import NotConnected, refused_by_proxy
+from sagemaker_runtime.url import BaseURL
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from sagemaker_runtime.transport.proxies import Proxy
+
+    P = TypeVar("P", bound=asyncio.BufferedProtocol | asyncio.Protocol)
+
+
+class Route(NamedTuple):
+    """Where a connection leads."""
+
+    scheme: str
+    host: str
+    """With the port, unless it is the scheme's own."""
+
+    proxy: Proxy | None
+    """None for a direct connection."""
+
+    def check(self) -> None:
+        """Raise ConfigError where it leads nowhere."""
+        try:
+            base = BaseURL.parse(f"{plain(self.scheme)}://{plain(self.host)}")
+        except (ConfigError, TypeError) as error:
+            raise ConfigError(
+                f"nothing can be sent to scheme {self.scheme!r} and host {self.host!r}: {error}"
+            ) from None
+        if base != (self.scheme, self.host, "", ""):
+            raise ConfigError(
+                f"nothing can be sent to scheme {self.scheme!r} and host {self.host!r}: there is more in them"
+            )
+
+
+class Connector:
+    """
+    Opens connections in one event loop.
+
+    Args:
+        tls: Of https connections, with the protocols that it offers (ALPN); None for aiohttp's own context.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._aiohttp = aiohttp.TCPConnector(limit=0, ssl=True if tls is None else tls)  # pyright: ignore[reportUnknownMemberType]
+        self._waits: set[asyncio.Timeout] = set()
+
+    async def open(self, route: Route, seconds: float, protocol_factory: Callable[[], P]) -> P:
+        """
+        Open a connection with a protocol of ours on it, whose ``connection_made`` gets the transport.
+
+        Args:
+            route: Where to.
+
+            seconds: For all of it: the name server, each address, a proxy's CONNECT, TLS.
+
+            protocol_factory: Makes the protocol.
+
+        Raises:
+            NotConnected, ProxyRefused, aiohttp.ClientConnectorError, TimeoutError: There is no connection.
+        """
+        proxy = route.proxy
+        request = aiohttp.ClientRequest(
+            "GET",
+            URL(f"{plain(route.scheme)}://{plain(route.host)}/", encoded=True),
+            loop=asyncio.get_running_loop(),
+            proxy=None if proxy is None else URL(proxy.url),
+            proxy_headers=None if proxy is None else proxy.headers,
+        )
+        try:
+            async with asyncio.timeout(seconds) as wait:
+                self._waits.add(wait)
+                try:
+                    connection = await self._aiohttp.connect(request, [], aiohttp.ClientTimeout(total=None))
+                finally:
+                    self._waits.discard(wait)
+        except (aiohttp.ClientResponseError, aiohttp.ClientConnectionError) as error:
+            if proxy is None or isinstance(error, aiohttp.ClientConnectorError):
+                raise
+            raise refused_by_proxy(error, proxy.headers) from error
+        handler, transport = connection.protocol, connection.transport
+        if handler is None or transport is None or handler.should_close:
+            connection.close()
+            raise NotConnected("something came before the request was sent")
+        protocol = protocol_factory()
+        transport.pause_reading()  # uvloop asks the protocol for its buffer when reading begins
+        transport.set_protocol(protocol)
+        handler.connection_lost(None)  # for aiohttp it ends here: its connector would wait for it when it is closed
+        connection.close()
+        protocol.connection_made(transport)
+        transport.resume_reading()
+        return protocol
+
+    async def close(self) -> None:
+        """End every attempt to connect."""
+        now = asyncio.get_running_loop().time()
+        for wait in self._waits:
+            if not wait.expired():
+                wait.reschedule(now)
+        while self._waits:  # noqa: ASYNC110 - a few turns; a connector closed before would leave a proxy's connection open
+            await asyncio.sleep(0)
+        await self._aiohttp.close()

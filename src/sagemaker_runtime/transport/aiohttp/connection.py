@@ -1,0 +1,346 @@
+"""
+One connection, and the exchange that is under way on it.
+
+::
+
+    IDLE ── exchange ──▶ WAITING ── the head ──▶ READING ── the end of the body ──▶ IDLE or CLOSED
+      └───────────────────────┴── lost, or over a limit ──┴──▶ CLOSED
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.errors import ReadTimeoutError, SageMakerRuntimeError, TruncatedResponseError
+from sagemaker_runtime.transport.aiohttp.body import Body
+from sagemaker_runtime.transport.aiohttp.failures import BrokeOff, Lost, NoResponse, closed_during_call
+from sagemaker_runtime.transport.aiohttp.upload import WRITTEN_AT_ONCE, Upload
+from sagemaker_runtime.transport.response_head import NotHTTP
+from sagemaker_runtime.transport.response_reader import ResponseReader
+from sagemaker_runtime.transport.sockets import duplicate, is_readable
+from sagemaker_runtime.wire import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagemaker_runtime.transport.aiohttp.connecting import Route
+    from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
+    from sagemaker_runtime.transport.response_head import ResponseHead
+    from sagemaker_runtime.wire import Request
+
+_REFUSALS = 400  # the least status of those
+_LEFT_AT_ONCE = 65_536  # bytes
+_FRESH = 0.01  # seconds in which an idle connection need not be looked at: the loop has done that
+
+
+class State(enum.Enum):
+    """What a connection is doing."""
+
+    IDLE = "idle"
+    WAITING = "waiting for the head of the response"
+    READING = "reading the body of the response"
+    CLOSED = "closed"
+
+
+IDLE, WAITING, READING, CLOSED = State
+
+
+class Connection(asyncio.BufferedProtocol):
+    """
+    A connection that a connector has opened. One exchange at a time.
+
+    Args:
+        route: Where it leads.
+
+        buffer: Into which the loop reads. The connections of a loop may share it, as what is read is copied at once: a
+            buffer of 256 KiB for each read, as asyncio makes one for other protocols, costs 13 µs.
+
+        on_free: Called with the connection when an exchange has ended and another one may begin.
+
+        on_lost: Called with the connection, once, when it has ended.
+    """
+
+    __slots__ = (
+        "_body",
+        "_has_refused",
+        "_head",
+        "_keeps_alive",
+        "_loop",
+        "_on_free",
+        "_on_lost",
+        "_read_limit",
+        "_reader",
+        "_reading_paused",
+        "_reads_into",
+        "_transport",
+        "_upload",
+        "idle_since",
+        "route",
+        "state",
+    )
+
+    _transport: asyncio.Transport
+    _read_limit: ReadLimit
+    _reader: ResponseReader
+
+    def __init__(
+        self,
+        route: Route,
+        buffer: memoryview,
+        on_free: Callable[[Connection], None],
+        on_lost: Callable[[Connection], None],
+    ) -> None:
+        self.route = route
+        self._reads_into = buffer
+        self.state = IDLE
+        self.idle_since = 0.0
+        self._on_free = on_free
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._head: asyncio.Future[Response] | None = None
+        self._body: Body | None = None
+        self._upload: Upload | None = None
+        self._reading_paused = False
+        self._has_refused = False
+
+    async def exchange(self, head: bytes, request: Request, write_limit: float, read_limit: ReadLimit) -> Response:
+        """
+        Send a request, and wait for the head of its response.
+
+        Args:
+            head: Of the request; see `request_head`.
+
+            request: For its method and body.
+
+            write_limit: Seconds in which the peer must take something, while a large body goes out.
+
+            read_limit: Holds from when the request has gone out, and again from each byte of the response on.
+
+        Raises:
+            Lost, BrokeOff, NotHTTP, NoResponse, Stalled: There is none.
+        """
+        body = request.body
+        self._reader = reader = ResponseReader(request.method)
+        self._head = self._loop.create_future()
+        self._read_limit = read_limit
+        self.state = WAITING
+        if len(body) <= WRITTEN_AT_ONCE:
+            self._transport.write(head + body)
+            read_limit.add(self)
+        else:
+            self._transport.write(head)
+            self._upload = Upload(self._transport, body, write_limit, self._sent, self._fail)
+        del head, body, request  # a call may wait for a minute
+        try:
+            return await self._head  # not by a name of this frame, which its exception would hold
+        except asyncio.CancelledError:
+            # Unless the response came in the same turn of the loop, and the connection may be another call's by now.
+            if self._reader is reader and self.state is not IDLE:
+                self.abort()
+            raise
+
+    @property
+    def usable(self) -> bool:
+        """Whether an idle connection may be used: it is open, and nothing has come that nobody has asked for."""
+        if self._transport.is_closing():
+            return False
+        fresh = self._loop.time() - self.idle_since < _FRESH and not self._has_refused
+        return fresh or not is_readable(self._transport)
+
+    def _sent(self) -> None:
+        """All of a large request has gone out."""
+        if self.state is WAITING:
+            self._read_limit.add(self)
+
+    # What comes.
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        return self._reads_into
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.receive(bytes(self._reads_into[:nbytes]))
+
+    def receive(self, data: bytes) -> None:
+        """Take what has come."""
+        if self.state is IDLE or self.state is CLOSED:
+            self.abort()  # nobody has asked for it, and the next call must not get it
+            return
+        reader = self._reader
+        try:
+            pieces = reader.feed(data)
+        except NotHTTP as problem:
+            self._fail(problem)
+            return
+        if self.state is READING:
+            self._feed(pieces)
+        elif reader.head is not None:
+            self._begin_body(reader.head, pieces)
+        elif self._upload is None or self._upload.gone_out:
+            self._read_limit.add(self)
+
+    def _begin_body(self, head: ResponseHead, pieces: list[bytes]) -> None:
+        self._read_limit.discard(self)
+        self._keeps_alive = head.keeps_alive
+        self._has_refused = head.status >= _REFUSALS  # perhaps without having read the request, and is about to close
+        if self._upload is not None and self._has_refused:
+            self._upload.stop()  # the rest of the request would be for nothing
+            self._keeps_alive = False  # a server that has not read all of it resets the connection, whatever it says
+        if self._reader.ended:  # as small bodies do, it has come with its head
+            body = Body(delimited=True, data=pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            self._over()
+        else:
+            self._body = body = Body(delimited=head.length is not None or head.chunked, connection=self)
+            self.state = READING
+            self._feed(pieces)
+        waiter, self._head = self._head, None
+        if waiter is None or waiter.done():  # the call was given up in this turn of the loop
+            body.close()
+        else:
+            waiter.set_result(Response(head.status, head.headers, body))
+
+    def _feed(self, pieces: list[bytes]) -> None:
+        wants_more = self._body is None or self._body.feed(pieces)
+        if self._reader.ended:
+            self._end_body(None)
+            self._over()
+        elif not wants_more and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _over(self) -> None:
+        """The response has come to its end: the one place that decides whether the connection may be used again."""
+        upload, self._upload = self._upload, None
+        usable = self._keeps_alive and not self._reader.surplus and not self._transport.is_closing()
+        if usable and (upload is None or upload.gone_out):
+            if upload is not None:
+                upload.stop()
+            self.resume_reading()
+            self.state = IDLE
+            self.idle_since = self._loop.time()
+            self._on_free(self)
+        else:
+            if upload is not None:
+                upload.stop()
+            self.state = CLOSED
+            self._transport.abort()
+
+    # The body's reader.
+
+    def begin_wait(self) -> asyncio.Future[None]:
+        """What becomes done when the body gets something, under the read limit."""
+        self._read_limit.add(self)
+        return self._loop.create_future()
+
+    def end_wait(self) -> None:
+        """The wait is over, and the body has not ended."""
+        self._read_limit.discard(self)
+
+    def resume_reading(self) -> None:
+        """Let the server send more."""
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    # How it ends.
+
+    def time_out(self) -> None:
+        """The read limit is over."""
+        if self.state is WAITING:
+            self._fail(NoResponse())
+        elif self.state is READING:
+            seconds = self._read_limit.seconds
+            self._end_body(ReadTimeoutError(f"no more of the response's body for {seconds:g} s"))
+            self.abort()
+
+    def close(self) -> None:
+        """Close a connection that is idle."""
+        self.state = CLOSED
+        self._transport.close()  # which sends TLS's goodbye
+        self._transport.abort()  # and does not wait for the peer's
+
+    def abort(self) -> None:
+        """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
+        if self.state is READING:
+            self._end_body(TruncatedResponseError("the response's body stopped before its end: it was closed"))
+        self._drop()
+
+    def close_during_call(self) -> None:
+        """End what is under way, because the client is closed."""
+        if self.state is IDLE:
+            self.close()
+        elif self.state is WAITING:
+            self._fail(closed_during_call())
+        else:
+            self._end_body(closed_during_call())
+            self._drop()
+
+    def _fail(self, error: Exception) -> None:
+        """End the wait for the head with *error*; a body that was under way is cut off."""
+        waiter, self._head = self._head, None
+        if self.state is READING:
+            self._end_body(TruncatedResponseError(f"the response's body stopped before its end: {error}"))
+        self._drop()
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
+
+    def _drop(self) -> None:
+        self.state = CLOSED
+        if self._upload is not None:
+            self._upload.stop()
+            self._upload = None
+        with suppress(RuntimeError):  # its loop is closed, and the connection with it
+            self._transport.abort()
+
+    def _end_body(self, failure: SageMakerRuntimeError | None) -> None:
+        body, self._body = self._body, None
+        if body is not None:
+            self._read_limit.discard(self)
+            body.end(failure)
+
+    # asyncio's side.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._transport = transport
+
+    def pause_writing(self) -> None:
+        if self._upload is not None:
+            self._upload.pause()
+
+    def resume_writing(self) -> None:
+        if self._upload is not None:
+            self._upload.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.state in (WAITING, READING) and exc is not None:
+            self._receive_what_is_left()
+        if self.state is WAITING:
+            self._read_limit.discard(self)
+            cut = self._reader.within_head and exc is None  # a reset is as likely before the head as within it
+            lost = Lost("the server closed it" if exc is None else exc, large=self._upload is not None)
+            self._fail(BrokeOff() if cut else lost)
+        elif self.state is READING:
+            whole = self._reader.ends_with_connection and exc is None
+            problem = "the connection was closed" if exc is None else str(exc)
+            self._end_body(
+                None if whole else TruncatedResponseError(f"the response's body stopped before its end: {problem}")
+            )
+        self.state = CLOSED
+        if self._upload is not None:
+            self._upload.stop()
+            self._upload = None
+        self._on_lost(self)
+
+    def _receive_what_is_left(self) -> None:
+        """
+        A send that failed says nothing of what has come before: a server that refuses a body responds, and closes.
+
+        Over TLS, what is left is ciphertext.
+        """
+        if self._transport.get_extra_info("sslcontext") is not None:
+            return
+        with suppress(OSError), duplicate(self._transport) as held:
+            while self.state in (WAITING, READING) and (data := held.recv(_LEFT_AT_ONCE)):
+                self.receive(data)

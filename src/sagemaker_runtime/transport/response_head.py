@@ -1,0 +1,124 @@
+"""
+The head of a response: the status line and the headers, and what they say of the body.
+
+It is strict: whatever two readers of one connection could understand differently is refused, because one of them would
+take a part of this response for the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from sagemaker_runtime.errors import InvalidHeaderError
+from sagemaker_runtime.headers import Headers, lower_name
+
+MAX_LINE = 65_536  # bytes of the status line, or of a header
+MAX_LINES = 1_000  # headers
+
+_STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?", re.ASCII)
+_CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
+_NO_BODY = frozenset({*range(100, 200), 204, 304})  # statuses; RFC 9112, section 6.3
+_SWITCHING_PROTOCOLS = 101
+_LENGTH_DIGITS = 18  # the most of a length that is believed
+_BLANK = 32
+
+
+class NotHTTP(Exception):  # noqa: N818 - what came is that
+    """A response that cannot be read. The text says why, and shows nothing of what came."""
+
+
+class ResponseHead(NamedTuple):
+    """What a head says."""
+
+    status: int
+    headers: Headers
+    length: int | None
+    """Bytes of the body; None if its chunks, or the end of the connection, say where it ends."""
+
+    chunked: bool
+    keeps_alive: bool
+    """Whether the connection may serve another request once the body has ended."""
+
+
+def read_head(block: bytes, method: str) -> ResponseHead:
+    """
+    Read a head.
+
+    Args:
+        block: Its bytes, without the empty line behind it.
+
+        method: That of the request: the response to HEAD has no body.
+
+    Raises:
+        NotHTTP: It is no head of HTTP/1, or says two things of the body.
+    """
+    first, *lines = block.decode("utf-8", "surrogateescape").split("\r\n")
+    if len(block) - len(block.translate(None, _CONTROLS)) != 2 * len(lines):
+        raise NotHTTP("there is a control character in its head")
+    if len(lines) > MAX_LINES:
+        raise NotHTTP(f"it has more than {MAX_LINES:,} headers")
+    if len(block) > MAX_LINE and max(map(len, block.split(b"\r\n"))) > MAX_LINE:
+        raise NotHTTP(f"a line of its head has more than {MAX_LINE:,} bytes")
+    minor, status = _read_status_line(first)
+    try:
+        raw = {lower_name(name): value for name, value in [line.split(": ", 1) for line in lines]}
+        if len(raw) != len(lines) or b" \r\n" in block or b":  " in block or b"\t" in block or block[-1] == _BLANK:
+            raw = _read_lines(lines)
+    except ValueError:  # a line without a colon and a blank
+        raw = _read_lines(lines)
+    except InvalidHeaderError:
+        raise NotHTTP("a line of its head does not begin with the name of a header") from None
+    length, coding = raw.get("content-length"), raw.get("transfer-encoding")
+    if length is not None and not (length.isdigit() and length.isascii() and len(length) <= _LENGTH_DIGITS):
+        raise NotHTTP("its Content-Length is not one number")
+    chunked = coding is not None and _is_chunked(coding, minor, with_length=length is not None)
+    size = None if length is None else int(length)
+    if status in _NO_BODY or method == "HEAD":
+        size, chunked = 0, False
+    connection = raw.get("connection")
+    keeps_alive = minor == 1 if connection is None else _keeps_alive(minor, connection)
+    if (size is None and not chunked) or status == _SWITCHING_PROTOCOLS:
+        keeps_alive = False
+    return ResponseHead(status, Headers.of_raw(raw), size, chunked, keeps_alive)
+
+
+def _read_lines(lines: list[str]) -> dict[str, str]:
+    """The headers, where a blank or a name that comes twice needs care."""
+    raw: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise NotHTTP("a line of its head has no colon")
+        try:
+            lower, text = lower_name(name), value.strip(" \t")
+        except InvalidHeaderError:
+            raise NotHTTP("a line of its head does not begin with the name of a header") from None
+        raw[lower] = text if lower not in raw else f"{raw[lower]}, {text}"
+    return raw
+
+
+@lru_cache(maxsize=64)
+def _read_status_line(line: str) -> tuple[int, int]:
+    """The minor version, and the status."""
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise NotHTTP("it does not begin with a status line of HTTP/1")
+    return int(match[1]), int(match[2])
+
+
+def _is_chunked(coding: str, minor: int, *, with_length: bool) -> bool:
+    """Whether chunks say where the body ends. Source: RFC 9112, section 6.3."""
+    if with_length:
+        raise NotHTTP("it has both a Content-Length and a Transfer-Encoding")
+    *others, last = [each.strip(" \t").lower() for each in coding.split(",")]
+    if minor == 0 or "chunked" in others:
+        raise NotHTTP("its Transfer-Encoding cannot be read")
+    return last == "chunked"
+
+
+@lru_cache(maxsize=16)
+def _keeps_alive(minor: int, connection: str) -> bool:
+    options = [option.strip(" \t") for option in connection.lower().split(",")]
+    return "close" not in options and (minor == 1 or "keep-alive" in options)

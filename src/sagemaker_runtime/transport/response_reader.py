@@ -1,0 +1,106 @@
+"""`ResponseReader`: one response, from the bytes of a connection to its head and the pieces of its body. No I/O."""
+
+from __future__ import annotations
+
+from sagemaker_runtime.transport.chunked import ChunkedDecoder
+from sagemaker_runtime.transport.response_head import MAX_LINE, NotHTTP, ResponseHead, read_head
+
+MAX_HEAD = 1_048_576  # bytes
+_INTERIM = frozenset({100, *range(102, 200)})  # RFC 9110, section 15.2: the response itself is to come; 101 ends HTTP
+_BEGINNING = b"HTTP/1."
+
+
+class ResponseReader:
+    """
+    Reads one response.
+
+    Args:
+        method: That of the request.
+
+    Attributes:
+        head: None until it is there.
+
+        ended: Whether all of it has come.
+
+        surplus: Whether more than it has come: the connection cannot be used again.
+    """
+
+    __slots__ = ("_buffer", "_decoder", "_left", "_method", "ended", "head", "surplus")
+
+    def __init__(self, method: str) -> None:
+        self.head: ResponseHead | None = None
+        self.ended = self.surplus = False
+        self._method = method
+        self._buffer: bytearray | None = None  # a head that has not come whole
+        self._decoder: ChunkedDecoder | None = None
+        self._left: int | None = None  # bytes of the body that are still to come; None if that is not known
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """
+        What *data* adds to the body.
+
+        Raises:
+            NotHTTP: It is no response.
+        """
+        if self.head is None:
+            rest = self._read_head(data)
+            if rest is None:
+                return []
+            data = rest
+        if self._decoder is not None:
+            pieces = self._decoder.feed(data)
+            self.ended, self.surplus = self._decoder.ended, bool(self._decoder.rest)
+            return pieces
+        left = self._left
+        if left is None:
+            return [data] if data else []
+        if len(data) >= left:
+            self.ended, self.surplus = True, len(data) > left
+            return [data if len(data) == left else data[:left]]
+        self._left = left - len(data)
+        return [data] if data else []
+
+    @property
+    def within_head(self) -> bool:
+        """Whether a part of the head has come."""
+        return self._buffer is not None
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether the end of the connection is that of the response."""
+        return self.head is not None and self._left is None and self._decoder is None
+
+    def _read_head(self, data: bytes) -> bytes | None:
+        """What came behind the head; None if that is not whole yet."""
+        while (end := self._end_of_head(data)) >= 0:
+            if self._buffer is not None:
+                data, self._buffer = bytes(self._buffer), None
+            head, data = read_head(data[:end], self._method), data[end + 4 :]
+            if head.status not in _INTERIM:
+                self.head, self._left = head, head.length
+                if head.chunked:
+                    self._decoder = ChunkedDecoder()
+                return data
+            if not data:
+                break
+        return None
+
+    def _end_of_head(self, data: bytes) -> int:
+        """Where it ends, in the buffer if there is one; -1 if it goes on."""
+        if self._buffer is None:
+            end = data.find(b"\r\n\r\n")
+            if end >= 0:
+                return end
+            self._buffer = buffer = bytearray(data)
+        else:
+            buffer = self._buffer
+            seen = max(len(buffer) - 3, 0)
+            buffer += data
+            end = buffer.find(b"\r\n\r\n", seen)
+            if end >= 0:
+                return end
+        if not buffer.startswith(_BEGINNING[: len(buffer)]):
+            raise NotHTTP("it does not begin with a status line of HTTP/1")
+        if len(buffer) > MAX_HEAD or len(buffer) - buffer.rfind(b"\r\n") > MAX_LINE + 2:
+            raise NotHTTP("its head is too large")
+        return -1

@@ -1,0 +1,52 @@
+"""What the kernel knows of a connection, and asyncio does not say."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+if sys.platform != "win32":
+    from fcntl import ioctl
+    from termios import TIOCOUTQ
+
+_INT = struct.Struct("i")
+
+
+def is_readable(transport: asyncio.Transport) -> bool:
+    """Whether something has come that has not been read, or the end."""
+    fileno = _fileno(transport)
+    if fileno < 0:
+        return False
+    if sys.platform == "win32":
+        return bool(select.select([fileno], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(fileno, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def unacknowledged(transport: asyncio.Transport) -> int:
+    """Bytes that the kernel has taken and the peer has not; 0 where the system does not say."""
+    if sys.platform != "win32":
+        try:
+            return int(_INT.unpack(ioctl(_fileno(transport), TIOCOUTQ, bytes(_INT.size)))[0])
+        except (OSError, ValueError):
+            pass
+    return 0
+
+
+def duplicate(transport: asyncio.Transport) -> socket.socket:
+    """A second socket for the connection, to be closed by the caller; raises OSError for one that is closed."""
+    known: socket.socket = transport.get_extra_info("socket")
+    return socket.socket(known.family, known.type, known.proto, os.dup(known.fileno()))
+
+
+def _fileno(transport: asyncio.Transport) -> int:
+    known: socket.socket | None = transport.get_extra_info("socket")
+    return -1 if known is None else known.fileno()
