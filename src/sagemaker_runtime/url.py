@@ -15,7 +15,7 @@ _IPV6 = r"[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?"
 _SHOWABLE = (
     r"(?is)([a-z0-9+.-]+:)?//(\[[0-9a-f:.%]*\]?|[^/?#@:\\]*)(:\d*)?([/?#][^@]*)?|[^/?#@:]+:\d+([/?#][^@]*)?|[^@:]*"
 )
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class BaseURL(NamedTuple):
@@ -51,14 +51,14 @@ class BaseURL(NamedTuple):
             port = parts.port
         except ValueError as error:
             raise ConfigError(f"the URL {_shown(url)} cannot be read{_why(url, error)}") from None
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
             raise ConfigError(f"the URL {_shown(url)} is not absolute; write it like https://host:port/path")
         if "#" in url:
             raise ConfigError(f"the URL {_shown(url)} has a fragment, which is never sent; remove all from the '#'")
         if not _is_host(parts.hostname):
             raise ConfigError(f"the URL {_shown(url)} has the host {parts.hostname!r}, which is none")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+        if port is not None and port != DEFAULT_PORTS[parts.scheme]:
             host = f"{host}:{port}"
         return cls(parts.scheme, host, parts.path.rstrip("/"), parts.query)
 

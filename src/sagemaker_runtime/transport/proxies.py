@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
-from ipaddress import ip_address
+from collections.abc import Callable, Mapping
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
 from sagemaker_runtime.checks import checked
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.url import BaseURL
+from sagemaker_runtime.url import DEFAULT_PORTS, BaseURL
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CHOICES_KEPT = 1024  # hosts; a client calls few
 _SCHEMES = ("http", "https", "all")  # "all" for those of the other two that is not named
 _SCHEME = r"([a-zA-Z][a-zA-Z0-9+.-]*)://"
+_WITH_PORT = r"(?:\[([^\[\]]*)\]|([^\[\]:]*)):([^\[\]:]*)"  # of an entry of NO_PROXY
 
 
 class Proxy(NamedTuple):
@@ -86,15 +88,17 @@ class Proxies:
 
         source: Where they come from, for errors, with ``{}`` for the key.
 
-        bypass: Whether to respect what the environment excepts, and to go to this machine itself directly.
+        is_direct: Whether a scheme and host need no proxy. None if all of them go through one.
     """
 
-    __slots__ = ("_bypass", "_choices", "_source", "_urls")
+    __slots__ = ("_choices", "_is_direct", "_source", "_urls")
 
-    def __init__(self, urls: Mapping[str, str], *, source: str, bypass: bool) -> None:
+    def __init__(
+        self, urls: Mapping[str, str], *, source: str, is_direct: Callable[[str, str], bool] | None = None
+    ) -> None:
         self._urls = urls
         self._source = source
-        self._bypass = bypass
+        self._is_direct = is_direct
         self._choices: dict[tuple[str, str], Proxy | None] = {}
 
     @classmethod
@@ -106,7 +110,7 @@ class Proxies:
             ConfigError: A key or a URL makes no sense.
         """
         _check_mapping(urls)
-        proxies = cls(dict(urls), source="proxies[{!r}]", bypass=False)
+        proxies = cls(dict(urls), source="proxies[{!r}]")
         for scheme, url in urls.items():
             if scheme not in _SCHEMES:
                 raise ConfigError(f"proxies has the key {scheme!r}; it takes 'http', 'https' and 'all'")
@@ -117,8 +121,10 @@ class Proxies:
     @classmethod
     def of_environment(cls) -> Self | None:
         """Those of ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``ALL_PROXY``, or of the system's settings; None without."""
+        variables = getproxies_environment()
         urls = {scheme: url for scheme, url in getproxies().items() if scheme in _SCHEMES}
-        return cls(urls, source="the environment's {}_proxy", bypass=True) if urls else None
+        is_direct = partial(_is_direct, variables.get("no", "") if variables else None)
+        return cls(urls, source="the environment's {}_proxy", is_direct=is_direct) if urls else None
 
     def proxy_for(self, scheme: str, host: str) -> Proxy | None:
         """
@@ -143,10 +149,10 @@ class Proxies:
         return proxy
 
     def _choose(self, scheme: str, host: str) -> Proxy | None:
-        scheme = scheme if scheme in self._urls else "all"
-        if scheme not in self._urls or (self._bypass and (_is_this_machine(host) or proxy_bypass(host))):
+        key = scheme if scheme in self._urls else "all"
+        if key not in self._urls or (self._is_direct is not None and self._is_direct(scheme, host)):
             return None
-        return self._parse(scheme)
+        return self._parse(key)
 
     def _parse(self, scheme: str) -> Proxy:
         return Proxy.parse(self._urls[scheme], self._source.format(scheme))
@@ -157,10 +163,71 @@ def _check_mapping(urls: object) -> None:
         raise ConfigError(f"proxies is of type {type(urls).__name__}; it takes {{'https': 'http://host:port'}}")
 
 
-def _is_this_machine(host: str) -> bool:
-    """Whether a host is localhost or a loopback address, which no proxy can reach. The Go SDK has the same rule."""
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    try:
-        return name == "localhost" or ip_address(name).is_loopback
-    except ValueError:  # a name
+def _is_direct(no_proxy: str | None, scheme: str, host: str) -> bool:
+    """
+    Whether a host is reached directly: *no_proxy* excepts it, or it is this machine, which no proxy can reach.
+
+    Source: golang.org/x/net/http/httpproxy, by which Go's ``http.ProxyFromEnvironment`` decides.
+
+    Args:
+        no_proxy: The value of ``NO_PROXY``. None for what the settings of macOS or Windows except.
+
+        scheme: Has the port of a *host* without one.
+
+        host: Host, with the port unless it is the scheme's own.
+    """
+    name, _, port = host[1:].partition("]") if host.startswith("[") else host.partition(":")
+    address = _address(name.partition("%")[0])
+    if name == "localhost" or (address is not None and address.is_loopback):
+        return True
+    if no_proxy is None:
+        return bool(proxy_bypass(host))
+    port = port.removeprefix(":") or str(DEFAULT_PORTS.get(scheme))
+    return any(_excepts(entry.strip(), name, address, port) for entry in no_proxy.lower().split(","))
+
+
+def _excepts(entry: str, name: str, address: IPv4Address | IPv6Address | None, port: str) -> bool:
+    """Whether an entry of ``NO_PROXY`` excepts a host: a name, or an address. One that cannot be read excepts nothing."""
+    if entry == "*":
+        return True
+    if (network := _network(entry)) is not None:
+        return address in network if address is not None else False
+    match = re.fullmatch(_WITH_PORT, entry)
+    host, only = (entry, "") if match is None else (match[1] or match[2], match[3])
+    if not host or only not in ("", port):
         return False
+    if address is not None:
+        return address == _address(host)
+    below_only = host.startswith((".", "*."))
+    domain = host.partition(".")[2] if below_only else host
+    try:
+        domain = domain if domain.isascii() else domain.encode("idna").decode()
+    except UnicodeError:
+        return False
+    return name.endswith(f".{domain}") or (name == domain and not below_only)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, of IPv4 where it is only written as one of IPv6; None for a name, and for one with a zone."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or (address if address.scope_id is None else None)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    """A network such as 10.0.0.0/8; None for anything else."""
+    address, _, length = text.partition("/")
+    if not length.isdecimal() or "%" in address:
+        return None
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return None
+    first, spare = network.network_address, 96  # bits before an address of IPv4 that is written as one of IPv6
+    if isinstance(first, IPv6Address) and first.ipv4_mapped is not None and network.prefixlen >= spare:
+        return IPv4Network((first.ipv4_mapped, network.prefixlen - spare))
+    return network
