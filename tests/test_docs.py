@@ -44,6 +44,7 @@ FAILURES: list[list[Exception]] = [
     [skewed()],
     [errors.ConnectError(), errors.ConnectTimeoutError()],
     [errors.CertificateError()],
+    [errors.ProxyRefusedError()],
     [errors.WriteTimeoutError()],
     [errors.ConnectionLostError()],
     [errors.ReadTimeoutError(), errors.InvalidResponseError(), errors.TruncatedResponseError()],

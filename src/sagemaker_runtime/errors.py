@@ -15,7 +15,8 @@ Every exception this package raises, in one tree.
     ├── TransportError                   the HTTP exchange broke off
     │   ├── ConnectError                 never connected: nothing was sent
     │   │   ├── ConnectTimeoutError
-    │   │   └── CertificateError         the peer's certificate was refused; not retried
+    │   │   ├── CertificateError         the peer's certificate was refused; not retried
+    │   │   └── ProxyRefusedError        a proxy refused the tunnel (407, 403); not retried
     │   ├── ConnectionLostError          lost before the response, or reset within its head: perhaps sent
     │   ├── WriteTimeoutError            the peer stopped reading the request: not executed
     │   ├── ReadTimeoutError             sent, and no response in time: perhaps executed
@@ -74,6 +75,7 @@ __all__ = [
     "ModelError",
     "ModelNotReadyException",
     "ModelStreamError",
+    "ProxyRefusedError",
     "ReadTimeoutError",
     "SageMakerRuntimeError",
     "ServiceError",
@@ -228,6 +230,10 @@ class ConnectTimeoutError(ConnectError):
 
 class CertificateError(ConnectError):
     """The peer's certificate was refused. Nothing was sent; trying again would not help."""
+
+
+class ProxyRefusedError(ConnectError):
+    """A proxy refused the tunnel with a 4xx, such as 407. Nothing was sent; trying again might lock the account."""
 
 
 class ConnectionLostError(TransportError):

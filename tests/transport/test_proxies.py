@@ -16,6 +16,7 @@ from sagemaker_runtime import (
     ConnectError,
     ConnectTimeoutError,
     NopRetryer,
+    ProxyRefusedError,
     ServiceError,
     StandardRetryer,
     Timeout,
@@ -128,25 +129,43 @@ async def test_a_proxys_page_is_an_error_of_the_service():
         await http_client.close()
 
 
-REFUSALS = {
-    "407": (b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", "407 Who are you"),
-    "403": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope", "CONNECT with 403 Forbidden"),
+FAILURES = {
     "502": (PAGE, "CONNECT with 502 Bad Gateway"),
+    "503": (b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n", "CONNECT with 503 Later"),
+    "302": (b"HTTP/1.1 302 Log in\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "CONNECT with 302 Log in"),
     "garbage": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "response to CONNECT is not HTTP"),
     "half a response": (b"HTTP/1.1 2", "lost before it responded to CONNECT"),
     "nothing": (b"", "lost before it responded to CONNECT"),
     "a tunnel to nowhere": (b"HTTP/1.1 200 OK\r\n\r\n", "no connection to"),
 }
+REFUSALS = {
+    "407": (b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", "407 Who are you"),
+    "403": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope", "CONNECT with 403 Forbidden"),
+    "400": (b"HTTP/1.1 400 Not you\r\n\r\n", "CONNECT with 400 Not you"),
+    "499": (b"HTTP/1.1 499 Gone\r\n\r\n", "CONNECT with 499 Gone"),
+    "a 407 that repeats the password": (
+        f"HTTP/1.1 407 {BASIC} is wrong\r\nContent-Length: 0\r\n\r\n".encode(),
+        "CONNECT with 407 .* is wrong",
+    ),
+}
 
 
-@pytest.mark.parametrize(("refusal", "text"), REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize(
+    ("response", "text", "error", "attempts"),
+    [(*given, ConnectError, 3) for given in FAILURES.values()]
+    + [(*given, ProxyRefusedError, 1) for given in REFUSALS.values()],
+    ids=[*FAILURES, *REFUSALS],
+)
 @pytest.mark.parametrize("end", ["close", "reset"])
-async def test_a_proxy_that_refuses_a_tunnel_is_a_connect_error(refusal, text, end):
-    """Nothing reached the service, so it is tried again whatever the policy; the text says who refused, and how."""
+async def test_a_proxy_that_makes_no_tunnel_is_a_connect_error(response, text, error, attempts, end):
+    """
+    Nothing reached the service, so it is tried again whatever the policy; but a 4xx would be the same again, and three
+    wrong passwords lock an account. The text says who refused, and how.
+    """
 
     async def refuse(exchange):
-        await exchange.send(refusal)
-        if end == "close" or refusal:
+        await exchange.send(response)
+        if end == "close" or response:
             exchange.close()
         else:
             exchange.reset()
@@ -160,10 +179,10 @@ async def test_a_proxy_that_refuses_a_tunnel_is_a_connect_error(refusal, text, e
                 await client.invoke_endpoint(params())
 
         shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__cause__)
-        assert ConnectError is type(caught.value)
-        assert 3 == len(caught.value.attempts) == len(proxy.requests)
+        assert error is type(caught.value)
+        assert attempts == len(caught.value.attempts) == len(proxy.requests)
         assert f"no connection to runtime.test through the proxy http://127.0.0.1:{proxy.port}: " in str(caught.value)
-        assert not [secret for secret in ("cret", "corp", BASIC) if secret in shown]
+        assert not [secret for secret in ("cret", "corp", *BASIC.split()) if secret in shown]
         await http_client.close()
         await nothing_is_left(proxy)
 

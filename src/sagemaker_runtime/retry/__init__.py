@@ -16,8 +16,9 @@ RequestTimeout; ``error_codes``
 a refused signature, and a clock    clock skew       once     the next attempt is signed by the corrected clock, so at
 that was wrong                                                once; refused again, it has another reason
 never connected: DNS, refused,      transient        yes      nothing was sent
-TLS, timeout
+TLS, timeout, a proxy's 5xx
 a refused certificate               permanent        no       trying again would not make it valid
+a proxy's 4xx to CONNECT            permanent        no       it would refuse again; wrong passwords lock an account
 write timeout                       transient        yes      the service did not take the request whole
 connection lost before the first    connection lost  yes      an idle connection closed by the server looks the same,
 byte of the response, or reset                                and aiohttp does not distinguish a reset within the head

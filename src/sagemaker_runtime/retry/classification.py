@@ -10,6 +10,7 @@ from sagemaker_runtime.errors import (
     ConnectionLostError,
     InvalidResponseError,
     ModelNotReadyException,
+    ProxyRefusedError,
     ReadTimeoutError,
     ServiceError,
     WriteTimeoutError,
@@ -71,7 +72,7 @@ def classify(error: Exception) -> Failure:
             if code in TRANSIENT_CODES or status in TRANSIENT_STATUSES:
                 return Failure.TRANSIENT
             return Failure.PERMANENT if error.clock_skew is None else Failure.CLOCK_SKEW
-        case CertificateError():
+        case CertificateError() | ProxyRefusedError():
             return Failure.PERMANENT
         case ConnectError() | WriteTimeoutError():
             return Failure.TRANSIENT

@@ -14,6 +14,7 @@ from sagemaker_runtime.errors import (
     ConnectionLostError,
     ConnectTimeoutError,
     InvalidResponseError,
+    ProxyRefusedError,
     ReadTimeoutError,
     SageMakerRuntimeError,
     WriteTimeoutError,
@@ -27,9 +28,15 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.proxies import Proxy
     from sagemaker_runtime.wire import Request, Timeout
 
+_REFUSALS = range(400, 500)  # statuses of a proxy that would respond the same again
+
 
 class NotConnected(Exception):
     """No connection to the service that could be used: nothing of the request was sent."""
+
+
+class ProxyRefused(Exception):
+    """A proxy's 4xx to CONNECT, which would be the same again."""
 
 
 class Stalled(Exception):
@@ -52,7 +59,7 @@ class BrokeOff(Exception):
     """The connection ended within the head of the response."""
 
 
-FAILURES = (NotConnected, Stalled, NoResponse, Lost, BrokeOff, NotHTTP, aiohttp.ClientError, OSError, ValueError)
+FAILURES = (NotConnected, ProxyRefused, Stalled, NoResponse, Lost, BrokeOff, NotHTTP, aiohttp.ClientError, OSError, ValueError)
 """What `translate` knows."""
 
 
@@ -61,14 +68,16 @@ def closed_during_call() -> ClientClosedError:
     return ClientClosedError("the HTTP client was closed during the call")
 
 
-def refused_by_proxy(error: aiohttp.ClientError, secret_headers: Mapping[str, str] | None) -> NotConnected:
+def refused_by_proxy(
+    error: aiohttp.ClientError, secret_headers: Mapping[str, str] | None
+) -> NotConnected | ProxyRefused:
     """What a proxy did instead of connecting us. It may have sent back *secret_headers*, so they are redacted."""
     match error:
-        case aiohttp.ClientHttpProxyError():
-            reason = error.message
+        case aiohttp.ClientHttpProxyError(status=status, message=reason):
             for secret in [part for value in (secret_headers or {}).values() for part in value.split()]:
                 reason = reason.replace(secret, REDACTED)
-            return NotConnected(f"the proxy responded to CONNECT with {error.status} {reason}")
+            kind = ProxyRefused if status in _REFUSALS else NotConnected
+            return kind(f"the proxy responded to CONNECT with {status} {reason}")
         case aiohttp.ClientResponseError():
             return NotConnected(f"the proxy's response to CONNECT is not HTTP: {error.message.partition(':')[0]}")
         case _:
@@ -91,6 +100,8 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
             return ConnectError(f"no connection to {host}: {error.os_error!r}")
         case aiohttp.ClientError() | NotConnected():
             return ConnectError(f"no connection to {host}: {error}")
+        case ProxyRefused():
+            return ProxyRefusedError(f"no connection to {host}: {error}")
         case ValueError():  # such as a name of a host that cannot be looked up
             return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
         case NotHTTP():
