@@ -39,7 +39,7 @@ class Config(Configurable):
     """
 
     ca_bundle: str | None = None
-    """A file or a directory of certificates that the default transport trusts; None for those that Python trusts."""
+    """A file or a directory of certificates that the default transport trusts; None for the system's."""
 
     def options(self) -> Options:
         """Options with these values; ``ca_bundle`` is for the transport, and not among them."""

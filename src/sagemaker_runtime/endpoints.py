@@ -194,12 +194,18 @@ class _Partition(NamedTuple):
     supports_dual_stack: bool
 
 
+def botocore_file(name: str) -> Path | None:
+    """The path of a file that botocore ships; None where botocore is not installed."""
+    spec = find_spec("botocore")  # finds it without importing it
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / name
+
+
 @lru_cache(maxsize=1)
 def _partitions() -> tuple[_Partition, ...]:
-    spec = find_spec("botocore")  # finds it without importing it
-    if spec is None or spec.origin is None:
+    path = botocore_file("data/partitions.json")
+    if path is None:
         raise EndpointError("botocore is not installed, so no endpoint is known; install it or set base_endpoint")
-    document = json.loads((Path(spec.origin).parent / "data" / "partitions.json").read_bytes())
+    document = json.loads(path.read_bytes())
     return tuple(
         _Partition(
             id=partition["id"],

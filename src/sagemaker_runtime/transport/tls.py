@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import sys
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
+from sagemaker_runtime.endpoints import botocore_file
 from sagemaker_runtime.errors import ConfigError
 
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -19,7 +21,9 @@ def tls_context(
     ca_bundle: StrPath | None, client_certificate: StrPath | tuple[StrPath, StrPath] | None
 ) -> ssl.SSLContext | None:
     """
-    A context for both, None where neither is given: then aiohttp's own serves, which is made as it is imported.
+    A context for both. None where neither is given: aiohttp's own, which is made as it is imported, then serves.
+
+    On a machine without certificates there is always one, which trusts those that botocore ships.
 
     Certificates and host names are always checked. TLS 1.2 is the least, as Python has it.
 
@@ -32,9 +36,14 @@ def tls_context(
     Raises:
         ConfigError: A file cannot be read, or does not hold that.
     """
-    if ca_bundle is None and client_certificate is None:
+    if ca_bundle is not None:
+        context = _trusting(os.fspath(ca_bundle))
+    elif not _system_has_certificates():
+        context = _trusting_botocore()
+    elif client_certificate is not None:
+        context = ssl.create_default_context()
+    else:
         return None
-    context = ssl.create_default_context() if ca_bundle is None else _trusting(os.fspath(ca_bundle))
     context.set_alpn_protocols(["http/1.1"])
     if client_certificate is not None:
         _identify(context, client_certificate)
@@ -47,7 +56,7 @@ def _trusting(ca_bundle: str) -> ssl.SSLContext:
     try:
         folder = Path(os.fsdecode(ca_bundle))
         if folder.is_dir():
-            if not any(re.fullmatch(_HASHED_NAME, file.name) for file in folder.iterdir()):
+            if not _has_certificates(folder):
                 raise ConfigError(
                     f"the CA bundle {ca_bundle!r} is a directory without certificates under the names by which OpenSSL "
                     "finds them; run openssl rehash on it, or name a file"
@@ -56,6 +65,44 @@ def _trusting(ca_bundle: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_bundle)
     except (OSError, ValueError) as error:  # SSLError is an OSError
         raise ConfigError(f"the CA bundle {ca_bundle!r} cannot be read as certificates in PEM: {error}") from error
+
+
+def _has_certificates(folder: Path) -> bool:
+    return any(re.fullmatch(_HASHED_NAME, file.name) for file in folder.iterdir())
+
+
+def _system_has_certificates() -> bool:
+    """Whether OpenSSL has any to look at. Its own count would not say: it reads a directory for one peer at a time."""
+    if sys.platform == "win32":
+        return True  # in the system's store
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile is not None and Path(paths.cafile).stat().st_size:
+        return True
+    folders = map(Path, os.environ.get(paths.openssl_capath_env, paths.openssl_capath).split(os.pathsep))
+    return any(folder.is_dir() and _has_certificates(folder) for folder in folders)
+
+
+def _trusting_botocore() -> ssl.SSLContext:
+    """A context for a machine without certificates. Where it refuses a peer, the error says so: it is the likely reason."""
+    bundle = botocore_file("cacert.pem")
+    advice = "no certificates are installed on this machine, "
+    if bundle is not None and bundle.is_file():  # some distributions remove it
+        context = ssl.create_default_context(cafile=bundle)
+        advice += f"so those of botocore ({bundle}) are trusted; name others with ca_bundle= or AWS_CA_BUNDLE"
+    else:
+        context = ssl.create_default_context()
+        advice += "so none are trusted; name some with ca_bundle= or AWS_CA_BUNDLE"
+
+    class Handshake(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            try:
+                super().do_handshake()
+            except ssl.SSLCertVerificationError as error:
+                error.strerror = f"{error.strerror}; {advice}"
+                raise
+
+    context.sslobject_class = Handshake
+    return context
 
 
 def _identify(context: ssl.SSLContext, client_certificate: StrPath | tuple[StrPath, StrPath]) -> None:

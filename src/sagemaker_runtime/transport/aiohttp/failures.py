@@ -89,7 +89,9 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
     host = request.host if proxy is None else f"{request.host} through the proxy {proxy.url}"
     match error:
         case aiohttp.ClientConnectorCertificateError():  # the proxy's, or that of the request's host
-            return CertificateError(f"the certificate of {error.host}:{error.port} was refused: {error}")
+            return CertificateError(
+                f"the certificate of {error.host}:{error.port} was refused: {error.certificate_error}"
+            )
         case Stalled():
             return WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s")
         case NoResponse():
