@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 # No generated test fails for its time: machines are shared, and the first examples of a fresh checkout build
@@ -33,3 +37,15 @@ def moto() -> Iterator[str]:
             yield found[1]
         finally:
             process.terminate()
+
+
+@pytest_asyncio.fixture
+async def full_executor() -> AsyncIterator[None]:
+    """The event loop's executor has one thread, which is taken for as long as the test runs."""
+    loop, over = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    taken = loop.run_in_executor(None, over.wait)
+    yield
+    assert not taken.done()
+    over.set()
+    await taken

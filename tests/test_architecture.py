@@ -32,6 +32,7 @@ ROWS = (
         "headers",
         "log_mode",
         "redaction",
+        "threads",
         "url",
         "version",
         "wire",

@@ -9,9 +9,9 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -573,22 +573,24 @@ def test_botocore_is_imported_only_where_there_is_a_file_to_parse(
     assert loaded == json.loads(found.stdout.replace("'", '"'))
 
 
-async def test_it_reads_in_a_thread() -> None:
-    """A home directory on a slow network file system must not hold the other tasks of the loop."""
+async def test_it_reads_in_a_thread_while_all_of_the_loops_own_are_taken(
+    monkeypatch: pytest.MonkeyPatch, full_executor: None
+) -> None:
+    """
+    A home directory on a slow network file system must not hold the other tasks of the loop. And a tool that runs in
+    the loop's executor may wait for what this loads.
+    """
+    threads: list[int] = []
+    read = module._read_machine
+    monkeypatch.setattr(
+        module, "_read_machine", lambda profile: (threads.append(threading.get_ident()), read(profile))[1]
+    )
 
-    class Recorder(ThreadPoolExecutor):
-        given = 0
+    async with asyncio.timeout(20):
+        await load_config()
 
-        def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
-            self.given += 1
-            return super().submit(*arguments, **named)
-
-    executor = Recorder(max_workers=1)
-    asyncio.get_running_loop().set_default_executor(executor)
-
-    await load_config()
-
-    assert 1 == executor.given
+    assert 1 == len(threads)
+    assert threading.get_ident() not in threads
 
 
 def test_the_documentation_has_every_setting() -> None:

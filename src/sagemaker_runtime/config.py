@@ -7,7 +7,6 @@ where it found a value, and costs 160 ms of import against 28. The tests compare
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -23,6 +22,7 @@ from sagemaker_runtime.option_rules import RetryMode, rules_of
 from sagemaker_runtime.options import Configurable, Options
 from sagemaker_runtime.settings import Setting, certificates, switch
 from sagemaker_runtime.shared_files import parse, shared_file
+from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from typing import Any
@@ -129,7 +129,7 @@ async def load_config(
             **{name: value for name, value in values.items() if value is not None},
         )
 
-    return await asyncio.to_thread(load)
+    return await in_thread(load)
 
 
 class _Found(NamedTuple, Generic[T]):

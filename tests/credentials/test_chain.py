@@ -390,6 +390,17 @@ def test_the_end_of_a_loop_does_not_wait_for_a_process_that_hangs(bare_machine):
     assert ["sagemaker-runtime-credentials"] == [thread.name for thread in left_behind]
 
 
+@pytest.mark.usefixtures("full_executor")
+async def test_the_chain_does_not_need_the_loops_executor(bare_machine):
+    """A tool that runs there may wait for a call, and the call for credentials."""
+    (bare_machine / "credentials").write_text("[default]\naws_access_key_id = A\naws_secret_access_key = a\n")
+
+    async with asyncio.timeout(20):
+        found = await BotocoreCredentialsProvider().retrieve()
+
+    assert "A" == found.access_key_id
+
+
 async def test_the_loop_goes_on_while_the_chain_is_looked_through(bare_machine):
     """All of it happens in a thread: a slow disk or metadata service stops no other call."""
     reached = threading.Event()

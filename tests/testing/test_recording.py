@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -468,3 +469,13 @@ async def test_a_large_body_is_found_without_going_through_it(tmp_path: Path) ->
             await client.invoke_endpoint(invoke(body))
 
     assert b"second" == await outcome(Replayer(path, scrub=Whole))
+
+
+@pytest.mark.usefixtures("full_executor")
+async def test_a_recording_is_written_while_all_threads_of_the_loop_are_taken(tmp_path: Path) -> None:
+    """The program that is recorded may have filled them."""
+    path = tmp_path / "it.json"
+    async with asyncio.timeout(20), Recorder(StubHTTPClient([]), path):
+        pass
+
+    assert path.exists()

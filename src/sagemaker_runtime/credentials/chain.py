@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 import time
 from bisect import bisect_left
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.credentials.base import Credentials
 from sagemaker_runtime.errors import ConfigError, CredentialsError, SageMakerRuntimeError
+from sagemaker_runtime.threads import Threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from botocore.credentials import Credentials as BotocoreCredentials
 
     from sagemaker_runtime.endpoints import EndpointResolverOptions
 
+# Apart from those for files: a process, or somebody who is asked for a code, may take its time.
+_THREADS = Threads(name="sagemaker-runtime-credentials")
 _FOREVER = 10**12  # seconds; more than is left to the last year a datetime knows
 
 
@@ -54,7 +52,7 @@ class BotocoreCredentialsProvider:
     """
     botocore's whole chain: environment, shared files, process, assume role, web identity, SSO, container, instance.
 
-    Each `retrieve` goes through the chain from its start, in a thread of its own, so that an edited file counts, and
+    Each `retrieve` goes through the chain from its start, in a thread, so that an edited file counts, and
     neither botocore's refresh windows nor its locks do. That costs a request or a process each time: put a
     `CredentialsCache` before it. botocore is not imported before the first one.
 
@@ -94,7 +92,7 @@ class BotocoreCredentialsProvider:
             CredentialsError: The chain found none, or broke. What a credential process printed, or an endpoint
                 sent, is not in its text: it may hold a secret.
         """
-        return await _in_thread(self._load)
+        return await _THREADS.start(self._load)
 
     def _load(self) -> Credentials:
         try:
@@ -206,22 +204,3 @@ def _explain(error: Exception) -> str:
     provider = error.kwargs.get("provider") if isinstance(error, CredentialRetrievalError) else None
     where = "" if provider is None else f" from {provider}"
     return f"{kind}{where}, with a text that may hold a secret; to see it, run: aws sts get-caller-identity"
-
-
-async def _in_thread(work: Callable[[], Credentials]) -> Credentials:
-    """
-    Like ``asyncio.to_thread``, in a thread of its own that nothing waits for at the end of the loop or the process.
-
-    The loop's executor may be full of work that itself waits for credentials.
-    """
-    outcome = Future[Credentials]()
-    outcome.set_running_or_notify_cancel()  # from here on, a caller that is cancelled does not cancel it
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, name="sagemaker-runtime-credentials", daemon=True).start()
-    return await asyncio.wrap_future(outcome)

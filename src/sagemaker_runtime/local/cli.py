@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sagemaker_runtime import ConfigError, Credentials
 from sagemaker_runtime.local.backends.backends import Backend
 from sagemaker_runtime.local.backends.exceptions import text_of
-from sagemaker_runtime.local.backends.workers import THREADS
+from sagemaker_runtime.local.backends.workers import THREADS, model_executor
 from sagemaker_runtime.local.endpoint import HOST, LocalEndpoint
 from sagemaker_runtime.local.front.listener import ListenError
 
@@ -76,7 +76,7 @@ def leave(code: int) -> NoReturn:
 
 
 class _Threads(ThreadPoolExecutor):
-    """An event loop's threads, which nobody waits for at the end: a model may run in one for as long as it likes."""
+    """Threads that nobody waits for at the end: a model may run in one for as long as it likes."""
 
     def shutdown(self, *_: object, **__: object) -> None:
         super().shutdown(wait=False, cancel_futures=True)
@@ -171,7 +171,8 @@ def _is_model(found: object) -> TypeGuard[Model | Backend]:
 
 
 async def _serve(local: LocalEndpoint, given: Namespace) -> None:
-    asyncio.get_running_loop().set_default_executor(_Threads(THREADS, "local-model"))
+    asyncio.get_running_loop().set_default_executor(_Threads(THREADS, "local"))
+    await model_executor(_Threads(THREADS, "local-model"))
     running = asyncio.create_task(_run(local, given))
     with _signals_cancel(running):
         try:

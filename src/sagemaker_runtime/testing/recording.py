@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from operator import ne
 from pathlib import Path
@@ -41,6 +40,7 @@ from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError
 from sagemaker_runtime.testing.responses import StubBody
 from sagemaker_runtime.testing.transport import fake_options
+from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -117,7 +117,7 @@ class Recorder:
             return
         self._closed = True
         try:
-            await asyncio.to_thread(self._write)
+            await in_thread(self._write)
         finally:
             await self._http_client.close()
 

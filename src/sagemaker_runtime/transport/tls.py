@@ -76,7 +76,7 @@ def _system_has_certificates() -> bool:
     if sys.platform == "win32":
         return True  # in the system's store
     paths = ssl.get_default_verify_paths()
-    if paths.cafile is not None and Path(paths.cafile).stat().st_size:
+    if paths.cafile and Path(paths.cafile).stat().st_size:
         return True
     folders = map(Path, os.environ.get(paths.openssl_capath_env, paths.openssl_capath).split(os.pathsep))
     return any(folder.is_dir() and _has_certificates(folder) for folder in folders)

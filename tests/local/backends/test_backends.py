@@ -6,13 +6,21 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 import pytest
 
-from sagemaker_runtime import Client, InvokeEndpointInput, InvokeEndpointOutput, ModelError
-from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model
+from sagemaker_runtime import (
+    Client,
+    InvokeEndpointInput,
+    InvokeEndpointOutput,
+    ModelError,
+    ModelNotReadyException,
+    NopRetryer,
+    override,
+)
+from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model, MultiModel
 from sagemaker_runtime.local.backends import workers
 from sagemaker_runtime.local.backends.backends import FunctionBackend
 
@@ -230,3 +238,30 @@ async def test_the_server_goes_on_after_a_model_failed() -> None:
         output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=b"4"))
 
     assert b"3" == output.body
+
+
+def piece_by_piece(invocation: Invocation) -> Iterator[bytes]:
+    yield invocation.body
+
+
+@pytest.mark.usefixtures("full_executor")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("model", [plain, piece_by_piece, MultiModel(lambda name: plain, capacity=1)])
+async def test_no_model_needs_a_thread_of_the_loops_executor(model: Model | MultiModel, host: str) -> None:
+    """What a program runs there may itself wait for a call to the local endpoint."""
+    async with (
+        asyncio.timeout(20),
+        LocalEndpoint({"it": model}, host=host) as local,
+        Client(local.options(), override(retryer=NopRetryer())) as client,
+    ):
+        params = InvokeEndpointInput(
+            endpoint_name="it", body=b"1", target_model="m" if isinstance(model, MultiModel) else None
+        )
+        while True:
+            try:
+                output = await client.invoke_endpoint(params)
+            except ModelNotReadyException:  # it loads
+                continue
+            break
+
+    assert b"1" == output.body

@@ -6,12 +6,13 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends.invocation import Answer
-from sagemaker_runtime.local.backends.workers import Workers
+from sagemaker_runtime.local.backends.workers import Workers, model_executor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -95,12 +96,12 @@ class FunctionBackend:
         """The function's result, as an `Answer`."""
         return _as_answer(await result_of(self._model, invocation, in_thread=self._in_thread))
 
-    def _in_thread(self, function: Callable[[], object]) -> Awaitable[object]:
+    async def _in_thread(self, function: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         workers = self._workers.get(loop)
         if workers is None:
-            workers = self._workers[loop] = Workers()
-        return workers.run(function)
+            workers = self._workers[loop] = Workers(await model_executor())
+        await workers.run(function)
 
 
 class Backends:
@@ -198,7 +199,7 @@ async def result_of(
     function: Callable[[A], R | Awaitable[R]],
     argument: A,
     *,
-    in_thread: Callable[[Callable[[], None]], Awaitable[object]] = asyncio.to_thread,
+    in_thread: Callable[[Callable[[], None]], Awaitable[None]] | None = None,
 ) -> R:
     """The result of a user's function: in a thread, or in the event loop if it is a coroutine function."""
     results: list[R | Awaitable[R]] = []
@@ -212,11 +213,16 @@ async def result_of(
     if _is_coroutine_function(function):
         call()
     else:
-        await in_thread(call)
+        await (_in_thread if in_thread is None else in_thread)(call)
     result = results.pop()
     if inspect.isawaitable(result):
         return await result
     return result
+
+
+async def _in_thread(function: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(await model_executor(), copy_context().run, function)
 
 
 def _is_coroutine_function(function: object) -> bool:

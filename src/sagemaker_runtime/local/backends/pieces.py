@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextvars import copy_context
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from sagemaker_runtime.local.backends.exceptions import is_ours
+from sagemaker_runtime.local.backends.workers import model_executor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -47,13 +49,13 @@ async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
         finally:
             await _close(body)
     else:
-        threaded = _Threaded(body)
+        threaded, loop, executor = _Threaded(body), asyncio.get_running_loop(), await model_executor()
         try:
-            while (given := await asyncio.to_thread(threaded.next)) is not _END:
+            while (given := await loop.run_in_executor(executor, copy_context().run, threaded.next)) is not _END:
                 yield _checked(given)
         finally:
             at_work = threaded.at_work
-            closing = asyncio.get_running_loop().run_in_executor(None, threaded.close)
+            closing = loop.run_in_executor(executor, threaded.close)
             if not at_work:  # or this would wait for a model that may never end
                 # Shielded: a caller that leaves may cause two errors, a failing write and a cancellation.
                 await asyncio.shield(closing)

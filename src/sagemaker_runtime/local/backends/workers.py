@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -12,12 +13,42 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from sagemaker_runtime.threads import in_thread
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
 THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as an event loop's default executor has
 PATIENCE = 0.001  # seconds that a call waits for busy threads before it gets another one
 CALLS_PER_TURN = 16  # in a thread, before other work gets its turn
+
+
+_executors: dict[asyncio.AbstractEventLoop, tuple[Executor, AsyncGenerator[Executor]]] = {}
+
+
+async def model_executor(executor: Executor | None = None) -> Executor:
+    """
+    The threads in which models run in this event loop. Its end waits for them, as for its own, which may be full.
+
+    Args:
+        executor: Runs models from now on in this event loop. None for the one that does; at first, that is a new one.
+    """
+    loop = asyncio.get_running_loop()
+    if executor is not None or loop not in _executors:
+        for other in [other for other in _executors if other.is_closed()]:
+            del _executors[other]
+        # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
+        owner = _own(loop, executor or ThreadPoolExecutor(THREADS, "local-model"))
+        _executors[loop] = await anext(owner), owner
+    return _executors[loop][0]
+
+
+async def _own(loop: asyncio.AbstractEventLoop, executor: Executor) -> AsyncGenerator[Executor]:
+    try:
+        yield executor
+    finally:
+        _executors.pop(loop, None)
+        await in_thread(executor.shutdown)
 
 
 @define(eq=False)
@@ -49,7 +80,7 @@ class _Call:
 
 class Workers:
     """
-    Calls functions in threads of the event loop's executor, the oldest call first.
+    Calls functions in the threads of an executor, the oldest call first.
 
     The threads compete for one interpreter: with many calls in flight, `asyncio.to_thread` costs 120 µs of CPU each, more
     than the rest of a call. Here one thread works through the queue, and results that are ready together wake the event
@@ -58,7 +89,8 @@ class Workers:
     All but `_work` runs in the event loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
         self._waiting: deque[_Call] = deque()
         self._finished: deque[_Call] = deque()
         self._running: set[_Call] = set()
@@ -78,7 +110,7 @@ class Workers:
         return call.future
 
     def _hire(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.run_in_executor(None, self._work, loop).add_done_callback(self._leave)
+        loop.run_in_executor(self._executor, self._work, loop).add_done_callback(self._leave)
         self._hired += 1
 
     def _leave(self, worker: asyncio.Future[None]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
-from socket import inet_aton
+from socket import AI_PASSIVE, SOCK_STREAM, getaddrinfo, inet_aton
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from sagemaker_runtime import ConfigError
+from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -106,7 +107,10 @@ class Listener:
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIMEOUT)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port, backlog=BACKLOG).start()
+            # Looked up here, because asyncio would do it in a thread of the loop's executor, which may be full.
+            found = await in_thread(getaddrinfo, self._host, self._port, type=SOCK_STREAM, flags=AI_PASSIVE)
+            for address in dict.fromkeys(str(each[4][0]) for each in found):
+                await web.TCPSite(runner, address, self._port, backlog=BACKLOG).start()
         except BaseException as error:
             await runner.cleanup()
             if isinstance(error, OSError | OverflowError | UnicodeError):

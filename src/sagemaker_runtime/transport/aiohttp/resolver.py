@@ -1,0 +1,60 @@
+"""`Resolver`: looks names up for aiohttp, in threads of its own."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from sagemaker_runtime.threads import Threads
+
+# Apart from those for files: without a response of the name server, a lookup takes half a minute.
+_THREADS = Threads(name="sagemaker-runtime-names")
+_ADDRCONFIG = socket.AI_ADDRCONFIG & getattr(socket, "AI_MASK", -1)  # macOS has flags that it does not take
+_NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+
+
+class Resolver(AbstractResolver):
+    """
+    aiohttp's ``ThreadedResolver`` without the event loop's executor.
+
+    A program may have filled that with work that waits for a call, and neither would go on.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """
+        The addresses of a name, in the order that the system prefers.
+
+        Raises:
+            OSError: There are none.
+        """
+        return await _THREADS.start(_look_up, host, port, family)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    try:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=_ADDRCONFIG)
+    except socket.gaierror:
+        # Windows has no address of this name while it is offline.
+        if sys.platform != "win32" or host.rstrip(".").casefold() != "localhost":
+            raise
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+    results: list[ResolveResult] = []
+    for kind, _, proto, _, address in found:
+        name, number = address[:2]
+        if not isinstance(name, str):  # no address: this Python was built without IPv6
+            continue
+        if address[3:] not in ((), (0,)):  # in a zone, as link-local addresses are
+            name, service = socket.getnameinfo(address, _NUMERIC)
+            number = int(service)
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        results.append(ResolveResult(hostname=host, host=name, port=int(number), family=kind, proto=proto, flags=flags))
+    if not results:
+        raise socket.gaierror(socket.EAI_NONAME, f"{host!r} has no address that can be used")
+    return results
