@@ -24,6 +24,7 @@ MODULES = {
 ROWS = (
     {
         "_lazy",
+        "asyncio_only",
         "checks",
         "clock",
         "context",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attr import evolve
 
+from sagemaker_runtime.asyncio_only import without_asyncio
 from sagemaker_runtime.context import ATTEMPTS, OPENED, STARTED, CallLedger, Context
 from sagemaker_runtime.errors import StackError, attach_facts
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
@@ -46,7 +47,7 @@ async def call(operation: Operation[In, Out], plan: Plan, params: In) -> Out:
             raise _wrong_output(operation, output)
     except BaseException as error:
         opened.close()
-        over = limits.pop().end(error) if limits else None
+        over = limits.pop().end(error) if limits else without_asyncio(error)
         attach_facts(error if over is None else over, operation=operation.name, attempts=ctx.get(ATTEMPTS, ()))
         if over is not None:
             raise over from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
+from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.call import call
 from sagemaker_runtime.checks import checked
 from sagemaker_runtime.clock_skew import ClockSkew, CorrectedClock
@@ -220,6 +221,7 @@ class Client:
         """A copy of the client's options."""
         return self._options.copy()
 
+    @asyncio_only
     async def close(self) -> None:
         """Close what the client opened; an ``http_client`` that it was given stays open. May be called again."""
         self._closed = True

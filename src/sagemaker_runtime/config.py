@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from attr import fields, frozen
 
+from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.checks import is_str_dict
 from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider, DefaultCredentialsProvider
 from sagemaker_runtime.endpoints import EndpointResolverOptions
@@ -49,6 +50,7 @@ class Config(Configurable):
         return options
 
 
+@asyncio_only
 async def load_config(
     *,
     region: str | None = None,

@@ -16,6 +16,7 @@ from attr import field, frozen
 
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.async_inference.s3 import S3Object
+from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.checks import is_number
 from sagemaker_runtime.errors import AsyncInferenceError, ConfigError, ServiceError, WaitTimeoutError
 from sagemaker_runtime.retry import Failure, classify
@@ -50,6 +51,7 @@ class AsyncInferenceResult:
     """Where in S3 it is."""
 
 
+@asyncio_only
 async def wait_for_output(
     output_location: str,
     failure_location: str | None,

@@ -9,6 +9,7 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.clock import Clock, SystemClock
 from sagemaker_runtime.credentials.base import Credentials, checked_credentials
 from sagemaker_runtime.errors import ConfigError, CredentialsError
@@ -88,6 +89,7 @@ class CredentialsCache:
         self._refresh_in_background()
         return self._credentials
 
+    @asyncio_only
     async def retrieve(self) -> Credentials:
         """
         Credentials that are valid now; from the provider, if need be.

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.credentials.base import Credentials
 from sagemaker_runtime.errors import ConfigError, CredentialsError, SageMakerRuntimeError
 from sagemaker_runtime.threads import Threads
@@ -84,6 +85,7 @@ class BotocoreCredentialsProvider:
             self._botocore_variables["use_dualstack_endpoint"] = endpoint_options.use_dual_stack_endpoint
         self._asked_for_code = False
 
+    @asyncio_only
     async def retrieve(self) -> Credentials:
         """
         What the chain gives now, with the time it expires at where botocore knows it, rounded down to the second.

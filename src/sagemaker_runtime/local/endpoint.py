@@ -244,7 +244,7 @@ class LocalEndpoint:
         """
         if self._thread is not None and not self._thread.is_current:
             raise ConfigError("the local endpoint runs in a thread of its own; the end of its `with` stops it")
-        stopping = asyncio.create_task(self._stop())
+        stopping = _running_loop().create_task(self._stop())
         self._stopping.add(stopping)
         stopping.add_done_callback(self._stopping.discard)
         await asyncio.shield(stopping)
@@ -256,7 +256,7 @@ class LocalEndpoint:
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[None]:
         """One start or stop at a time, in the event loop that it runs in."""
-        loop, left = asyncio.get_running_loop(), False
+        loop, left = _running_loop(), False
         if self._loop is not loop:
             left = self._is_left
             if self._loop is not None and not left and (self._turn.locked() or self._listener.is_running):
@@ -315,6 +315,16 @@ class LocalEndpoint:
         if hosted is None:
             raise ConfigError(f"there is no endpoint {endpoint_name!r}; there is {', '.join(self._hosted) or 'none'}")
         return hosted
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise ConfigError(
+            "the local endpoint needs asyncio, and no event loop of asyncio is running: use it in a plain `with`, which has "
+            "a loop of its own"
+        ) from error
 
 
 def _random_credentials() -> Credentials:
