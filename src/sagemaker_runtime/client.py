@@ -44,8 +44,8 @@ class Client:
     """
     An asyncio client for Amazon SageMaker Runtime.
 
-    One client serves any number of tasks of one thread, in one event loop after another. After a fork, make a new one.
-    Use it as an async context manager, or close it::
+    One client serves any number of tasks of one thread, in one event loop after another. After a fork, use it in
+    a new event loop. Use it as an async context manager, or close it::
 
         async with Client(Options(region="eu-west-1")) as client:
             output = await client.invoke_endpoint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import random
 from functools import partial
 from typing import TYPE_CHECKING
@@ -74,6 +75,7 @@ class CredentialsCache:
         self._failures = 0
         # Only the loop that a task belongs to awaits it. The reference keeps the task alive.
         self._tasks: dict[asyncio.AbstractEventLoop, asyncio.Task[Credentials | Exception]] = {}
+        self._process = os.getpid()
 
     def current(self) -> Credentials | None:
         """
@@ -131,6 +133,9 @@ class CredentialsCache:
 
     def _task(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Credentials | Exception]:
         """The refresh that runs in *loop*, or a new one."""
+        if self._process != os.getpid():  # forked off: what the parent waits for comes to the parent alone
+            self._tasks.clear()
+            self._process = os.getpid()
         task = self._tasks.get(loop)
         if task is None or task.done():
             for other in list(self._tasks):

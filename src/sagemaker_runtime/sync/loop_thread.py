@@ -29,7 +29,7 @@ class LoopThread:
         self._context = context
         self._entered: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._left: Future[None] = Future()
-        self._process = os.getpid()
+        self._process: int | None = None  # that of the thread
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def open(self) -> None:
@@ -39,6 +39,7 @@ class LoopThread:
         Raises:
             BaseException: What entering the context raised; the thread has ended then.
         """
+        self._process = os.getpid()
         self._thread.start()
         error = self._entered.exception()
         if error is not None:
