@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from sagemaker_runtime.errors import ConfigError
 
-P = ParamSpec("P")
-T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, object]])
 
 
 def without_asyncio(error: BaseException) -> ConfigError | None:
@@ -27,11 +26,11 @@ def without_asyncio(error: BaseException) -> ConfigError | None:
     return None
 
 
-def asyncio_only(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def asyncio_only(function: F) -> F:
     """A coroutine function that raises `without_asyncio`. It adds a coroutine, so a hot one does without."""
 
     @wraps(function)
-    async def converted(*args: P.args, **kwargs: P.kwargs) -> T:
+    async def converted(*args: object, **kwargs: object) -> object:
         try:
             return await function(*args, **kwargs)
         except BaseException as error:
@@ -39,4 +38,4 @@ def asyncio_only(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, C
                 raise
             raise failure from error
 
-    return converted
+    return cast("F", converted)  # the checkers have different types for a coroutine
