@@ -164,7 +164,7 @@ def test_what_needs_asyncio_says_so_elsewhere(
     function: Callable[[], Awaitable[object]], run: Callable[..., None]
 ) -> None:
     """An anyio application with its trio backend: "no running event loop" names neither us nor a way out."""
-    with pytest.raises(ConfigError, match="needs asyncio, and no event loop of asyncio is running") as caught:
+    with pytest.raises(ConfigError, match="needs asyncio, but no asyncio event loop is running") as caught:
         run(function)
 
     assert isinstance(caught.value.__cause__, RuntimeError | TypeError)

@@ -1,4 +1,4 @@
-"""What is raised where no event loop of asyncio runs, such as under trio."""
+"""What is raised where no asyncio event loop is running, such as under trio."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, object]])
 
 
 def without_asyncio(error: BaseException) -> ConfigError | None:
-    """Our exception for one that came because no event loop of asyncio runs; None for any other."""
-    # asyncio raises the one, and trio the other for what asyncio yields to it.
+    """Our exception for one that came because no asyncio event loop is running; None for any other."""
+    # asyncio raises the first; trio raises the second when it gets what asyncio yields.
     if isinstance(error, RuntimeError | TypeError):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             return ConfigError(
-                "sagemaker_runtime needs asyncio, and no event loop of asyncio is running: await this in a coroutine "
-                "that asyncio.run() runs, and not under trio, for example"
+                "sagemaker_runtime needs asyncio, but no asyncio event loop is running: run it with asyncio.run(); "
+                "with anyio, use the asyncio backend, not trio"
             )
     return None
 
 
 def asyncio_only(function: F) -> F:
-    """A coroutine function that raises `without_asyncio`. It adds a coroutine, so a hot one does without."""
+    """Let a coroutine function raise `without_asyncio`. Not for a hot one: it costs another coroutine."""
 
     @wraps(function)
     async def converted(*args: object, **kwargs: object) -> object:

@@ -109,13 +109,13 @@ def test_a_machine_with_certificates_of_its_own_trusts_them_alone(monkeypatch, t
     assert roots(ssl.create_default_context()) == roots(tls_context(None, self_signed))
 
 
-@pytest.mark.parametrize("content", ["an empty file", "a directory of other files"])
+@pytest.mark.parametrize("content", ["an empty file", "a directory of other files", "a name too long for one"])
 def test_what_holds_no_certificate_is_none(monkeypatch, tmp_path, content):
     """An image may have the paths and nothing in them."""
     (tmp_path / "empty.pem").touch()
     (tmp_path / "README").write_text("no certificates here")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / ("empty.pem" if content == "an empty file" else "missing")))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    monkeypatch.setenv("SSL_CERT_DIR", "a" * 5_000 if content == "a name too long for one" else str(tmp_path))
 
     assert botocores() == roots(tls_context(None, None))
 

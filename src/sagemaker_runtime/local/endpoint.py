@@ -322,8 +322,8 @@ def _running_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError as error:
         raise ConfigError(
-            "the local endpoint needs asyncio, and no event loop of asyncio is running: use it in a plain `with`, which has "
-            "a loop of its own"
+            "the local endpoint needs asyncio, but no asyncio event loop is running: use it in a plain `with`, which has an "
+            "event loop of its own"
         ) from error
 
 

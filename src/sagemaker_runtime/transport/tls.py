@@ -21,9 +21,9 @@ def tls_context(
     ca_bundle: StrPath | None, client_certificate: StrPath | tuple[StrPath, StrPath] | None
 ) -> ssl.SSLContext | None:
     """
-    A context for both. None where neither is given: aiohttp's own, which is made as it is imported, then serves.
+    A context for both. None where neither is given and the machine has certificates: aiohttp's own context then serves.
 
-    On a machine without certificates there is always one, which trusts those that botocore ships.
+    On a machine without certificates, those that botocore ships are trusted.
 
     Certificates and host names are always checked. TLS 1.2 is the least, as Python has it.
 
@@ -76,10 +76,13 @@ def _system_has_certificates() -> bool:
     if sys.platform == "win32":
         return True  # in the system's store
     paths = ssl.get_default_verify_paths()
-    if paths.cafile and Path(paths.cafile).stat().st_size:
-        return True
     folders = map(Path, os.environ.get(paths.openssl_capath_env, paths.openssl_capath).split(os.pathsep))
-    return any(folder.is_dir() and _has_certificates(folder) for folder in folders)
+    try:
+        if paths.cafile and Path(paths.cafile).stat().st_size:
+            return True
+        return any(folder.is_dir() and _has_certificates(folder) for folder in folders)
+    except OSError as error:
+        return isinstance(error, PermissionError)  # OpenSSL opens a file where we may not list
 
 
 def _trusting_botocore() -> ssl.SSLContext:
