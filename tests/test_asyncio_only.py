@@ -13,6 +13,7 @@ import trio
 from support import answer, client as scripted_client
 
 from sagemaker_runtime import (
+    AioHTTPClient,
     BotocoreCredentialsProvider,
     Client,
     ConfigError,
@@ -23,6 +24,7 @@ from sagemaker_runtime import (
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
     Options,
+    Request,
     SageMakerRuntimeError,
     StaticCredentialsProvider,
     SystemClock,
@@ -98,6 +100,14 @@ async def use_and_close() -> None:
         await used.invoke_endpoint(PARAMS)
 
 
+async def send() -> None:
+    await AioHTTPClient().send(Request(), timeout=Timeout())
+
+
+async def close_transport() -> None:
+    await AioHTTPClient().close()
+
+
 async def start() -> None:
     async with local():
         pytest.fail("it started")
@@ -134,6 +144,8 @@ NEEDS = [
     wait,
     close,
     use_and_close,
+    send,
+    close_transport,
     start,
     stop,
     load,

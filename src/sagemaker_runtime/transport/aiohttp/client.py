@@ -8,10 +8,13 @@ what a signed request must not have done, such as a second sending, cookies and 
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import aiohttp
 
+from sagemaker_runtime.asyncio_only import asyncio_only, without_asyncio
 from sagemaker_runtime.checks import checked
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
 from sagemaker_runtime.transport.aiohttp.connecting import Route
@@ -27,20 +30,25 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request, Response, Timeout
 
 
+_CLIENTS: WeakSet[AioHTTPClient] = WeakSet()
+_INHERITED: list[object] = []  # pools
+
+
 class AioHTTPClient:
     """
     HTTP/1.1 through aiohttp: kept-alive connections, one pool for each event loop.
 
     A pool is made at the first request in a loop and closed by `close`, or else by the end of its loop, so that one
     client serves one ``asyncio.run`` after another. Not to be shared between threads. After a fork, use it in a new
-    event loop, or make a new one.
+    event loop.
 
     Certificates and host names are always checked, and TLS 1.2 is the least. A request is sent once: of whatever method
     it is, another attempt is for the retryer to decide.
 
     Args:
         ca_bundle: The certificates to trust instead of the system's: a file in PEM, or a directory of such files with
-            the names that ``openssl rehash`` gives. None for the system's. Read now, once.
+            the names that ``openssl rehash`` gives. None for the system's, or botocore's where the machine has none. Read
+            now, once.
 
         client_certificate: What to show to a server, or an https proxy, that asks: a file in PEM with a certificate and
             its key, not encrypted, or two files ``(certificate, key)``. None for nothing. Read now, once.
@@ -48,7 +56,7 @@ class AioHTTPClient:
         proxies: Proxies by the scheme of the request, such as ``{"https": "http://user:password@proxy:3128"}``;
             ``"all"`` serves for a scheme that is not named. They are used for all hosts. An https request goes through
             a tunnel (CONNECT), an http request in absolute form; a proxy is of http:// or https://, not SOCKS. None for
-            the environment's (``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, less the hosts in ``NO_PROXY``), or the
+            the environment's (``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, less the hosts in ``NO_PROXY``, which is read as Go reads it), or the
             system's, as `urllib.request.getproxies` finds them at the first request in a loop; localhost and loopback
             addresses are then reached directly. ``{}`` for none.
 
@@ -67,23 +75,25 @@ class AioHTTPClient:
         proxies: Mapping[str, str] | None = None,
         max_connections: int | None = None,
     ) -> None:
-        if (
-            max_connections is not None
-            and checked(max_connections, int, "max_connections", "a whole number above 0") < 1
-        ):
-            raise ConfigError(f"max_connections is {max_connections!r}; it takes a whole number above 0")
+        takes = "a whole number above 0"
+        if max_connections is not None and checked(max_connections, int, "max_connections", takes) < 1:
+            raise ConfigError(f"max_connections is {max_connections!r}; it takes {takes}")
         self._max_connections = max_connections
         self._tls = tls_context(ca_bundle, client_certificate)
         self._trusts_environment = proxies is None
         self._proxies = None if proxies is None else Proxies.given(proxies)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._closed = False
+        _CLIENTS.add(self)
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """Send *request*; see `HTTPClient.send`."""
         if self._closed:
             raise ClientClosedError("the HTTP client is closed; make a new one")
-        pool = self._pools.get(asyncio.get_running_loop())
+        try:
+            pool = self._pools.get(asyncio.get_running_loop())
+        except RuntimeError as error:
+            raise without_asyncio(error) or error from error
         if pool is None or pool.closed:
             pool = await self._open_pool()
         _check_body(request)
@@ -105,6 +115,7 @@ class AioHTTPClient:
         finally:
             del failure, cause  # or they and this frame would keep one another alive
 
+    @asyncio_only
     async def close(self) -> None:
         """Close the connections of the running loop. Those of another loop are closed when it ends."""
         self._closed = True
@@ -130,3 +141,18 @@ def _check_body(request: Request) -> None:
             f"Content-Length is {length} and the body has {len(body)} bytes; a middleware that changes the body belongs "
             "before ComputeContentLength"
         )
+
+
+def _forget_connections() -> None:
+    """
+    In a forked process, leave the connections to the parent.
+
+    They are kept and never touched: to close one would send TLS's goodbye, and with uvloop it would end in the parent too.
+    """
+    for client in list(_CLIENTS):
+        _INHERITED.append(client._pools)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
+        client._pools = {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_connections)

@@ -15,6 +15,7 @@ from yarl import URL
 from sagemaker_runtime.checks import plain
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.transport.aiohttp.failures import NotConnected, refused_by_proxy
+from sagemaker_runtime.transport.aiohttp.resolver import Resolver
 from sagemaker_runtime.url import BaseURL
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Connector:
     """
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._aiohttp = aiohttp.TCPConnector(limit=0, ssl=True if tls is None else tls)  # pyright: ignore[reportUnknownMemberType]
+        self._aiohttp = aiohttp.TCPConnector(limit=0, resolver=Resolver(), ssl=True if tls is None else tls)  # pyright: ignore[reportUnknownMemberType]
         self._waits: set[asyncio.Timeout] = set()
 
     async def open(self, route: Route, seconds: float, protocol_factory: Callable[[], P]) -> P:

@@ -59,7 +59,18 @@ class BrokeOff(Exception):
     """The connection ended within the head of the response."""
 
 
-FAILURES = (NotConnected, ProxyRefused, Stalled, NoResponse, Lost, BrokeOff, NotHTTP, aiohttp.ClientError, OSError, ValueError)
+FAILURES = (
+    NotConnected,
+    ProxyRefused,
+    Stalled,
+    NoResponse,
+    Lost,
+    BrokeOff,
+    NotHTTP,
+    aiohttp.ClientError,
+    OSError,
+    ValueError,
+)
 """What `translate` knows."""
 
 
