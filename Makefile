@@ -9,6 +9,8 @@ INTEROP_ENVIRONMENTS := $(patsubst %,.venv/interop-%/.ready,boto3 aiobotocore aw
 
 PYTHON_3_12 := $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python; do $$python -c '' 2>/dev/null && echo $$python && break; done)
 SMITHY := $(if $(PYTHON_3_12),.venv/smithy-bench/.peers)
+GO_CODE := /usr/share/gocode
+GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
 
 .DEFAULT_GOAL := help
 .PHONY: profile help demo stream-demo test test-quick test-floor interop lint types bench bench-beside bench-local docs clean
@@ -44,8 +46,8 @@ types: $(VENV)/.checks ## Check the types with mypy and pyright, both strict
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(VENV)-bench/.peers $(SMITHY) ## Compare calls, streams, bodies and starts with bare aiohttp's and the peers': 10 minutes
-	@SMITHY_PYTHON=$(SMITHY:.peers=bin/python) $(VENV)-bench/bin/python benchmarks/run.py
+bench: $(VENV)-bench/.peers $(SMITHY) $(GO_SDK) ## Compare calls, streams, bodies and starts with bare aiohttp's and the peers': 15 minutes
+	@GO_SDK=$(GO_SDK) SMITHY_PYTHON=$(SMITHY:.peers=bin/python) $(VENV)-bench/bin/python benchmarks/run.py $(ARGS)
 
 bench-beside: $(VENV)/.package ## Compare calls of this checkout with those of REVISION=...: 6 minutes
 	@$(BIN)/python benchmarks/beside_revision.py $(REVISION)
@@ -107,6 +109,10 @@ $(VENV)-bench/.peers: requirements/bench.txt pyproject.toml
 	$(PYTHON_3_12) -m venv .venv/smithy-bench
 	.venv/smithy-bench/bin/python $(INSTALL) --requirement requirements/smithy.txt
 	@touch $@
+
+# Debian's packages golang-go and golang-github-aws-aws-sdk-go-v2-dev have all it needs; without them it is left out.
+build/go_sdk: benchmarks/go_sdk.go
+	GO111MODULE=off GOPATH=$(GO_CODE) GOCACHE=$(CURDIR)/build/go-cache go build -o $@ $<
 
 # LocalStack pins an old botocore, so the newest model is put beside it.
 .venv/interop/.server: tests/interop/requirements.txt

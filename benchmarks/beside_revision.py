@@ -7,8 +7,6 @@ and the medians of nine rounds are compared.
 
 from __future__ import annotations
 
-import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -17,73 +15,46 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-from measure import Row
-from serving import serving
+from one_client import OVERRIDES
+from processes import HERE, cpu_of, environment, measured, serving
+from results import Row
+from starts import PROGRAMS
 
-HERE = Path(__file__).parent
-KINDS = ("plain", "seen", "seen api_options", "timeout", "retryer", "credentials")
-START = (
-    "import asyncio, sys\n"
-    "from sagemaker_runtime import Client, InvokeEndpointInput, Options, StaticCredentialsProvider\n"
-    "keys = StaticCredentialsProvider('AKIDEXAMPLE', 'secret')\n"
-    "async def main():\n"
-    "    async with Client(Options(region='us-east-1', credentials=keys, base_endpoint=sys.argv[1])) as client:\n"
-    "        await client.invoke_endpoint(InvokeEndpointInput(endpoint_name='iris', body=b'1'))\n"
-    "asyncio.run(main())\n"
-)
-
-
-def run(source: Path, *arguments: str) -> str:
-    """The output of a process that imports the package from *source*."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPATH"] = str(source)
-    return subprocess.run(
-        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True
-    ).stdout
-
-
-def cpu_of_start(source: Path, url: str) -> float:
-    """Seconds of CPU from the start of a process to the end of its first call."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run(source, "-c", START, url)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+KINDS = ("ours", *OVERRIDES)
+START = PROGRAMS["ours, base_endpoint"]
 
 
 def main(revision: str, calls: str = "20000", rounds: str = "9") -> None:
     """Run and print."""
-    command = ["git", "archive", revision, "src"]
-    archive = subprocess.run(command, cwd=HERE.parent, capture_output=True, check=True).stdout
+    archive = subprocess.run(
+        ["git", "archive", revision, "src"], cwd=HERE.parent, capture_output=True, check=True
+    ).stdout
+    times: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder, serving("canned_server.py") as url:
         with tarfile.open(fileobj=BytesIO(archive)) as files:
             files.extractall(folder, filter="data")
         sources = {revision: Path(folder) / "src", "here": HERE.parent / "src"}
-        times: dict[tuple[str, str], list[float]] = {}
         for _ in range(int(rounds)):
             for kind in KINDS:
                 for name, source in sources.items():
-                    taken = run(source, str(HERE / "one_kind_of_call.py"), url, kind, calls)
-                    times.setdefault((kind, name), []).append(float(taken))
+                    client: list[str | Path] = [sys.executable, HERE / "one_client.py", kind, url, calls, "32"]
+                    figures = measured(client, environment(PYTHONPATH=str(source)))
+                    times.setdefault((kind, name), []).append(figures["cpu_us"])
             for name, source in (*sources.items(), *sources.items()):  # twice, as one start is a noisy figure
-                times.setdefault(("start", name), []).append(cpu_of_start(source, url) * 1e6)
+                took = cpu_of([sys.executable, "-c", START, url], environment(PYTHONPATH=str(source)))
+                times.setdefault(("start", name), []).append(took * 1e6)
     found = {key: statistics.median(series) for key, series in times.items()}
 
     def compare(what: str, above: tuple[str, str], below: tuple[str, str], limit: str) -> None:
-        details = f"{found[above]:.1f} us beside {found[below]:.1f}"
-        print(Row(what, found[above] / found[below], limit, details))
+        row = Row(what, f"{found[above]:.1f} / {found[below]:.1f} µs", found[above] / found[below], limit)
+        print("{:<44} {:>22} {:>6} {:>7}  {}".format(*row.cells()))
 
-    print(f"{'what':<58} {'figure':>8} {'limit':>9}")
-    compare(f"a call / {revision}'s", ("plain", "here"), ("plain", revision), "<= 1.03")
-    compare("with an override seen before / without", ("seen", "here"), ("plain", "here"), "<= 1.05")
-    compare("with api_options seen before / without", ("seen api_options", "here"), ("plain", "here"), "<= 1.05")
-    compare("with a timeout never seen / without", ("timeout", "here"), ("plain", "here"), "<= 1.15")
-    compare("with a retryer never seen / without", ("retryer", "here"), ("plain", "here"), "<= 1.15")
-    compare(
-        f"with credentials never seen / {revision}'s", ("credentials", "here"), ("credentials", revision), "<= 1.00"
-    )
+    compare(f"a call / {revision}'s", ("ours", "here"), ("ours", revision), "<= 1.03")
+    for kind, limit in zip(OVERRIDES[:-1], ("<= 1.05", "<= 1.05", "<= 1.15", "<= 1.15"), strict=True):
+        compare(f"with {kind} / without", (kind, "here"), ("ours", "here"), limit)
+    new = OVERRIDES[-1]
+    compare(f"with {new} / {revision}'s", (new, "here"), (new, revision), "<= 1.00")
     compare(f"start to first response / {revision}'s", ("start", "here"), ("start", revision), "<= 1.00")
-    for kind in (*KINDS, "start"):
-        print(f"  {kind:<20} {found[kind, 'here']:>10.1f} us here, {found[kind, revision]:>10.1f} us there")
 
 
 if __name__ == "__main__":

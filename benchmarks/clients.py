@@ -1,45 +1,59 @@
-"""The clients that are compared, each as a function that makes one call and reads its response."""
+# ruff: noqa: ARG001 - each takes what a `Factory` is given
+"""
+The clients that are compared, each as a function that makes one call and reads its response.
+
+Every client has a process of its own, so each imports its library where it is made.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
-
-import aiobotocore.config
-import aiobotocore.session
-import aiohttp
-import boto3
-import botocore.config
-from yarl import URL
-
-from sagemaker_runtime import Client, InvokeEndpointInput, Options, StaticCredentialsProvider, deserialize_middleware
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from measure import Call
+    from sagemaker_runtime import Context, DeserializeHandler, DeserializeInput, OptFn, Options, Output
 
-    from sagemaker_runtime import Context, DeserializeHandler, DeserializeInput, OptFn, Output
+    Call = Callable[[], Awaitable[object]]
 
 BODY = b'{"instances": [' + b"0.5, " * 200 + b"0.5]}"  # 1 KB
 MOST = 2048  # connections; our client's default
 KEYS = ("AKIDEXAMPLE", "secret")
 
 
+class Factory(Protocol):
+    """Opens a client."""
+
+    def __call__(self, url: str, body: bytes, /, headers: Mapping[str, str]) -> AbstractAsyncContextManager[Call]:
+        """
+        Open it.
+
+        Args:
+            url: Of the server.
+
+            body: What each call sends.
+
+            headers: What our client sends; for those that do not make headers themselves.
+        """
+        ...
+
+
 def options(url: str) -> Options:
     """The options of our client, for a server at *url*."""
+    from sagemaker_runtime import Options, StaticCredentialsProvider
+
     return Options(region="us-east-1", credentials=StaticCredentialsProvider(*KEYS), base_endpoint=url)
 
 
-def params(body: bytes = BODY) -> InvokeEndpointInput:
-    """The input of each call."""
-    return InvokeEndpointInput(endpoint_name="iris", body=body, content_type="application/json")
-
-
-async def signed_headers(url: str, body: bytes = BODY) -> dict[str, str]:
+async def signed_headers(url: str) -> dict[str, str]:
     """The headers that our client sends, so that bare aiohttp can send the same."""
+    from sagemaker_runtime import Client, InvokeEndpointInput, deserialize_middleware
+
     sent: dict[str, str] = {}
 
     @deserialize_middleware("Spy")
@@ -50,22 +64,31 @@ async def signed_headers(url: str, body: bytes = BODY) -> dict[str, str]:
     spied = options(url)
     spied.api_options.append(lambda stack: stack.deserialize.add(spy))
     async with Client(spied) as client:
-        await client.invoke_endpoint(params(body))
+        await client.invoke_endpoint(
+            InvokeEndpointInput(endpoint_name="iris", body=BODY, content_type="application/json")
+        )
     return sent
 
 
 @asynccontextmanager
-async def bare_aiohttp(url: str, body: bytes = BODY) -> AsyncIterator[Call]:
-    """POST by aiohttp alone, with the same body, headers and time limits."""
-    headers = await signed_headers(url, body)
+async def bare_aiohttp(
+    url: str, body: bytes, /, headers: Mapping[str, str], *, hashed: bool = False
+) -> AsyncIterator[Call]:
+    """POST by aiohttp alone, with the same body, headers and time limits; *hashed*: and the hash that a signature needs."""
+    import aiohttp
+    from yarl import URL
+
+    sent = {**headers, "content-length": str(len(body))}
     target = URL(f"{url}/endpoints/iris/invocations", encoded=True)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=70)
     connector = aiohttp.TCPConnector(limit=MOST)
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
 
         async def call() -> bytes:
+            if hashed:
+                sha256(body).hexdigest()
             async with session.post(
-                target, data=body, headers=headers, timeout=timeout, allow_redirects=False
+                target, data=body, headers=sent, timeout=timeout, allow_redirects=False
             ) as response:
                 return await response.read()
 
@@ -87,12 +110,12 @@ class Raw(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def asyncio_alone(url: str) -> AsyncIterator[Call]:
+async def asyncio_alone(url: str, body: bytes, /, headers: Mapping[str, str]) -> AsyncIterator[Call]:
     """The same bytes on asyncio's own connections, without HTTP: a lower bound for every client on asyncio."""
     loop = asyncio.get_running_loop()
     host, _, port = url.removeprefix("http://").partition(":")
-    head = "".join(f"{name}: {value}\r\n" for name, value in (await signed_headers(url)).items())
-    request = f"POST /endpoints/iris/invocations HTTP/1.1\r\n{head}\r\n".encode() + BODY
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"POST /endpoints/iris/invocations HTTP/1.1\r\n{head}\r\n".encode() + body
     connections: list[Raw] = []
     free: list[Raw] = []
 
@@ -113,21 +136,54 @@ async def asyncio_alone(url: str) -> AsyncIterator[Call]:
         connection.transport.close()
 
 
+def overrides(kind: str) -> Callable[[], OptFn]:
+    """What makes the options of a call: the same ones each time, or some that the client has never seen."""
+    from sagemaker_runtime import NopRetryer, StaticCredentialsProvider, Timeout, override, with_api_options
+
+    class Fresh(NopRetryer):
+        """Never equal to another one."""
+
+        __eq__ = object.__eq__
+        __hash__ = object.__hash__
+
+    numbers = itertools.count()
+    seen = override(timeout=Timeout(read=69.0))
+    seen_api_options = with_api_options(lambda _: None)
+    return {
+        "override seen": lambda: seen,
+        "api_options seen": lambda: seen_api_options,
+        "new timeout": lambda: override(timeout=Timeout(connect=10.0 + next(numbers) * 1e-3)),
+        "new retryer": lambda: override(retryer=Fresh()),
+        "new credentials": lambda: override(credentials=StaticCredentialsProvider(*KEYS)),
+    }[kind]
+
+
 @asynccontextmanager
-async def ours(url: str, *opt_fns: OptFn, body: bytes = BODY) -> AsyncIterator[Call]:
-    """Our client, through the whole stack."""
-    given = params(body)
-    async with Client(options(url), *opt_fns) as client:
+async def ours(url: str, body: bytes, /, headers: Mapping[str, str], *, kind: str = "") -> AsyncIterator[Call]:
+    """Our client, through the whole stack; with a *kind* of `overrides`, with options for each call."""
+    from sagemaker_runtime import Client, InvokeEndpointInput
+
+    params = InvokeEndpointInput(endpoint_name="iris", body=body, content_type="application/json")
+    async with Client(options(url)) as client:
 
         async def call() -> bytes:
-            return (await client.invoke_endpoint(given)).body
+            return (await client.invoke_endpoint(params)).body
 
-        yield call
+        if kind:
+            make = overrides(kind)
+
+            async def call_with_options() -> bytes:
+                return (await client.invoke_endpoint(params, make())).body
+
+        yield call_with_options if kind else call
 
 
 @asynccontextmanager
 async def aiobotocore_client(url: str) -> AsyncIterator[Any]:
     """The client of aiobotocore."""
+    import aiobotocore.config
+    import aiobotocore.session
+
     session: Any = aiobotocore.session.get_session()
     async with session.create_client(
         "sagemaker-runtime",
@@ -141,7 +197,7 @@ async def aiobotocore_client(url: str) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def aiobotocore_calls(url: str, body: bytes = BODY) -> AsyncIterator[Call]:
+async def aiobotocore_calls(url: str, body: bytes, /, headers: Mapping[str, str]) -> AsyncIterator[Call]:
     """The same call by aiobotocore."""
     async with aiobotocore_client(url) as client:
 
@@ -154,8 +210,12 @@ async def aiobotocore_calls(url: str, body: bytes = BODY) -> AsyncIterator[Call]
 
 
 @asynccontextmanager
-async def boto3_calls(url: str, threads: int) -> AsyncIterator[Call]:
-    """boto3 in a pool of threads, which is how asyncio programs use it."""
+async def boto3_calls(url: str, body: bytes, /, headers: Mapping[str, str]) -> AsyncIterator[Call]:
+    """boto3 in a pool of 32 threads, which is how asyncio programs use it."""
+    import boto3
+    import botocore.config
+
+    threads = 32
     make: Any = boto3.client
     client = make(
         "sagemaker-runtime",
@@ -167,9 +227,8 @@ async def boto3_calls(url: str, threads: int) -> AsyncIterator[Call]:
     )
 
     def invoke() -> bytes:
-        read: bytes = client.invoke_endpoint(EndpointName="iris", Body=BODY, ContentType="application/json")[
-            "Body"
-        ].read()
+        response = client.invoke_endpoint(EndpointName="iris", Body=body, ContentType="application/json")
+        read: bytes = response["Body"].read()
         return read
 
     with ThreadPoolExecutor(threads) as pool:

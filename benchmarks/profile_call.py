@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from clients import ours
-from measure import cpu_per_call
+from clients import BODY, ours
+from one_client import make
+from processes import serving
 from pyinstrument import Profiler
-from serving import serving
 
 CALLS = 20_000
 IN_FLIGHT = 32
@@ -15,11 +15,11 @@ IN_FLIGHT = 32
 
 async def main(url: str) -> Profiler:
     """Make the calls under the profiler."""
-    async with ours(url) as call:
-        await cpu_per_call(call, CALLS // 10, IN_FLIGHT)
+    async with ours(url, BODY, headers={}) as call:
+        await make(call, CALLS // 10, IN_FLIGHT)
         profiler = Profiler(interval=0.0005, async_mode="disabled")
         with profiler:
-            await cpu_per_call(call, CALLS, IN_FLIGHT)
+            await make(call, CALLS, IN_FLIGHT)
     return profiler
 
 

@@ -1,125 +1,156 @@
 """
-Run all benchmarks, print one table, and write it into docs/performance, with a picture: ``make bench``.
+Measure each client in a process of its own, print one table, and write it into docs/performance: ``make bench``.
 
-Each figure is CPU time, or a ratio of things that run in turn, so a busy machine makes it less exact but not wrong.
+The processes take turns: each runs once in a round, and every other round backwards. A figure is the median of the
+rounds, and a ratio the median of their ratios, so a busy machine makes them less exact but not wrong.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
 import os
 import platform
+import resource
+import statistics
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
-from pathlib import Path
+from importlib.metadata import version
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
-import body_cost
-import call_cost
-import cold_start
-import endurance
-import middleware_cost
-import stream_cost
-from serving import serving
+import page
+from clients import signed_headers
+from plan import MIDDLEWARE, PLAN, STARTS, Process
+from processes import HERE, cpu_of, environment, measured, serving
+from results import Results
+from starts import PROGRAMS, VARIABLES
 
 if TYPE_CHECKING:
-    from measure import Row
+    from pathlib import Path
 
-PAGE = Path(__file__).parent.parent / "docs" / "performance"
-LIMIT = 1.25  # times bare aiohttp
-WIDTH, LEFT, RIGHT = 920, 310, 740  # of the picture, and of its bars
+GO_SDK, SMITHY = os.environ.get("GO_SDK", ""), os.environ.get("SMITHY_PYTHON", "")
+MISSING = {
+    "Go SDK": "not measured; Debian's golang-go and golang-github-aws-aws-sdk-go-v2-dev are not installed",
+    "smithy-python": "not measured; Python 3.12 was not found",
+}
+ROUNDS = 5
+STARTS_A_ROUND = 5
+FILES = 8192  # descriptors that a client and its server need for 2,048 connections, with room
 
 
-def stand_in(aiohttp: float) -> dict[str, float]:
-    """The seconds of a call in AWS's smithy client: its ratio to bare aiohttp times *aiohttp*. Empty if it cannot run."""
-    python = os.environ.get("SMITHY_PYTHON", "")
-    if not python:
-        return {}
+def command(process: Process, headers: str) -> list[str | Path]:
+    """What starts a client, but for the URL, the calls and how many are in flight. Empty if it is not installed."""
+    match process.client:
+        case "Go SDK":
+            return [GO_SDK] if GO_SDK else []
+        case "smithy-python":
+            return [SMITHY, HERE / "smithy.py"] if SMITHY else []
+    return [sys.executable, HERE / "one_client.py", *process.arguments, "--headers", headers, process.client]
+
+
+def measure_clients(results: Results, plan: list[Process], share: float, headers: str) -> None:
+    """Run each process once."""
+    for process in plan:
+        if process.name in results.about:
+            continue
+        start = command(process, headers)
+        if not start:
+            results.drop(process.name, MISSING[process.client])
+            continue
+        calls = max(round(process.calls * share), process.in_flight, 5)
+        with serving(*process.server) as url:
+            try:
+                figures = measured([*start, url, str(calls), str(process.in_flight)], environment(GOMAXPROCS="1"))
+            except subprocess.SubprocessError as error:
+                print(error, file=sys.stderr)
+                results.drop(process.name, f"not measured; {type(error).__name__}")
+            else:
+                results.add(process.name, calls, figures)
+
+
+def measure_starts(results: Results, count: int) -> None:
+    """Run the programs of starts.py in turn."""
+    took: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     with serving("canned_server.py") as url:
-        script = Path(__file__).with_name("smithy.py")
-        ran = subprocess.run([python, script, url], capture_output=True, text=True, check=False)
-    if ran.returncode:
-        print(f"smithy-python did not run: {ran.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-        return {}
-    bare, smithy = map(float, ran.stdout.split())
-    return {"smithy-python (Bedrock's InvokeModel)": smithy / bare * aiohttp}
+        for _ in range(count):
+            for name, program in PROGRAMS.items():
+                took[name].append(cpu_of([sys.executable, "-c", program, url], environment(**VARIABLES)) * 1e3)
+    for name, series in took.items():
+        results.add(f"{STARTS}, {name}", count, {"start_ms": statistics.median(series)})
 
 
-def picture(peers: dict[str, float]) -> str:
-    """A bar for each client, and a line at the limit."""
-    scale = (RIGHT - LEFT) / max(peers.values())
-    limit = LEFT + peers["aiohttp"] * LIMIT * scale
-    bars = []
-    for number, (name, seconds) in enumerate(sorted(peers.items(), key=lambda peer: peer[1])):
-        top, width = 44 + number * 30, seconds * scale
-        color = "#d6336c" if name == "ours" else "#868e96"
-        figure = f"{seconds * 1e6:.0f} µs, {seconds / peers['aiohttp']:.2f} times"
-        bars.append(
-            f'<text x="{LEFT - 10}" y="{top + 14}" text-anchor="end">{escape(name)}</text>'
-            f'<rect x="{LEFT}" y="{top}" width="{width:.1f}" height="20" fill="{color}"/>'
-            f'<text x="{max(LEFT + width, limit) + 8:.1f}" y="{top + 14}">{figure}</text>'
-        )
-    bottom = 44 + 30 * len(peers)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 24}" font-family="sans-serif" font-size="14">'
-        "<style>text{fill:#212529}@media(prefers-color-scheme:dark){text{fill:#f1f3f5}}</style>"
-        '<text x="10" y="22" font-weight="bold">CPU time of a call, 1 KB, 32 in flight</text>'
-        f"{''.join(bars)}"
-        f'<line x1="{limit:.1f}" x2="{limit:.1f}" y1="34" y2="{bottom}" stroke="#1971c2" stroke-width="2" stroke-dasharray="4"/>'
-        f'<text x="{LEFT}" y="{bottom + 16}">dashed: the goal, {LIMIT} times bare aiohttp</text></svg>\n'
-    )
-
-
-def table(rows: list[Row]) -> str:
-    """The table of the page."""
-    lines = [
-        f"| {row.what} | {row.figure:.2f} | {row.limit} | {'yes' if row.met else 'no'} | {row.details} |"
-        for row in rows
-    ]
-    return "\n".join(["| what | figure | goal | met | from |", "| --- | --- | --- | --- | --- |", *lines]) + "\n"
-
-
-def main() -> None:
-    """Run, print and write."""
-    print(f"{'what':<58} {'figure':>8} {'limit':>9}")
-    found: list[Row] = []
-
-    def show(rows: list[Row]) -> None:
-        found.extend(rows)
-        print(*rows, sep="\n", flush=True)
-
-    calls, peers = call_cost.rows()
-    show(calls)
-    peers |= stand_in(peers["aiohttp"])
-    for part in (middleware_cost, cold_start, body_cost, stream_cost, endurance):
-        show(part.rows())
-    for name, seconds in peers.items():
-        print(f"{name:<58} {seconds * 1e6:>8.0f} us a call, 32 in flight")
-    PAGE.mkdir(exist_ok=True)
-    (PAGE / "calls.svg").write_text(picture(peers))
-    document = {
+def about(rounds: int, share: float) -> dict[str, str]:
+    """When and on what this runs."""
+    libraries = ("aiohttp", "uvloop", "aiobotocore", "boto3")
+    trial = "" if share == 1 else f", a trial with {share:.0%} of the calls"
+    found = {
         "when": datetime.now(UTC).date().isoformat(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "microseconds of a call, 32 in flight": {name: round(seconds * 1e6) for name, seconds in peers.items()},
-        "rows": [
-            {
-                "what": row.what,
-                "figure": round(row.figure, 3),
-                "limit": row.limit,
-                "met": row.met,
-                "details": row.details,
-            }
-            for row in found
-        ],
+        "on": f"Python {platform.python_version()}, {os.cpu_count()} cores, {rounds} rounds{trial}",
+        "with": ", ".join(f"{name} {version(name)}" for name in libraries),
     }
-    (PAGE / "results.json").write_text(json.dumps(document, indent=2) + "\n")
-    (PAGE / "table.md").write_text(table(found))
-    where = PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE
-    print(f"written: {where}/calls.svg, results.json and table.md")
+    if GO_SDK:
+        found["Go SDK v2"] = subprocess.run([GO_SDK], capture_output=True, text=True, check=True).stdout.strip()
+    if SMITHY:
+        script = (
+            "import platform, importlib.metadata as metadata\n"
+            "print(metadata.version('aws-sdk-bedrock-runtime'), 'on Python', platform.python_version())"
+        )
+        ran = subprocess.run([SMITHY, "-c", script], capture_output=True, text=True, check=True)
+        found["smithy-python"] = f"Bedrock Runtime's InvokeModel, {ran.stdout.strip()}"
+    return found
+
+
+def show(results: Results) -> None:
+    """Print the table."""
+    for name, text in results.about.items():
+        print(f"{name}: {text}")
+    for head, rows, widths in (
+        (["what", "measured", "figure", "target", ""], [row.cells() for row in results.rows()], (47, 23, 8, 8, 0)),
+        (["process", "median", "from, to", "calls"], results.processes(), (47, 15, 16, 0)),
+    ):
+        print()
+        for row in [head, *rows]:
+            print(" ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def parsed() -> argparse.Namespace:
+    """The arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--share", type=float, default=1.0, help="of the calls, for a trial")
+    parser.add_argument("--only", default="", help="processes with this in their name, for a trial")
+    return parser.parse_args()
+
+
+def main(rounds: int, share: float, only: str) -> None:
+    """Measure, print and write."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES if most == resource.RLIM_INFINITY else min(FILES, most), most))
+    results = Results(about(rounds, share))
+    with serving("canned_server.py") as url:
+        headers = json.dumps(asyncio.run(signed_headers(url)))
+    if not only:
+        measure_starts(Results(), 1)  # compiles what is not compiled yet
+    for number in range(rounds):
+        started = time.monotonic()
+        plan = [process for process in PLAN if only in process.name and not (process.once and number)]
+        measure_clients(results, plan[:: -1 if number % 2 else 1], share, headers)
+        if not only:
+            measure_starts(results, max(round(STARTS_A_ROUND * share), 1))
+            figures = measured([sys.executable, HERE / "middleware_cost.py"], environment())
+            results.add(MIDDLEWARE, 250, figures)
+        print(f"round {number + 1} of {rounds}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+    show(results)
+    if only:
+        return
+    trial = rounds < ROUNDS or share < 1
+    folder = HERE.parent / "build" / "performance" if trial else page.PAGE
+    page.write(results, folder)
+    print(f"\nwritten: {folder.relative_to(HERE.parent)}/calls.svg, results.json and table.md")
 
 
 if __name__ == "__main__":
-    main()
+    main(**vars(parsed()))

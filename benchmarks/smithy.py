@@ -1,47 +1,42 @@
 """
-CPU time of a call in AWS's own client for asyncio, compared with bare aiohttp in the same process.
+The CPU time of a call in AWS's own client for asyncio, in a process of its own, printed as JSON; needs Python 3.12.
 
 There is none for SageMaker Runtime, so Bedrock Runtime's InvokeModel stands in: one POST of the same body to the same
-server, signed in the same way. Prints the microseconds of a call for each; needs Python 3.12.
+server, signed in the same way. Arguments: the URL of the server, the number of calls, and how many are in flight.
 """
 
 from __future__ import annotations
 
 import asyncio
-import statistics
+import gc
+import json
 import sys
 
-import aiohttp
 from aws_sdk_bedrock_runtime.client import AsyncBedrockRuntimeClient
 from aws_sdk_bedrock_runtime.config import AsyncBedrockRuntimeConfig
 from aws_sdk_bedrock_runtime.models import InvokeModelInput
-from measure import in_turn
+from clients import BODY, KEYS
+from one_client import WARM_UP, cost, make
 from smithy_aws_core.identity import StaticCredentialsResolver
 
-BODY = b'{"instances": [' + b"0.5, " * 200 + b"0.5]}"  # 1 KB
 
-
-async def main(url: str) -> None:
-    """Compare, and print."""
+async def main(url: str, calls: int, in_flight: int) -> None:
+    """Measure, and print."""
     config = await AsyncBedrockRuntimeConfig.resolve(
         endpoint_uri=url,
         region="us-east-1",
-        aws_access_key_id="AKIDEXAMPLE",
-        aws_secret_access_key="secret",  # noqa: S106 - the documentation's own
+        aws_access_key_id=KEYS[0],
+        aws_secret_access_key=KEYS[1],
         aws_credentials_identity_resolver=StaticCredentialsResolver(),
     )
     client = AsyncBedrockRuntimeClient(config)
-    async with aiohttp.ClientSession() as session:
 
-        async def bare() -> None:
-            async with session.post(f"{url}/model/iris/invoke", data=BODY) as response:
-                await response.read()
+    async def call() -> None:
+        await client.invoke_model(InvokeModelInput(model_id="iris", body=BODY, content_type="application/json"))
 
-        async def smithy() -> None:
-            await client.invoke_model(InvokeModelInput(model_id="iris", body=BODY, content_type="application/json"))
-
-        times = await in_turn({"aiohttp": bare, "smithy": smithy}, calls=400, in_flight=32, rounds=9)
-    print(*(statistics.median(series) * 1e6 for series in times.values()))
+    await make(call, min(WARM_UP, calls // 5), in_flight)
+    gc.collect()
+    print(json.dumps(await cost(call, calls, in_flight)))
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,99 @@
+"""What `docs/performance` shows of the last run, made of its results.json alone: ``python benchmarks/page.py``."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from attrs import asdict
+from plan import ONE_KB
+from results import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance"
+WIDTH, LEFT, RIGHT, STEP = 920, 190, 700, 30  # of the picture, of its bars, and from bar to bar
+BARE = f"aiohttp, {ONE_KB}"
+PANELS = {
+    "Beside bare HTTP and the Go SDK": ("ours on uvloop", "aiohttp on uvloop", "Go SDK", "ours", "aiohttp"),
+    "Beside AWS's clients for Python": ("ours on uvloop", "ours", "aiobotocore", "smithy-python", "boto3"),
+}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])
+
+
+def tables(results: Results) -> str:
+    """The targets, and what was measured."""
+    return "\n".join(
+        [
+            "".join(f"- {name}: {text}\n" for name, text in results.about.items()),
+            table(["what", "measured", "figure", "target", ""], [row.cells() for row in results.rows()]),
+            table(["process", "median", "from, to", "calls"], results.processes()),
+        ]
+    )
+
+
+def panel(results: Results, names: Sequence[str], top: int) -> str:
+    """A bar for each client that ran, the cheapest one first, and a line at bare aiohttp."""
+    found = {name: results.series(f"{name}, {ONE_KB}", "cpu_us") for name in names}
+    medians = {name: statistics.median(series) for name, series in found.items() if series}
+    bare = statistics.median(results.series(BARE, "cpu_us"))
+    scale = (RIGHT - LEFT) / max(*medians.values(), bare)
+    parts = []
+    for number, (name, cost) in enumerate(sorted(medians.items(), key=lambda item: item[1])):
+        y, end = top + number * STEP, LEFT + cost * scale
+        color = "#d6336c" if name.startswith("ours") else "#868e96"
+        ratio = results.ratio(f"{name}, {ONE_KB}", BARE)
+        parts.append(
+            f'<text x="{LEFT - 10}" y="{y + 14}" text-anchor="end">{escape(name)}</text>'
+            f'<rect x="{LEFT}" y="{y}" width="{cost * scale:.1f}" height="20" fill="{color}"/>'
+            f'<text x="{max(end, LEFT + bare * scale) + 8:.1f}" y="{y + 14}">{cost:.0f} µs, {ratio:.2f} times</text>'
+        )
+    x, bottom = LEFT + bare * scale, top + STEP * len(medians)
+    parts.append(f'<path d="M{x:.1f} {top - 6}V{bottom}" stroke="#1971c2" stroke-width="2" stroke-dasharray="4"/>')
+    return "".join(parts)
+
+
+def picture(results: Results) -> str:
+    """The CPU time of a call by client: two panels, because the dearest ones would hide what the cheapest differ by."""
+    parts, top = [], 44
+    for title, names in PANELS.items():
+        parts += [f'<text x="10" y="{top - 18}" font-weight="bold">{title}</text>', panel(results, names, top)]
+        top += STEP * sum(bool(results.series(f"{name}, {ONE_KB}", "cpu_us")) for name in names) + 50
+    note = "CPU time of a call, 1 KB, 32 in flight; dashed: bare aiohttp on the default loop"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" font-family="sans-serif" font-size="14">'
+        "<style>text{fill:#212529}@media(prefers-color-scheme:dark){text{fill:#f1f3f5}}</style>"
+        f'{"".join(parts)}<text x="10" y="{top - 16}">{note}</text></svg>\n'
+    )
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write the results, and what the page shows of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = asdict(results) | {
+        "targets": [
+            dict(zip(("what", "measured", "figure", "target", "verdict"), row.cells(), strict=True))
+            for row in results.rows()
+        ]
+    }
+    (folder / "results.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    (folder / "table.md").write_text(tables(results))
+    (folder / "calls.svg").write_text(picture(results))
+
+
+def read(folder: Path) -> Results:
+    """What `write` wrote."""
+    document = json.loads((folder / "results.json").read_text())
+    return Results(document["about"], document["calls"], document["figures"])
+
+
+if __name__ == "__main__":
+    write(read(PAGE), PAGE)

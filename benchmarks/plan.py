@@ -1,0 +1,136 @@
+"""The processes of `make bench`, in the order in which they run, and the targets that their figures are held against."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MANY = 2048  # in flight
+SIX_MB = "6291456"  # the service's limit of a body
+TOKENS, BLOCKS = 5_000, 300  # parts of a stream
+
+
+class Process(NamedTuple):
+    """A client in a process of its own, with a server in another one."""
+
+    name: str
+    client: str
+    """The argument of one_client.py, or a program of `run.py`."""
+
+    calls: int
+    in_flight: int = 32
+    arguments: tuple[str, ...] = ()
+    """Further ones of one_client.py."""
+
+    server: tuple[str, ...] = ("canned_server.py",)
+    once: bool = False
+    """Not in each round."""
+
+
+def stream(parts: int, size: int, together: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The arguments of the client and the server of a stream: parts, bytes of each, and how many are in one chunk."""
+    return ("--parts", str(parts)), ("stream_server.py", str(parts), str(size), str(together))
+
+
+ONE_KB = "1 KB, 32 in flight"
+UVLOOP = ("--uvloop",)
+TIMED = ("--measure", "latency")
+IN_ONE = ("canned_server.py", str(MANY))
+"""A server that responds once all calls wait."""
+
+# What is divided by each other stands side by side, so that both meet the same phase of the machine.
+PLAN = [
+    Process(f"aiohttp, {ONE_KB}", "aiohttp", 20_000),
+    Process(f"ours, {ONE_KB}", "ours", 20_000),
+    Process(f"Go SDK, {ONE_KB}", "Go SDK", 20_000),
+    Process(f"ours on uvloop, {ONE_KB}", "ours", 20_000, arguments=UVLOOP),
+    Process(f"aiohttp on uvloop, {ONE_KB}", "aiohttp", 20_000, arguments=UVLOOP),
+    Process(f"asyncio without HTTP, {ONE_KB}", "asyncio", 20_000),
+    Process(f"aiobotocore, {ONE_KB}", "aiobotocore", 10_000),
+    Process(f"boto3, {ONE_KB}", "boto3", 10_000),
+    Process(f"smithy-python, {ONE_KB}", "smithy-python", 10_000),
+    Process("aiohttp, 1 KB, one at a time", "aiohttp", 10_000, 1, TIMED),
+    Process("ours, 1 KB, one at a time", "ours", 10_000, 1, TIMED),
+    Process(f"aiohttp, 1 KB, {MANY} in flight", "aiohttp", 10 * MANY, MANY),
+    Process(f"ours, 1 KB, {MANY} in flight", "ours", 10 * MANY, MANY),
+    Process(f"asyncio without HTTP, 1 KB, {MANY} in flight", "asyncio", 10 * MANY, MANY),
+    Process("ours, a waiting call", "ours", MANY, MANY, ("--measure", "memory"), IN_ONE),
+    Process("aiobotocore, a waiting call", "aiobotocore", MANY, MANY, ("--measure", "memory"), IN_ONE),
+    Process("aiohttp + SHA-256, 6 MB", "aiohttp+sha256", 300, 4, ("--body", SIX_MB)),
+    Process("ours, 6 MB", "ours", 300, 4, ("--body", SIX_MB)),
+    Process("ours, 6 MB, worst stall", "ours", 100, 4, ("--body", SIX_MB, "--measure", "stall")),
+    Process("ours, 36 bytes, 400 in a chunk", "ours-stream", 200, 1, *stream(TOKENS, 36, 400)),
+    Process("aiobotocore, 36 bytes, 400 in a chunk", "aiobotocore-stream", 20, 1, *stream(TOKENS, 36, 400)),
+    Process("ours, 36 bytes, 10 in a chunk", "ours-stream", 200, 1, *stream(TOKENS, 36, 10)),
+    Process("aiobotocore, 36 bytes, 10 in a chunk", "aiobotocore-stream", 20, 1, *stream(TOKENS, 36, 10)),
+    Process("aiohttp + CRC, 36 bytes, 10 in a chunk", "aiohttp+crc-stream", 200, 1, *stream(TOKENS, 36, 10)),
+    Process("ours, 64 KB", "ours-stream", 100, 1, *stream(BLOCKS, 65_536, 1)),
+    Process("aiohttp + CRC, 64 KB", "aiohttp+crc-stream", 100, 1, *stream(BLOCKS, 65_536, 1)),
+    Process("aiobotocore, 64 KB", "aiobotocore-stream", 50, 1, *stream(BLOCKS, 65_536, 1)),
+    Process("ours, very many calls", "ours", 200_000, 32, ("--measure", "growth"), once=True),
+]
+STARTS = "start"
+"""Before the name of a program of starts.py."""
+
+MIDDLEWARE = "ours, without a network"
+"""The process of middleware_cost.py."""
+
+
+class Target(NamedTuple):
+    """What a figure, or the ratio of two, has to be."""
+
+    what: str
+    limit: str
+    """Such as ``<= 0.85``."""
+
+    process: str
+    beside: str | None = None
+    """The process that the other one is divided by."""
+
+    figure: str = "cpu_us"
+    best: bool = False
+    """Whether the quickest round counts, and not the median: for a figure that is no ratio and depends on the machine."""
+
+
+def targets() -> list[Target]:
+    """All of them, in the order of the table."""
+    ours, uvloop = f"ours, {ONE_KB}", f"ours on uvloop, {ONE_KB}"
+    go, alone, many = f"Go SDK, {ONE_KB}", "1 KB, one at a time", f"1 KB, {MANY} in flight"
+    starts = ("base_endpoint", "default resolver", "keys from the environment", "all from the environment")
+    return [
+        Target("CPU, 32 in flight / bare aiohttp", "<= 0.85", ours, f"aiohttp, {ONE_KB}"),
+        Target("the same, both on uvloop", "<= 0.80", uvloop, f"aiohttp on uvloop, {ONE_KB}"),
+        Target("CPU, 32 in flight / Go SDK", "<= 1.15", ours, go),
+        Target("the same on uvloop / Go SDK", "<= 0.85", uvloop, go),
+        Target("aiobotocore / ours", ">= 7", f"aiobotocore, {ONE_KB}", ours),
+        Target("boto3 / ours", ">= 12", f"boto3, {ONE_KB}", ours),
+        Target("CPU, one at a time / bare aiohttp", "<= 0.75", f"ours, {alone}", f"aiohttp, {alone}"),
+        Target("median latency, one at a time", "<= 0.75", f"ours, {alone}", f"aiohttp, {alone}", "latency_us"),
+        Target(f"CPU, {MANY:,} in flight / bare aiohttp", "<= 0.60", f"ours, {many}", f"aiohttp, {many}"),
+        Target(
+            "memory of a waiting call / aiobotocore",
+            "<= 0.40",
+            "ours, a waiting call",
+            "aiobotocore, a waiting call",
+            "memory_kB",
+        ),
+        Target("CPU, 6 MB / (bare aiohttp + SHA-256)", "<= 1.0", "ours, 6 MB", "aiohttp + SHA-256, 6 MB"),
+        Target("worst stall of the loop, 6 MB, 4 in flight", "<= 2", "ours, 6 MB, worst stall", figure="stall_ms"),
+        *(
+            target
+            for many_parts in ("36 bytes, 400 in a chunk", "36 bytes, 10 in a chunk")
+            for target in (
+                Target(f"part of {many_parts}, best round", "<= 0.9", f"ours, {many_parts}", best=True),
+                Target("the same / aiobotocore", "<= 0.12", f"ours, {many_parts}", f"aiobotocore, {many_parts}"),
+            )
+        ),
+        Target("part of 64 KB / (bare aiohttp + CRC)", "<= 1.10", "ours, 64 KB", "aiohttp + CRC, 64 KB"),
+        *(
+            Target(f"start, {way} / aiohttp", "<= 1.12", f"{STARTS}, ours, {way}", f"{STARTS}, aiohttp", "start_ms")
+            for way in starts
+        ),
+        Target("growth in 200,000 calls", "< 5", "ours, very many calls", figure="growth_MB"),
+        Target("connections beyond those before", "<= 0", "ours, very many calls", figure="connections_more"),
+        Target("added by a middleware of five lines", "<= 0.5", MIDDLEWARE, figure="function_us"),
+        Target("added by a coroutine around the call", "<= 0.5", MIDDLEWARE, figure="coroutine_us"),
+        Target("added by Tracing without a tracer", "<= 5", MIDDLEWARE, figure="tracing_us"),
+    ]
