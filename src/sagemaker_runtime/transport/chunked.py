@@ -8,7 +8,10 @@ from sagemaker_runtime.errors import InvalidHeaderError
 from sagemaker_runtime.headers import lower_name
 from sagemaker_runtime.transport.response_head import MAX_LINE, MAX_LINES, NotHTTP
 
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_VALUE = rb'(?:' + _TOKEN + rb'|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*")'
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;" + _TOKEN + rb"(?:=" + _VALUE + rb")?)*")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _SIZES_KEPT = 256  # different lines with a size
 
 
@@ -117,7 +120,7 @@ class ChunkedDecoder:
             not colon
             or self._trailers > MAX_LINES
             or len(line) > MAX_LINE
-            or not value.replace("\t", " ").isprintable()
+            or _CONTROL.search(value) is not None
         ):
             raise NotHTTP("there is something else behind the chunks of its body")
         return False

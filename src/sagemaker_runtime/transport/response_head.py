@@ -66,10 +66,8 @@ def read_head(block: bytes, method: str) -> ResponseHead:
         raw = {lower_name(name): value for name, value in [line.split(": ", 1) for line in lines]}
         if len(raw) != len(lines) or b" \r\n" in block or b":  " in block or b"\t" in block or block[-1] == _BLANK:
             raw = _read_lines(lines)
-    except ValueError:  # a line without a colon and a blank
+    except (ValueError, InvalidHeaderError):  # no blank behind the colon
         raw = _read_lines(lines)
-    except InvalidHeaderError:
-        raise NotHTTP("a line of its head does not begin with the name of a header") from None
     length, coding = raw.get("content-length"), raw.get("transfer-encoding")
     if length is not None and not (length.isdigit() and length.isascii() and len(length) <= _LENGTH_DIGITS):
         raise NotHTTP("its Content-Length is not one number")
@@ -113,7 +111,7 @@ def _is_chunked(coding: str, minor: int, *, with_length: bool) -> bool:
     if with_length:
         raise NotHTTP("it has both a Content-Length and a Transfer-Encoding")
     *others, last = [each.strip(" \t").lower() for each in coding.split(",")]
-    if minor == 0 or "chunked" in others:
+    if minor == 0 or "chunked" in others or not coding.isascii():
         raise NotHTTP("its Transfer-Encoding cannot be read")
     return last == "chunked"
 
@@ -121,4 +119,4 @@ def _is_chunked(coding: str, minor: int, *, with_length: bool) -> bool:
 @lru_cache(maxsize=16)
 def _keeps_alive(minor: int, connection: str) -> bool:
     options = [option.strip(" \t") for option in connection.lower().split(",")]
-    return "close" not in options and (minor == 1 or "keep-alive" in options)
+    return "close" not in options and (minor == 1 or ("keep-alive" in options and connection.isascii()))

@@ -75,6 +75,8 @@ class ResponseReader:
         while (end := self._end_of_head(data)) >= 0:
             if self._buffer is not None:
                 data, self._buffer = bytes(self._buffer), None
+            if end > MAX_HEAD:
+                raise NotHTTP("its head is too large")
             head, data = read_head(data[:end], self._method), data[end + 4 :]
             if head.status not in _INTERIM:
                 self.head, self._left = head, head.length

@@ -111,6 +111,9 @@ class Pool:
             connection = await self._place(route)
             if connection is not None:
                 return connection
+            if self.closed:
+                self._give_place_back()
+                break
             try:
                 connection = await self._connector.open(route, seconds, lambda: self._protocol(route))
             except BaseException as error:
@@ -121,7 +124,9 @@ class Pool:
                 await self._wait_for_descriptors(error, deadline)
             else:
                 self._connections.add(connection)
-                return connection
+                if not self.closed:
+                    return connection
+                connection.close()
         raise closed_during_call()
 
     def _protocol(self, route: Route) -> Connection:
