@@ -13,7 +13,7 @@ GO_CODE := /usr/share/gocode
 GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo test test-quick test-floor interop lint types bench bench-beside bench-local docs clean
+.PHONY: profile help demo stream-demo test test-quick test-floor transport-endurance interop lint types bench bench-beside bench-local docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-13s%s\n' "$$name" "$$text"; done
@@ -36,6 +36,9 @@ test-floor: $(VENV)-floor/.test ## The same on the oldest dependencies that pypr
 
 interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(VENV)/.test ## Prove client and local endpoint against other people's servers and clients
 	INTEROP_PYTHON=.venv/interop/bin/python INTEROP_ENVIRONMENTS=.venv $(BIN)/python -m pytest tests/interop $(ARGS)
+
+transport-endurance: $(VENV)-bench/.peers ## Make 20,000 calls over a bad network on each event loop: 5 minutes; ARGS is a seed and a number
+	@PYTHONPATH=tests $(VENV)-bench/bin/python tests/transport/chaos.py $(ARGS)
 
 lint: $(VENV)/.checks ## Check the style
 	$(BIN)/ruff check .
