@@ -14,7 +14,6 @@ from sagemaker_runtime.wire import check_delimited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
-    from types import TracebackType
     from typing import Self
 
     from sagemaker_runtime.context import Metadata
@@ -104,8 +103,8 @@ class ResponseStream:
         self._log = log
         self._decoder = Decoder()
         self._received = 0  # bytes
-        # The headers of parts, known by identity: messages with equal ones share them.
-        self._part_headers: Mapping[str, HeaderValue] | None = None
+        self._part_headers: Mapping[str, HeaderValue] | None = None  # by identity: messages with equal ones share them
+        self._ready: list[bytes] = []  # parts that were taken together, the next one last
         self._waiting = False
         self._started = False
         self._ended = False
@@ -135,6 +134,8 @@ class ResponseStream:
 
     async def __anext__(self) -> ResponseStreamEvent:
         """The next event."""
+        if self._ready:
+            return PayloadPart(self._ready.pop())
         if self._closed:
             self._refuse()
         if self._waiting:  # the stream is good, and the other one reads on
@@ -154,6 +155,7 @@ class ResponseStream:
                     self._received += len(piece)
                     self._decoder.feed(piece)
                 elif taken[0] is self._part_headers:
+                    self._ready = self._decoder.take_run(taken[0])
                     return PayloadPart(taken[1])
                 else:
                     message = Message(*taken)
@@ -188,6 +190,7 @@ class ResponseStream:
 
     def _close(self, error: BaseException | None) -> None:
         self._closed = True
+        self._ready.clear()
         self._body.close()
         while self._watchers:
             self._watchers.pop(0).closed(self, error)
@@ -200,9 +203,7 @@ class ResponseStream:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self) -> None:
@@ -224,8 +225,8 @@ class ResponseStream:
         state = "ended" if self._ended else "closed" if self._closed else "open"
         return f"<{type(self).__name__}, {state}, {self._received} bytes received>"
 
-    # What the parts make up together. Events of unknown types are passed over. Whoever leaves the loop early leaves the
-    # stream to its ``async with``; without one it is closed soon after, by the event loop.
+    # What the parts make up together. Events of unknown types are passed over. After an early end of the loop, the stream
+    # is closed by its ``async with``, or soon after by the event loop.
 
     async def iter_bytes(self) -> AsyncGenerator[bytes]:
         """The bytes of the parts, as they come."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.errors import SageMakerRuntimeError
     from sagemaker_runtime.transport.aiohttp.connection import Connection
 
+LARGE = 4_096  # bytes; pieces of this size are given out one by one, because to join them would copy them
 HELD = 131_072  # bytes that may wait here for a reader; above it the server has to wait
 
 
@@ -70,12 +71,16 @@ class Body:
                     raise self._failure
                 return b""
             await self._wait(self._connection)
-        pieces = self._pieces
-        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        if self._held > HELD and self._connection is not None:
+        pieces, held = self._pieces, self._held
+        if held > LARGE * len(pieces):
+            piece = pieces.pop(0)
+            self._held -= len(piece)
+        else:
+            piece = b"".join(pieces)
+            pieces.clear()
+            self._held = 0
+        if held > HELD >= self._held and self._connection is not None:
             self._connection.resume_reading()
-        self._held = 0
         return piece
 
     async def _wait(self, connection: Connection) -> None:

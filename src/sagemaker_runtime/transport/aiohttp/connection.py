@@ -68,6 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         "_has_refused",
         "_head",
         "_keeps_alive",
+        "_large_reads",
         "_loop",
         "_on_free",
         "_on_lost",
@@ -104,7 +105,7 @@ class Connection(asyncio.BufferedProtocol):
         self._body: Body | None = None
         self._upload: Upload | None = None
         self._reading_paused = False
-        self._has_refused = False
+        self._has_refused = self._large_reads = False
 
     async def exchange(self, head: bytes, request: Request, write_limit: float, read_limit: ReadLimit) -> Response:
         """
@@ -162,6 +163,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.receive(bytes(self._reads_into[:nbytes]))
+        if nbytes == len(self._reads_into) and self.state is READING and not self._reading_paused:
+            self._large_reads = True
+            self._hand_to(_LargeReads(self))
+
+    def _hand_to(self, protocol: Connection | _LargeReads) -> None:
+        self._transport.pause_reading()  # uvloop asks the protocol how it reads when reading begins
+        self._transport.set_protocol(protocol)
+        self._transport.resume_reading()
 
     def receive(self, data: bytes) -> None:
         """Take what has come."""
@@ -218,6 +227,9 @@ class Connection(asyncio.BufferedProtocol):
             if upload is not None:
                 upload.stop()
             self.resume_reading()
+            if self._large_reads:
+                self._large_reads = False
+                self._hand_to(self)
             self.state = IDLE
             self.idle_since = self._loop.time()
             self._on_free(self)
@@ -344,3 +356,22 @@ class Connection(asyncio.BufferedProtocol):
         with suppress(OSError), duplicate(self._transport) as held:
             while self.state in (WAITING, READING) and (data := held.recv(_LEFT_AT_ONCE)):
                 self.receive(data)
+
+
+class _LargeReads(asyncio.Protocol):
+    """For a body that fills the buffer of a connection: to copy it out of there costs more than a new buffer for each read."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def data_received(self, data: bytes) -> None:
+        self._connection.receive(data)
+
+    def pause_writing(self) -> None:
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._connection.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.connection_lost(exc)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
 KEPT_ALIVE = 15.0  # seconds that a connection may be idle; aiohttp's
 READ_LIMITS_KEPT = 16  # different values of Timeout.read, in one loop, whose timers are kept when idle
-BUFFER = 262_144  # bytes; what asyncio reads at once
+BUFFER = 65_536  # bytes that are read at once
 ROUTES_KEPT = 256  # hosts; a client calls few
 _FULL = frozenset({errno.EMFILE, errno.ENFILE})  # the process, or the machine, has no descriptor left
 _LOOK_FOR_DESCRIPTORS = 0.05  # seconds between two attempts, where no connection of ours will give one back
