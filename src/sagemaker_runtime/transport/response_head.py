@@ -7,7 +7,6 @@ take a part of this response for the next one.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +16,8 @@ from sagemaker_runtime.headers import Headers, lower_name
 MAX_LINE = 65_536  # bytes of the status line, or of a header
 MAX_LINES = 1_000  # headers
 
-_STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?", re.ASCII)
+_LEAST_STATUS = "100"
+_MINOR_VERSIONS = {"HTTP/1.0 ": 0, "HTTP/1.1 ": 1}
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
 _NO_BODY = frozenset({*range(100, 200), 204, 304})  # statuses; RFC 9112, section 6.3
 _SWITCHING_PROTOCOLS = 101
@@ -100,10 +100,11 @@ def _read_lines(lines: list[str]) -> dict[str, str]:
 @lru_cache(maxsize=64)
 def _read_status_line(line: str) -> tuple[int, int]:
     """The minor version, and the status."""
-    match = _STATUS_LINE.fullmatch(line)
-    if match is None:
+    minor, status = _MINOR_VERSIONS.get(line[:9]), line[9:12]
+    is_number = status.isascii() and status.isdigit() and len(status) == len(_LEAST_STATUS) and status >= _LEAST_STATUS
+    if minor is None or not is_number or line[12:13] not in ("", " "):
         raise NotHTTP("it does not begin with a status line of HTTP/1")
-    return int(match[1]), int(match[2])
+    return minor, int(status)
 
 
 def _is_chunked(coding: str, minor: int, *, with_length: bool) -> bool:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from sagemaker_runtime.errors import ReadTimeoutError, SageMakerRuntimeError, TruncatedResponseError
 from sagemaker_runtime.transport.aiohttp.body import Body
 from sagemaker_runtime.transport.aiohttp.failures import BrokeOff, Lost, NoResponse, closed_during_call
-from sagemaker_runtime.transport.aiohttp.upload import WRITTEN_AT_ONCE, Upload
 from sagemaker_runtime.transport.response_head import NotHTTP
 from sagemaker_runtime.transport.response_reader import ResponseReader
 from sagemaker_runtime.transport.sockets import duplicate, is_readable
@@ -28,9 +27,11 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.transport.aiohttp.connecting import Route
     from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
+    from sagemaker_runtime.transport.aiohttp.upload import Upload
     from sagemaker_runtime.transport.response_head import ResponseHead
     from sagemaker_runtime.wire import Request
 
+WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write
 _REFUSALS = 400  # the least status of those
 _LEFT_AT_ONCE = 65_536  # bytes
 _FRESH = 0.01  # seconds in which an idle connection need not be looked at: the loop has done that
@@ -132,6 +133,8 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(head + body)
             read_limit.add(self)
         else:
+            from sagemaker_runtime.transport.aiohttp.upload import Upload  # 0.3 ms, which a start saves
+
             self._transport.write(head)
             self._upload = Upload(self._transport, body, write_limit, self._sent, self._fail)
         del head, body, request  # a call may wait for a minute

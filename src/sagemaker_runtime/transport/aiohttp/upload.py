@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 SLICE = (
     262_144  # bytes; with a turn of the loop between, the event loop stalls 1.4 ms at worst for a 6 MB body, against 11
 )
-WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write
 _LOOKS = 4  # in one write limit, at whether the peer has taken something
 _LONGEST_LOOK = 1.0  # seconds
 _TURNS = 3  # of the loop, in which what has come is read before a slice goes out
