@@ -10,7 +10,6 @@ from aiohttp.http_parser import HttpResponseParser, HttpResponseParserPy
 from attrs import define, field
 
 from sagemaker_runtime import Request, TruncatedResponseError
-from sagemaker_runtime.transport.aiohttp.connecting import Route
 from sagemaker_runtime.transport.aiohttp.connection import Connection
 from sagemaker_runtime.transport.aiohttp.failures import BrokeOff, Lost
 from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
@@ -72,9 +71,7 @@ class _Transport:
 async def ours(pieces: Sequence[bytes], method: str = "POST") -> Reading:
     """Read *pieces*, and then the end of the connection, with a `Connection`."""
     transport, free = _Transport(), list[Connection]()
-    connection = Connection(
-        Route("http", "host", None), memoryview(bytearray(65_536)), free.append, lambda connection: None
-    )
+    connection = Connection(("http", "host", None), memoryview(bytearray(65_536)), free.append, lambda connection: None)
     connection.connection_made(transport)
     read_limit = ReadLimit(1000.0)
     call = asyncio.create_task(connection.exchange(b"", Request(method), 1000.0, read_limit))

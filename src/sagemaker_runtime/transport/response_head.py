@@ -8,7 +8,6 @@ take a part of this response for the next one.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from sagemaker_runtime.errors import InvalidHeaderError
 from sagemaker_runtime.headers import Headers, lower_name
@@ -29,17 +28,24 @@ class NotHTTP(Exception):  # noqa: N818 - what came is that
     """A response that cannot be read. The text says why, and shows nothing of what came."""
 
 
-class ResponseHead(NamedTuple):
-    """What a head says."""
+class ResponseHead:
+    """
+    What a head says.
 
-    status: int
-    headers: Headers
-    length: int | None
-    """Bytes of the body; None if its chunks, or the end of the connection, say where it ends."""
+    Attributes:
+        length: Bytes of the body; None if its chunks, or the end of the connection, say where it ends.
 
-    chunked: bool
-    keeps_alive: bool
-    """Whether the connection may serve another request once the body has ended."""
+        keeps_alive: Whether the connection may serve another request once the body has ended.
+    """
+
+    __slots__ = ("chunked", "headers", "keeps_alive", "length", "status")
+
+    def __init__(self, status: int, headers: Headers, length: int | None, *, chunked: bool, keeps_alive: bool) -> None:
+        self.status = status
+        self.headers = headers
+        self.length = length
+        self.chunked = chunked
+        self.keeps_alive = keeps_alive
 
 
 def read_head(block: bytes, method: str) -> ResponseHead:
@@ -79,7 +85,7 @@ def read_head(block: bytes, method: str) -> ResponseHead:
     keeps_alive = minor == 1 if connection is None else _keeps_alive(minor, connection)
     if (size is None and not chunked) or status == _SWITCHING_PROTOCOLS:
         keeps_alive = False
-    return ResponseHead(status, Headers.of_raw(raw), size, chunked, keeps_alive)
+    return ResponseHead(status, Headers.of_raw(raw), size, chunked=chunked, keeps_alive=keeps_alive)
 
 
 def _read_lines(lines: list[str]) -> dict[str, str]:

@@ -17,7 +17,6 @@ import aiohttp
 from sagemaker_runtime.asyncio_only import asyncio_only, without_asyncio
 from sagemaker_runtime.checks import checked
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
-from sagemaker_runtime.transport.aiohttp.connecting import Route
 from sagemaker_runtime.transport.aiohttp.failures import FAILURES, closed_during_call, translate
 from sagemaker_runtime.transport.aiohttp.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies
@@ -101,9 +100,10 @@ class AioHTTPClient:
         proxy = None if pool.proxies is None else pool.proxies.proxy_for(scheme, host)
         head = request_head(request, proxy)
         try:
-            connection = pool.take(scheme, host, proxy)
+            route = scheme, host, proxy
+            connection = pool.take(route)
             if connection is None:
-                connection = await pool.connect(Route(scheme, host, proxy), timeout.connect)
+                connection = await pool.connect(route, timeout.connect)
             return await connection.exchange(head, request, timeout.write, pool.read_limit(timeout.read))
         except FAILURES as error:
             failure = closed_during_call() if self._closed else translate(error, request, timeout, proxy)

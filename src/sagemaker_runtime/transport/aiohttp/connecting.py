@@ -7,7 +7,7 @@ What comes of it is a bare transport of asyncio, of which aiohttp knows nothing 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 import aiohttp
 from yarl import URL
@@ -28,28 +28,19 @@ if TYPE_CHECKING:
     P = TypeVar("P", bound=asyncio.BufferedProtocol | asyncio.Protocol)
 
 
-class Route(NamedTuple):
-    """Where a connection leads."""
+Route: TypeAlias = "tuple[str, str, Proxy | None]"
+"""Where a connection leads: scheme, host (with the port, unless it is the scheme's own), and the proxy, if there is one."""
 
-    scheme: str
-    host: str
-    """With the port, unless it is the scheme's own."""
 
-    proxy: Proxy | None
-    """None for a direct connection."""
-
-    def check(self) -> None:
-        """Raise ConfigError where it leads nowhere."""
-        try:
-            base = BaseURL.parse(f"{plain(self.scheme)}://{plain(self.host)}")
-        except (ConfigError, TypeError) as error:
-            raise ConfigError(
-                f"nothing can be sent to scheme {self.scheme!r} and host {self.host!r}: {error}"
-            ) from None
-        if base != (self.scheme, self.host, "", ""):
-            raise ConfigError(
-                f"nothing can be sent to scheme {self.scheme!r} and host {self.host!r}: there is more in them"
-            )
+def check_route(route: Route) -> None:
+    """Raise ConfigError for one that leads nowhere."""
+    scheme, host, _ = route
+    try:
+        base = BaseURL.parse(f"{plain(scheme)}://{plain(host)}")
+    except (ConfigError, TypeError) as error:
+        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
+    if base != (scheme, host, "", ""):
+        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: there is more in them")
 
 
 class Connector:
@@ -78,10 +69,10 @@ class Connector:
         Raises:
             NotConnected, ProxyRefused, aiohttp.ClientConnectorError, TimeoutError: There is no connection.
         """
-        proxy = route.proxy
+        scheme, host, proxy = route
         request = aiohttp.ClientRequest(
             "GET",
-            URL(f"{plain(route.scheme)}://{plain(route.host)}/", encoded=True),
+            URL(f"{plain(scheme)}://{plain(host)}/", encoded=True),
             loop=asyncio.get_running_loop(),
             proxy=None if proxy is None else URL(proxy.url),
             proxy_headers=None if proxy is None else proxy.headers,

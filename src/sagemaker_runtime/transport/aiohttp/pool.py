@@ -7,11 +7,11 @@ import errno
 import sys
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 import aiohttp
 
-from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route
+from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route, check_route
 from sagemaker_runtime.transport.aiohttp.connection import Connection
 from sagemaker_runtime.transport.aiohttp.failures import closed_during_call
 from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
@@ -33,11 +33,8 @@ _LOOK_FOR_DESCRIPTORS = 0.05  # seconds between two attempts, where no connectio
 _FULL_FOR = 5.0  # seconds for which fewer connections are opened after that
 
 
-class _Waiter(NamedTuple):
-    """A call that waits for a connection on its route, or for a place to open one."""
-
-    route: Route
-    future: asyncio.Future[Connection | None]
+_Waiter: TypeAlias = "tuple[Route, asyncio.Future[Connection | None]]"
+"""A call that waits for a connection on its route, or for a place to open one."""
 
 
 class Pool:
@@ -79,9 +76,9 @@ class Pool:
         await anext(pool._owner)
         return pool
 
-    def take(self, scheme: str, host: str, proxy: Proxy | None) -> Connection | None:
+    def take(self, route: Route) -> Connection | None:
         """An idle connection, for an exchange of the caller's; None if there is none."""
-        idle = self._idle.get((scheme, host, proxy))
+        idle = self._idle.get(route)
         while idle:
             connection = idle.pop()
             if connection.usable:
@@ -103,7 +100,7 @@ class Pool:
             NotConnected, ProxyRefused, aiohttp.ClientConnectorError, TimeoutError: None could be opened.
         """
         if route not in self._idle:
-            route.check()
+            check_route(route)
             self._forget_routes()
             self._idle[route] = []
         deadline = None  # for a descriptor
@@ -142,13 +139,13 @@ class Pool:
             self._used += 1
             return None
         self._close_one_elsewhere()
-        waiter = _Waiter(route, self._loop.create_future())
-        self._waiters.append(waiter)
+        future: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiters.append((route, future))
         try:
-            return await waiter.future
+            return await future
         except asyncio.CancelledError:
-            if waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None:
-                connection = waiter.future.result()  # it came in the same turn
+            if future.done() and not future.cancelled() and future.exception() is None:
+                connection = future.result()  # it came in the same turn
                 if connection is None:
                     self._give_place_back()
                 else:
@@ -171,8 +168,8 @@ class Pool:
             self._idle.setdefault(connection.route, []).append(connection)
             if self._sweeper is None:
                 self._sweeper = self._loop.call_later(KEPT_ALIVE, self._sweep)
-        elif waiter.route == connection.route:
-            self._waiters.popleft().future.set_result(connection)
+        elif waiter[0] == connection.route:
+            self._waiters.popleft()[1].set_result(connection)
         else:
             connection.close()  # its place is for the one that waits
 
@@ -186,14 +183,14 @@ class Pool:
 
     def _give_place_back(self) -> None:
         if self._used <= self._places and self._first_waiter() is not None:
-            self._waiters.popleft().future.set_result(None)
+            self._waiters.popleft()[1].set_result(None)
         else:
             self._used -= 1
 
     def _first_waiter(self) -> _Waiter | None:
         """The call that has waited longest, and still does."""
         while self._waiters:
-            if not self._waiters[0].future.done():
+            if not self._waiters[0][1].done():
                 return self._waiters[0]
             self._waiters.popleft()
         return None
@@ -244,7 +241,7 @@ class Pool:
             self._sweeper.cancel()
         while (waiter := self._first_waiter()) is not None:
             self._waiters.popleft()
-            waiter.future.set_exception(closed_during_call())
+            waiter[1].set_exception(closed_during_call())
         for connection in list(self._connections):
             connection.close_during_call()
         for read_limit in self._read_limits.values():
