@@ -9,8 +9,6 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import aiohttp
-
 from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route, check_route
 from sagemaker_runtime.transport.aiohttp.connection import Connection
 from sagemaker_runtime.transport.aiohttp.failures import closed_during_call
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from typing import Self
 
-    from sagemaker_runtime.transport.proxies import Proxies, Proxy
+    from sagemaker_runtime.transport.proxies import Proxies
 
 MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
 KEPT_ALIVE = 15.0  # seconds that a connection may be idle; aiohttp's
@@ -62,9 +60,7 @@ class Pool:
         self._full_until = 0.0  # the loop's time
         self._waiters: deque[_Waiter] = deque()
         self._connections: set[Connection] = set()
-        self._idle: dict[
-            tuple[str, str, Proxy | None], list[Connection]
-        ] = {}  # the last one used is the last in its list
+        self._idle: dict[Route, list[Connection]] = {}  # the last one used is the last in its list
         self._sweeper: asyncio.TimerHandle | None = None
         self._read_limits: dict[float, ReadLimit] = {}
         self._buffer = memoryview(bytearray(BUFFER))
@@ -97,7 +93,7 @@ class Pool:
 
         Raises:
             ConfigError: The route leads nowhere.
-            NotConnected, ProxyRefused, aiohttp.ClientConnectorError, TimeoutError: None could be opened.
+            NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: None could be opened.
         """
         if route not in self._idle:
             check_route(route)
@@ -115,7 +111,8 @@ class Pool:
                 connection = await self._connector.open(route, seconds, lambda: self._protocol(route))
             except BaseException as error:
                 self._give_place_back()
-                if not (isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno in _FULL):
+                cause = error.__cause__  # of aiohttp's error for a connection that could not be opened
+                if not (isinstance(cause, OSError) and cause.errno in _FULL):
                     raise
                 deadline = self._loop.time() + seconds if deadline is None else deadline
                 await self._wait_for_descriptors(error, deadline)
@@ -152,7 +149,7 @@ class Pool:
                     self._free(connection)
             raise
 
-    async def _wait_for_descriptors(self, error: aiohttp.ClientConnectorError, deadline: float) -> None:
+    async def _wait_for_descriptors(self, error: BaseException, deadline: float) -> None:
         """There was a place, and no descriptor: so there are fewer places for a while."""
         self._places = max(self._used, 1)
         self._full_until = self._loop.time() + _FULL_FOR
