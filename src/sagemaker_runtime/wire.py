@@ -166,10 +166,12 @@ class Timeout:
     """For the connection to stand. The wait for a free place in the connection pool does not count."""
 
     write: float = field(default=30.0, validator=_seconds)
-    """In which the peer takes no byte of the request, so that one that stops reading cannot hold the call."""
+    """
+    The longest time in which the peer takes no byte of the request, for bodies above 64 KiB. `read` alone holds for others.
+    """
 
     read: float = field(default=70.0, validator=_seconds)
-    """In which no byte of the response comes. 70 s is the service's advice: a model may take 60 s."""
+    """The longest time in which no byte of the response comes. 70 s is the service's advice: a model may take 60 s."""
 
     total: float | None = field(default=None, validator=optional(_seconds))
     """For attempts, waits and the body together (for a stream: until its head); None for no such limit."""

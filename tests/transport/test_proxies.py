@@ -17,6 +17,7 @@ from sagemaker_runtime import (
     ConnectTimeoutError,
     NopRetryer,
     ProxyRefusedError,
+    Request,
     ServiceError,
     StandardRetryer,
     Timeout,
@@ -413,3 +414,20 @@ def test_no_repr_shows_a_password():
     ]
 
     assert not [text for text in shown if "cret" in text or BASIC in text]
+
+
+async def test_a_password_that_a_proxy_quotes_in_plain_text_is_not_shown():
+    """It knows the password as well as its coded form, and may say which one was wrong."""
+
+    async def quote(exchange):
+        await exchange.send(b"HTTP/1.1 407 wrong password hunter2 for alice\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(quote) as proxy:
+        http_client = AioHTTPClient(proxies={"https": f"http://alice:hunter2@127.0.0.1:{proxy.port}"})
+        request = Request(host="runtime.test")
+        request.headers["content-length"] = "0"
+
+        with pytest.raises(ProxyRefusedError, match="wrong password <redacted> for <redacted>"):
+            await http_client.send(request, timeout=Timeout())
+
+        await http_client.close()

@@ -21,8 +21,8 @@ a refused certificate               permanent        no       trying again would
 a proxy's 4xx to CONNECT            permanent        no       it would refuse again; wrong passwords lock an account
 write timeout                       transient        yes      the service did not take the request whole
 connection lost before the first    connection lost  yes      an idle connection closed by the server looks the same,
-byte of the response, or reset                                and aiohttp does not distinguish a reset within the head
-within its head                                               from it; ``retry_lost_connections=False`` turns it off
+byte of the response, or reset                                and a reset within the head is no different;
+within its head                                               ``retry_lost_connections=False`` turns it off
 read timeout; a response that is    maybe executed   no       the model is perhaps still computing, and would run
 not HTTP, or broke off: closed                                twice: only with ``retry_read_timeouts=True``
 within its head, truncated after

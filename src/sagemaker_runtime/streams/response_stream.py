@@ -59,7 +59,7 @@ class ResponseStream:
                     case PayloadPart():
                         sys.stdout.buffer.write(event.bytes)
 
-    A slow reader stops the server: no more than about 128 KiB wait here. Cancelling a reader closes the stream. One that
+    A slow reader stops the server: no more than about 400 KiB wait here. Cancelling a reader closes the stream. One that
     is neither read to its end nor closed is closed by the garbage collector, with a ResourceWarning.
 
     The client makes them; a test that makes one of its own takes ``sagemaker_runtime.testing.stream_output``.

@@ -21,6 +21,7 @@ _CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
 _NO_BODY = frozenset({*range(100, 200), 204, 304})  # statuses; RFC 9112, section 6.3
 _SWITCHING_PROTOCOLS = 101
 _LENGTH_DIGITS = 18  # the most of a length that is believed
+_CACHED = 4_096  # bytes of a head
 _BLANK = 32
 
 
@@ -67,9 +68,11 @@ def read_head(block: bytes, method: str) -> ResponseHead:
         raise NotHTTP(f"it has more than {MAX_LINES:,} headers")
     if len(block) > MAX_LINE and max(map(len, block.split(b"\r\n"))) > MAX_LINE:
         raise NotHTTP(f"a line of its head has more than {MAX_LINE:,} bytes")
-    minor, status = _read_status_line(first)
+    cached = len(block) <= _CACHED  # or the caches would keep what a hostile server sends
+    minor, status = (_read_status_line if cached else _read_status_line.__wrapped__)(first)
+    to_lower = lower_name if cached else lower_name.__wrapped__
     try:
-        raw = {lower_name(name): value for name, value in [line.split(": ", 1) for line in lines]}
+        raw = {to_lower(name): value for name, value in [line.split(": ", 1) for line in lines]}
         if len(raw) != len(lines) or b" \r\n" in block or b":  " in block or b"\t" in block or block[-1] == _BLANK:
             raw = _read_lines(lines)
     except (ValueError, InvalidHeaderError):  # no blank behind the colon
@@ -82,7 +85,9 @@ def read_head(block: bytes, method: str) -> ResponseHead:
     if status in _NO_BODY or method == "HEAD":
         size, chunked = 0, False
     connection = raw.get("connection")
-    keeps_alive = minor == 1 if connection is None else _keeps_alive(minor, connection)
+    keeps_alive = minor == 1
+    if connection is not None:
+        keeps_alive = (_keeps_alive if cached else _keeps_alive.__wrapped__)(minor, connection)
     if (size is None and not chunked) or status == _SWITCHING_PROTOCOLS:
         keeps_alive = False
     return ResponseHead(status, Headers.of_raw(raw), size, chunked=chunked, keeps_alive=keeps_alive)
@@ -96,7 +101,7 @@ def _read_lines(lines: list[str]) -> dict[str, str]:
         if not colon:
             raise NotHTTP("a line of its head has no colon")
         try:
-            lower, text = lower_name(name), value.strip(" \t")
+            lower, text = lower_name.__wrapped__(name), value.strip(" \t")
         except InvalidHeaderError:
             raise NotHTTP("a line of its head does not begin with the name of a header") from None
         raw[lower] = text if lower not in raw else f"{raw[lower]}, {text}"

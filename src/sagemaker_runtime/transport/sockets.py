@@ -44,7 +44,9 @@ def unacknowledged(transport: asyncio.Transport) -> int:
 def duplicate(transport: asyncio.Transport) -> socket.socket:
     """A second socket for the connection, to be closed by the caller; raises OSError for one that is closed."""
     known: socket.socket = transport.get_extra_info("socket")
-    return socket.socket(known.family, known.type, known.proto, os.dup(known.fileno()))
+    copy = socket.socket(known.family, known.type, known.proto, os.dup(known.fileno()))
+    copy.settimeout(0.0)
+    return copy
 
 
 def _fileno(transport: asyncio.Transport) -> int:

@@ -338,3 +338,93 @@ async def test_a_call_that_failed_is_gone_when_it_is_forgotten():
         finally:
             gc.enable()
         await http_client.close()
+
+
+@pytest.mark.parametrize("size", [300_000, MAX_BODY])
+async def test_an_upload_to_a_peer_that_closes_its_side_and_reads_no_more_ends(size):
+    """It will not respond, and what is still to be sent will never be taken: nothing is left to wait for."""
+
+    async def close_one_side(exchange):
+        exchange.writer.transport.pause_reading()
+        exchange.writer.write_eof()
+        await asyncio.Event().wait()
+
+    async with serving(close_one_side, receive_buffer=4_096) as server:
+        http_client = AioHTTPClient()
+        with pytest.raises(ConnectionLostError, match=f"a body of {size:,} bytes"):
+            await http_client.send(request_to(server, body=b"x" * size), timeout=GIVEN)
+        await http_client.close()
+
+
+async def test_a_call_that_was_cancelled_leaves_nothing_under_the_read_limit():
+    """Each would be kept for 70 s, with its connection: hedging and short deadlines end many calls so."""
+
+    async def say_nothing(exchange):
+        await exchange.until_peer_closes()
+
+    async with serving(say_nothing) as server:
+        http_client = AioHTTPClient()
+        for number in range(3):
+            call = asyncio.create_task(http_client.send(request_to(server), timeout=GIVEN))
+            await until(lambda number=number: len(server.requests) > number)
+            call.cancel()
+            with suppress(asyncio.CancelledError):
+                await call
+
+        assert http_client._pools[asyncio.get_running_loop()].read_limit(GIVEN.read).idle
+        await http_client.close()
+
+
+async def test_a_large_body_is_freed_when_its_call_has_ended():
+    """Its sending ends by a cancellation, whose traceback must not hold it until the garbage collector runs."""
+    async with serving(OK) as server, client_for(server) as client:
+        await client.invoke_endpoint(params(b"x" * 300_000))
+        gc.collect()
+        gc.disable()
+        try:
+            response = await client.invoke_endpoint(params(b"x" * 300_000))
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+            assert b"ok" == response.body
+            assert not [view for view in gc.get_objects() if isinstance(view, memoryview) and view.nbytes == 300_000]
+        finally:
+            gc.enable()
+
+
+async def test_a_body_in_tiny_chunks_does_not_weigh_many_times_its_size():
+    """A peer that sends byte by byte must not have us keep an object for each."""
+    chunks = b"2\r\nab\r\n" * 100_000
+    async with serving(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n") as server:
+        http_client = AioHTTPClient()
+        response = await http_client.send(request_to(server), timeout=GIVEN)
+        reading = asyncio.create_task(response.body.read())
+        most = 0
+        while not reading.done():
+            most = max(most, len(response.body._pieces))
+            await asyncio.sleep(0)
+
+        assert b"ab" * 100_000 == await reading
+        assert most < 40_000
+        await http_client.close()
+
+
+async def test_a_connection_that_its_server_closes_is_not_handed_to_a_call_that_waits():
+    """One that does not announce the end would cost each second call an attempt."""
+
+    async def respond_and_close(exchange):
+        await exchange.read_body()
+        await exchange.send(OK)
+        exchange.close()
+
+    async with serving(*[respond_and_close] * 40) as server:
+        http_client = AioHTTPClient(max_connections=2)
+
+        async def call():
+            response = await http_client.send(request_to(server), timeout=GIVEN)
+            await response.body.read()
+
+        outcomes = await asyncio.gather(*[call() for _ in range(40)], return_exceptions=True)
+
+        assert sum(isinstance(each, ConnectionLostError) for each in outcomes) < 10
+        await http_client.close()

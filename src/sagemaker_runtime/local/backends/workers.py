@@ -47,7 +47,9 @@ async def _own(loop: asyncio.AbstractEventLoop, executor: Executor) -> AsyncGene
     try:
         yield executor
     finally:
-        _executors.pop(loop, None)
+        known = _executors.get(loop)
+        if known is not None and known[0] is executor:
+            del _executors[loop]
         await in_thread(executor.shutdown)
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.aiohttp.connection import Connection
 
 LARGE = 4_096  # bytes; pieces of this size are given out one by one, because to join them would copy them
+_OBJECT = 64  # bytes; what a piece weighs beside its contents
+_PIECES_FREE = 1_024
 HELD = 131_072  # bytes that may wait here for a reader; above it the server has to wait
 
 
@@ -49,7 +51,7 @@ class Body:
                 while self._connection is not None:
                     await self._wait(self._connection)
                 if self._failure is not None:
-                    raise self._failure
+                    raise self._failure.with_traceback(None)  # or it would grow with each read
             finally:
                 self._whole = False
             self._data = self._rest = b"".join(self._pieces)
@@ -68,7 +70,7 @@ class Body:
         while not self._pieces:
             if self._connection is None:
                 if self._failure is not None:
-                    raise self._failure
+                    raise self._failure.with_traceback(None)  # or it would grow with each read
                 return b""
             await self._wait(self._connection)
         pieces, held = self._pieces, self._held
@@ -107,6 +109,10 @@ class Body:
         self._pieces += pieces
         for piece in pieces:
             self._held += len(piece)
+        if (
+            len(self._pieces) - _PIECES_FREE
+        ) * _OBJECT > self._held:  # or tiny chunks would weigh thirty times what they hold
+            self._pieces = [b"".join(self._pieces)]
         self._wake()
         return self._held <= HELD or self._whole
 

@@ -99,17 +99,19 @@ class AioHTTPClient:
         scheme, host = request.scheme, request.host
         proxy = None if pool.proxies is None else pool.proxies.proxy_for(scheme, host)
         head = request_head(request, proxy)
+        route = scheme, host, proxy
         try:
-            route = scheme, host, proxy
             connection = pool.take(route)
+        except TypeError as error:  # from a host that is a list, say
+            raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
+        try:
             if connection is None:
                 connection = await pool.connect(route, timeout.connect)
             return await connection.exchange(head, request, timeout.write, pool.read_limit(timeout.read))
         except FAILURES as error:
             failure = closed_during_call() if self._closed else translate(error, request, timeout, proxy)
-            cause = error if isinstance(error, aiohttp.ClientConnectorError | OSError) else None
-        except TypeError as error:  # from a host that is a list, say
-            failure, cause = ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}"), None
+            is_fit = isinstance(error, aiohttp.ClientConnectorError | OSError)
+            cause = error.with_traceback(None) if is_fit else None  # whose frames hold the request
         try:
             raise failure from cause  # out here, where what was caught is not its context
         finally:

@@ -154,6 +154,11 @@ class Connection(asyncio.BufferedProtocol):
         fresh = self._loop.time() - self.idle_since < _FRESH and not self._has_refused
         return fresh or not is_readable(self._transport)
 
+    @property
+    def quiet(self) -> bool:
+        """The same, for one whose last response has only just come: what follows it, its end, has not been read yet."""
+        return not (self._transport.is_closing() or is_readable(self._transport))
+
     def _sent(self) -> None:
         """All of a large request has gone out."""
         if self.state is WAITING:
@@ -302,6 +307,8 @@ class Connection(asyncio.BufferedProtocol):
             waiter.set_exception(error)
 
     def _drop(self) -> None:
+        if self.state is WAITING:
+            self._read_limit.discard(self)
         self.state = CLOSED
         if self._upload is not None:
             self._upload.stop()
@@ -327,6 +334,10 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         if self._upload is not None:
             self._upload.resume()
+
+    def eof_received(self) -> None:
+        # To close it would wait until the peer, which says no more, has taken what is still to be sent.
+        self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.state in (WAITING, READING) and exc is not None:
@@ -375,6 +386,9 @@ class _LargeReads(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._connection.resume_writing()
+
+    def eof_received(self) -> None:
+        self._connection.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.connection_lost(exc)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -85,7 +87,7 @@ def refused_by_proxy(
     """What a proxy did instead of connecting us. It may have sent back *secret_headers*, so they are redacted."""
     match error:
         case aiohttp.ClientHttpProxyError(status=status, message=reason):
-            for secret in [part for value in (secret_headers or {}).values() for part in value.split()]:
+            for secret in _secrets_of(secret_headers or {}):
                 reason = reason.replace(secret, REDACTED)
             kind = ProxyRefused if status in _REFUSALS else NotConnected
             return kind(f"the proxy responded to CONNECT with {status} {reason}")
@@ -93,6 +95,17 @@ def refused_by_proxy(
             return NotConnected(f"the proxy's response to CONNECT is not HTTP: {error.message.partition(':')[0]}")
         case _:
             return NotConnected(f"the connection to the proxy was lost before it responded to CONNECT: {error}")
+
+
+def _secrets_of(headers: Mapping[str, str]) -> list[str]:
+    """The values, with the user and the password that are in them; the longest first."""
+    found: set[str] = set()
+    for part in [part for value in headers.values() for part in value.split()]:
+        found.add(part)
+        with suppress(ValueError):
+            pair = b64decode(part, validate=True).decode()
+            found.update((pair, *pair.split(":", 1)))
+    return sorted(found - {""}, key=len, reverse=True)
 
 
 def translate(error: BaseException, request: Request, timeout: Timeout, proxy: Proxy | None) -> SageMakerRuntimeError:

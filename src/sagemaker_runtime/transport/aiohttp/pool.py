@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import sys
 from collections import deque
 from pathlib import Path
@@ -52,13 +53,15 @@ class Pool:
     def __init__(self, connector: Connector, max_connections: int, proxies: Proxies | None) -> None:
         self.proxies = proxies
         self.closed = False
+        self._process = os.getpid()
         self._connector = connector
         self._owner = _closes_at_the_end(self)
         self._loop = asyncio.get_running_loop()
         self._places = self._max_connections = max_connections
         self._used = 0  # places
-        self._full_until = 0.0  # the loop's time
+        self._opener: asyncio.TimerHandle | None = None  # while there are fewer places
         self._waiters: deque[_Waiter] = deque()
+        self._gave_up = 0  # of those, at most
         self._connections: set[Connection] = set()
         self._idle: dict[Route, list[Connection]] = {}  # the last one used is the last in its list
         self._sweeper: asyncio.TimerHandle | None = None
@@ -101,18 +104,21 @@ class Pool:
             self._idle[route] = []
         deadline = None  # for a descriptor
         while not self.closed:
-            connection = await self._place(route)
+            connection = self.take(route) or await self._place(route)
             if connection is not None:
-                return connection
+                if connection.quiet:
+                    return connection
+                connection.close()  # the server has closed it behind its last response
+                continue
             if self.closed:
                 self._give_place_back()
                 break
             try:
                 connection = await self._connector.open(route, seconds, lambda: self._protocol(route))
             except BaseException as error:
-                self._give_place_back()
                 cause = error.__cause__  # of aiohttp's error for a connection that could not be opened
                 if not (isinstance(cause, OSError) and cause.errno in _FULL):
+                    self._give_place_back()
                     raise
                 deadline = self._loop.time() + seconds if deadline is None else deadline
                 await self._wait_for_descriptors(error, deadline)
@@ -130,8 +136,6 @@ class Pool:
 
     async def _place(self, route: Route) -> Connection | None:
         """A place for a connection; or one that another call has done with."""
-        if self._places < self._max_connections and self._loop.time() >= self._full_until:
-            self._places = self._max_connections
         if self._used < self._places:
             self._used += 1
             return None
@@ -141,7 +145,12 @@ class Pool:
         try:
             return await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled() and future.exception() is None:
+            if future.cancelled():
+                self._gave_up += 1
+                if self._gave_up * 2 > len(self._waiters):
+                    self._waiters = deque(waiter for waiter in self._waiters if not waiter[1].done())
+                    self._gave_up = 0
+            elif future.exception() is None:
                 connection = future.result()  # it came in the same turn
                 if connection is None:
                     self._give_place_back()
@@ -151,12 +160,25 @@ class Pool:
 
     async def _wait_for_descriptors(self, error: BaseException, deadline: float) -> None:
         """There was a place, and no descriptor: so there are fewer places for a while."""
+        self._used -= 1  # to nobody: a call that waits would find no descriptor either
         self._places = max(self._used, 1)
-        self._full_until = self._loop.time() + _FULL_FOR
+        if self._opener is None:
+            self._opener = self._loop.call_later(_FULL_FOR, self._open_places)
         if not self._connections:  # other code has them all
             if self._loop.time() >= deadline:
+                self._open_places()
                 raise error
             await asyncio.sleep(_LOOK_FOR_DESCRIPTORS)
+
+    def _open_places(self) -> None:
+        """Have all places again: other code may have given descriptors back."""
+        if self._opener is not None:
+            self._opener.cancel()
+            self._opener = None
+        self._places = self._max_connections
+        while self._used < self._places and self._first_waiter() is not None:
+            self._used += 1
+            self._waiters.popleft()[1].set_result(None)
 
     def _free(self, connection: Connection) -> None:
         """An exchange has ended, and its connection may be used again."""
@@ -193,7 +215,7 @@ class Pool:
         return None
 
     def _close_one_elsewhere(self) -> None:
-        """Close the idle connection that has been idle longest: no idle one leads where the caller wants to go."""
+        """Close the connection that has been idle longest, so that its place becomes free."""
         oldest = min((idle[0] for idle in self._idle.values() if idle), key=_idle_since, default=None)
         if oldest is not None:
             self._idle[oldest.route].remove(oldest)
@@ -221,10 +243,10 @@ class Pool:
         limit = self._read_limits.get(seconds)
         if limit is None:
             if len(self._read_limits) >= READ_LIMITS_KEPT:  # somebody gives each call what is left of a budget
-                for other, unused in list(self._read_limits.items()):
-                    if unused.idle:
-                        unused.stop()
-                        del self._read_limits[other]
+                oldest = next(iter(self._read_limits))
+                if not self._read_limits[oldest].idle:
+                    return ReadLimit(seconds, kept=False)
+                self._read_limits.pop(oldest).stop()
             limit = self._read_limits[seconds] = ReadLimit(seconds)
         return limit
 
@@ -234,8 +256,11 @@ class Pool:
 
     async def _close(self) -> None:
         self.closed = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        if os.getpid() != self._process:
+            return  # forked off within the loop, which ends here too: the connections are the parent's
+        for timer in (self._sweeper, self._opener):
+            if timer is not None:
+                timer.cancel()
         while (waiter := self._first_waiter()) is not None:
             self._waiters.popleft()
             waiter[1].set_exception(closed_during_call())

@@ -23,12 +23,15 @@ class ReadLimit:
 
     Args:
         seconds: The length.
+
+        kept: Whether other calls will wait as long; if not, the timer goes with the last wait.
     """
 
-    __slots__ = ("_deadlines", "_loop", "_timer", "seconds")
+    __slots__ = ("_deadlines", "_kept", "_loop", "_timer", "seconds")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, kept: bool = True) -> None:
         self.seconds = seconds
+        self._kept = kept
         self._loop = asyncio.get_running_loop()
         self._deadlines: dict[Waiting, float] = {}
         self._timer: asyncio.Handle | None = None
@@ -49,6 +52,8 @@ class ReadLimit:
     def discard(self, waiting: Waiting) -> None:
         """End a wait, if it has begun and not ended."""
         self._deadlines.pop(waiting, None)
+        if not self._kept and not self._deadlines:
+            self.stop()
 
     def stop(self) -> None:
         """Cancel the timer; no wait ends by it any more."""

@@ -53,7 +53,7 @@ class Upload:
         self._on_failed = on_failed
         self._resumed = asyncio.Event()
         self._resumed.set()
-        self._task = asyncio.create_task(self._write(memoryview(body)))
+        self._task: asyncio.Task[None] | None = asyncio.create_task(self._write(memoryview(body)))
 
     @property
     def gone_out(self) -> bool:
@@ -102,7 +102,7 @@ class Upload:
             if now != seen:
                 since, seen = loop.time(), now
             elif loop.time() - since >= self._limit:
-                raise Stalled
+                raise Stalled("the peer took none of the rest of the request")
             if self._resumed.is_set():
                 await asyncio.sleep(look)
             else:
@@ -121,4 +121,6 @@ class Upload:
     def stop(self) -> None:
         """Send no more of it, and report nothing of it."""
         self._stopped = True
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None  # or its CancelledError, this and the body would keep one another alive
