@@ -30,7 +30,8 @@ class LoopThread:
         self._entered: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._left: Future[None] = Future()
         self._process: int | None = None  # that of the thread
-        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._name = name
+        self._thread: Thread | None = None
 
     def open(self) -> None:
         """
@@ -39,11 +40,15 @@ class LoopThread:
         Raises:
             BaseException: What entering the context raised; the thread has ended then.
         """
+        if self._thread is not None:
+            raise RuntimeError("a LoopThread is opened once")
         self._process = os.getpid()
-        self._thread.start()
+        # Made here: since Python 3.13, one that was made before a fork cannot be started in the child.
+        self._thread = thread = Thread(target=self._run, name=self._name, daemon=True)
+        thread.start()
         error = self._entered.exception()
         if error is not None:
-            self._thread.join()
+            thread.join()
             raise error
 
     @property
@@ -60,7 +65,7 @@ class LoopThread:
         Raises:
             BaseException: What exiting the context raised; the thread has ended all the same.
         """
-        if os.getpid() != self._process:  # a forked child has no such thread
+        if self._thread is None or os.getpid() != self._process:  # a forked child has no such thread
             return
         loop, closing = self._entered.result()
         with suppress(RuntimeError):  # the loop has ended: `_left` knows why
