@@ -12,6 +12,9 @@ from sagemaker_runtime.redaction import REDACTED, SENSITIVE_HEADERS
 
 D = TypeVar("D")
 
+CONTROLS = bytes([*range(9), *range(10, 32), 127])
+"""What no line of a head may hold, but for its end: the control characters without the tab. For `bytes.translate`."""
+
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")  # RFC 9110, section 5.6.2
 
 
@@ -134,14 +137,13 @@ class Headers(MutableMapping[str, str]):
     @classmethod
     def received(cls, pairs: Collection[tuple[str, str]]) -> Headers:
         """What a peer sent: unchecked, and a name that comes twice has its values joined by a comma."""
-        headers = cls.__new__(cls)
-        headers.raw = raw = {name.lower(): value for name, value in pairs}
+        raw = {name.lower(): value for name, value in pairs}
         if len(raw) < len(pairs):
             raw.clear()
             for name, value in pairs:
                 lower = name.lower()
                 raw[lower] = value if lower not in raw else f"{raw[lower]}, {value}"
-        return headers
+        return cls.of_raw(raw)
 
     def __repr__(self) -> str:
         shown = {name: REDACTED if name in SENSITIVE_HEADERS else value for name, value in self.items()}

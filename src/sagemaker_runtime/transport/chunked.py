@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 from sagemaker_runtime.errors import InvalidHeaderError
-from sagemaker_runtime.headers import lower_name
+from sagemaker_runtime.headers import CONTROLS, lower_name
 from sagemaker_runtime.transport.response_head import MAX_LINE, MAX_LINES, NotHTTP
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = rb"(?:" + _TOKEN + rb'|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*")'
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;" + _TOKEN + rb"(?:=" + _VALUE + rb")?)*")
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _SIZES_KEPT = 256  # different lines with a size
 
 
@@ -111,11 +110,16 @@ class ChunkedDecoder:
         if not line:
             return True
         self._trailers += 1
-        name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
+        name, colon, _ = line.decode("utf-8", "surrogateescape").partition(":")
         try:
             lower_name(name)
         except InvalidHeaderError:
             colon = ""
-        if not colon or self._trailers > MAX_LINES or len(line) > MAX_LINE or _CONTROL.search(value) is not None:
+        if (
+            not colon
+            or self._trailers > MAX_LINES
+            or len(line) > MAX_LINE
+            or len(line.translate(None, CONTROLS)) < len(line)
+        ):
             raise NotHTTP("there is something else behind the chunks of its body")
         return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_runtime.checks import plain
 from sagemaker_runtime.errors import ConfigError, InvalidHeaderError
-from sagemaker_runtime.headers import header_problem, lower_name
+from sagemaker_runtime.headers import CONTROLS, header_problem, lower_name
 
 if TYPE_CHECKING:
     from sagemaker_runtime.transport.proxies import Proxy
@@ -19,7 +19,6 @@ _NOT_SENDABLE = {  # what would change how the body is sent: RFC 9110, section 1
     "transfer-encoding": "the body goes out as it is, after its length",
 }
 _BLANKS = 2  # in a request line
-_CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
 
 
 def request_head(request: Request, proxy: Proxy | None) -> bytes:
@@ -57,7 +56,7 @@ def request_head(request: Request, proxy: Proxy | None) -> bytes:
     text = "\r\n".join((line, *fields, "", ""))
     with suppress(UnicodeEncodeError):  # a lone surrogate
         head = text.encode()
-        if len(head) - len(head.translate(None, _CONTROLS)) == 2 * len(fields) + 4:  # the ends of the lines
+        if len(head) - len(head.translate(None, CONTROLS)) == 2 * len(fields) + 4:  # the ends of the lines
             return head
     raise ConfigError(f"{_name(request)} cannot be sent: {_problem(request)}")
 

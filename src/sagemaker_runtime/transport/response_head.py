@@ -10,14 +10,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from sagemaker_runtime.errors import InvalidHeaderError
-from sagemaker_runtime.headers import Headers, lower_name
+from sagemaker_runtime.headers import CONTROLS, Headers, lower_name
 
 MAX_LINE = 65_536  # bytes of the status line, or of a header
 MAX_LINES = 1_000  # headers
 
 _LEAST_STATUS = "100"
 _MINOR_VERSIONS = {"HTTP/1.0 ": 0, "HTTP/1.1 ": 1}
-_CONTROLS = bytes([*range(9), *range(10, 32), 127])  # all but the tab
 _NO_BODY = frozenset({*range(100, 200), 204, 304})  # statuses; RFC 9112, section 6.3
 _SWITCHING_PROTOCOLS = 101
 _LENGTH_DIGITS = 18  # the most of a length that is believed
@@ -62,7 +61,7 @@ def read_head(block: bytes, method: str) -> ResponseHead:
         NotHTTP: It is no head of HTTP/1, or says two things of the body.
     """
     first, *lines = block.decode("utf-8", "surrogateescape").split("\r\n")
-    if len(block) - len(block.translate(None, _CONTROLS)) != 2 * len(lines):
+    if len(block) - len(block.translate(None, CONTROLS)) != 2 * len(lines):
         raise NotHTTP("there is a control character in its head")
     if len(lines) > MAX_LINES:
         raise NotHTTP(f"it has more than {MAX_LINES:,} headers")

@@ -109,9 +109,8 @@ class Body:
         self._pieces += pieces
         for piece in pieces:
             self._held += len(piece)
-        if (
-            len(self._pieces) - _PIECES_FREE
-        ) * _OBJECT > self._held:  # or tiny chunks would weigh thirty times what they hold
+        # Or tiny chunks would weigh thirty times what they hold.
+        if (len(self._pieces) - _PIECES_FREE) * _OBJECT > self._held:
             self._pieces = [b"".join(self._pieces)]
         self._wake()
         return self._held <= HELD or self._whole

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write
 _REFUSALS = 400  # the least status of those
 _LEFT_AT_ONCE = 65_536  # bytes
-_FRESH = 0.01  # seconds in which an idle connection need not be looked at: the loop has done that
+_FRESH = (
+    0.01  # seconds in which hardly anything can have come on an idle connection, so that the look (0.65 µs) is saved
+)
 
 
 class State(enum.Enum):
@@ -149,14 +151,12 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def usable(self) -> bool:
         """Whether an idle connection may be used: it is open, and nothing has come that nobody has asked for."""
-        if self._transport.is_closing():
-            return False
         fresh = self._loop.time() - self.idle_since < _FRESH and not self._has_refused
-        return fresh or not is_readable(self._transport)
+        return not self._transport.is_closing() if fresh else self.quiet
 
     @property
     def quiet(self) -> bool:
-        """The same, for one whose last response has only just come: what follows it, its end, has not been read yet."""
+        """The same, with a look at the socket: what has come behind the last response has perhaps not been read yet."""
         return not (self._transport.is_closing() or is_readable(self._transport))
 
     def _sent(self) -> None:
