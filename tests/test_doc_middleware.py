@@ -226,6 +226,7 @@ def key_names() -> dict[Key[Any], str]:
     """The public keys."""
     homes = [(context, name) for name in context.__all__]
     homes += [(endpoints, "ENDPOINT"), (retry, "RETRYER"), (credentials, "CREDENTIALS"), (operations, "TRAITS")]
+    homes += [(credentials, "SIGNED_WITH")]
     return {key: name for home, name in homes if isinstance(key := getattr(home, name), Key)}
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sagemaker_runtime._lazy import lazy_names
 from sagemaker_runtime.credentials.base import (
     CREDENTIALS,
+    SIGNED_WITH,
     AnonymousCredentialsProvider,
     CachingCredentialsProvider,
     Credentials,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CREDENTIALS",
+    "SIGNED_WITH",
     "AnonymousCredentialsProvider",
     "BotocoreCredentialsProvider",
     "CachingCredentialsProvider",

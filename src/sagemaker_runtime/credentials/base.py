@@ -114,8 +114,11 @@ CREDENTIALS: Key[CredentialsProvider] = Key("credentials")
 """
 The provider that signs the call. Set by the client, from the options; a middleware may set another one.
 
-It is the provider and not what it gives: that is asked for before each attempt, and is in no context.
+It is the provider and not what it gives: that is asked for before each attempt. What it gave is `SIGNED_WITH`.
 """
+
+SIGNED_WITH: Key[Credentials] = Key("signed with")
+"""What the attempt was signed with. Set by Signing in the attempt's context; its repr shows no secret."""
 
 
 @lru_cache(maxsize=256)

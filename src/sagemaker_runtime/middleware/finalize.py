@@ -18,6 +18,7 @@ from sagemaker_runtime.context import (
 )
 from sagemaker_runtime.credentials import (
     CREDENTIALS,
+    SIGNED_WITH,
     AnonymousCredentialsProvider,
     Credentials,
     checked_credentials,
@@ -173,6 +174,7 @@ class Signing:
             region=region,
             signing_time=utc(int(now)),
         )
+        ctx[SIGNED_WITH] = credentials
         if self._logs:
             self._log(ctx, request)
 
