@@ -30,7 +30,7 @@ ROUTES_KEPT = 256  # hosts; a client calls few
 _FULL = frozenset({errno.EMFILE, errno.ENFILE})  # the process, or the machine, has no descriptor left
 _LOOK_FOR_DESCRIPTORS = 0.05  # seconds between two attempts, where no connection of ours will give one back
 _FULL_FOR = 5.0  # seconds for which fewer connections are opened after that
-
+_TURNS = 2  # of the loop, in which a server in the same loop sees the end: asyncio would log the cancellation of its handlers
 
 _Waiter: TypeAlias = "tuple[Route, asyncio.Future[Connection | None]]"
 """A call that waits for a connection on its route, or for a place to open one."""
@@ -270,6 +270,8 @@ class Pool:
             read_limit.stop()
         await self._connector.close()
         while self._connections:  # noqa: ASYNC110 - a turn or two, in which asyncio reports the end of each
+            await asyncio.sleep(0)
+        for _ in range(_TURNS):
             await asyncio.sleep(0)
 
 
