@@ -327,9 +327,17 @@ class SecretLabel(OperationInput):
     name: str = field(metadata=label("Name", shapes.CUSTOM_ATTRIBUTES_HEADER))
 
 
+@define(repr=False, kw_only=True)
+class SecretHeader(OperationInput):
+    """A header that must not be shown, and that nobody knows to be one."""
+
+    name: str = field(metadata=header("X-Name", shapes.CUSTOM_ATTRIBUTES_HEADER))
+
+
 @pytest.mark.parametrize(
     ("input_type", "path", "complaint"),
     [
+        (SecretHeader, "/", "name is sensitive, and its header x-name is not among redaction.SENSITIVE_HEADERS"),
         (InDocument, "/x", "name is bound to a document"),
         (SecretLabel, "/{Name}", "the label name is no string, or is sensitive"),
         (TwoLabels, "/{Group}", r"its labels are \['Group', 'Item'\], and /{Group} has \['Group'\]"),

@@ -14,6 +14,7 @@ from sagemaker_runtime.error_responses import ErrorReader, json_object
 from sagemaker_runtime.errors import ConfigError, EventStreamError, InvalidParamsError, InvalidResponseError
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.operations.base import bindings
+from sagemaker_runtime.redaction import SENSITIVE_HEADERS
 from sagemaker_runtime.stable_members import KnownInputs, stable_members, values_of
 from sagemaker_runtime.validation import Validator
 
@@ -86,6 +87,11 @@ class Marshaller:
                 f"the label {name} is no string, or is sensitive: a path is logged"
                 for name in self._labels.values()
                 if name not in self._stable_names
+            ),
+            *(
+                f"{name} is sensitive, and its header {header} is not among redaction.SENSITIVE_HEADERS"
+                for name, header in self._headers_in.items()
+                if members[name].shape.sensitive and header not in SENSITIVE_HEADERS
             ),
         ]
         if sorted(self._labels) != sorted(self._path[1::2]):

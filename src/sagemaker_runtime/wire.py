@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 from attr import Attribute, field, frozen
@@ -129,14 +129,21 @@ SUCCESS = range(200, 300)
 
 
 class Response:
-    """One HTTP response: the head, and a body still to be read. Who holds it when a call fails closes it."""
+    """
+    One HTTP response: the head, and a body still to be read. Who holds it when a call fails closes it.
 
-    __slots__ = ("__weakref__", "body", "headers", "status")
+    Attributes:
+        proxy_headers: What the transport sent to a proxy alone, its password among it; None for nothing. The proxy may have
+            made the response and sent them back, so they are redacted in all that is shown of it.
+    """
+
+    __slots__ = ("__weakref__", "body", "headers", "proxy_headers", "status")
 
     def __init__(self, status: int, headers: Headers, body: ResponseBody) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.proxy_headers: Mapping[str, str] | None = None
 
     def close(self) -> None:
         """Let go of the connection. May be called again."""

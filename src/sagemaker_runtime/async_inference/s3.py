@@ -28,6 +28,7 @@ from sagemaker_runtime.errors import (
     EndpointError,
     ServiceError,
 )
+from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.signing import SigV4Signer
 from sagemaker_runtime.transport import HTTPClient
 from sagemaker_runtime.user_agent import user_agent
@@ -211,7 +212,8 @@ class S3Reader:
         response = await self.http_client.send(request, timeout=self.timeout)
         try:
             read = read_whole if response.status == HTTPStatus.OK else read_error
-            return _S3Response(response.status, response.headers, await read(response.body))
+            secrets = Secrets(request.headers, response.proxy_headers or {}, others=(credentials.secret_access_key,))
+            return _S3Response(response.status, response.headers, await read(response.body), secrets)
         finally:
             response.close()
 
@@ -234,6 +236,7 @@ class _S3Response:
     status: int
     headers: Headers
     body: bytes
+    secrets: Secrets
 
     def region(self) -> str | None:
         """The bucket's, if S3 sends the request there; None otherwise."""
@@ -254,6 +257,7 @@ class _S3Response:
         error.request_id = self.headers.get("x-amz-request-id")
         if not code:  # S3's own body may hold the request as S3 read it, and the session token with it
             error.body = self.body[:ERROR_BODY_KEPT]
+        self.secrets.redact_error(error)
         return error
 
     def _element(self, name: str, content: str = "[^<]+") -> str | None:

@@ -20,11 +20,12 @@ from sagemaker_runtime.context import (
     Metadata,
     ResponseTiming,
 )
+from sagemaker_runtime.credentials import SIGNED_WITH
 from sagemaker_runtime.errors import ServiceError, TransportError, attach_facts
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total
-from sagemaker_runtime.redaction import without_secrets
+from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.wire import SUCCESS, check_delimited, read_error
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ if TYPE_CHECKING:
     from sagemaker_runtime.streams.frames import Message
     from sagemaker_runtime.streams.response_stream import ResponseStream
     from sagemaker_runtime.transport import HTTPClient
-    from sagemaker_runtime.wire import Response
+    from sagemaker_runtime.wire import Request, Response
 
 _LOG_EVENT: Key[Callable[[Message], None]] = Key("log event")
 """Logs the messages of a stream. Set by RequestResponseLogger where they are asked for."""
+
+_LONGEST_ID = 63  # characters; AWS sends a UUID. A signature has 64. In errors, shorter ones are looked at too
 
 REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-requestid")
 
@@ -55,7 +58,11 @@ def transport_handler(http_client: HTTPClient) -> DeserializeHandler:
             opened.close()  # a middleware has called next again
         if timeout is not ctx.get(IN_FORCE):
             check_total(ctx)
-        response = await http_client.send(step.request, timeout=timeout)
+        try:
+            response = await http_client.send(step.request, timeout=timeout)
+        except Exception as error:
+            _secrets(ctx, step.request).redact_error(error)
+            raise
         opened.append(response)
         opened.response = response
         opened.metadata = metadata = Metadata()
@@ -128,26 +135,31 @@ class OperationDeserializer:
             return output
         try:
             if response.status not in SUCCESS:  # the model names one status, and any of success is taken for it
-                body = without_secrets(await read_error(response.body), step.request.headers)
+                body = await read_error(response.body)
                 raise self.marshaller.error(response.status, response.headers, body)
             if self.marshaller.operation.streams:
-                stream = self._stream(ctx, response, output.metadata)
+                stream = self._stream(ctx, step.request, response, output.metadata)
                 output.result = self.marshaller.deserialize(response.headers, stream, output.metadata)
             else:
                 body = await response.body.read()
                 if not response.body.delimited:
                     check_delimited(response.body)
                 output.result = self.marshaller.deserialize(response.headers, body, output.metadata)
-        except BaseException:
+        except BaseException as error:
             response.close()
+            secrets = _secrets(ctx, step.request, response)
+            secrets.redact_error(error)
+            if REQUEST_ID in output.metadata:
+                output.metadata[REQUEST_ID] = secrets.redact(output.metadata[REQUEST_ID])
             raise
         return output
 
-    def _stream(self, ctx: Context, response: Response, metadata: Metadata) -> ResponseStream:
+    def _stream(self, ctx: Context, request: Request, response: Response, metadata: Metadata) -> ResponseStream:
         from sagemaker_runtime.streams.response_stream import ResponseStream  # 7 ms, for streams only
 
         name = self.marshaller.operation.name
-        stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT))
+        secrets = _secrets(ctx, request, response)
+        stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT), secrets)
         ctx[OPENED].replace(response, stream)  # which, closed by whoever fails, knows that it was
         return stream
 
@@ -163,6 +175,8 @@ class RequestIDRetriever:
             headers, usual = output.raw_response.headers.raw, REQUEST_ID_HEADERS[0]
             request_id = headers[usual] if usual in headers else _request_id(output.raw_response)
             if request_id is not None:
+                if request_id[_LONGEST_ID:]:  # a peer may have put anything there
+                    request_id = _secrets(ctx, step.request, output.raw_response).redact(request_id)
                 output.metadata[REQUEST_ID] = request_id
         return output
 
@@ -229,28 +243,40 @@ class RequestResponseLogger:
         elif ClientLogMode.REQUEST in mode:
             logger.debug("%s request: %r", operation, request, extra=facts)
         if ClientLogMode.RESPONSE_EVENT_MESSAGE in mode:
-            log: Callable[[Message], None] = partial(_log_event, logger, call)
+            log: Callable[[Message], None] = partial(_log_event, logger, call, _secrets(ctx, request))
             ctx[_LOG_EVENT] = log
         output = await next(ctx, step)
         response = output.raw_response
         if response is None:
             return output
-        facts = call | {"http_status": response.status, "aws_request_id": _request_id(response)}
+        secrets = _secrets(ctx, request, response)
+        head, request_id = secrets.redact(repr(response)), _request_id(response)
+        facts = call | {"http_status": response.status, "aws_request_id": request_id and secrets.redact(request_id)}
         # A stream's body is for its reader alone: to log it whole would be to wait for its end.
         if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and response.status in SUCCESS):
             try:
-                body = await response.body.read()
-                if response.status not in SUCCESS:
-                    body = without_secrets(body, request.headers)
-                logger.debug("%s response: %r, body %r", operation, response, body, extra=facts)
+                body = secrets.redact_bytes(await response.body.read())
+                logger.debug("%s response: %s, body %r", operation, head, body, extra=facts)
             except TransportError as error:  # which OperationDeserializer's own read meets again
-                logger.debug("%s response: %r, and its body broke off: %s", operation, response, error, extra=facts)
+                secrets.redact_error(error)
+                logger.debug("%s response: %s, and its body broke off: %s", operation, head, error, extra=facts)
         elif mode & (ClientLogMode.RESPONSE | ClientLogMode.RESPONSE_WITH_BODY):
-            logger.debug("%s response: %r", operation, response, extra=facts)
+            logger.debug("%s response: %s", operation, head, extra=facts)
         return output
 
 
-def _log_event(logger: logging.Logger, call: dict[str, object], message: Message) -> None:
-    kind = message.headers.get(":event-type") or message.headers.get(":exception-type")
+def _log_event(logger: logging.Logger, call: dict[str, object], secrets: Secrets, message: Message) -> None:
+    kind = secrets.redact(str(message.headers.get(":event-type") or message.headers.get(":exception-type")))
     facts = call | {"aws_event_type": kind, "aws_event_bytes": len(message.payload)}
-    logger.debug("%s event: %r", call["aws_operation"], message, extra=facts)
+    logger.debug("%s event: %s", call["aws_operation"], secrets.redact(repr(message)), extra=facts)
+
+
+def _secrets(ctx: Context, request: Request, response: Response | None = None) -> Secrets:
+    """What the exchange has that is shown nowhere: a peer may have sent it back."""
+    credentials, sent_to_proxy = ctx.get(SIGNED_WITH), None if response is None else response.proxy_headers
+    return Secrets(
+        request.headers.raw,
+        *(() if sent_to_proxy is None else (sent_to_proxy,)),
+        body=request.body,
+        others=() if credentials is None else (credentials.secret_access_key,),
+    )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.context import Metadata
     from sagemaker_runtime.operations.events import ResponseStreamEvent
+    from sagemaker_runtime.redaction import Secrets
     from sagemaker_runtime.streams.frames import HeaderValue
     from sagemaker_runtime.streams.parsers import ServerSentEvent, StreamParser
     from sagemaker_runtime.wire import ResponseBody
@@ -75,6 +76,8 @@ class ResponseStream:
 
         log: Is given each message. None for no log.
 
+        secrets: What is redacted in errors: a peer may quote it. None for nothing.
+
     Raises:
         ModelStreamError: The model's container failed in the middle; ``error_code`` says how.
         InternalStreamFailure: The service failed in the middle.
@@ -95,12 +98,14 @@ class ResponseStream:
         metadata: Metadata,
         operation: str,
         log: Callable[[Message], None] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self._body = body
         self._read_event = read_event
         self._metadata = metadata
         self._operation = operation
         self._log = log
+        self._secrets = secrets
         self._decoder = Decoder()
         self._received = 0  # bytes
         self._part_headers: Mapping[str, HeaderValue] | None = None  # by identity: messages with equal ones share them
@@ -298,4 +303,6 @@ class ResponseStream:
             if not kind.startswith(EVENT_STREAM):
                 error.add_note(f"the response is of type {kind!r}, and no event stream")
         attach_facts(error, operation=self._operation, metadata=self._metadata)
+        if self._secrets is not None:
+            self._secrets.redact_error(error)
         return error

@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeGuard, TypeVar
 from attrs import define, field
 
 from sagemaker_runtime import EventStreamError, Headers
+from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.streams.frames import Decoder, HeaderValue, Message, encode
 from sagemaker_runtime.testing.responses import EVENT_STREAM
 
@@ -34,7 +35,6 @@ _RESPONSE_HEADERS = (
     *("content-length", "content-type", "etag", "x-amzn-"),
     *("x-amz-bucket-region", "x-amz-request-id", "x-amz-retry-after"),
 )
-_SECRET_HEADERS = ("authorization", "x-amz-security-token")
 _SENSITIVE = "x-amzn-sagemaker-custom-attributes"
 
 
@@ -60,7 +60,7 @@ class Exchange:
     error: str | None = None
     """Name of the `TransportError` that the exchange, or the reading of the body, ended with."""
 
-    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    secrets: Secrets = field(factory=Secrets, repr=False)
     """What was sent and must not be recorded, even if a response quotes it; never in the file."""
 
 
@@ -82,12 +82,6 @@ def _listed(headers: Headers, listed: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def secrets_of(headers: Headers) -> tuple[bytes, ...]:
-    """The signature and the session token, plain and as JSON writes them: the service quotes a signature it refuses."""
-    sent = [headers[name] for name in _SECRET_HEADERS if headers.get(name)]
-    return tuple(text.encode() for value in sent for text in (json.dumps(value)[1:-1], value))
-
-
 def scrub_response(exchange: Exchange, scrub: Scrub | None) -> None:
     """
     Remove the request's secrets from a response, and what *scrub* removes from its body.
@@ -97,13 +91,13 @@ def scrub_response(exchange: Exchange, scrub: Scrub | None) -> None:
     has no end.
     """
     for name, value in exchange.response_headers.items():
-        exchange.response_headers[name] = _without(exchange.secrets, value.encode()).decode()
+        exchange.response_headers[name] = exchange.secrets.redact(value, SCRUBBED)
     whole = b"".join(exchange.pieces)
-    if scrub is None and whole == _without(exchange.secrets, whole):
+    if scrub is None and whole == exchange.secrets.redact_bytes(whole, SCRUBBED):
         return
 
     def clean(body: bytes) -> bytes:
-        body = _without(exchange.secrets, body)
+        body = exchange.secrets.redact_bytes(body, SCRUBBED)
         return body if scrub is None else scrub(body)
 
     if not exchange.response_headers.get("content-type", "").startswith(EVENT_STREAM):
@@ -122,14 +116,10 @@ def scrub_response(exchange: Exchange, scrub: Scrub | None) -> None:
         exchange.ended = False
 
 
-def _without(secrets: Iterable[bytes], text: bytes) -> bytes:
-    for secret in secrets:
-        text = text.replace(secret, SCRUBBED.encode())
-    return text
-
-
-def _clean(value: HeaderValue, secrets: Iterable[bytes]) -> HeaderValue:
-    return _without(secrets, value.encode()).decode() if isinstance(value, str) else value
+def _clean(value: HeaderValue, secrets: Secrets) -> HeaderValue:
+    if isinstance(value, str):
+        return secrets.redact(value, SCRUBBED)
+    return secrets.redact_bytes(value, SCRUBBED) if isinstance(value, bytes) else value
 
 
 def dump(exchanges: Iterable[Exchange], path: Path) -> None:

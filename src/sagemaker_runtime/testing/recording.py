@@ -26,6 +26,7 @@ from sagemaker_runtime import (
     TruncatedResponseError,
     WriteTimeoutError,
 )
+from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.testing.cassette import (
     Exchange,
     Scrub,
@@ -34,7 +35,6 @@ from sagemaker_runtime.testing.cassette import (
     request_headers,
     response_headers,
     scrub_response,
-    secrets_of,
 )
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError
@@ -99,7 +99,7 @@ class Recorder:
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """Return or raise what the other transport does."""
         exchange = _exchange_of(request, self._scrub)
-        exchange.secrets = secrets_of(request.headers)
+        exchange.secrets = Secrets(request.headers)
         self._exchanges.append(exchange)
         try:
             response = await self._http_client.send(request, timeout=timeout)
@@ -109,7 +109,11 @@ class Recorder:
         exchange.status = response.status
         exchange.response_headers = response_headers(response.headers)
         exchange.delimited = response.body.delimited
-        return Response(response.status, response.headers, _RecordedBody(response.body, exchange))
+        recorded = Response(response.status, response.headers, _RecordedBody(response.body, exchange))
+        recorded.proxy_headers = response.proxy_headers
+        if recorded.proxy_headers is not None:
+            exchange.secrets = Secrets(request.headers, recorded.proxy_headers)
+        return recorded
 
     async def close(self) -> None:
         """Write the file, and close the other transport. A second call has no effect."""

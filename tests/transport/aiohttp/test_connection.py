@@ -310,7 +310,7 @@ async def test_a_secret_that_a_proxy_repeats_does_not_reach_the_error():
         request = Request(host="runtime.test")
         request.headers["content-length"] = "0"
 
-        with pytest.raises(ConnectError, match="responded to CONNECT with 407 not <redacted> <redacted>"):
+        with pytest.raises(ConnectError, match="responded to CONNECT with 407 not <redacted>"):
             await http_client.send(request, timeout=GIVEN)
 
         await http_client.close()

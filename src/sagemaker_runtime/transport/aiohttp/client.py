@@ -107,11 +107,15 @@ class AioHTTPClient:
         try:
             if connection is None:
                 connection = await pool.connect(route, timeout.connect)
-            return await connection.exchange(head, request, timeout.write, pool.read_limit(timeout.read))
+            response = await connection.exchange(head, request, timeout.write, pool.read_limit(timeout.read))
         except FAILURES as error:
             failure = closed_during_call() if self._closed else translate(error, request, timeout, proxy)
             is_fit = isinstance(error, aiohttp.ClientConnectorError | OSError)
             cause = error.with_traceback(None) if is_fit else None  # whose frames hold the request
+        else:
+            if proxy is not None:
+                response.proxy_headers = proxy.headers
+            return response
         try:
             raise failure from cause  # out here, where what was caught is not its context
         finally:

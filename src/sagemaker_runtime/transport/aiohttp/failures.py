@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -21,7 +19,7 @@ from sagemaker_runtime.errors import (
     SageMakerRuntimeError,
     WriteTimeoutError,
 )
-from sagemaker_runtime.redaction import REDACTED
+from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.transport.response_head import NotHTTP
 
 if TYPE_CHECKING:
@@ -86,26 +84,14 @@ def refused_by_proxy(
 ) -> NotConnected | ProxyRefused:
     """What a proxy did instead of connecting us. It may have sent back *secret_headers*, so they are redacted."""
     match error:
-        case aiohttp.ClientHttpProxyError(status=status, message=reason):
-            for secret in _secrets_of(secret_headers or {}):
-                reason = reason.replace(secret, REDACTED)
+        case aiohttp.ClientHttpProxyError(status=status, message=message):
+            reason = Secrets(secret_headers or {}).redact(message)
             kind = ProxyRefused if status in _REFUSALS else NotConnected
             return kind(f"the proxy responded to CONNECT with {status} {reason}")
         case aiohttp.ClientResponseError():
             return NotConnected(f"the proxy's response to CONNECT is not HTTP: {error.message.partition(':')[0]}")
         case _:
             return NotConnected(f"the connection to the proxy was lost before it responded to CONNECT: {error}")
-
-
-def _secrets_of(headers: Mapping[str, str]) -> list[str]:
-    """The values, with the user and the password that are in them; the longest first."""
-    found: set[str] = set()
-    for part in [part for value in headers.values() for part in value.split()]:
-        found.add(part)
-        with suppress(ValueError):
-            pair = b64decode(part, validate=True).decode()
-            found.update((pair, *pair.split(":", 1)))
-    return sorted(found - {""}, key=len, reverse=True)
 
 
 def translate(error: BaseException, request: Request, timeout: Timeout, proxy: Proxy | None) -> SageMakerRuntimeError:
@@ -131,7 +117,8 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
         case ValueError():  # such as a name of a host that cannot be looked up
             return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
         case NotHTTP():
-            return InvalidResponseError(f"the response of {host} is not HTTP: {error}")
+            problem = str(error) if proxy is None else Secrets(proxy.headers or {}).redact(str(error))
+            return InvalidResponseError(f"the response of {host} is not HTTP: {problem}")
         case BrokeOff():
             return InvalidResponseError(f"the response of {host} broke off within its head")
         case Lost(large=True):
