@@ -52,6 +52,9 @@ from sagemaker_runtime import (
     ServerSentEventParser,
     ServiceError,
     StaticCredentialsProvider,
+    SyncClient,
+    SyncResponseStream,
+    SyncResponseStreamOutput,
     TextParser,
     UnknownEvent,
     load_config,
@@ -155,6 +158,13 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "ServerSentEventParser": lambda: fed(ServerSentEventParser()),
     "ServiceError": service_error,
     "StaticCredentialsProvider": lambda: PROVIDER,
+    "SyncClient": lambda: SyncClient(OPTIONS),
+    "SyncResponseStreamOutput": lambda: SyncResponseStreamOutput(
+        body=SyncResponseStream(stream(), None, facts(Metadata), "X"),
+        custom_attributes=HUSH,
+        result_metadata=facts(Metadata),
+    ),  # type: ignore[arg-type]
+    "SyncResponseStream": lambda: SyncResponseStream(stream(), None, facts(Metadata), "InvokeEndpoint"),  # type: ignore[arg-type]
     "TextParser": lambda: fed(TextParser()),
     "UnknownEvent": lambda: UnknownEvent("Tag", DATA),
 }
@@ -186,6 +196,9 @@ async def test_what_holds_a_secret_does_not_show_it(name: str) -> None:
 
     shown = f"{made!r} {made!s} {[made]!r}"
     for each in (made, getattr(made, "body", None)):
+        if isinstance(each, SyncResponseStream):
+            each._closed = True
+            each = each._stream  # noqa: PLW2901 - which is what is open
         if isinstance(each, ResponseStream):
             await each.aclose()
 

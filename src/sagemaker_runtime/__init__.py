@@ -194,6 +194,13 @@ if TYPE_CHECKING:
         ResponseStream as ResponseStream,
         StreamWatcher as StreamWatcher,
     )
+    from sagemaker_runtime.sync.client import (
+        SyncClient as SyncClient,
+        SyncResponseStreamOutput as SyncResponseStreamOutput,
+    )
+    from sagemaker_runtime.sync.streams import (
+        SyncResponseStream as SyncResponseStream,
+    )
     from sagemaker_runtime.transport import (
         HTTPClient as HTTPClient,
     )
@@ -233,6 +240,8 @@ _HOMES = {
     "signing": "HTTPSignerV4 SigV4Signer",
     "streams.parsers": "JSONLinesParser LineParser ServerSentEvent ServerSentEventParser StreamParser TextParser",
     "streams.response_stream": "ResponseStream StreamWatcher",
+    "sync.client": "SyncClient SyncResponseStreamOutput",
+    "sync.streams": "SyncResponseStream",
     "transport": "HTTPClient",
     "transport.aiohttp.client": "AioHTTPClient",
     "version": "__version__",
@@ -248,6 +257,7 @@ _SUBMODULES = [
     "middleware",
     "operations",
     "retry",
+    "sync",
     "testing",
     "wire",
 ]

@@ -86,6 +86,25 @@ class Client:
         """A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured."""
         return cls(config.options(), *opt_fns, _ca_bundle=config.ca_bundle)
 
+    @classmethod
+    async def load(cls, *opt_fns: OptFn, region: str | None = None, profile: str | None = None) -> Self:
+        """
+        A client of what the environment and the shared files say: `from_config` of `load_config`.
+
+        Args:
+            opt_fns: Change the options that were found, in order.
+
+            region: None for the configured one.
+
+            profile: The profile in the shared files; None for the configured one.
+
+        Raises:
+            ConfigError: What is configured cannot be read, or makes no sense.
+        """
+        from sagemaker_runtime.config import load_config  # which a client of options of its own does not need
+
+        return cls.from_config(await load_config(region=region, profile=profile), *opt_fns)
+
     async def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
         """
         Send a body to an endpoint's model and get its response.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__all__ = ["DEFAULT_WAIT"]
+
 # Seconds to wait for a result. It stands here so that the client knows it without importing either module.
 # An inference may take 15 minutes unless InvocationTimeoutSeconds says otherwise, and 60 at most; before that it waits in
 # the endpoint's queue, for minutes where the endpoint grows from no instance at all. The queue itself drops it only after

@@ -1,7 +1,9 @@
-"""For code without an event loop: `LoopThread` keeps one in a thread."""
+"""For code without an event loop: `SyncClient` has the calls without ``await``, `LoopThread` keeps a loop in a thread."""
 
 from __future__ import annotations
 
+from sagemaker_runtime.sync.client import SyncClient, SyncResponseStreamOutput
 from sagemaker_runtime.sync.loop_thread import LoopThread
+from sagemaker_runtime.sync.streams import SyncResponseStream
 
-__all__ = ["LoopThread"]
+__all__ = ["LoopThread", "SyncClient", "SyncResponseStream", "SyncResponseStreamOutput"]

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
+from _thread import allocate_lock
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import copy_context
 from threading import Thread, current_thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from contextlib import AbstractAsyncContextManager
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class NotRunError(RuntimeError):
+    """A coroutine was not run: the thread is not open, or is the caller's own."""
 
 
 class LoopThread:
     """
-    Keeps an asynchronous context open in a thread with an event loop of its own.
+    Keeps an asynchronous context open in a thread with an event loop of its own, and runs coroutines there.
 
     The thread is a daemon: one that nobody closes does not delay the end of the process.
 
@@ -32,6 +42,8 @@ class LoopThread:
         self._process: int | None = None  # that of the thread
         self._name = name
         self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # while it takes coroutines
+        self._running: set[_Run[object]] = set()
 
     def open(self) -> None:
         """
@@ -44,7 +56,7 @@ class LoopThread:
             raise RuntimeError("a LoopThread is opened once")
         self._process = os.getpid()
         # Made here: since Python 3.13, one that was made before a fork cannot be started in the child.
-        self._thread = thread = Thread(target=self._run, name=self._name, daemon=True)
+        self._thread = thread = Thread(target=self._work, name=self._name, daemon=True)
         thread.start()
         error = self._entered.exception()
         if error is not None:
@@ -56,33 +68,173 @@ class LoopThread:
         """Whether the caller is in this thread."""
         return current_thread() is self._thread
 
-    def close(self) -> None:
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes coroutines: it was opened in this process, and nobody has begun to close it."""
+        return self._loop is not None and self._process == os.getpid()
+
+    def run(self, coroutine: Coroutine[object, None, T]) -> T:
         """
-        Exit the context and end the thread. Nothing runs in its loop afterwards.
+        Run a coroutine in the loop, with the caller's context variables, and wait for its result.
+
+        What interrupts the wait, such as a KeyboardInterrupt, cancels the coroutine, and is raised when that has ended.
+
+        Any number of threads may call it at once.
+
+        Raises:
+            RuntimeError: The thread is not open in this process, or is closed before the coroutine has begun; or the
+                caller is in the thread, which would wait for itself.
+            BaseException: What the coroutine raises; `asyncio.CancelledError` where `close` has cancelled it.
+        """
+        loop = self._loop
+        if loop is None or self._process != os.getpid() or self.is_current:
+            coroutine.close()
+            raise NotRunError(
+                f"the thread {self._name!r} cannot wait for itself"
+                if self.is_current
+                else f"the thread {self._name!r} is not open in this process"
+            )
+        run = _Run(coroutine)
+        self._running.add(run)
+        try:
+            loop.call_soon_threadsafe(self._start, run)
+            run.ended.acquire()
+        except BaseException:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(run.cancel)
+                if not run.is_over:  # or the interrupt came when the wait was over
+                    run.ended.acquire()
+            coroutine.close()
+            raise
+        finally:
+            self._running.discard(run)
+        return run.result()
+
+    def start(self, coroutine: Coroutine[object, None, object]) -> None:
+        """Run a coroutine in the loop, and do not wait for its end. It is dropped where `run` would raise NotRunError."""
+        loop = self._loop
+        if loop is None or self._process != os.getpid():
+            coroutine.close()
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+
+    def close(self, *, timeout: float | None = None) -> None:
+        """
+        Exit the context and end the thread. Coroutines that still run are cancelled; nothing runs in its loop afterwards.
 
         Does nothing in a process that was forked off in the meantime: the context is the parent's.
+
+        Args:
+            timeout: Seconds to wait for the end of the thread, after which it is left alone; None for as long as it takes.
 
         Raises:
             BaseException: What exiting the context raised; the thread has ended all the same.
         """
         if self._thread is None or os.getpid() != self._process:  # a forked child has no such thread
             return
+        self.close_soon()
+        self._thread.join(timeout)
+        if not self._thread.is_alive():
+            self._left.result()
+
+    def close_at_exit(self, timeout: float) -> None:
+        """
+        Close, for the end of the process. The threads that still wait end with it: no exception of theirs is printed.
+
+        Args:
+            timeout: Seconds to wait for the end of the thread.
+        """
+        for run in list(self._running):
+            run.is_abandoned = True
+        self.close(timeout=timeout)
+
+    def close_soon(self) -> None:
+        """Begin to close, and do not wait for the end."""
+        if self._thread is None or os.getpid() != self._process or self._entered.exception() is not None:
+            return
         loop, closing = self._entered.result()
+        self._loop = None
         with suppress(RuntimeError):  # the loop has ended: `_left` knows why
             loop.call_soon_threadsafe(closing.set)
-        self._thread.join()
-        self._left.result()
 
-    def _run(self) -> None:
+    def _start(self, run: _Run[object]) -> None:
+        if self._loop is None:
+            run.refuse()
+        else:
+            run.start(self._loop)
+
+    def _work(self) -> None:
         try:
             asyncio.run(self._stay())
         except BaseException as error:  # noqa: BLE001 - raised in `open` or in `close`
             (self._left if self._entered.done() else self._entered).set_exception(error)
         else:
             self._left.set_result(None)
+        finally:
+            for run in list(self._running):
+                run.refuse()  # the loop has ended before it came to it
 
     async def _stay(self) -> None:
         closing = asyncio.Event()
         async with self._context:
-            self._entered.set_result((asyncio.get_running_loop(), closing))
+            self._loop = asyncio.get_running_loop()
+            self._entered.set_result((self._loop, closing))
             await closing.wait()
+
+
+class _Run(Generic[T_co]):
+    """A coroutine that a thread waits for."""
+
+    __slots__ = ("_context", "_coroutine", "_error", "_result", "_task", "ended", "is_abandoned", "is_over")
+
+    def __init__(self, coroutine: Coroutine[object, None, T_co]) -> None:
+        self._coroutine = coroutine
+        self._context = copy_context()
+        self._task: asyncio.Task[None] | None = None
+        self._error: BaseException | None = None
+        self._result: list[T_co] = []
+        self.is_over = self.is_abandoned = False
+        self.ended = allocate_lock()  # held until then; a fifth of the time of an Event
+        self.ended.acquire()
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._run(), context=self._context)
+
+    def refuse(self) -> None:
+        """End what has not begun, or what nobody will go on with."""
+        if self._task is None:
+            self._coroutine.close()
+        if not self.is_over:
+            self._error = self._error or NotRunError("the thread of the event loop was closed")
+            self._release()
+
+    def cancel(self) -> None:
+        if self._task is None:
+            self.refuse()
+        else:
+            self._task.cancel()
+
+    def result(self) -> T_co:
+        if self._error is None:
+            return self._result[0]
+        try:
+            raise self._error
+        finally:
+            self._error = None  # whose traceback leads here
+
+    async def _run(self) -> None:
+        try:
+            self._result.append(await self._coroutine)
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            self._error = error
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if not self.is_over:
+            self.is_over = True
+            if not self.is_abandoned:
+                self.ended.release()

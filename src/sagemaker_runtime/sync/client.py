@@ -1,0 +1,279 @@
+"""`SyncClient`: the calls of `Client` without ``await``."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from asyncio import CancelledError
+from contextlib import nullcontext
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet, finalize
+
+from attrs import define, field
+
+from sagemaker_runtime import (
+    Client,
+    ClientClosedError,
+    ConfigError,
+    Metadata,
+    load_config,
+)
+from sagemaker_runtime.async_inference import DEFAULT_WAIT
+from sagemaker_runtime.sync.loop_thread import LoopThread, NotRunError
+from sagemaker_runtime.sync.streams import SyncResponseStream
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from types import TracebackType
+    from typing import Self
+
+    from sagemaker_runtime import (
+        AsyncInferenceResult,
+        Config,
+        InvokeEndpointAsyncInput,
+        InvokeEndpointAsyncOutput,
+        InvokeEndpointInput,
+        InvokeEndpointOutput,
+        InvokeEndpointWithResponseStreamInput,
+        OptFn,
+        Options,
+        S3ObjectReader,
+        Stack,
+    )
+
+T = TypeVar("T")
+
+_AT_EXIT = 5.0  # seconds for which the end of the process waits for a client that nobody has closed
+
+
+@define(kw_only=True)
+class SyncResponseStreamOutput:
+    """
+    The head of the model's response, and the stream of what follows. Members that are None were not in it.
+
+    Attributes:
+        body: The parts as they come. Read it to its end, or close it: it holds a connection.
+
+        content_type: MIME type of what the parts make up together.
+
+        invoked_production_variant: Name of the production variant that responds.
+
+        custom_attributes: Text of the container. Shown in no log.
+
+        result_metadata: The facts of the call, by key.
+    """
+
+    body: SyncResponseStream
+    content_type: str | None = None
+    invoked_production_variant: str | None = None
+    custom_attributes: str | None = field(default=None, repr=False)
+    result_metadata: Metadata = field(factory=Metadata, eq=False, repr=False)
+
+
+class SyncClient:
+    """
+    A client for Amazon SageMaker Runtime, for code without ``async``.
+
+    It has the calls, options and errors of `Client`, which does the work in an event loop of its own, in a thread that the
+    first call starts. Any number of threads may share one; after a fork, the child's first call starts a thread, and
+    opens connections, of its own. Use it as a context manager, or close it::
+
+        with SyncClient(Options(region="eu-west-1")) as client:
+            output = client.invoke_endpoint(
+                InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2")
+            )
+
+    A call blocks its thread. A KeyboardInterrupt cancels it. What is given in the options, such as middleware and
+    credentials providers, runs in the client's thread, in the context variables of the caller.
+
+    Args:
+        options: None for the defaults. The client takes a copy.
+
+        opt_fns: Change the copy, in order.
+
+    Raises:
+        ConfigError: The options make no sense.
+        StackError: One of ``api_options`` failed on a stack.
+    """
+
+    def __init__(self, options: Options | None = None, *opt_fns: OptFn, _client: Client | None = None) -> None:
+        self._client = Client(options, *opt_fns) if _client is None else _client
+        self._closed = False
+        self._states: dict[int, _State] = {}  # by process
+        _CLIENTS.add(self)
+        finalize(self, _close_soon, self._states).atexit = False
+
+    @classmethod
+    def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
+        """A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured."""
+        return cls(_client=Client.from_config(config, *opt_fns))
+
+    @classmethod
+    def load(cls, *opt_fns: OptFn, region: str | None = None, profile: str | None = None) -> Self:
+        """
+        A client of what the environment and the shared files say; see `load_config`.
+
+        Args:
+            opt_fns: Change the options that were found, in order.
+
+            region: None for the configured one.
+
+            profile: The profile in the shared files; None for the configured one.
+
+        Raises:
+            ConfigError: What is configured cannot be read, or makes no sense.
+        """
+        thread = LoopThread(nullcontext(), name="sagemaker-runtime-load")
+        thread.open()
+        try:
+            return cls.from_config(thread.run(load_config(region=region, profile=profile)), *opt_fns)
+        finally:
+            thread.close()
+
+    def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
+        """Send a body to an endpoint's model and get its response; see `Client.invoke_endpoint`."""
+        return self._run(self._client.invoke_endpoint(params, *opt_fns))
+
+    def invoke_endpoint_async(self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn) -> InvokeEndpointAsyncOutput:
+        """
+        Queue a body, or an object in S3, for an endpoint's model; see `Client.invoke_endpoint_async`.
+
+        `wait_for_output` fetches the result.
+        """
+        return self._run(self._client.invoke_endpoint_async(params, *opt_fns))
+
+    def wait_for_output(
+        self,
+        output: InvokeEndpointAsyncOutput,
+        *opt_fns: OptFn,
+        timeout: float | None = DEFAULT_WAIT,
+        s3: S3ObjectReader | None = None,
+    ) -> AsyncInferenceResult:
+        """Wait until an asynchronous inference has ended, and give its result; see `Client.wait_for_output`."""
+        return self._run(self._client.wait_for_output(output, *opt_fns, timeout=timeout, s3=s3))
+
+    def invoke_endpoint_with_response_stream(
+        self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
+    ) -> SyncResponseStreamOutput:
+        """
+        Send a body to an endpoint's model and get its response in parts, as they are made.
+
+        See `Client.invoke_endpoint_with_response_stream`. The output is there when the head of the response is;
+        ``output.body`` must then be read to its end or closed::
+
+            output = client.invoke_endpoint_with_response_stream(params)
+            with output.body as stream:
+                for text in stream.iter_text():
+                    print(text, end="")
+        """
+        output = self._run(self._client.invoke_endpoint_with_response_stream(params, *opt_fns))
+        metadata = output.result_metadata
+        return SyncResponseStreamOutput(
+            body=SyncResponseStream(output.body, self._thread(), metadata, "InvokeEndpointWithResponseStream"),
+            content_type=output.content_type,
+            invoked_production_variant=output.invoked_production_variant,
+            custom_attributes=output.custom_attributes,
+            result_metadata=metadata,
+        )
+
+    def stack(self, operation: str) -> Stack:
+        """
+        A copy of an operation's stack, to look at and to print: ``print(client.stack("InvokeEndpoint"))``.
+
+        Raises:
+            ConfigError: There is no such operation.
+        """
+        return self._client.stack(operation)
+
+    @property
+    def options(self) -> Options:
+        """A copy of the client's options."""
+        return self._client.options
+
+    def close(self) -> None:
+        """
+        Close what the client opened, and end its thread. Calls under way end with ClientClosedError.
+
+        An ``http_client`` that it was given stays open. May be called again.
+        """
+        self._closed = True
+        state = self._states.get(os.getpid())
+        if state is not None:
+            state.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} in {self.options.region}{', closed' if self._closed else ''}>"
+
+    def _run(self, coroutine: Coroutine[object, None, T]) -> T:
+        try:
+            thread = self._thread()
+        except BaseException:
+            coroutine.close()
+            raise
+        try:
+            return thread.run(coroutine)
+        except (NotRunError, CancelledError):
+            if thread.is_current:
+                raise ConfigError(
+                    "a SyncClient was called in its own event loop, which would wait for itself: a middleware, or what else "
+                    "runs there, calls next(ctx, step), or awaits an asynchronous Client"
+                ) from None
+            raise ClientClosedError("the client is closed; make a new one") from None
+
+    def _thread(self) -> LoopThread:
+        """That of this process; started when it is first needed."""
+        state = self._states.get(os.getpid())
+        if state is not None and state.thread is not None:
+            return state.thread
+        if self._closed:
+            raise ClientClosedError("the client is closed; make a new one")
+        # A lock that another thread holds while the process is forked is held in the child for ever: hence one for each.
+        state = self._states.setdefault(os.getpid(), _State())
+        with state.lock:
+            if state.thread is None:
+                thread = LoopThread(self._client, name="sagemaker-runtime")
+                thread.open()
+                state.thread = thread
+            return state.thread
+
+
+class _State:
+    """What a client has in one process."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.thread: LoopThread | None = None  # before the first call
+
+    def close(self) -> None:
+        with self.lock:
+            thread = self.thread
+        if thread is not None:
+            thread.close()
+
+
+_CLIENTS: WeakSet[SyncClient] = WeakSet()
+
+
+def _close_soon(states: dict[int, _State]) -> None:
+    """Of a client that was dropped: begin to close it, in whatever thread the garbage collector runs."""
+    state = states.get(os.getpid())
+    if state is not None and state.thread is not None:
+        state.thread.close_soon()
+
+
+@atexit.register
+def _close_all() -> None:
+    """A thread that is still in its loop when the interpreter ends could bring it down."""
+    for client in list(_CLIENTS):
+        state = client._states.get(os.getpid())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
+        if state is not None and state.thread is not None:
+            state.thread.close_at_exit(_AT_EXIT)
