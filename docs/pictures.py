@@ -21,6 +21,7 @@ from sagemaker_runtime import (
     Output,
     Stack,
     StandardRetryer,
+    append_custom_attributes,
     build_middleware,
     override,
 )
@@ -62,7 +63,7 @@ class TickingClock(ManualClock):
 @build_middleware("TagTenant")
 async def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
     """Stands for a middleware of the reader's."""
-    step.request.headers["X-Amzn-SageMaker-Custom-Attributes"] = "tenant=acme"
+    append_custom_attributes(step.request.headers, "tenant=acme")
     return await next(ctx, step)
 
 

@@ -28,6 +28,7 @@ from sagemaker_runtime import (
     ServiceError,
     Stack,
     Timeout,
+    append_custom_attributes,
     build_middleware,
     override,
     with_api_options,
@@ -41,7 +42,7 @@ URGENT = override(timeout=Timeout(total=5.0))  # made once, so the client compil
 @build_middleware("TagTenant")
 async def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
     """Once per call: tell the container which tenant it works for."""
-    step.request.headers["X-Amzn-SageMaker-Custom-Attributes"] = "tenant=acme"
+    append_custom_attributes(step.request.headers, "tenant=acme")
     return await next(ctx, step)
 
 

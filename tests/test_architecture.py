@@ -28,6 +28,7 @@ ROWS = (
         "checks",
         "clock",
         "context",
+        "custom_attributes",
         "dates",
         "errors",
         "headers",

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
         EnvironmentCredentialsProvider as EnvironmentCredentialsProvider,
         StaticCredentialsProvider as StaticCredentialsProvider,
     )
+    from sagemaker_runtime.custom_attributes import (
+        append_custom_attributes as append_custom_attributes,
+    )
     from sagemaker_runtime.endpoints import (
         AWSEndpointResolver as AWSEndpointResolver,
         DefaultEndpointResolver as DefaultEndpointResolver,
@@ -222,6 +225,7 @@ _HOMES = {
     "config": "Config load_config",
     "context": "ATTEMPTS AttemptRecord CLOCK Context Key LOGGER Metadata RAW_RESPONSE REGION REQUEST_ID ResponseTiming TIMEOUT TIMING",
     "credentials": "AnonymousCredentialsProvider BotocoreCredentialsProvider CREDENTIALS CachingCredentialsProvider Credentials CredentialsCache CredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider StaticCredentialsProvider",
+    "custom_attributes": "append_custom_attributes",
     "endpoints": "AWSEndpointResolver DefaultEndpointResolver Endpoint EndpointResolver EndpointResolverFunc EndpointResolverOptions with_endpoint_resolver",
     "errors": "AsyncInferenceError CertificateError ClientClosedError ConfigError ConnectError ConnectTimeoutError ConnectionLostError CredentialsError EndpointError EndpointNotFoundError EventStreamError InternalDependencyException InternalFailure InternalStreamFailure InvalidHeaderError InvalidParamsError InvalidResponseError ModelError ModelNotReadyException ModelStreamError ProxyRefusedError ReadTimeoutError SageMakerRuntimeError ServiceError ServiceUnavailable StackError StreamContentError TotalTimeoutError TransportError TruncatedResponseError ValidationError WaitTimeoutError WriteTimeoutError",
     "headers": "Headers",

@@ -65,15 +65,17 @@ async def test_a_function_is_asked_for_each_call() -> None:
     assert ["InvokeEndpoint", "InvokeEndpoint"] == seen
 
 
-@pytest.mark.parametrize(("ours", "length"), [("x" * 20, 1_025), ("\N{SNOWMAN}", 1_006)])
-async def test_what_the_service_would_refuse_is_not_sent_and_not_shown(ours: str, length: int) -> None:
+@pytest.mark.parametrize(
+    ("ours", "problem"), [("x" * 20, "1,025 characters: 1,004 that"), ("\N{SNOWMAN}", "not ASCII")]
+)
+async def test_what_the_service_would_refuse_is_not_sent_and_not_shown(ours: str, problem: str) -> None:
     """The service cuts nothing off: it refuses, and a message with the text would put a secret into a log."""
     http = ScriptedHTTPClient()
     async with client(http, api_options=[CustomAttributes(ours)]) as tagged:
         with pytest.raises(InvalidParamsError) as caught:
             await tagged.invoke_endpoint(asking("y" * 1_004))
 
-    assert f"has {length:,} characters, and takes 1,024 of ASCII" in str(caught.value)
+    assert problem in str(caught.value)
     assert ours not in str(caught.value)
     assert [] == http.requests
 

@@ -9,7 +9,7 @@ A middleware is an object with an ``id`` and the method of its step; one object 
         async def handle_build(
             self, ctx: Context, step: BuildInput, next: BuildHandler
         ) -> Output:
-            step.request.headers["X-Amzn-SageMaker-Custom-Attributes"] = "tenant=acme"
+            append_custom_attributes(step.request.headers, "tenant=acme")
             return await next(ctx, step)
 
 A function becomes one by the decorator of its step: ``@build_middleware("TagTenant")``.

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from sagemaker_runtime.plugins.custom_attributes import MAX_LENGTH, joined
+from sagemaker_runtime import InvalidParamsError, append_custom_attributes
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
+
+    from sagemaker_runtime import Headers
+
+CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 
 _TRACE_CONTEXT = TraceContextTextMapPropagator()
 
@@ -22,23 +26,26 @@ def x_ray(span: Span) -> str:
     return f"Root=1-{trace_id[:8]}-{trace_id[8:]};Parent={context.span_id:016x};Sampled={context.trace_flags & 1}"
 
 
-def with_trace_context(own: str, span: Span) -> str | None:
+def append_trace_context(headers: Headers, span: Span) -> bool:
     """
-    Custom attributes with the trace context after them; None if it does not fit.
+    Append the trace context to the custom attributes; False if it does not fit beside the call's own.
 
     Args:
-        own: The call's custom attributes. If they have a trace context already, they are returned as they are.
+        headers: Those of the request. If their custom attributes have a trace context already, it is kept alone.
 
-        span: The span whose context is added.
+        span: The span whose context is appended.
     """
-    if any(attribute.strip().startswith("traceparent=") for attribute in own.split(",")):
-        return own
+    attributes = headers.get(CUSTOM_ATTRIBUTES, "").split(",")
+    if any(attribute.strip().startswith("traceparent=") for attribute in attributes):
+        return True
     carrier: dict[str, str] = {}
     _TRACE_CONTEXT.inject(carrier, set_span_in_context(span))
     fields = [f"{name}={value.replace('%', '%25').replace(',', '%2C')}" for name, value in carrier.items()]
     # The last field, tracestate, is dropped first: the others are useful without it.
     for count in range(len(fields), 0, -1):
-        merged = joined(own, *fields[:count])
-        if len(merged) <= MAX_LENGTH:
-            return merged
-    return None
+        try:
+            append_custom_attributes(headers, ",".join(fields[:count]))
+        except InvalidParamsError:
+            continue
+        return True
+    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime import InvalidParamsError
+from sagemaker_runtime import append_custom_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -12,14 +12,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime import BuildHandler, BuildInput, Context, Output, Stack
 
 __all__ = ["CustomAttributes"]
-
-HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # the only header that reaches the container
-MAX_LENGTH = 1_024  # characters; service-2.json, shape CustomAttributesHeader
-
-
-def joined(own: str, *added: str) -> str:
-    """The value of the header: the call's *own* custom attributes, if any, and the *added* ones, separated by commas."""
-    return ",".join([own, *added] if own else added)
 
 
 class CustomAttributes:
@@ -33,8 +25,7 @@ class CustomAttributes:
 
         id: The name in the printed stack.
 
-    A call raises `InvalidParamsError` if the whole has more than 1,024 characters or is not ASCII, which the service
-    would refuse. Nothing is sent then, and the error does not show the text, which may be sensitive.
+    What exceeds 1,024 characters in all, or is not ASCII, is refused as `append_custom_attributes` refuses it.
     """
 
     def __init__(self, attributes: str | Callable[[Context], str], *, id: str = "CustomAttributes") -> None:
@@ -45,12 +36,6 @@ class CustomAttributes:
         stack.build.add(self)
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        ours = self._attributes if isinstance(self._attributes, str) else self._attributes(ctx)
-        if ours:
-            headers = step.request.headers
-            value = joined(headers.get(HEADER, ""), ours)
-            if len(value) > MAX_LENGTH or not value.isascii():
-                problem = f"custom_attributes with those of {self.id} has {len(value):,} characters, and takes {MAX_LENGTH:,} of ASCII"
-                raise InvalidParamsError("1 problem with what a middleware added:", (problem,))
-            headers[HEADER] = value
+        text = self._attributes if isinstance(self._attributes, str) else self._attributes(ctx)
+        append_custom_attributes(step.request.headers, text)
         return next(ctx, step)

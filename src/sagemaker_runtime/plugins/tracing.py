@@ -36,9 +36,8 @@ from sagemaker_runtime import (
 from sagemaker_runtime.context import ATTEMPT, LOGGER, OPERATION, SERVICE_ID
 from sagemaker_runtime.plugins import _telemetry as names
 from sagemaker_runtime.plugins._attributes import attempt_attributes, call_attributes, response_attributes
-from sagemaker_runtime.plugins._propagation import with_trace_context, x_ray
+from sagemaker_runtime.plugins._propagation import CUSTOM_ATTRIBUTES, append_trace_context, x_ray
 from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, is_output, stream_of
-from sagemaker_runtime.plugins.custom_attributes import HEADER as CUSTOM_ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -168,18 +167,13 @@ class Tracing:
     def _propagate(self, ctx: Context, headers: Headers, span: Span) -> None:
         if TRACE_ID not in headers.raw:
             headers.raw[TRACE_ID] = x_ray(span)
-        if self._propagates:
-            own = headers.get(CUSTOM_ATTRIBUTES, "")
-            merged = with_trace_context(own, span)
-            if merged is None:
-                ctx[LOGGER].warning(
-                    "%s sends no trace context: it does not fit beside custom attributes of %d characters",
-                    ctx[OPERATION],
-                    len(own),
-                    extra={"aws_operation": ctx[OPERATION], "aws_attempt": ctx.get(ATTEMPT, 1)},
-                )
-            else:
-                headers[CUSTOM_ATTRIBUTES] = merged
+        if self._propagates and not append_trace_context(headers, span):
+            ctx[LOGGER].warning(
+                "%s sends no trace context: it does not fit beside custom attributes of %d characters",
+                ctx[OPERATION],
+                len(headers.get(CUSTOM_ATTRIBUTES, "")),
+                extra={"aws_operation": ctx[OPERATION], "aws_attempt": ctx.get(ATTEMPT, 1)},
+            )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r}>"

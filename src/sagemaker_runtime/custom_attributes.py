@@ -1,0 +1,52 @@
+"""The custom attributes of a request: the one text of yours, beside the body, that reaches the model's container."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.checks import plain
+from sagemaker_runtime.errors import InvalidParamsError
+from sagemaker_runtime.headers import header_problem
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.headers import Headers
+
+HEADER = "X-Amzn-SageMaker-Custom-Attributes"
+MAX_LENGTH = 1_024  # characters; service-2.json, shape CustomAttributesHeader
+
+
+def append_custom_attributes(headers: Headers, text: str) -> None:
+    """
+    Append *text* to the custom attributes that a request has, after a comma; the container gets both.
+
+    The header holds what the caller has given as ``custom_attributes``, so a middleware that assigns it loses that.
+
+    Args:
+        headers: Those of the request. Unchanged if an error is raised.
+
+        text: ASCII without control characters; if empty, nothing is appended.
+
+    Raises:
+        InvalidParamsError: The whole is longer than 1,024 characters, or the service would refuse a character of it. The
+            error does not show the text, which may be sensitive.
+    """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not always checked
+        raise _refused(f"the text to append is of type {type(text).__name__}, and takes str")
+    if not text:
+        return
+    text = plain(text)
+    before = headers.get(HEADER, "")
+    for value, name in ((text, "the text to append"), (before, "the text that the request has already")):
+        if not value.isascii() or header_problem(value) is not None:
+            raise _refused(f"{name} has a character that is not ASCII, or a control character; percent-encode it")
+    value = f"{before},{text}" if before else text
+    if len(value) > MAX_LENGTH:
+        parts = (
+            f": {len(before):,} that the request has already, a comma, and {len(text):,} to append" if before else ""
+        )
+        raise _refused(f"{len(value):,} characters{parts}; the service takes {MAX_LENGTH:,} in all")
+    headers[HEADER] = value
+
+
+def _refused(problem: str) -> InvalidParamsError:
+    return InvalidParamsError("1 problem with what a middleware appends:", (f"custom_attributes: {problem}",))
