@@ -16,6 +16,7 @@ from sagemaker_runtime import (
     FinalizeHandler,
     FinalizeInput,
     InvokeEndpointInput,
+    InvokeEndpointOutput,
     ModelError,
     Output,
     ValidationError,
@@ -317,3 +318,18 @@ async def test_of_many_endpoints_those_that_responded_last_are_remembered(clock:
 async def test_it_keeps_the_rules_of_the_stack() -> None:
     """Attempts of their own, nothing left running, and no response left open, with a hedge in each call but the first."""
     await assert_conforms(Hedging(min_samples=1, budget=1.0), repeats=True, state=["_endpoints"])
+
+
+async def test_an_output_without_a_response_is_no_measure_of_the_endpoint() -> None:
+    """From a cache it takes no time, and a percentile of such times would hedge every call that is sent."""
+
+    @finalize_middleware("Fallback")
+    async def fallback(ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        return Output(InvokeEndpointOutput(body=b"unknown"))
+
+    hedging = Hedging(min_samples=1)
+    async with client(api_options=[hedging]) as hedged:
+        await hedged.invoke_endpoint(PARAMS, with_api_options(lambda stack: stack.finalize.add(fallback)))
+        assert {} == hedging._endpoints
+        await hedged.invoke_endpoint(PARAMS)
+        assert 1 == len(hedging._endpoints)

@@ -16,6 +16,7 @@ from attrs import define, field
 
 from sagemaker_runtime import ConfigError, FinalizeInput, Key
 from sagemaker_runtime.context import CLOCK
+from sagemaker_runtime.plugins._telemetry import is_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +87,8 @@ class Hedging:
             output = await next(ctx, step)
         else:
             output = await self._race(ctx, step, next, endpoint)
+        if not is_output(output) or output.raw_response is None:
+            return output  # from a cache, say, which is no measure of the endpoint
         # For a hedged call this exceeds the delay, whichever attempt won, so the percentile does not creep down.
         self._responded(url, endpoint).latencies.append(clock.monotonic() - started)
         return output
