@@ -27,12 +27,13 @@ from sagemaker_runtime import (
     EndpointResolverOptions,
     ReadTimeoutError,
     Request,
+    Response,
     ServiceError,
     StaticCredentialsProvider,
     Timeout,
     TruncatedResponseError,
 )
-from sagemaker_runtime.async_inference.s3 import S3Location, S3Object, S3Reader
+from sagemaker_runtime.async_inference.s3 import REGIONS_KEPT, S3Location, S3Object, S3Reader
 from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 DATA = Path(botocore.__file__).parent / "data"
@@ -403,6 +404,22 @@ async def test_on_aws_a_bucket_elsewhere_has_another_host() -> None:
         "bucket.s3.eu-west-1.amazonaws.com",
         "another.s3.us-east-1.amazonaws.com",
     ] == [request.host for request in http_client.requests]
+
+
+async def test_the_regions_of_a_bounded_number_of_buckets_are_kept() -> None:
+    """Locations may come from outside; a bucket that was forgotten is sent to its region once more."""
+
+    def respond(request: Request) -> Response:
+        if ".us-east-1." in request.host:
+            return answer(301, fault("PermanentRedirect"), x_amz_bucket_region="eu-west-1")
+        return answer()
+
+    s3 = reader(ScriptedHTTPClient([respond]))
+
+    for number in range(3 * REGIONS_KEPT):
+        assert S3Object(b"ok") == await s3.read(f"s3://bucket-{number}/k")
+
+    assert 0 < len(s3._regions) <= REGIONS_KEPT
 
 
 @pytest.mark.parametrize(

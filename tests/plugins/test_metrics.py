@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,6 +24,7 @@ from sagemaker_runtime import (
     InvalidParamsError,
     InvokeEndpointInput,
     NopRetryer,
+    ServiceError,
     ServiceUnavailable,
     StackError,
     StandardRetryer,
@@ -427,4 +429,29 @@ async def test_without_a_retryer_there_is_no_quota(change):
 
 async def test_it_keeps_the_rules_of_the_stack():
     """What measures must not change what is measured; the stacks whose quota it reads are of all calls together."""
-    await assert_conforms(Metrics(Measures().provider))
+    await assert_conforms(Metrics(Measures().provider), state=["_endpoints", "_errors"])
+
+
+async def test_endpoints_and_errors_from_outside_do_not_make_time_series_without_end():
+    """An SDK keeps each one for good: a gateway that passes on names would grow until it dies. An invalid name is none."""
+    measures = Measures()
+
+    def respond(request):
+        number = int(request.path.split("/")[2].removeprefix("e"))
+        return support.answer(400, b"{}", x_amzn_errortype=f"Error{number}") if number % 2 else support.answer()
+
+    changes = measured_by(Metrics(measures.provider, max_endpoints=3), retryer=NopRetryer())
+    async with support.client(ScriptedHTTPClient([respond]), **changes) as client:
+        for name in ("not valid", "e0", *(f"e{number}" for number in range(500)), "e0"):
+            with contextlib.suppress(ServiceError, InvalidParamsError):
+                await client.invoke_endpoint(InvokeEndpointInput(endpoint_name=name, body=b""))
+
+    metrics = measures.collect()
+    for name in ("client.call.duration", "client.call.attempts", "client.http.time_to_first_byte"):
+        found = {point.attributes.get("aws.sagemaker.endpoint_name") for point in metrics[name].points}
+        assert {"e0", "e1", "e2", "_OTHER"} == found - {None}, name
+    errors = {point.attributes["error.type"] for point in metrics["client.call.errors"].points}
+    assert 101 == len(errors)
+    assert {"InvalidParamsError", "Error1", "_OTHER"} <= errors
+    assert 3 == measures.value("client.call.duration", {"aws.sagemaker.endpoint_name": "e0"})
+    assert max(len(metric.points) for metric in metrics.values()) < 120

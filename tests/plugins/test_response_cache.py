@@ -196,6 +196,17 @@ async def test_a_response_larger_than_the_cache_evicts_nothing(local: LocalEndpo
     assert 2 == local.calls("model")
 
 
+async def test_what_is_beside_the_body_counts_where_it_is_long() -> None:
+    """A peer may send headers of 64 KiB, and they are kept with the body."""
+    headers = {"x_amzn_sagemaker_custom_attributes": "a" * 60_000}
+    cache = ResponseCache(ttl=60.0, max_bytes=100_000)
+    async with client(ScriptedHTTPClient([lambda _: answer(**headers)]), api_options=[cache]) as asked:
+        for size in range(5):
+            await asked.invoke_endpoint(asking(size))
+
+    assert 1 == len(cache._entries)
+
+
 async def test_streams_are_not_kept(local: LocalEndpoint) -> None:
     """They are for one reader."""
     params = InvokeEndpointWithResponseStreamInput(endpoint_name="model", body=b"1")

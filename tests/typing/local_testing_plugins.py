@@ -17,6 +17,7 @@ from sagemaker_runtime import (
     Client,
     Clock,
     Credentials,
+    Headers,
     HTTPClient,
     InvokeEndpointInput,
     InvokeEndpointOutput,
@@ -27,6 +28,7 @@ from sagemaker_runtime import (
     Response,
     ResponseStream,
     StreamWatcher,
+    append_custom_attributes,
     build_middleware,
     with_api_options,
 )
@@ -50,7 +52,7 @@ from sagemaker_runtime.local import (
     Throttled,
     Variants,
 )
-from sagemaker_runtime.plugins.circuit_breaker import CircuitBreaker
+from sagemaker_runtime.plugins.circuit_breaker import Circuit, CircuitBreaker, CircuitState
 from sagemaker_runtime.plugins.codecs import BodyCodec, CSVCodec, JSONCodec
 from sagemaker_runtime.plugins.concurrency import AdaptiveConcurrencyLimit, ConcurrencyLimit
 from sagemaker_runtime.plugins.custom_attributes import CustomAttributes
@@ -257,7 +259,8 @@ async def plugins() -> None:
         CustomAttributes("tenant=acme"),
         CustomAttributes(lambda ctx: str(len(ctx)), id="Length"),
         Hedging(percentile=99.0),
-        ResponseCache(ttl=60.0),
+        CircuitBreaker(on_change=lambda url, old, new: (url, old.value, new.value)),
+        ResponseCache(ttl=60.0, vary=("user-agent",), ignore=["x-request-id"]),
         Metrics(id="M"),
         Tracing(propagate_in_custom_attributes=True),
         Waterfall(on_finish=print),
@@ -267,11 +270,16 @@ async def plugins() -> None:
     assert_type(output.result_metadata[WATERFALL], Trace)
     assert_type(output.result_metadata.get(CACHE_AGE), float | None)
     assert_type(output.result_metadata.get(HEDGED), bool | None)
+    assert_type(CircuitBreaker().circuits, dict[str, Circuit])
+    assert_type(CircuitBreaker().circuits["url"].state, CircuitState)
+    append_custom_attributes(Headers(), "tenant=acme")
 
     with_api_options(CircuitBreaker)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     with_api_options([ConcurrencyLimit(32)])  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     CustomAttributes({"tenant": "acme"})  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     ResponseCache()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    CircuitBreaker(on_change=print, max_circuits="1")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    append_custom_attributes({}, "tenant=acme")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     ConcurrencyLimit("32")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Hedging(99.0)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     Options(api_options=[ModelStreamError("broken")])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]

@@ -35,6 +35,8 @@ from sagemaker_runtime.user_agent import user_agent
 from sagemaker_runtime.version import __version__
 from sagemaker_runtime.wire import Request, Timeout, read_error, read_whole
 
+REGIONS_KEPT = 256  # of buckets elsewhere; one that is forgotten costs a redirect more
+
 if TYPE_CHECKING:
     from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.url import BaseURL
@@ -182,6 +184,8 @@ class S3Reader:
         elsewhere = response.region()
         if elsewhere is not None and elsewhere != region:
             response = await self._get(where, elsewhere)
+            if len(self._regions) >= REGIONS_KEPT:
+                self._regions.clear()
             self._regions[where.bucket] = elsewhere
         if response.status == HTTPStatus.OK:
             return S3Object(response.body, response.headers.get("content-type"))

@@ -1,7 +1,8 @@
-"""The instruments of `metrics`: names, units and bounds."""
+"""The instruments of `metrics`: names, units and bounds, and how many values an attribute may have."""
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import get_meter
@@ -17,6 +18,32 @@ if TYPE_CHECKING:
 # Seconds: OpenTelemetry's for HTTP, up to the minute that a model may take; and smaller ones for work without waiting.
 WAITING = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0)
 WORKING = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1.0)
+
+
+OTHER = "_OTHER"  # OpenTelemetry's word for it; semantic conventions, error.type
+
+
+class BoundedValues:
+    """
+    The first values of an attribute, as many as *bound*; each of the others is `OTHER`.
+
+    The first, and not the latest: the SDK forgets no time series, so one that made room here would still be kept there.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._values: set[str] = set()
+        self._lock = Lock()  # calls may come from several threads
+
+    def bounded(self, value: str) -> str:
+        """*value*, or `OTHER`."""
+        if value in self._values:
+            return value
+        with self._lock:
+            if len(self._values) < self._bound:
+                self._values.add(value)
+                return value
+        return OTHER
 
 
 class Instruments:

@@ -19,7 +19,9 @@ OpenTelemetry metrics with the Go SDK's names, and names of our own (*) for what
 - ``client.retry_quota.available`` (*), {token}: the lowest retry quota of the retryers that calls have used
 
 Attributes: ``rpc.service``, ``rpc.method``, ``aws.sagemaker.endpoint_name`` if the input was valid, and ``error.type`` on
-errors and on the durations of failures. The last two metrics, and ``in_flight``, have no endpoint.
+errors and on the durations of failures. The last two metrics, and ``in_flight``, have no endpoint. Each value is a time
+series that the OpenTelemetry SDK keeps, so only the first 1,000 endpoints and the first 100 types of errors have one of
+their own; the others share ``_OTHER``.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.context import ATTEMPT, CLOCK
 from sagemaker_runtime.plugins import _telemetry as names
-from sagemaker_runtime.plugins._instruments import Instruments
+from sagemaker_runtime.plugins._instruments import BoundedValues, Instruments
 from sagemaker_runtime.plugins._telemetry import (
     add_once_per_attempt,
     endpoint_attributes,
@@ -83,6 +85,8 @@ __all__ = ["Metrics"]
 
 Attributes: TypeAlias = dict[str, str]
 
+MAX_ERROR_TYPES = 100  # with time series of their own; a code may be anything that a peer has sent
+
 _SERVICE: Attributes = {names.RPC_SERVICE: SERVICE_ID}
 _ACQUIRED: Attributes = {**_SERVICE, "state": "acquired"}
 
@@ -96,11 +100,22 @@ class _Call:
     """In monotonic time."""
 
     operation: Attributes
-    attributes: Attributes
-    """The operation and the endpoint."""
+    endpoint: str | None
+    """The endpoint that the input names; None if it names none."""
+
+    names: BoundedValues
+    _attributes: Attributes | None = None
 
     counted: list[BaseException] = field(factory=list[BaseException])
     """Errors of its attempts, which have been counted already."""
+
+    @property
+    def attributes(self) -> Attributes:
+        """The operation and the endpoint; not asked for before the input is known to be valid."""
+        if self._attributes is None:
+            endpoint = {} if self.endpoint is None else {names.ENDPOINT_NAME: self.names.bounded(self.endpoint)}
+            self._attributes = {**self.operation, **endpoint}
+        return self._attributes
 
 
 class Metrics:
@@ -113,15 +128,21 @@ class Metrics:
     Args:
         meter_provider: None for OpenTelemetry's global one.
 
+        max_endpoints: Endpoints with time series of their own, so that names from outside cannot make memory grow.
+
         id: The name in the printed stack, and an attribute of the instrumentation scope. Two of them need two ids, whether
             they are given to one client or to one provider.
     """
 
-    def __init__(self, meter_provider: MeterProvider | None = None, *, id: str = "Metrics") -> None:
+    def __init__(
+        self, meter_provider: MeterProvider | None = None, *, max_endpoints: int = 1_000, id: str = "Metrics"
+    ) -> None:
         self.id = id
         self._call = Key[_Call](f"{id}, the call")  # of this object alone
         self._quotas: WeakSet[RetryQuota] = WeakSet()
         self._lock = Lock()
+        self._endpoints = BoundedValues(max_endpoints)
+        self._errors = BoundedValues(MAX_ERROR_TYPES)
         self._measure = Instruments(id, meter_provider, self._observe_quota)
 
     def __call__(self, stack: Stack) -> None:
@@ -146,8 +167,8 @@ class Metrics:
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
         """Once per call."""
         operation = operation_attributes(ctx)
-        attributes = {**operation, **endpoint_attributes(step.parameters)}
-        ctx[self._call] = call = _Call(ctx[CLOCK], ctx[CLOCK].monotonic(), operation, attributes)
+        endpoint = endpoint_attributes(step.parameters).get(names.ENDPOINT_NAME)
+        ctx[self._call] = call = _Call(ctx[CLOCK], ctx[CLOCK].monotonic(), operation, endpoint, self._endpoints)
         self._measure.in_flight.add(1, operation)
         try:
             output = await next(ctx, step)
@@ -165,11 +186,13 @@ class Metrics:
         return output
 
     def _end(self, call: _Call, error: BaseException | None = None, ctx: Context | None = None) -> None:
-        measure, attributes = self._measure, call.attributes
-        if error is not None:
+        measure = self._measure
+        if error is None:
+            attributes = call.attributes
+        else:
             # An invalid name may be anything, and each would be a time series of its own.
             known = call.operation if isinstance(error, InvalidParamsError) else call.attributes
-            attributes = {**known, names.ERROR_TYPE: error_type(error, ctx)}
+            attributes = {**known, names.ERROR_TYPE: self._errors.bounded(error_type(error, ctx))}
             if not any(error is counted for counted in call.counted):
                 measure.errors.add(1, attributes)
         measure.duration.record(call.clock.monotonic() - call.started, attributes)
@@ -191,7 +214,7 @@ class Metrics:
         try:
             return await next(ctx, step)
         except BaseException as error:
-            attributes = {**attributes, names.ERROR_TYPE: error_type(error, ctx)}
+            attributes = {**attributes, names.ERROR_TYPE: self._errors.bounded(error_type(error, ctx))}
             if not isinstance(error, asyncio.CancelledError):  # it ends the call, which counts it; or a hedge that lost
                 measure.errors.add(1, attributes)
                 call.counted.append(error)

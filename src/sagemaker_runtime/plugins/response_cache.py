@@ -11,7 +11,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import evolve
+from attrs import evolve, fields
 
 from sagemaker_runtime import (
     BEFORE,
@@ -230,8 +230,10 @@ def _names(option: str, names: Collection[str]) -> set[str]:
 
 
 def _size(entry: _Entry) -> int:
-    body: object = getattr(entry.result, "body", b"")
-    return BESIDE_BODY + (len(body) if isinstance(body, bytes) else 0)
+    values: list[object] = [getattr(entry.result, member.name) for member in fields(type(entry.result))]
+    body = sum(len(value) for value in values if isinstance(value, bytes))
+    beside_body = sum(len(value) for value in values if isinstance(value, str))  # a peer's header may be long
+    return body + max(BESIDE_BODY, beside_body)
 
 
 def _credentials_of(provider: CredentialsProvider) -> Credentials | None:
