@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict, deque
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -72,6 +73,7 @@ class Hedging:
         self._budget = budget
         self._min_samples = min_samples
         self._endpoints: OrderedDict[str, _Endpoint] = OrderedDict()
+        self._lock = Lock()  # calls may come from several threads
 
     def __call__(self, stack: Stack) -> None:
         if stack.operation.repeatable:
@@ -95,11 +97,12 @@ class Hedging:
 
     def _responded(self, url: str, endpoint: _Endpoint) -> _Endpoint:
         """Keep an endpoint and return it; or return the one that another call has kept meanwhile."""
-        kept = self._endpoints.setdefault(url, endpoint)
-        self._endpoints.move_to_end(url)
-        if len(self._endpoints) > ENDPOINTS:
-            self._endpoints.popitem(last=False)
-        return kept
+        with self._lock:
+            kept = self._endpoints.setdefault(url, endpoint)
+            self._endpoints.move_to_end(url)
+            if len(self._endpoints) > ENDPOINTS:
+                self._endpoints.popitem(last=False)
+            return kept
 
     async def _race(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler, endpoint: _Endpoint) -> Output:
         async def attempt() -> Output:
