@@ -226,3 +226,70 @@ async def test_a_local_endpoint_serves_a_child_that_has_one_of_its_own(machine: 
     """
 
     assert ["0 True"] == await run(program, **machine)
+
+
+@pytest.mark.parametrize("how", ["within a coroutine", "in the same loop"])
+async def test_a_loop_of_the_parents_is_refused_in_the_child_with_what_to_do(machine: dict[str, str], how: str) -> None:
+    """It shares its selector with the parent's: what the child registers there, the parent would wait for."""
+    program = """
+        from sagemaker_runtime import ConfigError
+        config = asyncio.run(load_config())
+        client = Client.from_config(config, override(base_endpoint=sys.argv[1]))
+        params = InvokeEndpointInput(endpoint_name="iris", body=b"1")
+
+        async def refused():
+            try:
+                await client.invoke_endpoint(params)
+            except ConfigError as error:
+                print("refused" if "asyncio.run()" in str(error) else error, flush=True)
+
+        async def call(*, forks):
+            await client.invoke_endpoint(params)
+            if forks and not (child := fork()):
+                await refused()
+                leave()
+            if forks:
+                print(code_of(child), flush=True)
+                await client.invoke_endpoint(params)
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(call(forks=sys.argv[2] == "within a coroutine"))
+        if sys.argv[2] == "in the same loop":
+            if not (child := fork()):
+                loop.run_until_complete(refused())
+                asyncio.run(call(forks=False))
+                leave()
+            print(code_of(child), flush=True)
+        loop.run_until_complete(call(forks=False))
+        loop.run_until_complete(client.close())
+        loop.close()
+    """
+    async with serving() as server:
+        assert ["refused", "0"] == await run(program, server.url, how, **machine)
+
+
+async def test_a_stream_that_a_child_closes_stays_open_in_the_parent() -> None:
+    """As it does when the child's copy is collected: the connection is the parent's."""
+    program = """
+        from sagemaker_runtime import InvokeEndpointWithResponseStreamInput
+        from sagemaker_runtime.local import LocalEndpoint
+
+        async def story(invocation):
+            for number in range(300):
+                yield bytes(5_000)
+
+        async def main(local):
+            async with Client(local.options()) as client:
+                params = InvokeEndpointWithResponseStreamInput(endpoint_name="it", body=b"")
+                stream = (await client.invoke_endpoint_with_response_stream(params)).body
+                await anext(stream)
+                if not (child := fork()):
+                    stream.close()
+                    leave()
+                print(code_of(child), 1 + len([part async for part in stream]), flush=True)
+
+        with LocalEndpoint({"it": story}) as local:
+            asyncio.run(main(local))
+    """
+
+    assert ["0 300"] == await run(program)

@@ -20,8 +20,9 @@ def without_asyncio(error: BaseException) -> ConfigError | None:
             asyncio.get_running_loop()
         except RuntimeError:
             return ConfigError(
-                "sagemaker_runtime needs asyncio, but no asyncio event loop is running: run it with asyncio.run(); "
-                "with anyio, use the asyncio backend, not trio"
+                "sagemaker_runtime needs asyncio, but no asyncio event loop is running: run it with asyncio.run(), also in a "
+                "process that was forked within a coroutine; with anyio, use the asyncio backend, not trio; without async, "
+                "use SyncClient"
             )
     return None
 

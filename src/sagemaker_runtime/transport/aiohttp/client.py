@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _CLIENTS: WeakSet[AioHTTPClient] = WeakSet()
 _INHERITED: list[object] = []  # pools
+_INHERITED_LOOPS: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 class AioHTTPClient:
@@ -130,6 +131,11 @@ class AioHTTPClient:
             await pool.close()
 
     async def _open_pool(self) -> Pool:
+        if asyncio.get_running_loop() in _INHERITED_LOOPS:
+            raise ConfigError(
+                "this event loop was running calls when the process was forked, and is the parent's: in a child, start a new "
+                "one, with asyncio.run()"
+            )
         for loop in [loop for loop in self._pools if loop.is_closed()]:
             del self._pools[loop]
         proxies = Proxies.of_environment() if self._trusts_environment else self._proxies
@@ -157,6 +163,7 @@ def _forget_connections() -> None:
     """
     for client in list(_CLIENTS):
         _INHERITED.append(client._pools)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
+        _INHERITED_LOOPS.update(client._pools)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
         client._pools = {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
 
 

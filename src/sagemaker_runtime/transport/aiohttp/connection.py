@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,7 @@ class Connection(asyncio.BufferedProtocol):
         "_loop",
         "_on_free",
         "_on_lost",
+        "_process",
         "_read_limit",
         "_reader",
         "_reading_paused",
@@ -104,6 +106,7 @@ class Connection(asyncio.BufferedProtocol):
         self._on_free = on_free
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
+        self._process = os.getpid()
         self._head: asyncio.Future[Response] | None = None
         self._body: Body | None = None
         self._upload: Upload | None = None
@@ -278,8 +281,9 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Close a connection that is idle."""
         self.state = CLOSED
-        self._transport.close()  # which sends TLS's goodbye
-        self._transport.abort()  # and does not wait for the peer's
+        if os.getpid() == self._process:
+            self._transport.close()  # which sends TLS's goodbye
+            self._transport.abort()  # and does not wait for the peer's
 
     def abort(self) -> None:
         """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
@@ -313,6 +317,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._upload is not None:
             self._upload.stop()
             self._upload = None
+        if os.getpid() != self._process:
+            return  # forked off: to end it here would end it for the parent, whose loop shares its selector with this one
         with suppress(RuntimeError):  # its loop is closed, and the connection with it
             self._transport.abort()
 
