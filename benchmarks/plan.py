@@ -14,10 +14,12 @@ class Process(NamedTuple):
 
     name: str
     client: str
-    """The argument of one_client.py, or a program of `run.py`."""
+    """The argument of one_client.py or of threaded_client.py, or a program of `run.py`."""
 
     calls: int
     in_flight: int = 32
+    """Calls at a time: of tasks, or of threads."""
+
     arguments: tuple[str, ...] = ()
     """Further ones of one_client.py."""
 
@@ -66,6 +68,10 @@ PLAN = [
     Process("ours, 64 KB", "ours-stream", 100, 1, *stream(BLOCKS, 65_536, 1)),
     Process("aiohttp + CRC, 64 KB", "aiohttp+crc-stream", 100, 1, *stream(BLOCKS, 65_536, 1)),
     Process("aiobotocore, 64 KB", "aiobotocore-stream", 50, 1, *stream(BLOCKS, 65_536, 1)),
+    Process("ours, 1 KB, without async, one thread", "SyncClient", 10_000, 1),
+    Process("boto3, 1 KB, one thread", "boto3 in threads", 10_000, 1),
+    Process("ours, 1 KB, without async, 8 threads", "SyncClient", 10_000, 8),
+    Process("boto3, 1 KB, 8 threads", "boto3 in threads", 10_000, 8),
     Process("ours, very many calls", "ours", 200_000, 32, ("--measure", "growth"), once=True),
 ]
 STARTS = "start"
@@ -87,6 +93,9 @@ class Target(NamedTuple):
     """The process that the other one is divided by."""
 
     figure: str = "cpu_us"
+    added: bool = False
+    """Whether the figure is what the process has more than the other, and not their ratio."""
+
     best: bool = False
     """Whether the quickest round counts, and not the median: for a figure that is no ratio and depends on the machine."""
 
@@ -95,6 +104,7 @@ def targets() -> list[Target]:
     """All of them, in the order of the table."""
     ours, uvloop = f"ours, {ONE_KB}", f"ours on uvloop, {ONE_KB}"
     go, alone, many = f"Go SDK, {ONE_KB}", "1 KB, one at a time", f"1 KB, {MANY} in flight"
+    sync = "1 KB, without async"
     starts = ("base_endpoint", "default resolver", "keys from the environment", "all from the environment")
     return [
         Target("CPU, 32 in flight / bare aiohttp", "<= 0.85", ours, f"aiohttp, {ONE_KB}"),
@@ -115,6 +125,19 @@ def targets() -> list[Target]:
         ),
         Target("CPU, 6 MB / (bare aiohttp + SHA-256)", "<= 1.0", "ours, 6 MB", "aiohttp + SHA-256, 6 MB"),
         Target("worst stall of the loop, 6 MB, 4 in flight", "<= 2", "ours, 6 MB, worst stall", figure="stall_ms"),
+        Target("without async, CPU / boto3", "<= 0.28", f"ours, {sync}, one thread", "boto3, 1 KB, one thread"),
+        Target(
+            "the same, median latency", "<= 1", f"ours, {sync}, one thread", "boto3, 1 KB, one thread", "latency_us"
+        ),
+        Target(
+            "8 threads: time of a call, boto3 / ours",
+            ">= 4",
+            "boto3, 1 KB, 8 threads",
+            f"ours, {sync}, 8 threads",
+            "elapsed_us",
+        ),
+        Target("CPU added to the call with async", "<= 80", f"ours, {sync}, one thread", f"ours, {alone}", added=True),
+        Target("latency added to it", "<= 60", f"ours, {sync}, one thread", f"ours, {alone}", "latency_us", added=True),
         *(
             target
             for many_parts in ("36 bytes, 400 in a chunk", "36 bytes, 10 in a chunk")

@@ -85,6 +85,11 @@ class Results:
         above, below = self.series(process, figure), self.series(beside, figure)
         return statistics.median(a / b for a, b in zip(above, below, strict=True)) if above and below else None
 
+    def added(self, process: str, beside: str, figure: str) -> float | None:
+        """The median of the differences in each round."""
+        above, below = self.series(process, figure), self.series(beside, figure)
+        return statistics.median(a - b for a, b in zip(above, below, strict=True)) if above and below else None
+
     def row(self, target: Target) -> Row:
         """A line of the table."""
         own = self.series(target.process, target.figure)
@@ -96,8 +101,9 @@ class Results:
             return Row(target.what, f"{shown(value)} {unit(target.figure)}", value, target.limit)
         beside = self.series(target.beside, target.figure)
         other = shown(statistics.median(beside)) if beside else "?"
-        measured = f"{shown(median)} / {other} {unit(target.figure)}"
-        return Row(target.what, measured, self.ratio(target.process, target.beside, target.figure), target.limit)
+        measured = f"{shown(median)} {'-' if target.added else '/'} {other} {unit(target.figure)}"
+        compare = self.added if target.added else self.ratio
+        return Row(target.what, measured, compare(target.process, target.beside, target.figure), target.limit)
 
     def rows(self) -> list[Row]:
         """The table of the targets."""

@@ -27,6 +27,7 @@ from plan import MIDDLEWARE, PLAN, STARTS, Process
 from processes import HERE, cpu_of, environment, measured, serving
 from results import Results
 from starts import PROGRAMS, VARIABLES
+from threaded_client import THREADED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,8 @@ def command(process: Process, headers: str) -> list[str | Path]:
             return [GO_SDK] if GO_SDK else []
         case "smithy-python":
             return [SMITHY, HERE / "smithy.py"] if SMITHY else []
+    if process.client in THREADED:
+        return [sys.executable, HERE / "threaded_client.py", process.client]
     return [sys.executable, HERE / "one_client.py", *process.arguments, "--headers", headers, process.client]
 
 

@@ -1,0 +1,104 @@
+"""
+One client that blocks, in a process of its own, called by one thread or by several: what it costs is printed as JSON.
+
+The CPU time is that of the process, user and system; the time of a call with several threads is that of all calls
+together, divided by their number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from clients import BODY, KEYS, options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Call = Callable[[], bytes]
+
+WARM_UP = 1_000  # calls
+
+
+@contextmanager
+def sync_client(url: str) -> Iterator[Call]:
+    """Our client without ``async``."""
+    from sagemaker_runtime import InvokeEndpointInput, SyncClient
+
+    params = InvokeEndpointInput(endpoint_name="iris", body=BODY, content_type="application/json")
+    with SyncClient(options(url)) as client:
+        yield lambda: client.invoke_endpoint(params).body
+
+
+@contextmanager
+def boto3_client(url: str) -> Iterator[Call]:
+    """The same call by boto3."""
+    import boto3
+    import botocore.config
+
+    make: Any = boto3.client
+    client = make(
+        "sagemaker-runtime",
+        region_name="us-east-1",
+        aws_access_key_id=KEYS[0],
+        aws_secret_access_key=KEYS[1],
+        endpoint_url=url,
+        config=botocore.config.Config(max_pool_connections=32),
+    )
+
+    def call() -> bytes:
+        response = client.invoke_endpoint(EndpointName="iris", Body=BODY, ContentType="application/json")
+        read: bytes = response["Body"].read()
+        return read
+
+    yield call
+
+
+THREADED = {"SyncClient": sync_client, "boto3 in threads": boto3_client}
+
+
+def measure(call: Call, calls: int, threads: int) -> dict[str, float]:
+    """What a call costs and takes."""
+    taken: list[float] = []
+
+    def make(number: int) -> None:
+        for _ in range(number):
+            started = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - started)
+
+    with ThreadPoolExecutor(threads) as pool:
+        started, cpu = time.perf_counter(), time.process_time()
+        for done in [pool.submit(make, calls // threads) for _ in range(threads)]:
+            done.result()
+        elapsed, cpu = time.perf_counter() - started, time.process_time() - cpu
+    made = len(taken)
+    return {
+        "cpu_us": cpu / made * 1e6,
+        "latency_us": statistics.median(taken) * 1e6,
+        "elapsed_us": elapsed / made * 1e6,
+    }
+
+
+def main() -> None:
+    """Open the client, warm it up, and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("client", choices=THREADED)
+    parser.add_argument("url")
+    parser.add_argument("calls", type=int)
+    parser.add_argument("threads", type=int)
+    given = parser.parse_args()
+    with THREADED[given.client](given.url) as call:
+        measure(call, max(min(WARM_UP, given.calls), given.threads), given.threads)
+        gc.collect()
+        print(json.dumps(measure(call, given.calls, given.threads)))
+
+
+if __name__ == "__main__":
+    main()
