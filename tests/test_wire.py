@@ -158,14 +158,47 @@ def test_a_date_for_aws_names_the_same_second(seconds: int) -> None:
     assert seconds == written.timestamp()
 
 
-def test_the_skew_is_measured_against_the_middle_of_the_round_trip() -> None:
-    """The service wrote its date somewhere on the way; the middle is the best guess."""
+@pytest.mark.parametrize("date", [-1.0, 0.0, 350.0, 700.0, 701.0])
+def test_a_date_between_sending_and_receiving_says_that_the_clocks_agree(date: float) -> None:
+    """A model may take minutes; half of them, taken for a skew, would have the next signature refused."""
     skew = ClockSkew()
 
     assert skew.seconds is None
-    skew.measure(NOON + 100.0, sent=NOON, received=NOON + 10.0)
+    skew.measure(NOON + date, sent=NOON, received=NOON + 700.0)
 
-    assert skew.seconds == 95.0
+    assert skew.seconds == 0.0
+
+
+@pytest.mark.parametrize(("date", "seconds"), [(1100.0, 400.0), (702.0, 2.0), (-2.0, -702.0)])
+def test_a_date_outside_is_taken_as_of_the_moment_of_receiving(date: float, seconds: float) -> None:
+    """A response is dated with its head, and that comes when the model is done."""
+    skew = ClockSkew()
+
+    skew.measure(NOON + date, sent=NOON, received=NOON + 700.0)
+
+    assert skew.seconds == seconds
+
+
+def test_a_slow_response_takes_no_correction_away_that_explains_it_too() -> None:
+    """Or the clock would be wrong after each slow call on a machine whose clock is wrong, and right after each fast one."""
+    skew = ClockSkew()
+    skew.measure(NOON + 400.0, sent=NOON, received=NOON)
+
+    skew.measure(NOON + 500.0, sent=NOON, received=NOON + 700.0)
+    kept = skew.seconds
+    skew.measure(NOON + 700.0, sent=NOON + 700.0, received=NOON + 700.5)
+
+    assert (400.0, 0.0) == (kept, skew.seconds)
+
+
+def test_a_refused_time_is_measured_though_the_correction_explains_the_date() -> None:
+    """The service has just said that the correction is wrong, however long it took to say so."""
+    skew = ClockSkew()
+    skew.seconds = 400.0
+
+    skew.measure(NOON + 700.0, sent=NOON, received=NOON + 700.0, refused=True)
+
+    assert skew.seconds == 0.0
 
 
 @pytest.mark.parametrize("date", [-62_135_596_800.0, 0.0, 253_402_300_799.0])

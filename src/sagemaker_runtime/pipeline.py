@@ -52,7 +52,7 @@ def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack
     resolver = options.endpoint_resolver if base is None else BaseEndpointResolver(base)
     if isinstance(resolver, DefaultEndpointResolver):
         resolver = resolver.for_service(service)
-    corrects_skew = not options.disable_clock_skew_correction
+    correction = None if options.disable_clock_skew_correction else skew
     return Stack.of(
         marshaller.operation,
         # once per call
@@ -74,11 +74,11 @@ def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack
             Retry(log_mode),
             # below Retry: once per attempt
             RetryMetricsHeader(skew),
-            Signing(options.http_signer_v4, skew if corrects_skew else None, log_mode),
+            Signing(options.http_signer_v4, correction, log_mode),
         ),
         DeserializeStep(
             CloseResponseBody(streams=streams),
-            ResponseErrorWrapper(corrects_skew=corrects_skew),
+            ResponseErrorWrapper(correction),
             OperationDeserializer(marshaller),
             RequestIDRetriever(),
             RecordResponseTiming(skew),

@@ -10,7 +10,7 @@ from attrs import define, field
 from support import ManualClock
 from transport.servers import Exchange, client_for, params, serving
 
-from sagemaker_runtime import Client, InvokeEndpointOutput, ServiceError, StandardRetryer, override
+from sagemaker_runtime import Client, InvokeEndpointOutput, ServiceError, StandardRetryer, Timeout, override
 from sagemaker_runtime.dates import amz_seconds
 
 HOUR = 3_600.0  # seconds
@@ -29,6 +29,7 @@ class Service:
     tells_date: bool = True
     believes_nobody: bool = False
     loses: list[int] = field(factory=list)  # numbers of the requests whose connection it resets
+    takes: dict[int, float] = field(factory=dict)  # seconds that the request of that number lasts
     signed: list[float] = field(factory=list)  # how far each signature was from the client's clock
 
     @property
@@ -43,7 +44,9 @@ class Service:
         if len(self.signed) in self.loses:
             exchange.reset()
             return
-        refused = self.believes_nobody or abs(self.now - date) > ALLOWED
+        received = self.now
+        self.clock.advance(self.takes.get(len(self.signed), 0.0))
+        refused = self.believes_nobody or abs(received - date) > ALLOWED
         lines = ["HTTP/1.1 403 Forbidden", f"X-Amzn-ErrorType: {self.code}"] if refused else ["HTTP/1.1 200 OK"]
         if self.tells_date:
             lines.append(f"Date: {format_datetime(datetime.fromtimestamp(self.now, UTC), usegmt=True)}")
@@ -200,3 +203,44 @@ async def test_a_response_out_of_a_cache_teaches_nothing() -> None:
 
     assert [0.0, 0.0] == service.signed
     assert caught.value.clock_skew is None
+
+
+@pytest.mark.parametrize("ahead", [0.0, HOUR, -HOUR])
+async def test_a_call_that_takes_minutes_does_not_make_the_clock_wrong(ahead: float) -> None:
+    """A model's response is dated when the model is done, and not half-way: calls are signed as before it."""
+    service = Service(ahead=ahead, takes={2: 700.0, 4: 1_000.0})
+    async with service.serving() as server, service.client(server, timeout=Timeout(read=2_000)) as caller:
+        for _ in range(5):
+            await call(caller)
+
+    assert [0.0, *[ahead] * (5 if ahead else 4)] == service.signed
+
+
+async def test_a_date_that_was_measured_already_is_measured_again_when_it_refuses() -> None:
+    """The correction is from the same second: if it were kept, the one attempt that is left would be refused as well."""
+    service = Service(ahead=0.0)
+    async with service.serving() as server, service.client(server) as caller:
+        await call(caller)
+        service.clock.time -= HOUR  # within the second in which the service's clock has stood still
+        service.ahead = HOUR
+        await call(caller)
+
+    assert [0.0, 0.0, HOUR] == service.signed
+
+
+async def test_a_refusal_after_a_slow_exchange_is_measured_too() -> None:
+    """A large body on a slow link: the time of its signature is over, and the clock may be wrong as well."""
+
+    class Slow(Service):
+        """Looks at the time when it has read the request, which takes long the first time."""
+
+        async def respond(self, exchange: Exchange) -> None:
+            if not self.signed:
+                self.clock.advance(1_000.0)
+            await super().respond(exchange)
+
+    service = Slow(ahead=HOUR)
+    async with service.serving() as server, service.client(server, timeout=Timeout(read=2_000)) as caller:
+        await call(caller)
+
+    assert [-1_000.0, HOUR] == service.signed

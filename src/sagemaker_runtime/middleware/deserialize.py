@@ -99,22 +99,27 @@ class CloseResponseBody:
 
 
 class ResponseErrorWrapper:
-    """Attach to an error what the response says: the request id, the other metadata, and whether our clock is wrong."""
+    """
+    Attach to an error what the response says: the request id, the other metadata, and whether our clock is wrong.
+
+    Args:
+        skew: Measured by each response that refuses a signature for its time; None to take none for such a one.
+    """
 
     id = "ResponseErrorWrapper"
 
-    def __init__(self, *, corrects_skew: bool = True) -> None:
-        self.corrects_skew = corrects_skew
+    def __init__(self, skew: ClockSkew | None) -> None:
+        self.skew = skew
 
     async def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
         try:
             return await next(ctx, step)
         except Exception as error:
             opened = ctx[OPENED]
-            if opened.response is not None and opened.metadata is not None:
+            if opened.metadata is not None:
                 attach_facts(error, metadata=opened.metadata)
-                if self.corrects_skew and isinstance(error, ServiceError) and error.code in SKEW_CODES:
-                    error.clock_skew = skew_of_refusal(step.request, opened.response, opened.metadata.get(TIMING))
+                if self.skew is not None and isinstance(error, ServiceError) and error.code in SKEW_CODES:
+                    error.clock_skew = skew_of_refusal(self.skew, step.request, opened.metadata)
             raise
 
 
@@ -211,7 +216,7 @@ class RecordResponseTiming:
         return output
 
     def _measure(self, date: str, response: Response, sent: float, received: float) -> None:
-        seconds = service_time(response, sent, received)
+        seconds = service_time(response)
         if seconds is not None:
             self.skew.date = date
             self.skew.measure(seconds, sent=sent, received=received)
