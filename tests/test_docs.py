@@ -36,12 +36,19 @@ def skewed() -> ServiceError:
     return error
 
 
+def renewed() -> ServiceError:
+    error = service_error("ExpiredTokenException", 403)
+    error.credentials_renewed = True
+    return error
+
+
 # What each row of the first table stands for, in its order.
 FAILURES: list[list[Exception]] = [
     [errors.ModelNotReadyException()],
     [service_error("ThrottlingException", 400), service_error("Other", 429)],
     [service_error("Other", status) for status in (500, 502, 503, 504, 530)] + [service_error("RequestTimeout", 408)],
     [skewed()],
+    [renewed()],
     [errors.ConnectError(), errors.ConnectTimeoutError()],
     [errors.CertificateError()],
     [errors.ProxyRefusedError()],

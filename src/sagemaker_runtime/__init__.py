@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         CredentialsProvider as CredentialsProvider,
         DefaultCredentialsProvider as DefaultCredentialsProvider,
         EnvironmentCredentialsProvider as EnvironmentCredentialsProvider,
+        RenewableCredentialsProvider as RenewableCredentialsProvider,
         StaticCredentialsProvider as StaticCredentialsProvider,
     )
     from sagemaker_runtime.custom_attributes import (
@@ -224,7 +225,7 @@ _HOMES = {
     "clock": "Clock SystemClock",
     "config": "Config load_config",
     "context": "ATTEMPTS AttemptRecord CLOCK Context Key LOGGER Metadata RAW_RESPONSE REGION REQUEST_ID ResponseTiming TIMEOUT TIMING",
-    "credentials": "AnonymousCredentialsProvider BotocoreCredentialsProvider CREDENTIALS CachingCredentialsProvider Credentials CredentialsCache CredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider StaticCredentialsProvider",
+    "credentials": "AnonymousCredentialsProvider BotocoreCredentialsProvider CREDENTIALS CachingCredentialsProvider Credentials CredentialsCache CredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider RenewableCredentialsProvider StaticCredentialsProvider",
     "custom_attributes": "append_custom_attributes",
     "endpoints": "AWSEndpointResolver DefaultEndpointResolver Endpoint EndpointResolver EndpointResolverFunc EndpointResolverOptions with_endpoint_resolver",
     "errors": "AsyncInferenceError CertificateError ClientClosedError ConfigError ConnectError ConnectTimeoutError ConnectionLostError CredentialsError EndpointError EndpointNotFoundError EventStreamError InternalDependencyException InternalFailure InternalStreamFailure InvalidHeaderError InvalidParamsError InvalidResponseError ModelError ModelNotReadyException ModelStreamError ProxyRefusedError ReadTimeoutError SageMakerRuntimeError ServiceError ServiceUnavailable StackError StreamContentError TotalTimeoutError TransportError TruncatedResponseError ValidationError WaitTimeoutError WriteTimeoutError",

@@ -320,6 +320,9 @@ class ServiceError(SageMakerRuntimeError):
     clock_skew: float | None = None
     """Seconds the signature was off when the service refused it, where that can be the reason; None otherwise."""
 
+    credentials_renewed: bool = False
+    """Whether the service refused the credentials and their provider has others now, so that another attempt may succeed."""
+
     def _headline(self) -> str:
         return f"{self.code}: {self.message}" if self.message else self.code
 

@@ -52,6 +52,12 @@ def skewed(code: str = "InvalidSignatureException", status: int = 403) -> errors
     return error
 
 
+def renewed(status: int = 403) -> errors.ServiceError:
+    error = service_error(status, "ExpiredTokenException")
+    error.credentials_renewed = True
+    return error
+
+
 def retryer(**changes: object) -> StandardRetryer:
     """A policy without chance: every wait is its bound."""
     return StandardRetryer(**{"draw": lambda: 1.0, **changes})
@@ -73,6 +79,9 @@ def retryer(**changes: object) -> StandardRetryer:
         (skewed("RequestTimeTooSkewed", 400), Failure.CLOCK_SKEW),
         (skewed(status=503), Failure.TRANSIENT),
         (service_error(403, "InvalidSignatureException"), Failure.PERMANENT),
+        (service_error(403, "ExpiredTokenException"), Failure.PERMANENT),
+        (renewed(), Failure.NEW_CREDENTIALS),
+        (renewed(503), Failure.TRANSIENT),
         (errors.ConnectError(), Failure.TRANSIENT),
         (errors.ConnectTimeoutError(), Failure.TRANSIENT),
         (errors.WriteTimeoutError(), Failure.TRANSIENT),
@@ -115,6 +124,8 @@ def test_each_failure_is_of_the_class_the_table_says(error: Exception, failure: 
         (errors.CertificateError(), {}, None),
         (service_error(500), {"base_delay": 0.0}, 0.0),
         (skewed(), {}, 0.0),
+        (renewed(), {}, 0.0),
+        (renewed(), {"max_attempts": 1}, None),
         (skewed(), {"max_attempts": 1}, None),
         (service_error(409, "Odd"), {"error_codes": frozenset({"Odd"})}, 0.05),
         (service_error(409, "Other"), {"error_codes": frozenset({"Odd"})}, None),
@@ -240,6 +251,14 @@ def test_a_clock_that_was_wrong_is_made_up_for_once_in_a_call() -> None:
     assert policy.delay([*failures, service_error(500), skewed()], elapsed=0.0) is None
     policy.succeeded(failures)
     assert 100 == policy.quota.available
+
+
+def test_credentials_are_renewed_once_in_a_call() -> None:
+    """Others that are refused as well say that it is not the keys; a clock that was wrong is another matter."""
+    policy = retryer(max_attempts=9)
+
+    assert policy.delay([renewed(), renewed()], elapsed=0.0) is None
+    assert 0.0 == policy.delay([renewed(), skewed()], elapsed=0.0)
 
 
 def test_policies_made_of_one_another_share_the_quota_and_differ_in_one_thing() -> None:

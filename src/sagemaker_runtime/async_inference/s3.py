@@ -19,15 +19,12 @@ from urllib.parse import quote, unquote
 from attr import define, field, frozen
 
 from sagemaker_runtime.clock import Clock, SystemClock
-from sagemaker_runtime.credentials import CredentialsProvider
+from sagemaker_runtime.credentials import Credentials, CredentialsProvider, checked_credentials
+from sagemaker_runtime.credentials.refusal import may_be_renewed, renewed
 from sagemaker_runtime.dates import utc
 from sagemaker_runtime.endpoints import DefaultEndpointResolver, Endpoint, EndpointResolverOptions
 from sagemaker_runtime.error_responses import ERROR_BODY_KEPT
-from sagemaker_runtime.errors import (
-    ConfigError,
-    EndpointError,
-    ServiceError,
-)
+from sagemaker_runtime.errors import ConfigError, EndpointError, ServiceError
 from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.signing import SigV4Signer
 from sagemaker_runtime.transport import HTTPClient
@@ -170,7 +167,8 @@ class S3Reader:
         """
         The object at *location*, or None if S3 says that there is none.
 
-        A bucket in another region is followed there once.
+        A bucket in another region is followed there once. Where S3 refuses the credentials and their provider has others by
+        now, the object is asked for with those, once.
 
         Raises:
             ConfigError: The location names no object in S3.
@@ -179,14 +177,12 @@ class S3Reader:
             TransportError: The exchange broke off.
         """
         where = S3Location.parse(location)
-        region = self._regions.get(where.bucket) or where.region or self.region
-        response = await self._get(where, region)
-        elsewhere = response.region()
-        if elsewhere is not None and elsewhere != region:
-            response = await self._get(where, elsewhere)
-            if len(self._regions) >= REGIONS_KEPT:
-                self._regions.clear()
-            self._regions[where.bucket] = elsewhere
+        credentials = checked_credentials(await self.credentials.retrieve())
+        response = await self._get_anywhere(where, credentials)
+        if response.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+            error = response.error(location)
+            if may_be_renewed(error, credentials) and await renewed(self.credentials, credentials, error):
+                response = await self._get_anywhere(where, checked_credentials(await self.credentials.retrieve()))
         if response.status == HTTPStatus.OK:
             return S3Object(response.body, response.headers.get("content-type"))
         error = response.error(location)
@@ -194,8 +190,18 @@ class S3Reader:
             return None
         raise error
 
-    async def _get(self, where: S3Location, region: str) -> _S3Response:
-        credentials = await self.credentials.retrieve()
+    async def _get_anywhere(self, where: S3Location, credentials: Credentials) -> _S3Response:
+        region = self._regions.get(where.bucket) or where.region or self.region
+        response = await self._get(where, region, credentials)
+        elsewhere = response.region()
+        if elsewhere is not None and elsewhere != region:
+            response = await self._get(where, elsewhere, credentials)
+            if len(self._regions) >= REGIONS_KEPT:
+                self._regions.clear()
+            self._regions[where.bucket] = elsewhere
+        return response
+
+    async def _get(self, where: S3Location, region: str, credentials: Credentials) -> _S3Response:
         request = self._request(where, region)
         self._signer.sign_http(
             request,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NoReturn, Protocol, Self
+from typing import NoReturn, Protocol, Self, runtime_checkable
 
 from attr import Attribute, field, frozen
 from attr.validators import optional
@@ -57,6 +57,15 @@ class Credentials:
     expires_at: float | None = field(default=None, validator=optional(_time), repr=False)
 
 
+def same_keys(one: Credentials, other: Credentials) -> bool:
+    """Whether they sign alike, whenever they expire."""
+    return (one.access_key_id, one.secret_access_key, one.session_token) == (
+        other.access_key_id,
+        other.secret_access_key,
+        other.session_token,
+    )
+
+
 def checked_credentials(credentials: object) -> Credentials:
     """
     What a provider gave.
@@ -107,6 +116,29 @@ class CachingCredentialsProvider(CredentialsProvider, Protocol):
 
     def current(self) -> Credentials | None:
         """Credentials that are valid now; None if `retrieve` must be awaited. Asked before each attempt."""
+        ...
+
+
+@runtime_checkable
+class RenewableCredentialsProvider(CredentialsProvider, Protocol):
+    """
+    A provider that keeps credentials, and can be told that a service has refused them.
+
+    One that keeps none needs no `renew`: it is asked again with `retrieve`.
+    """
+
+    async def renew(self, refused: Credentials) -> Credentials:
+        """
+        Credentials from the source, if those that are kept are the refused ones: the same again if it has no others.
+
+        Awaited by each attempt that was refused with them, so by many at once.
+
+        Args:
+            refused: What the attempt was signed with.
+
+        Raises:
+            CredentialsError: The source failed.
+        """
         ...
 
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.clock import Clock, SystemClock
-from sagemaker_runtime.credentials.base import Credentials, checked_credentials
+from sagemaker_runtime.credentials.base import (
+    Credentials,
+    RenewableCredentialsProvider,
+    checked_credentials,
+    same_keys,
+)
 from sagemaker_runtime.errors import ConfigError, CredentialsError
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("sagemaker_runtime")
 _PATIENCE = 300.0  # seconds for the provider; somebody may have to type a code first
 _LONGEST_PAUSE = 60.0  # seconds between two background refreshes; also how long one keeps other loops from their own
+_RENEWALS_AT_ONCE = 5  # without a pause, if each brings others
 
 
 class CredentialsCache:
@@ -33,6 +39,9 @@ class CredentialsCache:
     expiry it is asked in the background, while callers get the credentials that are still valid; a failure there is
     logged, and the next try comes 1, 2, 4 … 60 seconds later. Once they have expired, callers wait, and a failure is
     raised to all that wait; the next caller tries again.
+
+    Credentials that a service has refused are given out no longer until the provider has been asked for others: once for
+    all calls that were refused with them, and again 1, 2, 4 … 60 seconds later if it had none.
 
     One cache serves any number of event loops, in turn or in several threads, and works on after a fork. A pickle of it
     holds no credentials but those in its provider.
@@ -73,6 +82,9 @@ class CredentialsCache:
         # In monotonic time, so that a wall clock that is set neither hastens nor stops the tries.
         self._next_try = -math.inf
         self._failures = 0
+        # How long the credentials would serve, while the provider is asked for others because they were refused.
+        self._set_aside: tuple[float, float] | None = None
+        self._renewals = _Pauses()
         # Only the loop that a task belongs to awaits it. The reference keeps the task alive.
         self._tasks: dict[asyncio.AbstractEventLoop, asyncio.Task[Credentials | Exception]] = {}
         self._process = os.getpid()
@@ -103,7 +115,31 @@ class CredentialsCache:
         credentials = self.current()
         if credentials is not None:
             return credentials
-        task = self._task(asyncio.get_running_loop())
+        return await self._wait_for(self._task(asyncio.get_running_loop()))
+
+    @asyncio_only
+    async def renew(self, refused: Credentials) -> Credentials:
+        """
+        Credentials other than *refused*, which a service has refused, or the same if the provider has no others.
+
+        The provider is asked if the refused ones are those that are kept, and not too soon after the last time; callers
+        of `retrieve` wait for it meanwhile. If it fails, the refused ones are given out as before.
+
+        Raises:
+            CredentialsError: The provider failed.
+        """
+        kept = self._credentials
+        if kept is None or not same_keys(kept, refused) or not self._renewals.begin(self._clock.monotonic()):
+            return await self.retrieve()
+        if self._set_aside is None:
+            self._set_aside = self._fresh_until, self._expires_at
+            self._fresh_until = self._expires_at = -math.inf
+        credentials = await self._wait_for(self._task(asyncio.get_running_loop(), refused))
+        if not same_keys(credentials, refused):
+            self._renewals.skip()
+        return credentials
+
+    async def _wait_for(self, task: asyncio.Task[Credentials | Exception]) -> Credentials:
         try:
             outcome = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -116,7 +152,8 @@ class CredentialsCache:
         raise CredentialsError(_text(self._provider, outcome)) from outcome
 
     def invalidate(self) -> None:
-        """Forget the credentials, because a service refused them, say; the next caller waits for new ones."""
+        """Forget the credentials; the next caller waits for new ones."""
+        self._set_aside = None
         self._fresh_until = self._expires_at = -math.inf
         self._credentials = None
 
@@ -131,8 +168,10 @@ class CredentialsCache:
         self._next_try = now + _LONGEST_PAUSE
         self._task(loop)
 
-    def _task(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Credentials | Exception]:
-        """The refresh that runs in *loop*, or a new one."""
+    def _task(
+        self, loop: asyncio.AbstractEventLoop, refused: Credentials | None = None
+    ) -> asyncio.Task[Credentials | Exception]:
+        """The refresh that runs in *loop*, or a new one, for others than *refused*."""
         if self._process != os.getpid():  # forked off: what the parent waits for comes to the parent alone
             self._tasks.clear()
             self._process = os.getpid()
@@ -141,19 +180,25 @@ class CredentialsCache:
             for other in list(self._tasks):
                 if other.is_closed():
                     self._tasks.pop(other, None)
-            task = self._tasks[loop] = loop.create_task(self._refresh(), name="refresh credentials")
+            task = self._tasks[loop] = loop.create_task(self._refresh(refused), name="refresh credentials")
             task.add_done_callback(partial(self._forget, loop))
         return task
 
     def _forget(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Credentials | Exception]) -> None:
         if self._tasks.get(loop) is task:
             del self._tasks[loop]
+        if self._set_aside is not None:  # no others have come
+            self._fresh_until, self._expires_at = self._set_aside
+            self._set_aside = None
 
-    async def _refresh(self) -> Credentials | Exception:
+    async def _refresh(self, refused: Credentials | None) -> Credentials | Exception:
         """Ask the provider. A failure is returned: asyncio would report one that is raised while nobody waits."""
         try:
             async with asyncio.timeout(_PATIENCE):  # or a provider that hangs once would never be asked again
-                credentials = await self._provider.retrieve()
+                if refused is not None and isinstance(self._provider, RenewableCredentialsProvider):
+                    credentials = await self._provider.renew(refused)
+                else:
+                    credentials = await self._provider.retrieve()
             self._keep(credentials)
         except Exception as error:  # noqa: BLE001 - raised again by whoever waits
             self._failures += 1
@@ -174,6 +219,7 @@ class CredentialsCache:
         self._failures = 0
         self._pause()
         window = min(self._expiry_window, (expires_at - now) / 2)
+        self._set_aside = None
         # In this order, because other threads may read them meanwhile.
         self._credentials = credentials
         self._expires_at = expires_at
@@ -198,6 +244,30 @@ class CredentialsCache:
 
     def __reduce__(self) -> tuple[object, ...]:
         return partial(CredentialsCache, self._provider, expiry_window=self._expiry_window, clock=self._clock), ()
+
+
+class _Pauses:
+    """Between one renewal and the next: 1, 2, 4 … 60 seconds, and anew after two minutes without any."""
+
+    def __init__(self) -> None:
+        self._began = -math.inf
+        self._pause = 0.0
+        self._count = 0
+
+    def begin(self, now: float) -> bool:
+        """Whether a renewal may begin at *now*, and then it has begun."""
+        since = now - self._began
+        if since < self._pause:
+            return False
+        self._count = 1 if since > 2 * _LONGEST_PAUSE else self._count + 1
+        self._began = now
+        self._pause = min(2.0 ** min(self._count - 1, 64), _LONGEST_PAUSE)
+        return True
+
+    def skip(self) -> None:
+        """No pause after this one, for it has brought others; but a source whose new keys are all refused gets one too."""
+        if self._count <= _RENEWALS_AT_ONCE:
+            self._pause = 0.0
 
 
 def _name(provider: CredentialsProvider) -> str:

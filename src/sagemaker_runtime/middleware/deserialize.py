@@ -20,7 +20,8 @@ from sagemaker_runtime.context import (
     Metadata,
     ResponseTiming,
 )
-from sagemaker_runtime.credentials import SIGNED_WITH
+from sagemaker_runtime.credentials import CREDENTIALS, SIGNED_WITH
+from sagemaker_runtime.credentials.refusal import may_be_renewed, renewed
 from sagemaker_runtime.errors import ServiceError, TransportError, attach_facts
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
@@ -102,6 +103,8 @@ class ResponseErrorWrapper:
     """
     Attach to an error what the response says: the request id, the other metadata, and whether our clock is wrong.
 
+    Where it refuses the credentials, their provider is asked for others.
+
     Args:
         skew: Measured by each response that refuses a signature for its time; None to take none for such a one.
     """
@@ -120,6 +123,9 @@ class ResponseErrorWrapper:
                 attach_facts(error, metadata=opened.metadata)
                 if self.skew is not None and isinstance(error, ServiceError) and error.code in SKEW_CODES:
                     error.clock_skew = skew_of_refusal(self.skew, step.request, opened.metadata)
+            refused = ctx.get(SIGNED_WITH)
+            if refused is not None and isinstance(error, ServiceError) and may_be_renewed(error, refused):
+                error.credentials_renewed = await renewed(ctx[CREDENTIALS], refused, error)
             raise
 
 

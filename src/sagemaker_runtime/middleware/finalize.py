@@ -172,7 +172,7 @@ class Signing:
             payload_hash=ctx[PAYLOAD_HASH],
             service=ctx[SIGNING_NAME],
             region=region,
-            signing_time=utc(int(now)),
+            signing_time=utc(int(now + 0.5)),  # the nearest second, so that it is off by half of one at most
         )
         ctx[SIGNED_WITH] = credentials
         if self._logs:

@@ -15,6 +15,8 @@ the service has for them;
 RequestTimeout; ``error_codes``
 a refused signature, and a clock    clock skew       once     the next attempt is signed by the corrected clock, so at
 that was wrong                                                once; refused again, it has another reason
+refused credentials, and their      new credentials  once     the next attempt is signed with the others; if there are
+provider has others by now                                    none, the refusal is permanent
 never connected: DNS, refused,      transient        yes      nothing was sent
 TLS, timeout, a proxy's 5xx
 a refused certificate               permanent        no       trying again would not make it valid

@@ -59,6 +59,7 @@ class Failure(enum.Enum):
     MAYBE_EXECUTED = "maybe executed"
     CONNECTION_LOST = "connection lost"
     CLOCK_SKEW = "clock skew"
+    NEW_CREDENTIALS = "new credentials"
 
 
 def classify(error: Exception) -> Failure:
@@ -71,7 +72,9 @@ def classify(error: Exception) -> Failure:
                 return Failure.THROTTLING
             if code in TRANSIENT_CODES or status in TRANSIENT_STATUSES:
                 return Failure.TRANSIENT
-            return Failure.PERMANENT if error.clock_skew is None else Failure.CLOCK_SKEW
+            if error.clock_skew is not None:
+                return Failure.CLOCK_SKEW
+            return Failure.NEW_CREDENTIALS if error.credentials_renewed else Failure.PERMANENT
         case CertificateError() | ProxyRefusedError():
             return Failure.PERMANENT
         case ConnectError() | WriteTimeoutError():

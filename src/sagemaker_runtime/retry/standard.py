@@ -24,6 +24,7 @@ BASE_DELAY = 0.05  # seconds; ceiling of the first wait
 THROTTLING_BASE_DELAY = 1.0  # seconds
 MAX_DELAY = 20.0  # seconds
 RETRY_AFTER_SPREAD = 5.0  # seconds that the service may ask for beyond our own wait
+_ONCE = frozenset({Failure.CLOCK_SKEW, Failure.NEW_CREDENTIALS})  # what made the attempt fail is put right by then
 MODEL_NOT_READY_TIMEOUT = 60.0  # seconds; a serverless container is usually there within this
 
 
@@ -185,7 +186,7 @@ class StandardRetryer:
             return False
         if failure is Failure.CONNECTION_LOST and not self.retry_lost_connections:
             return False
-        if failure is Failure.CLOCK_SKEW and any(self._classify(error) is failure for error in failures[:-1]):
+        if failure in _ONCE and any(self._classify(error) is failure for error in failures[:-1]):
             return False
         counted = sum(not isinstance(error, ModelNotReadyException) for error in failures)
         return counted < self.max_attempts
@@ -197,8 +198,8 @@ class StandardRetryer:
         return THROTTLING_COST if failure is Failure.THROTTLING else RETRY_COST
 
     def _wait(self, failure: Failure, failures: Sequence[Exception]) -> float:
-        if failure is Failure.CLOCK_SKEW:
-            return 0.0  # the corrected clock needs no wait, and a call does this once
+        if failure in _ONCE:
+            return 0.0  # the corrected clock, or the other credentials, need no wait, and a call does this once
         throttled = failure in (Failure.THROTTLING, Failure.MODEL_NOT_READY)
         base = self.throttling_base_delay if throttled else self.base_delay
         delay = back_off(len(failures), base=base, ceiling=self.max_delay, draw=self.draw)
