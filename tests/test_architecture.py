@@ -48,6 +48,7 @@ ROWS = (
         "streams",
         "retry",
         "credentials",
+        "shared_files",
         "clock_skew",
         "endpoints",
         "signing",
@@ -66,7 +67,6 @@ ROWS = (
     },
     {
         "settings",
-        "shared_files",
         "option_rules",
         "options",
         "overrides",

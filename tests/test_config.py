@@ -28,6 +28,8 @@ from sagemaker_runtime import (
     Config,
     ConfigError,
     Credentials,
+    CredentialsError,
+    DefaultCredentialsProvider,
     EndpointError,
     EndpointResolverOptions,
     InvokeEndpointAsyncOutput,
@@ -453,9 +455,8 @@ SECRET = "wJalrXUtnFEMI"
         (f"[default]\naws_secret_access_key {SECRET}\n".encode(), "ParsingError in line 2"),
         (f"[default]\na = 1\na = {SECRET}\n".encode(), "DuplicateOptionError in line 3"),
         (f"[default]\ns3 =\n  {SECRET}\n".encode(), "ValueError"),
-        (f"[default]\na = {SECRET}\xff\n".encode("latin-1"), "UnicodeDecodeError"),
     ],
-    ids=["no-section", "no-value", "twice", "nested", "latin-1"],
+    ids=["no-section", "no-value", "twice", "nested"],
 )
 async def test_a_file_that_cannot_be_parsed_is_named_without_its_content(
     content: bytes, problem: str, file: str, tmp_path: Path
@@ -528,7 +529,7 @@ async def test_a_file_is_read_even_when_region_and_keys_come_from_elsewhere(writ
 
 @pytest.mark.parametrize(
     ("variable", "path"),
-    [(None, ".aws/config"), ("~/own", "own"), ("$HOME/own", "own"), ("", None), ("/no/where", None)],
+    [(None, ".aws/config"), ("~/own", "own"), ("$HOME/own", "own"), ("/no/where", None)],
 )
 async def test_the_configuration_file_is_found_where_botocore_finds_it(
     variable: str | None, path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -760,3 +761,83 @@ async def test_a_machine_says_the_same_to_botocore(seed: int, tmp_path: Path, mo
         if found is not None and found["retry_mode"] is None:
             found["retry_mode"] = BOTOCORE_DEFAUT_SESSION_VARIABLES["retry_mode"][2]
     assert expected == found
+
+
+@pytest.mark.parametrize(
+    "variables", [["AWS_PROFILE"], ["AWS_DEFAULT_PROFILE"], ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]]
+)
+@pytest.mark.parametrize("blank", ["", " "])
+async def test_an_empty_profile_is_the_default_one(
+    variables: list[str], blank: str, write: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker Compose and CI make of ``${AWS_PROFILE:-}`` an empty one, and so may a program of its own setting."""
+    write("[default]\nregion = eu-west-1\n[profile work]\nregion = us-west-2\n")
+    for name in variables:
+        monkeypatch.setenv(name, blank)
+
+    assert "eu-west-1" == (await load_config()).region == (await load_config(profile=blank)).region
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    assert "us-west-2" == (await load_config()).region
+
+
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+async def test_an_empty_path_is_the_usual_one(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is not read may hold the FIPS that the law asks for; who wants none names /dev/null."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(variable, "")
+    (tmp_path / ".aws").mkdir()
+    name = "config" if variable == "AWS_CONFIG_FILE" else "credentials"
+    (tmp_path / ".aws" / name).write_text("[default]\nregion = eu-west-1\n")
+
+    assert "eu-west-1" == (await load_config()).region
+
+
+ENCODINGS = {
+    "UTF-8 with a mark": (b"\xef\xbb\xbf[default]\nregion = eu-west-1\n", "is in UTF-8 with a byte order mark"),
+    "a mark alone": (b"\xef\xbb\xbf", "is in UTF-8 with a byte order mark"),
+    "UTF-16": ("[default]\nregion = eu-west-1\n".encode("utf-16"), "is in UTF-16 with a byte order mark"),
+    "UTF-16, big endian": (
+        b"\xfe\xff" + "[default]\nregion = eu-west-1\n".encode("utf-16-be"),
+        "is in UTF-16 with a byte order mark",
+    ),
+    "UTF-32": ("[default]\nregion = eu-west-1\n".encode("utf-32"), "is in UTF-32 with a byte order mark"),
+    "UTF-16 without a mark": ("[default]\nregion = x\n".encode("utf-16-le"), "has zero bytes, as text in UTF-16 has"),
+    "the other without a mark": (
+        "[default]\nregion = x\n".encode("utf-16-be"),
+        "has zero bytes, as text in UTF-16 has",
+    ),
+    "Latin-1": (
+        "[default]\nregion = x\n# für München\n".encode("latin-1"),
+        "is not text in UTF-8 in line 3, but perhaps in Latin-1 or Windows-1252",
+    ),
+}
+
+
+@pytest.mark.parametrize("file", ["config", "credentials"])
+@pytest.mark.parametrize(("content", "problem"), ENCODINGS.values(), ids=ENCODINGS)
+async def test_a_file_that_botocore_cannot_decode_is_named_with_its_encoding(
+    content: bytes, problem: str, file: str, tmp_path: Path
+) -> None:
+    """
+    Notepad and PowerShell write such, and the parser's own words would not say what to do.
+
+    UTF-16 without a mark it takes for a file without profiles. Keys from elsewhere change nothing, and the chain says
+    the same where no configuration was loaded.
+    """
+    (tmp_path / file).write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        await load_config(credentials=StaticCredentialsProvider("AKID", "hush"))
+    with pytest.raises(CredentialsError) as of_chain:
+        await DefaultCredentialsProvider().retrieve()
+
+    assert str(caught.value).startswith(f"{tmp_path / file} {problem}")
+    assert str(caught.value).endswith("; save it as UTF-8 without a byte order mark (BOM)")
+    assert str(caught.value) in str(of_chain.value)
+
+
+async def test_letters_beyond_ascii_are_read_in_utf_8(write: Callable[[str], int]) -> None:
+    """A comment in one's own language is no reason to refuse a file."""
+    write("# für München \N{SNOWMAN}\n[default]\nregion = eu-west-1\n")
+
+    assert "eu-west-1" == (await load_config()).region

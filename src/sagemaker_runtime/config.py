@@ -22,7 +22,7 @@ from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
 from sagemaker_runtime.option_rules import RetryMode, rules_of
 from sagemaker_runtime.options import Configurable, Options
 from sagemaker_runtime.settings import Setting, certificates, switch
-from sagemaker_runtime.shared_files import parse, shared_file
+from sagemaker_runtime.shared_files import SHARED_FILES, parse, shared_file
 from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
@@ -248,14 +248,15 @@ def _nearest(setting: Setting[T], places: Iterable[_Place]) -> _Found[T] | None:
 def _read_machine(profile: str | None) -> _Machine:
     named = [("load_config(profile=...)", profile)]
     named += [(name, os.environ.get(name)) for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")]  # botocore's order
-    source, name = next(((source, name) for source, name in named if name is not None), (None, "default"))
+    source, name = next(((source, name) for source, name in named if name and name.strip()), (None, "default"))
     sections: list[tuple[str, Mapping[str, object]]] = []
     services: dict[str, tuple[str, Mapping[str, object]]] = {}
     paths: list[str] = []
-    if (path := shared_file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")) is not None:
+    credentials_file, config_file = (shared_file(variable, default) for variable, default in SHARED_FILES.items())
+    if (path := credentials_file) is not None:
         paths.append(path)
         sections += [(path, section) for title, section in parse(path, "raw_config_parse").items() if title == name]
-    if (path := shared_file("AWS_CONFIG_FILE", "~/.aws/config")) is not None:
+    if (path := config_file) is not None:
         paths.append(path)
         config = parse(path, "load_config")
         sections += [(path, section) for title, section in config["profiles"].items() if title == name]

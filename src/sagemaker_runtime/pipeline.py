@@ -68,7 +68,7 @@ def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack
             ComputeContentLength(),
             ComputePayloadHash(),
             UserAgent(app_id=options.app_id),
-            RecursionDetection(in_lambda="AWS_LAMBDA_FUNCTION_NAME" in os.environ),
+            RecursionDetection(in_lambda=bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))),
         ),
         FinalizeStep(
             Retry(log_mode),

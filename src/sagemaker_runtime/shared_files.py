@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import locale
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -12,21 +14,62 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+SHARED_FILES = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
+"""The variable that names each, and where it is if that is empty or not set."""
+
+# UTF-32 first, because its mark begins with that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+    codecs.BOM_UTF8: "UTF-8",
+}
+
+
 def shared_file(variable: str, default: str) -> str | None:
     """
     The path of a file, found as botocore finds it; None if there is none, which is no error.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: It cannot be read: by us, or by botocore, whose chain looks for credentials in it.
     """
-    path = os.path.expanduser(os.path.expandvars(os.environ.get(variable, default)))  # noqa: PTH111
+    path = os.path.expanduser(os.path.expandvars(_named(variable) or default))  # noqa: PTH111
     if not os.path.isfile(path):  # noqa: PTH113
         return None
     try:
-        Path(path).read_bytes()  # botocore takes a file that it cannot read for an empty one
+        content = Path(path).read_bytes()  # botocore takes a file that it cannot read for an empty one
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    problem = _encoding_problem(content)
+    if problem is not None:
+        raise ConfigError(f"{path} {problem}; save it as UTF-8 without a byte order mark (BOM)")
     return path
+
+
+def _named(variable: str) -> str:
+    path = os.environ.get(variable, "")
+    return path if path.strip() else ""
+
+
+def _encoding_problem(content: bytes) -> str | None:
+    """
+    Why botocore's parser, which knows only the encoding of the locale, would not read *content*; None if it would.
+
+    It would take UTF-16 without a mark for a file without profiles, so that is looked for too.
+    """
+    mark = next((mark for mark in _MARKS if content.startswith(mark)), None)
+    if mark is not None:
+        return f"is in {_MARKS[mark]} with a byte order mark, as some editors and PowerShell write it, and AWS's tools do not read it"
+    if 4 * content.count(b"\0") > len(content):
+        return "has zero bytes, as text in UTF-16 has"
+    encoding = locale.getpreferredencoding(do_setlocale=False)
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return f"is not text in {encoding.upper()} in line {line}, but perhaps in Latin-1 or Windows-1252"
+    return None
 
 
 def parse(path: str, function: Literal["load_config", "raw_config_parse"]) -> dict[str, Any]:
