@@ -24,6 +24,11 @@ def amz_date_of(seconds: int) -> str:
     return amz_date(utc(seconds))
 
 
+def iso_date_of(seconds: float) -> str:
+    """Seconds since 1970 as people read them: ``2026-11-22T17:30:00Z``, in UTC."""
+    return utc(int(seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def amz_seconds(text: str) -> float | None:
     """The moment that `amz_date` wrote, in seconds since 1970; None for what it did not."""
     try:

@@ -303,7 +303,7 @@ async def test_an_edited_file_counts_at_the_next_question(bare_machine):
         (
             f"{ROLE}[profile base]\naws_access_key_id = AKID\naws_secret_access_key = {SECRET}\n",
             None,
-            r"ClientError: .*\(AccessDenied\).* not authorized to perform sts:AssumeRole$",
+            "ClientError AccessDenied when calling AssumeRole, .* run: aws sts get-caller-identity$",
         ),
     ],
     ids=["no such profile", "half a pair", "no file of ours", "no such process", "no credential", "role refused"],

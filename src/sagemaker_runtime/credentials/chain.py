@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-import time
-from bisect import bisect_left
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.credentials.base import Credentials
-from sagemaker_runtime.errors import ConfigError, CredentialsError, SageMakerRuntimeError
+from sagemaker_runtime.errors import ConfigError, CredentialsError
+from sagemaker_runtime.shared_files import SHARED_FILES, shared_file
 from sagemaker_runtime.threads import Threads
 
 if TYPE_CHECKING:
-    from botocore.credentials import Credentials as BotocoreCredentials
-
     from sagemaker_runtime.endpoints import EndpointResolverOptions
 
 # Apart from those for files: a process, or somebody who is asked for a code, may take its time.
 _THREADS = Threads(name="sagemaker-runtime-credentials")
-_FOREVER = 10**12  # seconds; more than is left to the last year a datetime knows
 
 
 class EnvironmentCredentialsProvider:
@@ -60,8 +56,8 @@ class BotocoreCredentialsProvider:
     A profile that asks for an MFA code asks once: the code cannot be asked for again behind the program's back.
 
     Args:
-        profile: The profile in the shared files; the environment's keys are then passed over. None for
-            ``AWS_PROFILE``, else ``default``.
+        profile: The profile in the shared files; the environment's keys are then passed over. None, or an empty one,
+            for ``AWS_PROFILE``, else ``default``.
 
         region: Where STS and SSO are asked. None for ``AWS_REGION``, else what botocore finds.
 
@@ -78,7 +74,7 @@ class BotocoreCredentialsProvider:
         endpoint_options: EndpointResolverOptions | None = None,
         ca_bundle: str | None = None,
     ) -> None:
-        self._profile = profile
+        self._profile = profile if profile and profile.strip() else None
         self._botocore_variables: dict[str, object] = {"region": region, "ca_bundle": ca_bundle}
         if endpoint_options is not None:
             self._botocore_variables["use_fips_endpoint"] = endpoint_options.use_fips_endpoint
@@ -91,41 +87,45 @@ class BotocoreCredentialsProvider:
         What the chain gives now, with the time it expires at where botocore knows it, rounded down to the second.
 
         Raises:
-            CredentialsError: The chain found none, or broke. What a credential process printed, or an endpoint
-                sent, is not in its text: it may hold a secret.
+            CredentialsError: The chain found none, or what has expired, or broke. What a credential process printed, or
+                an endpoint sent, is not in its text: it may hold a secret.
         """
         return await _THREADS.start(self._load)
 
     def _load(self) -> Credentials:
+        from sagemaker_runtime.credentials.botocore_errors import explain  # botocore, which many calls do without
+
         try:
             return self._find()
         except Exception as error:  # noqa: BLE001 - botocore's own kinds, and whatever a process or a file provokes
-            problem = _explain(error)
+            problem = explain(error)
         # Outside the except, because the error as its context would be printed with it.
         raise CredentialsError(f"botocore's credential chain failed: {problem}")
 
     def _find(self) -> Credentials:
-        from botocore.session import Session  # 180 ms of import that many calls do without
+        from sagemaker_runtime.credentials.botocore_chain import find, new_session  # 180 ms of import
 
-        session = Session(profile=self._profile)
+        for variable, default in SHARED_FILES.items():
+            shared_file(variable, default)  # which says of one that cannot be read why
+        session = new_session(self._profile)
         # botocore does not read AWS_REGION.
         variables = self._botocore_variables
-        region = variables["region"] or os.environ.get("AWS_REGION") or None
+        region = variables["region"] or (os.environ.get("AWS_REGION") or "").strip() or None
         for name, value in (variables | {"region": region}).items():
             if value is not None:
                 session.set_config_variable(name, value)
         needs_code = {"role_arn", "mfa_serial"} <= session.get_scoped_config().keys()
         if needs_code and self._asked_for_code:
             raise CredentialsError("the profile needs a new MFA code; make a new provider to be asked for it")
-        source = session.get_credentials()
-        if source is None:
+        found = find(session)
+        if found is None:
             raise CredentialsError(
                 "no AWS credentials were found in the environment, the shared files, a container or an instance "
                 "role; configure one of them, or pass credentials=StaticCredentialsProvider(...)"
             )
-        found = source.get_frozen_credentials()
-        self._asked_for_code = needs_code and source.method == "assume-role"
-        return Credentials(found.access_key or "", found.secret_key or "", found.token or None, _expires_at(source))
+        credentials, source = found
+        self._asked_for_code = needs_code and source == "assume-role"
+        return credentials
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(profile={self._profile!r})"
@@ -152,7 +152,8 @@ class DefaultCredentialsProvider(BotocoreCredentialsProvider):
 def _from_environment() -> Credentials | None:
     """What the environment holds; None if neither key is set. CredentialsError if it cannot be used."""
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION")
-    key, secret, token, expiration = (os.environ.get(name) or None for name in names)
+    found = (os.environ.get(name, "") for name in names)
+    key, secret, token, expiration = (value if value.strip() else None for value in found)
     if key is None and secret is None:
         return None
     if key is None or secret is None:
@@ -170,39 +171,3 @@ def _from_environment() -> Credentials | None:
 def _parse_time(text: str) -> float:
     moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _expires_at(source: BotocoreCredentials) -> float | None:
-    """
-    When botocore's credentials expire, in seconds since 1970; None if never.
-
-    botocore keeps the time to itself, and says only whether less than so many seconds are left: so bisect.
-    """
-    from botocore.credentials import RefreshableCredentials  # imported by now
-
-    if not isinstance(source, RefreshableCredentials):
-        return None
-    now = time.time()
-    more_than_left = bisect_left(range(_FOREVER), x=True, key=source.refresh_needed)
-    return None if more_than_left == _FOREVER else now + more_than_left - 1
-
-
-def _explain(error: Exception) -> str:
-    """What may be shown of an error: not what repeats the words of a process or an endpoint."""
-    from botocore.exceptions import (  # imported by now
-        BotoCoreError,
-        ClientError,
-        CredentialRetrievalError,
-        MetadataRetrievalError,
-    )
-
-    if isinstance(error, SageMakerRuntimeError):
-        return error.message
-    kind = type(error).__name__
-    quotes = isinstance(error, CredentialRetrievalError | MetadataRetrievalError)
-    if isinstance(error, BotoCoreError | ClientError | OSError) and not quotes:
-        first_line = str(error).partition("\n")[0]  # below it, STS repeats a request that was signed wrong
-        return f"{kind}: {first_line}"
-    provider = error.kwargs.get("provider") if isinstance(error, CredentialRetrievalError) else None
-    where = "" if provider is None else f" from {provider}"
-    return f"{kind}{where}, with a text that may hold a secret; to see it, run: aws sts get-caller-identity"
