@@ -68,6 +68,20 @@ async def test_each_attempt_is_signed_anew_with_a_date_of_its_own() -> None:
     assert len({request.headers["authorization"] for request in http.requests}) == 3
 
 
+async def test_a_signature_bears_the_nearest_second() -> None:
+    """Its date has no fractions; cut off, the request would be up to a second old before it is sent."""
+    http = ScriptedHTTPClient([answer(), answer()])
+    clock = ManualClock()
+    caller = client(http, clock=clock)
+
+    for seconds in (0.4, 0.2):
+        clock.advance(seconds)
+        await caller.invoke_endpoint(PARAMS)
+
+    dates = [request.headers["x-amz-date"] for request in http.requests]
+    assert ["20250615T150640Z", "20250615T150641Z"] == dates
+
+
 @define
 class RotatingProvider:
     """Other credentials each time; the second have a token and the third have none."""
