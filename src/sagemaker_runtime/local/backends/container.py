@@ -130,6 +130,7 @@ class Container:
                 custom_attributes=headers.get("x-amzn-sagemaker-custom-attributes"),
                 new_session_id=headers.get("x-amzn-sagemaker-new-session-id"),
                 closed_session_id=headers.get("x-amzn-sagemaker-closed-session-id"),
+                headers=headers,
             )
         except BaseException:  # a header that cannot be passed on
             response.close()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeAlias, TypeVar
 
 from attrs import Attribute, field, frozen
-from attrs.validators import instance_of
+from attrs.validators import instance_of, optional
 
 from sagemaker_runtime import Headers
 
@@ -111,6 +111,12 @@ class Answer:
 
     closed_session_id: str | None = field(default=None, validator=_sendable)
     """The session just closed. Not sent with a stream."""
+
+    headers: Headers | None = field(default=None, repr=False, validator=optional(instance_of(Headers)))
+    """
+    All headers of a container's response, as they came. The caller sees none but those above; an asynchronous inference is
+    refused for what they are. None for a model that is no container.
+    """
 
 
 Model: TypeAlias = Callable[[Invocation], Body | Answer | Awaitable[Body | Answer]]

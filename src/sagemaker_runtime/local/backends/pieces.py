@@ -61,6 +61,14 @@ async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
                 await asyncio.shield(closing)
 
 
+async def discard(body: Body) -> None:
+    """Close a body of which nothing is wanted."""
+    if isinstance(body, AsyncIterator):
+        await _close(body)
+    elif not isinstance(body, bytes):
+        await asyncio.get_running_loop().run_in_executor(await model_executor(), _Threaded(body).close)
+
+
 class _Threaded:
     """A plain iterator that runs in threads, one at a time: the caller may leave while it runs."""
 

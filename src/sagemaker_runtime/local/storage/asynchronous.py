@@ -16,6 +16,7 @@ from uuid import uuid4
 from attrs import evolve, frozen
 
 from sagemaker_runtime.local.backends.invocation import Invocation
+from sagemaker_runtime.local.backends.pieces import discard
 from sagemaker_runtime.local.faults.kinds import ErrorAnswer, Throttled
 from sagemaker_runtime.local.front.constraints import check
 from sagemaker_runtime.local.front.failures import FailureError, failure
@@ -24,6 +25,7 @@ from sagemaker_runtime.local.storage.storage import Storage, StorageError, key_p
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Clock, Headers
+    from sagemaker_runtime.local.backends.invocation import Answer
     from sagemaker_runtime.local.backends.hosting import HostedEndpoint
     from sagemaker_runtime.local.faults.kinds import Fault
     from sagemaker_runtime.operations.routes import Route
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
 CONCURRENCY = 4  # inferences of one endpoint at once; what waits for its turn is the queue
 TTL = 21_600  # seconds; service-2.json, member RequestTTLSeconds
 INVOCATION_TIMEOUT = 900  # seconds; service-2.json, member InvocationTimeoutSeconds
+MAX_HEADERS = (
+    4_096  # bytes; deep-learning-containers#4668 quotes the service, and so does djl-serving#2567 for a missing length
+)
+_NO_LENGTH = "The response from container primary did not specify the required Content-Length header"
+_LONG_HEADERS = (
+    f"Response received from the primary container has headers with length greater than {MAX_HEADERS} bytes. Reduce the "
+    "length of your container's response headers and update your endpoint."
+)
 _OUTPUTS = "async-endpoint-outputs"  # as the SageMaker Python SDK has it, and the next
 _FAILURES = "async-endpoint-failures"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")  # for the name of a file
@@ -104,6 +114,29 @@ def queued(route: Route, body: bytes, headers: Headers) -> Queued:
         ttl=int(values.get("request_ttl_seconds", TTL)),
         timeout=int(values.get("invocation_timeout_seconds", INVOCATION_TIMEOUT)),
     )
+
+
+def refusal_of(answer: Answer) -> str | None:
+    """
+    Why the service takes no such answer for an asynchronous inference, in its words; None if it does.
+
+    A function has no headers of its own. What counts is what a container in its place would have to send.
+    """
+    headers = answer.headers
+    if headers is None:
+        members = {
+            "content-type": answer.content_type,
+            "x-amzn-sagemaker-custom-attributes": answer.custom_attributes,
+            "x-amzn-sagemaker-new-session-id": answer.new_session_id,
+            "x-amzn-sagemaker-closed-session-id": answer.closed_session_id,
+        }
+        lines = [f"{name}: {value}\r\n" for name, value in members.items() if value is not None]
+    elif "content-length" not in headers:
+        return _NO_LENGTH
+    else:
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    size = sum(len(line.encode(errors="surrogateescape")) for line in lines)
+    return _LONG_HEADERS if size > MAX_HEADERS else None
 
 
 class Asynchronous:
@@ -189,6 +222,10 @@ class Asynchronous:
         try:
             async with asyncio.timeout(request.timeout):
                 reply = await hosted.invoke(invocation, fault)
+                refusal = refusal_of(reply.head)
+                if refusal is not None:
+                    await discard(reply.head.body)
+                    raise failure("ModelError", refusal)
                 async with aclosing(reply.pieces) as pieces:
                     body = b"".join([piece async for piece in pieces])
             if self._clock.monotonic() - began > request.timeout:  # on a clock that a test has moved forward
