@@ -170,6 +170,48 @@ async def test_the_text_of_a_model_error_is_the_beginning_of_what_came(written: 
     assert (500, message) == (raised.value.original_status_code, raised.value.original_message)
 
 
+EARLY = b"Content-Length: 8\r\n\r\ntoo much"
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "message"),
+    [
+        (b"HTTP/1.1 413 Too Large\r\n" + EARLY, 413, "too much"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too Large\r\n" + EARLY, 413, "too much"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 403 No\r\n" + EARLY, 403, "too much"),
+        (b"HTTP/1.1 429 Later\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ntoo much\r\n0\r\n\r\n", 429, "too much"),
+        (b"HTTP/1.0 400 Bad\r\n\r\ntoo much", 400, "too much"),
+        (b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n", 503, ""),
+        (b"HTTP/1.1 307 There\r\nLocation: /\r\n" + EARLY, 307, "too much"),
+    ],
+    ids=["413", "after a 100", "after a 103", "chunks", "HTTP/1.0", "no body", "redirect"],
+)
+@pytest.mark.parametrize("size", [1, 60_000, 3_000_000])
+async def test_a_container_that_answers_before_it_has_read_the_request_has_answered(
+    size: int, written: bytes, status: int, message: str
+) -> None:
+    """It closes the connection with bytes unread, which resets it: its answer counts, not what became of the sending."""
+    async with responding(written) as url, client_of(Container(url)) as client:
+        for _ in range(5):
+            with pytest.raises(ModelError) as raised:
+                await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=b"x" * size))
+
+            assert (status, message) == (raised.value.original_status_code, raised.value.original_message)
+
+
+@pytest.mark.parametrize("size", [1, 3_000_000])
+async def test_a_success_before_the_request_is_read_is_one_too(size: int) -> None:
+    """A model that needs no input, or decides by the headers, answers when it likes."""
+    async with (
+        responding(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as url,
+        client_of(Container(url)) as client,
+    ):
+        for _ in range(5):
+            output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=b"x" * size))
+
+            assert b"ok" == output.body
+
+
 @pytest.mark.parametrize(
     ("written", "words"),
     [
