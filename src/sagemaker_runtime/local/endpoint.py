@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sagemaker_runtime import ConfigError, Credentials, Options, StaticCredentialsProvider, SystemClock
 from sagemaker_runtime.local.backends.backends import Backend, as_backend, begin, end
 from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+from sagemaker_runtime.local.environment import Environment
 from sagemaker_runtime.local.faults.kinds import ErrorAnswer, Fault
 from sagemaker_runtime.local.faults.plan import FaultPlan, InjectedFault, RandomFaults
 from sagemaker_runtime.local.front.constraints import constraints_of
@@ -47,8 +48,8 @@ class LocalEndpoint:
     A SageMaker Runtime on this machine.
 
     An async context manager; or `start` it, and `stop` it. It runs in the event loop that starts it. In a plain ``with``
-    it runs in a thread with a loop of its own, for callers that have none; `url`, `options`, `calls`, `inject`, `fail`,
-    `faults` and `journal` may be used from any thread.
+    it runs in a thread with a loop of its own, for callers that have none; `url`, `options`, `environ`, `calls`, `inject`,
+    `fail`, `faults` and `journal` may be used from any thread.
 
     Starts and stops wait for each other. It belongs to the event loop that it runs in, until it is stopped there or that
     loop is closed.
@@ -115,6 +116,7 @@ class LocalEndpoint:
             name: HostedEndpoint(name, as_backend(model), region=region, plan=self._plan)
             for name, model in endpoints.items()
         }
+        self._environment = Environment(region, self.credentials)
         clock = clock or SystemClock()
         self._storage = Storage(None if folder is None else Path(folder), bucket=bucket)
         self._asynchronous = Asynchronous(self._storage, clock)
@@ -150,6 +152,23 @@ class LocalEndpoint:
         provider = StaticCredentialsProvider(keys.access_key_id, keys.secret_access_key, keys.session_token)
         url = self.url
         return Options(base_endpoint=url, s3_endpoint_url=url, region=self.region, credentials=provider)
+
+    def environ(self) -> dict[str, str]:
+        """
+        The environment variables that lead a program here, in whatever language and with whatever AWS SDK.
+
+        ::
+
+            subprocess.run([...], env={**os.environ, **local.environ()})
+
+        They are the URL (for S3 too), the region and the credentials. They also keep out what the developer's own
+        environment may hold: the files below ``~/.aws`` and a profile are replaced, and no proxy is used for this machine.
+        The program must not outlive the endpoint: the file that replaces those is removed when it stops.
+
+        Raises:
+            ConfigError: It is not running.
+        """
+        return self._environment.variables(self.url)
 
     def calls(self, endpoint_name: str) -> int:
         """
@@ -225,6 +244,7 @@ class LocalEndpoint:
             if self._listener.is_running:
                 return
             async with AsyncExitStack() as started:
+                started.callback(self._environment.remove)
                 started.push_async_callback(self._storage.stop)
                 await self._storage.start()
                 for hosted in self._hosted.values():

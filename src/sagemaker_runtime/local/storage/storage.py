@@ -12,17 +12,15 @@ import mimetypes
 import os
 import re
 import secrets
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, TypeVar
-from weakref import finalize
 
 from attrs import field, frozen
 
 from sagemaker_runtime import ConfigError
+from sagemaker_runtime.local.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,8 +113,7 @@ class Storage:
         """
         folder = self._folder
         if folder is None:
-            folder = Path(mkdtemp(prefix="sagemaker-runtime-"))
-            self._remove = finalize(self, _remove, folder, os.getpid())
+            folder, self._remove = temporary_folder(self)
         try:
             (folder / self.bucket).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -215,12 +212,6 @@ class Storage:
         if not real.is_relative_to(self._root):
             raise StorageError("AccessDenied", 403, "Access Denied")
         return path
-
-
-def _remove(folder: Path, process: int) -> None:
-    """Remove a temporary folder, but not at the end of a process that was forked off meanwhile."""
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _invalid_key(problem: str) -> StorageError:
