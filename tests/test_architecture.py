@@ -53,6 +53,7 @@ ROWS = (
         "endpoints",
         "signing",
         "user_agent",
+        "verification",
     },
     {"middleware", "middleware.steps", "middleware.places", "middleware.stack"},
     {

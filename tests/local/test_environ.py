@@ -8,7 +8,6 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def shout(invocation: Invocation) -> bytes:
 
 
 @pytest.fixture
-def developers(tmp_path: Path) -> Iterator[dict[str, str]]:
+def developers(tmp_path: Path) -> dict[str, str]:
     """The environment of somebody with a profile, keys, settings and a proxy of their own."""
     home = tmp_path / "home"
     (home / ".aws").mkdir(parents=True)
@@ -61,7 +60,7 @@ def developers(tmp_path: Path) -> Iterator[dict[str, str]]:
     (home / ".aws" / "credentials").write_text("[work]\naws_access_key_id = WORK\naws_secret_access_key = work\n")
     path = os.pathsep.join(each for each in sys.path if each)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    yield {
+    return {
         **kept,
         "PYTHONPATH": path,
         "HOME": str(home),

@@ -25,6 +25,7 @@ from sagemaker_runtime.local.storage.asynchronous import Asynchronous
 from sagemaker_runtime.local.storage.front import StorageFront
 from sagemaker_runtime.local.storage.storage import Storage
 from sagemaker_runtime.sync import LoopThread
+from sagemaker_runtime.verification import SigningWitness
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -116,6 +117,7 @@ class LocalEndpoint:
             name: HostedEndpoint(name, as_backend(model), region=region, plan=self._plan)
             for name, model in endpoints.items()
         }
+        self._witness = SigningWitness()
         self._environment = Environment(region, self.credentials)
         clock = clock or SystemClock()
         self._storage = Storage(None if folder is None else Path(folder), bucket=bucket)
@@ -127,6 +129,7 @@ class LocalEndpoint:
             clock=clock,
             journal=self.journal,
             asynchronous=self._asynchronous,
+            witness=self._witness,
         )
         self._s3 = StorageFront(self._storage, region=region, credentials=self.credentials, clock=clock)
         self._listener = Listener(self._handle, host=host, port=port)
@@ -147,11 +150,21 @@ class LocalEndpoint:
         return self._listener.url
 
     def options(self) -> Options:
-        """Options for a client of this endpoint, yours to change: ``Client(local.options(), override(...))``."""
+        """
+        Options for a client of this endpoint, yours to change: ``Client(local.options(), override(...))``.
+
+        Their signer is known to the endpoint, whose refusal of a signature can therefore say what was changed after signing.
+        """
         keys = self.credentials
         provider = StaticCredentialsProvider(keys.access_key_id, keys.secret_access_key, keys.session_token)
         url = self.url
-        return Options(base_endpoint=url, s3_endpoint_url=url, region=self.region, credentials=provider)
+        return Options(
+            base_endpoint=url,
+            s3_endpoint_url=url,
+            region=self.region,
+            credentials=provider,
+            http_signer_v4=self._witness,
+        )
 
     def environ(self) -> dict[str, str]:
         """

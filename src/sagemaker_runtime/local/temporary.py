@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 def temporary_folder(owner: object) -> tuple[Path, Callable[[], object]]:
-    """
-    A new folder that only this user can read, and what removes it; at the latest, the end of *owner* or of the process does.
-    """
+    """A new folder that only this user can read, and what removes it, which the end of *owner* does too."""
     folder = Path(mkdtemp(prefix="sagemaker-runtime-"))
     return folder, finalize(owner, _remove, folder, os.getpid())
 

@@ -105,11 +105,14 @@ async def test_other_calls_take_such_an_answer() -> None:
 async def test_an_answer_that_is_refused_is_not_waited_for() -> None:
     """Its head says enough, and its body may never end: the connection to the container is closed at once."""
     left = asyncio.Event()
-    async with holding(answer(b"Transfer-Encoding: chunked\r\n", b"2\r\nok\r\n"), left) as url:
-        async with LocalEndpoint({"it": Container(url)}) as local, Client(local.options()) as client:
-            await client.invoke_endpoint_async(PARAMS)
-            async with asyncio.timeout(10):
-                await left.wait()
+    async with (
+        holding(answer(b"Transfer-Encoding: chunked\r\n", b"2\r\nok\r\n"), left) as url,
+        LocalEndpoint({"it": Container(url)}) as local,
+        Client(local.options()) as client,
+    ):
+        await client.invoke_endpoint_async(PARAMS)
+        async with asyncio.timeout(10):
+            await left.wait()
 
 
 async def test_the_pieces_of_a_refused_answer_are_closed() -> None:
@@ -140,8 +143,10 @@ async def test_the_pieces_of_a_refused_answer_are_closed() -> None:
 async def test_a_model_error_says_nothing_of_headers() -> None:
     """Here the status comes first, as the caller of the other operations sees it."""
     async with responding(answer(of_size(5_000), b"no", status=b"500 Oh")) as url:
-        async with LocalEndpoint({"it": Container(url)}) as local:
-            async with Client(local.options(), override(retryer=NopRetryer())) as client:
-                with pytest.raises(ModelError, match="no"):
-                    await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=b""))
+        async with (
+            LocalEndpoint({"it": Container(url)}) as local,
+            Client(local.options(), override(retryer=NopRetryer())) as client,
+        ):
+            with pytest.raises(ModelError, match="no"):
+                await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=b""))
         assert "server error (500)" in await outcome(Container(url))

@@ -10,13 +10,22 @@ from __future__ import annotations
 import hmac
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from sagemaker_runtime.local.front.failures import FailureError, refusal
-from sagemaker_runtime.local.front.sigv4 import ALGORITHM, signature_of
+from sagemaker_runtime import Request
+from sagemaker_runtime.local.front.explanation import explain
+from sagemaker_runtime.local.front.failures import refusal
+from sagemaker_runtime.local.front.sigv4 import signature_of
+from sagemaker_runtime.verification import (
+    MISMATCH,
+    Authorization,
+    SignatureRefusedError,
+    SigningWitness,
+    changed,
+    check_coverage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,49 +33,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime import Credentials, Headers
 
 SERVICE = "sagemaker"
-UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"  # in place of the body's hash: the signature holds for any body
 SKEW = timedelta(minutes=5)
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
-_ALWAYS_SIGNED = ("host", "x-amz-date")
-_MISMATCH = (
-    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
-    "and signing method. Consult the service documentation for details."
-)
-
-
-@frozen(repr=False)
-class Authorization:
-    """The ``Authorization`` header, in its parts."""
-
-    access_key_id: str
-    scope: str
-    """Date, region, service and ``aws4_request``, with slashes between."""
-
-    signed_headers: frozenset[str]
-    signature: str
-
-    @classmethod
-    def parse(cls, header: str) -> Authorization:
-        """
-        Take the header apart.
-
-        Raises:
-            FailureError: It is for another algorithm, lacks a part, or has one twice.
-        """
-        algorithm, _, rest = header.partition(" ")
-        if algorithm != ALGORITHM:
-            raise _incomplete(f"Authorization header must start with '{ALGORITHM}'.")
-        parts: dict[str, str] = {}
-        for part in rest.split(","):
-            name, _, value = part.strip().partition("=")
-            if name in parts:  # the header came twice, perhaps: which of them would count?
-                raise _incomplete(f"Authorization header has '{name}' parameter more than once.")
-            parts[name] = value
-        for name in ("Credential", "Signature", "SignedHeaders"):
-            if not parts.get(name):
-                raise _incomplete(f"Authorization header requires '{name}' parameter.")
-        access_key_id, _, scope = parts["Credential"].partition("/")
-        return cls(access_key_id, scope, frozenset(parts["SignedHeaders"].split(";")), parts["Signature"])
 
 
 @frozen(repr=False)
@@ -85,14 +53,47 @@ class ReceivedRequest:
 
     body: bytes
 
+    def as_sent(self) -> Request:
+        """As the client sent it."""
+        path, _, query = self.target.partition("?")
+        return Request(self.method, "http", self.headers.get("host", ""), path, query, self.headers, self.body)
 
-def check_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
+
+def check_signature(
+    request: ReceivedRequest,
+    *,
+    credentials: Credentials,
+    region: str,
+    now: datetime,
+    witness: SigningWitness | None = None,
+) -> None:
     """
     Check that *request* was signed with *credentials*, for *region*, about *now*, and arrived as it was signed.
 
+    Args:
+        request: The request, which came over plain http.
+
+        credentials: What it must be signed with.
+
+        region: What it must be signed for.
+
+        now: The service's time.
+
+        witness: Who may have signed it, and knows what was changed since. None for nobody.
+
     Raises:
-        FailureError: What the service would respond.
+        FailureError: What the service would respond, and what is behind it where the service says only that the signature
+            is another.
     """
+    try:
+        _check(request, credentials, region, now, witness)
+    except SignatureRefusedError as error:
+        raise refusal(error.code, error.message) from None
+
+
+def _check(
+    request: ReceivedRequest, credentials: Credentials, region: str, now: datetime, witness: SigningWitness | None
+) -> None:
     headers = request.headers
     if "authorization" not in headers:
         raise refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
@@ -104,14 +105,15 @@ def check_signature(request: ReceivedRequest, *, credentials: Credentials, regio
         raise refusal("ExpiredTokenException", "The security token included in the request is expired")
     timestamp = _check_time(headers.get("x-amz-date", ""), now)
     _check_scope(authorization.scope, timestamp, region)
-    for name in _ALWAYS_SIGNED:
-        if name not in authorization.signed_headers:
-            raise _invalid(f"'{name}' must be a 'SignedHeader' in the AWS Authorization header.")
-    payload_hash = _payload_hash(request, authorization.signed_headers)
-    if not authorization.signed_headers.issubset(headers):
-        raise _invalid(_MISMATCH)  # a header that was signed has been lost on the way
+    payload_hash = check_coverage(authorization, headers, request.body, https=False)
     if not is_signed_with(credentials, request, authorization, payload_hash=payload_hash, timestamp=timestamp):
-        raise _invalid(_MISMATCH)
+        changes = None if witness is None else witness.changes(request.as_sent(), authorization, https=False)
+        if changes:
+            raise changed(changes)
+        if changes == []:
+            raise _invalid(f"{MISMATCH} Here the request is as it was signed, so the secret access key is another.")
+        secret = credentials.secret_access_key
+        raise _invalid(f"{MISMATCH} {explain(request, authorization, payload_hash, timestamp, secret)}")
 
 
 def is_signed_with(
@@ -134,17 +136,6 @@ def is_signed_with(
         secret_access_key=credentials.secret_access_key,
     )
     return hmac.compare_digest(expected.encode(), authorization.signature.encode(errors="replace"))
-
-
-def _payload_hash(request: ReceivedRequest, signed_headers: frozenset[str]) -> str:
-    """What the signature covers of the body. A claim in a header counts only if the header is signed."""
-    claimed = request.headers.get("x-amz-content-sha256")
-    if claimed == UNSIGNED_PAYLOAD and "x-amz-content-sha256" in signed_headers:
-        return claimed
-    payload_hash = sha256(request.body).hexdigest()
-    if claimed not in (None, payload_hash):
-        raise _invalid("The value of 'x-amz-content-sha256' does not match the hash of the body that was received.")
-    return payload_hash
 
 
 def _check_time(timestamp: str, now: datetime) -> str:
@@ -173,9 +164,9 @@ def _check_scope(scope: str, timestamp: str, region: str) -> None:
         raise _invalid(f"Credential should be scoped to '{expected}', not '{scope}'.")
 
 
-def _incomplete(message: str) -> FailureError:
-    return refusal("IncompleteSignatureException", message)
+def _incomplete(message: str) -> SignatureRefusedError:
+    return SignatureRefusedError("IncompleteSignatureException", message)
 
 
-def _invalid(message: str) -> FailureError:
-    return refusal("InvalidSignatureException", message)
+def _invalid(message: str) -> SignatureRefusedError:
+    return SignatureRefusedError("InvalidSignatureException", message)

@@ -33,6 +33,7 @@ def signature_of(
     timestamp: str,
     scope: str,
     secret_access_key: str,
+    canonical_path: str | None = None,
 ) -> str:
     """
     The signature that a request must bear, in hex.
@@ -53,6 +54,8 @@ def signature_of(
         scope: Date, region, service and ``aws4_request``, with slashes between.
 
         secret_access_key: What the key is derived from.
+
+        canonical_path: The path as it is signed. None for the way of the service in the scope.
     """
     path, _, query = target.partition("?")
     values: dict[str, list[str]] = {name: [] for name in sorted(signed_headers)}
@@ -63,7 +66,7 @@ def signature_of(
     canonical = "\n".join(
         (
             method,
-            _canonical_path(path, scope.split("/")[2]),
+            _canonical_path(path, scope.split("/")[2]) if canonical_path is None else canonical_path,
             _canonical_query(query) if query else "",
             *[f"{name}:{','.join(given)}" for name, given in values.items()],
             "",

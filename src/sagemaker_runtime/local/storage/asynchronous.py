@@ -25,8 +25,8 @@ from sagemaker_runtime.local.storage.storage import Storage, StorageError, key_p
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Clock, Headers
-    from sagemaker_runtime.local.backends.invocation import Answer
     from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+    from sagemaker_runtime.local.backends.invocation import Answer
     from sagemaker_runtime.local.faults.kinds import Fault
     from sagemaker_runtime.operations.routes import Route
 

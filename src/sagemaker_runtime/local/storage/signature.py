@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.local.front.failures import FailureError
-from sagemaker_runtime.local.front.signature import Authorization, ReceivedRequest, is_signed_with, moment_of
+from sagemaker_runtime.local.front.explanation import explain
+from sagemaker_runtime.local.front.signature import ReceivedRequest, is_signed_with, moment_of
 from sagemaker_runtime.local.storage.storage import StorageError
+from sagemaker_runtime.verification import Authorization, SignatureRefusedError, must_be_signed
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Credentials, Headers
@@ -31,8 +32,8 @@ def check_storage_signature(request: ReceivedRequest, *, credentials: Credential
         raise StorageError("AccessDenied", 403, "Access Denied")
     try:
         authorization = Authorization.parse(headers["authorization"])
-    except FailureError as error:
-        raise _malformed(f"{error.document['Message']}") from None
+    except SignatureRefusedError as error:
+        raise _malformed(error.message) from None
     access_key_id = authorization.access_key_id
     if access_key_id != credentials.access_key_id:
         message = "The AWS Access Key Id you provided does not exist in our records."
@@ -43,17 +44,16 @@ def check_storage_signature(request: ReceivedRequest, *, credentials: Credential
         raise StorageError("ExpiredToken", 400, "The provided token has expired.")
     timestamp = _check_time(headers.get("x-amz-date", ""), now)
     _check_scope(authorization.scope, timestamp, region)
-    for name in headers:
-        if (name == "host" or name.startswith("x-amz-")) and name not in authorization.signed_headers:
-            message = "There were headers present in the request which were not signed"
-            raise StorageError("AccessDenied", 403, message, {"HeadersNotSigned": name})
+    for name in must_be_signed(headers, authorization.signed_headers):
+        message = "There were headers present in the request which were not signed"
+        raise StorageError("AccessDenied", 403, message, {"HeadersNotSigned": name})
     claimed = headers.get("x-amz-content-sha256")
     if claimed is None:
         raise StorageError("InvalidRequest", 400, "Missing required header for this request: x-amz-content-sha256")
     if not is_signed_with(credentials, request, authorization, payload_hash=claimed, timestamp=timestamp):
         message = (
             "The request signature we calculated does not match the signature you provided. Check your key and signing "
-            "method."
+            f"method. {explain(request, authorization, claimed, timestamp, credentials.secret_access_key)}"
         )
         raise StorageError("SignatureDoesNotMatch", 403, message, {"AWSAccessKeyId": access_key_id})
 

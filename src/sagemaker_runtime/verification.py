@@ -1,0 +1,255 @@
+"""
+Signed requests as they arrive: what a server refuses of them, and what was changed since they were signed.
+
+For what stands in for the service in a test; a client needs none of it. The messages are the service's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from sagemaker_runtime.signing import ALGORITHM, UNSIGNED_PAYLOAD, SigV4Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sagemaker_runtime.credentials import Credentials
+    from sagemaker_runtime.headers import Headers
+    from sagemaker_runtime.wire import Request
+
+__all__ = [
+    "MISMATCH",
+    "Authorization",
+    "SignatureRefusedError",
+    "SigningWitness",
+    "changed",
+    "check_coverage",
+    "must_be_signed",
+    "shown",
+]
+
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+REMEMBERED = 1_024  # requests; far more than are under way at once
+_ALWAYS_SIGNED = ("host", "x-amz-date")
+_SHOWN = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "content-length",
+        "content-type",
+        "host",
+        "x-amz-content-sha256",
+        "x-amz-date",
+    }
+)
+_LONGEST = 100  # characters of a value
+
+
+class SignatureRefusedError(Exception):
+    """
+    A signature that the service does not take; it responds with 403.
+
+    Attributes:
+        code: The error's name.
+
+        message: What it says.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+
+class Authorization(NamedTuple):
+    """The ``Authorization`` header, in its parts."""
+
+    access_key_id: str
+    scope: str
+    """Date, region, service and ``aws4_request``, with slashes between."""
+
+    signed_headers: frozenset[str]
+    signature: str
+
+    @classmethod
+    def parse(cls, header: str) -> Authorization:
+        """
+        Take the header apart.
+
+        Raises:
+            SignatureRefusedError: It is for another algorithm, lacks a part, or has one twice.
+        """
+        algorithm, _, rest = header.partition(" ")
+        if algorithm != ALGORITHM:
+            raise _incomplete(f"Authorization header must start with '{ALGORITHM}'.")
+        parts: dict[str, str] = {}
+        for part in rest.split(","):
+            name, _, value = part.strip().partition("=")
+            if name in parts:  # the header came twice, perhaps: which of them would count?
+                raise _incomplete(f"Authorization header has '{name}' parameter more than once.")
+            parts[name] = value
+        for name in ("Credential", "Signature", "SignedHeaders"):
+            if not parts.get(name):
+                raise _incomplete(f"Authorization header requires '{name}' parameter.")
+        access_key_id, _, scope = parts["Credential"].partition("/")
+        return cls(access_key_id, scope, frozenset(parts["SignedHeaders"].split(";")), parts["Signature"])
+
+
+def must_be_signed(headers: Headers, signed: frozenset[str]) -> list[str]:
+    """The headers that came although nothing protects them, and that the service acts upon: ``Host`` and all ``X-Amz-*``."""
+    return [name for name in headers if (name == "host" or name.startswith("x-amz-")) and name not in signed]
+
+
+def check_coverage(authorization: Authorization, headers: Headers, body: bytes, *, https: bool) -> str:
+    """
+    Check that a signature covers what it must. For this no secret is needed.
+
+    Args:
+        authorization: What came with the request.
+
+        headers: All headers that came.
+
+        body: The body that came.
+
+        https: Whether the request came over https, where the body may be left out of the signature.
+
+    Returns:
+        What the signature must have been made with as the payload hash.
+
+    Raises:
+        SignatureRefusedError: It does not cover that.
+    """
+    signed = authorization.signed_headers
+    for name in [*(each for each in _ALWAYS_SIGNED if each not in signed), *must_be_signed(headers, signed)]:
+        raise _invalid(f"'{name}' must be a 'SignedHeader' in the AWS Authorization header.")
+    lost = sorted(name for name in signed if name not in headers)
+    if lost:
+        raise changed([f"the header '{name}', which was signed and has not arrived" for name in lost])
+    claimed = headers.get("x-amz-content-sha256")
+    if claimed == UNSIGNED_PAYLOAD:
+        if not https:
+            raise _invalid(f"'x-amz-content-sha256' is {claimed}, which takes https: sign the SHA-256 of the body.")
+        return claimed
+    payload_hash = sha256(body).hexdigest()
+    if claimed not in (None, payload_hash):
+        raise _invalid("The value of 'x-amz-content-sha256' does not match the hash of the body that was received.")
+    return payload_hash
+
+
+def changed(differences: Iterable[str]) -> SignatureRefusedError:
+    """The error for a request that is not as it was signed."""
+    return _invalid(f"{MISMATCH} Changed after signing: {'; '.join(differences)}.")
+
+
+def shown(name: str, value: str) -> str:
+    """A header's value as an error may show it: only of headers that never hold a secret."""
+    if name not in _SHOWN:
+        return "(not shown)"
+    return repr(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}...")
+
+
+class _Signed(NamedTuple):
+    """A request as it was signed."""
+
+    signature: str
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    payload_hash: str
+
+
+class SigningWitness(SigV4Signer):
+    """
+    Signs as `SigV4Signer` does, and remembers the last requests without their bodies.
+
+    From a signature alone nobody can tell what was signed. A server in the same process can ask this signer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered: deque[_Signed] = deque(maxlen=REMEMBERED)
+
+    def sign_http(
+        self,
+        request: Request,
+        *,
+        credentials: Credentials,
+        payload_hash: str,
+        service: str,
+        region: str,
+        signing_time: datetime,
+    ) -> None:
+        """Sign, and remember."""
+        super().sign_http(
+            request,
+            credentials=credentials,
+            payload_hash=payload_hash,
+            service=service,
+            region=region,
+            signing_time=signing_time,
+        )
+        headers = dict(request.headers.raw)
+        signature = headers["authorization"].rpartition("=")[2]
+        self._remembered.append(_Signed(signature, request.method, request.path, request.query, headers, payload_hash))
+
+    def changes(self, request: Request, authorization: Authorization, *, https: bool) -> list[str] | None:
+        """
+        What is not as it was signed.
+
+        Args:
+            request: As it arrived.
+
+            authorization: What came with it.
+
+            https: Whether it came over https, where the body may be left out of the signature.
+
+        Returns:
+            The differences in words, none of them secret. None if this signer does not know the signature.
+        """
+        known = list(self._remembered)  # at once: other threads may be signing
+        signed = next((each for each in reversed(known) if each.signature == authorization.signature), None)
+        return (
+            None if signed is None else [*_lines_changed(signed, request), *_body_changed(signed, request, https=https)]
+        )
+
+
+def _lines_changed(signed: _Signed, request: Request) -> list[str]:
+    found = [
+        f"the {part}, from {before!r} to {now!r}"
+        for part, before, now in (("method", signed.method, request.method), ("path", signed.path, request.path))
+        if before != now
+    ]
+    if signed.query != request.query:
+        found.append("the query")
+    covered = signed.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    for name in ["authorization", *covered]:
+        before, now = signed.headers[name], request.headers.get(name)
+        if now is None:
+            found.append(f"the header '{name}', which was removed")
+        elif " ".join(before.split()) != " ".join(now.split()):  # as the signature has it
+            values = f", from {shown(name, before)} to {shown(name, now)}" if name in _SHOWN else ""
+            found.append(f"the header '{name}'{values}")
+    return found
+
+
+def _body_changed(signed: _Signed, request: Request, *, https: bool) -> list[str]:
+    if signed.payload_hash == UNSIGNED_PAYLOAD:
+        return [] if https else [f"the body, which was signed as {UNSIGNED_PAYLOAD}, and that takes https"]
+    return [] if signed.payload_hash == sha256(request.body).hexdigest() else ["the body"]
+
+
+def _incomplete(message: str) -> SignatureRefusedError:
+    return SignatureRefusedError("IncompleteSignatureException", message)
+
+
+def _invalid(message: str) -> SignatureRefusedError:
+    return SignatureRefusedError("InvalidSignatureException", message)
