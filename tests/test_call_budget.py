@@ -13,10 +13,21 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 import pytest
-from support import ScriptedHTTPClient, answer, client
+from support import ManualClock, answer
 
 import sagemaker_runtime
-from sagemaker_runtime import Client, InvokeEndpointInput, NopRetryer, OptFn, override
+from sagemaker_runtime import (
+    Client,
+    InvokeEndpointInput,
+    NopRetryer,
+    OptFn,
+    Options,
+    Request,
+    Response,
+    StaticCredentialsProvider,
+    Timeout,
+    override,
+)
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5", content_type="text/csv")
 HOME = str(Path(sagemaker_runtime.__file__).parent)
@@ -25,14 +36,24 @@ CALLS = 10
 
 # Functions of this package, and functions in C that it calls, for one call. Python 3.12 has no function for a
 # comprehension any more.
-BUDGET = {"a call": (88, 71), "a call with an override seen before": (91, 72)}
+BUDGET = {"a call": (79, 71), "a call with an override seen before": (80, 71)}
 MARGIN = 0.03  # of what is counted; above it the test fails
 SLACK = 0.12  # below it too: then the figures above have become meaningless
 
 
+class Responder:
+    """A transport that does nothing: the kit's would be counted too, which looks at each request as a server does."""
+
+    async def send(self, request: Request, *, timeout: Timeout) -> Response:
+        headers = {"x_amzn_RequestId": "42", "Date": "Sun, 22 Nov 2026 17:30:00 GMT", "content_type": "text/csv"}
+        return answer(200, b"setosa", **headers)
+
+    async def close(self) -> None: ...
+
+
 def scripted() -> Client:
-    headers = {"x_amzn_RequestId": "42", "Date": "Sun, 22 Nov 2026 17:30:00 GMT", "content_type": "text/csv"}
-    return client(ScriptedHTTPClient([lambda _: answer(200, b"setosa", **headers)]))
+    keys = StaticCredentialsProvider("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+    return Client(Options(region="us-east-1", credentials=keys, http_client=Responder(), clock=ManualClock()))
 
 
 async def counted(client: Client, *opt_fns: OptFn) -> tuple[Counter[str], Counter[str]]:

@@ -26,6 +26,7 @@ __all__ = [
     "SignatureRefusedError",
     "SigningWitness",
     "changed",
+    "changes",
     "check_coverage",
     "must_be_signed",
     "shown",
@@ -167,16 +168,16 @@ class _Signed(NamedTuple):
     payload_hash: str
 
 
+_REMEMBERED: deque[_Signed] = deque(maxlen=REMEMBERED)
+
+
 class SigningWitness(SigV4Signer):
     """
-    Signs as `SigV4Signer` does, and remembers the last requests without their bodies.
+    Signs as `SigV4Signer` does, and has the process remember the last requests, without their bodies, for `changes`.
 
-    From a signature alone nobody can tell what was signed. A server in the same process can ask this signer.
+    From a signature alone nobody can tell what was signed; what stands in for the service in the same process can, with this
+    signer in the client's options.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._remembered: deque[_Signed] = deque(maxlen=REMEMBERED)
 
     def sign_http(
         self,
@@ -199,27 +200,26 @@ class SigningWitness(SigV4Signer):
         )
         headers = dict(request.headers.raw)
         signature = headers["authorization"].rpartition("=")[2]
-        self._remembered.append(_Signed(signature, request.method, request.path, request.query, headers, payload_hash))
+        _REMEMBERED.append(_Signed(signature, request.method, request.path, request.query, headers, payload_hash))
 
-    def changes(self, request: Request, authorization: Authorization, *, https: bool) -> list[str] | None:
-        """
-        What is not as it was signed.
 
-        Args:
-            request: As it arrived.
+def changes(request: Request, authorization: Authorization, *, https: bool) -> list[str] | None:
+    """
+    What is not as a `SigningWitness` of this process signed it.
 
-            authorization: What came with it.
+    Args:
+        request: As it arrived.
 
-            https: Whether it came over https, where the body may be left out of the signature.
+        authorization: What came with it.
 
-        Returns:
-            The differences in words, none of them secret. None if this signer does not know the signature.
-        """
-        known = list(self._remembered)  # at once: other threads may be signing
-        signed = next((each for each in reversed(known) if each.signature == authorization.signature), None)
-        return (
-            None if signed is None else [*_lines_changed(signed, request), *_body_changed(signed, request, https=https)]
-        )
+        https: Whether it came over https, where the body may be left out of the signature.
+
+    Returns:
+        The differences in words, none of them secret. None if no witness remembers the signature.
+    """
+    known = list(_REMEMBERED)  # at once: other threads may be signing
+    signed = next((each for each in reversed(known) if each.signature == authorization.signature), None)
+    return None if signed is None else [*_lines_changed(signed, request), *_body_changed(signed, request, https=https)]
 
 
 def _lines_changed(signed: _Signed, request: Request) -> list[str]:

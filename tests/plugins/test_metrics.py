@@ -31,6 +31,7 @@ from sagemaker_runtime import (
     finalize_middleware,
     initialize_middleware,
     override,
+    serialize_middleware,
 )
 from sagemaker_runtime.local import LocalEndpoint
 from sagemaker_runtime.plugins.metrics import Metrics
@@ -364,9 +365,14 @@ async def test_a_stack_that_lacks_what_is_measured_is_measured_as_far_as_it_goes
     """A user may remove any middleware, and the call is to go on."""
     measures = Measures()
 
+    @serialize_middleware("ToAServer")
+    def to_a_server(ctx, step, next):
+        step.request.scheme, step.request.host = "https", "models.test"
+        return next(ctx, step)
+
     def strip(stack):
         stack.finalize.remove("Signing")
-        stack.serialize.remove("ResolveEndpoint")
+        stack.serialize.swap("ResolveEndpoint", to_a_server)
 
     def without_call(stack):
         stack.initialize.clear()

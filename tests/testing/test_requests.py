@@ -93,7 +93,8 @@ async def test_what_was_sent_reads_as_what_was_given(
 async def test_what_was_sent_is_as_it_was_then() -> None:
     """A middleware that changes the request afterwards would change the evidence."""
     stub = StubHTTPClient([respond()])
-    request = Request(path="/base/endpoints/a%20b/invocations", headers=Headers({"accept": "x"}))
+    headers = Headers({"accept": "x", "content-length": "0"})
+    request = Request(host="models.test", path="/base/endpoints/a%20b/invocations", headers=headers)
 
     await stub.send(request, timeout=Timeout(read=3.0))
     request.headers["accept"] = request.path = "changed"

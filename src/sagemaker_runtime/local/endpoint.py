@@ -117,7 +117,6 @@ class LocalEndpoint:
             name: HostedEndpoint(name, as_backend(model), region=region, plan=self._plan)
             for name, model in endpoints.items()
         }
-        self._witness = SigningWitness()
         self._environment = Environment(region, self.credentials)
         clock = clock or SystemClock()
         self._storage = Storage(None if folder is None else Path(folder), bucket=bucket)
@@ -129,7 +128,6 @@ class LocalEndpoint:
             clock=clock,
             journal=self.journal,
             asynchronous=self._asynchronous,
-            witness=self._witness,
         )
         self._s3 = StorageFront(self._storage, region=region, credentials=self.credentials, clock=clock)
         self._listener = Listener(self._handle, host=host, port=port)
@@ -153,7 +151,7 @@ class LocalEndpoint:
         """
         Options for a client of this endpoint, yours to change: ``Client(local.options(), override(...))``.
 
-        Their signer is known to the endpoint, whose refusal of a signature can therefore say what was changed after signing.
+        Their signer lets the endpoint know what was signed, so that a refusal can say what was changed since.
         """
         keys = self.credentials
         provider = StaticCredentialsProvider(keys.access_key_id, keys.secret_access_key, keys.session_token)
@@ -163,7 +161,7 @@ class LocalEndpoint:
             s3_endpoint_url=url,
             region=self.region,
             credentials=provider,
-            http_signer_v4=self._witness,
+            http_signer_v4=SigningWitness(),
         )
 
     def environ(self) -> dict[str, str]:

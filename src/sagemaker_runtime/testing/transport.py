@@ -8,6 +8,8 @@ from typing import TypeAlias
 from attrs import define, field
 
 from sagemaker_runtime import (
+    ClientClosedError,
+    ConfigError,
     HTTPClient,
     Options,
     ReadTimeoutError,
@@ -19,7 +21,16 @@ from sagemaker_runtime import (
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError, fresh
 from sagemaker_runtime.testing.requests import SentRequest
-from sagemaker_runtime.testing.responses import StubBody, StubResponse
+from sagemaker_runtime.testing.responses import StubBody, StubResponse, respond_error
+from sagemaker_runtime.transport.request_head import check_sendable
+from sagemaker_runtime.verification import (
+    Authorization,
+    SignatureRefusedError,
+    SigningWitness,
+    changed,
+    changes,
+    check_coverage,
+)
 
 Outcome: TypeAlias = StubResponse | Response | BaseException
 ScriptEntry: TypeAlias = Outcome | Callable[[Request], Outcome]
@@ -30,10 +41,36 @@ The function gets the request itself. Meanwhile ``stub.requests[-1]`` is a copy 
 """
 
 
+_REFUSED = 403  # the status of a signature that the service does not take
+
+
 def fake_options(http_client: HTTPClient | None, clock: ManualClock) -> Options:
     """Options for a client that reaches no network, waits for nothing, and signs with AWS's example keys."""
     keys = StaticCredentialsProvider("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
-    return Options(region="us-east-1", credentials=keys, http_client=http_client, clock=clock)
+    return Options(
+        region="us-east-1", credentials=keys, http_client=http_client, clock=clock, http_signer_v4=SigningWitness()
+    )
+
+
+def check_signature(request: Request) -> None:
+    """
+    Check what can be known of a signature without the secret: that it covers what it must, and what its signer remembers.
+
+    Requests to S3 are not looked at, nor those that are not signed, or not by AWS's method.
+
+    Raises:
+        SignatureRefusedError: The service would not take it.
+    """
+    header = request.headers.get("authorization", "")
+    if not header.startswith("AWS4-HMAC-SHA256 "):
+        return
+    authorization, https = Authorization.parse(header), request.scheme == "https"
+    if "/s3/" in authorization.scope:
+        return
+    check_coverage(authorization, request.headers, request.body, https=https)
+    differences = changes(request, authorization, https=https)
+    if differences:
+        raise changed(differences)
 
 
 def _list_of(script: Iterable[ScriptEntry]) -> list[ScriptEntry]:
@@ -56,6 +93,12 @@ class StubHTTPClient:
         assert output.body == b"7"
         assert [1, 2] == [sent.attempt for sent in stub.requests]
         stub.assert_done()
+
+    It is as strict as the real ones. What `AioHTTPClient` would not send, such as a body of another length than
+    Content-Length says or a header with a line end, is the same `ConfigError`. What was changed after signing is refused as
+    the service does it, with an ``InvalidSignatureException`` (403) that names the difference, and the script does not go on.
+    For that the client's signer must be the one in `options`; of another one it can only be seen whether it signs all that
+    must be signed, and of a signature that is not AWS's nothing.
 
     Args:
         script: One entry for each request, in order. An exception is raised, as by a transport; an error of the
@@ -94,12 +137,29 @@ class StubHTTPClient:
 
         Raises:
             UnexpectedCallError: The script has ended.
+            ConfigError: The request cannot be sent.
+            ClientClosedError: It was closed.
             ReadTimeoutError: The response would come after ``timeout.read``.
         """
+        if self.closed:
+            raise ClientClosedError("the HTTP client is closed; make a new one")
+        try:
+            check_sendable(request)
+        except ConfigError as error:
+            self._unexpected.append(f"a request could not be sent: {error}")
+            raise
         sent = SentRequest(request, timeout)
         self.requests.append(sent)
-        entry = self._next(sent)
-        outcome = entry(request) if callable(entry) else entry
+        try:
+            check_signature(request)
+        except SignatureRefusedError as error:
+            self._unexpected.append(
+                f"request {len(self.requests)}, {sent.method} {sent.path}, was refused: {error.message}"
+            )
+            outcome: Outcome = respond_error(error.code, error.message, status=_REFUSED)
+        else:
+            entry = self._next(sent)
+            outcome = entry(request) if callable(entry) else entry
         if isinstance(outcome, BaseException):
             raise fresh(outcome)
         if isinstance(outcome, Response):
@@ -126,8 +186,9 @@ class StubHTTPClient:
         Check that the code sent the requests of the script, and closed the responses.
 
         Raises:
-            UnexpectedCallError: There was a request too many, even if the code swallowed the error; entries of the script
-                are left, other than a last one that repeats; or a response was neither read to its end nor closed.
+            UnexpectedCallError: There was a request too many, or one that was refused, even if the code swallowed the
+                error; entries of the script are left, other than a last one that repeats; or a response was neither read to
+                its end nor closed.
         """
         if self._unexpected:
             raise UnexpectedCallError(self._unexpected[0])

@@ -9,16 +9,56 @@ from typing import TYPE_CHECKING
 from sagemaker_runtime.checks import plain
 from sagemaker_runtime.errors import ConfigError, InvalidHeaderError
 from sagemaker_runtime.headers import CONTROLS, header_problem, lower_name
+from sagemaker_runtime.url import BaseURL
 
 if TYPE_CHECKING:
     from sagemaker_runtime.transport.proxies import Proxy
     from sagemaker_runtime.wire import Request
+
+__all__ = ["check_sendable"]
 
 _NOT_SENDABLE = {  # what would change how the body is sent: RFC 9110, section 10.1.1, and RFC 9112, section 6.1
     "expect": "its response would be awaited under no time limit",
     "transfer-encoding": "the body goes out as it is, after its length",
 }
 _BLANKS = 2  # in a request line
+
+
+def check_sendable(request: Request) -> None:
+    """
+    Check that a request can be sent, as `AioHTTPClient` does it before it opens a connection.
+
+    For a transport that sends nothing and is not to let a mistake pass.
+
+    Raises:
+        ConfigError: The body is not of type bytes or not as long as Content-Length says; a header, the method, the path or
+            the query cannot stand in the head; or the scheme and the host are not those of an http(s) URL.
+    """
+    check_body(request)
+    request_head(request, None)
+    check_destination(request.scheme, request.host)
+
+
+def check_body(request: Request) -> None:
+    """Raise ConfigError for a body that is not bytes, or not as long as its head says."""
+    body, length = request.body, request.headers.raw.get("content-length")
+    if type(body) is not bytes:
+        raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes")
+    if length != str(len(body)):
+        raise ConfigError(
+            f"Content-Length is {length} and the body has {len(body)} bytes; a middleware that changes the body belongs "
+            "before ComputeContentLength"
+        )
+
+
+def check_destination(scheme: str, host: str) -> None:
+    """Raise ConfigError for a scheme and a host that lead nowhere."""
+    try:
+        base = BaseURL.parse(f"{plain(scheme)}://{plain(host)}")
+    except (ConfigError, TypeError) as error:
+        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
+    if base != (scheme, host, "", ""):
+        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: there is more in them")
 
 
 def request_head(request: Request, proxy: Proxy | None) -> bytes:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from posixpath import normpath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
+
+from attrs import evolve, frozen
 
 from sagemaker_runtime.local.front.sigv4 import signature_of
 from sagemaker_runtime.verification import shown
@@ -42,7 +44,8 @@ _USUAL = {
 }
 
 
-class _Try(NamedTuple):
+@frozen(repr=False)
+class _Try:
     """What would have been signed, had it been that."""
 
     what: str
@@ -105,29 +108,29 @@ def _tries(came: _Try, authorization: Authorization, request: ReceivedRequest) -
     for name in sorted(authorization.signed_headers):
         for value, how in _values(name, request, region):
             pairs = [pair for pair in came.pairs if pair[0].lower() != name]
-            yield came._replace(what=f"the header '{name}', {how}", pairs=[*pairs, (name, value)])
+            yield evolve(came, what=f"the header '{name}', {how}", pairs=[*pairs, (name, value)])
     moment = datetime.strptime(came.timestamp, _TIMESTAMP).replace(tzinfo=UTC)
     for seconds in range(-_MAX_SECONDS, _MAX_SECONDS + 1):
         then = f"{moment + timedelta(seconds=seconds):{_TIMESTAMP}}"
         pairs = [pair for pair in came.pairs if pair[0].lower() != "x-amz-date"]
         what = f"the header 'x-amz-date', which was signed as '{then}'"
-        yield came._replace(what=what, pairs=[*pairs, ("x-amz-date", then)], timestamp=then)
+        yield evolve(came, what=what, pairs=[*pairs, ("x-amz-date", then)], timestamp=then)
 
 
 def _secrets(came: _Try) -> Iterator[_Try]:
     secret = came.secret
     around = "the secret access key, which was used with a blank, a line end or a quotation mark around it"
     for text in (f"{secret}\n", f"{secret}\r\n", f"{secret} ", f" {secret}", f'"{secret}"', f"'{secret}'"):
-        yield came._replace(what=around, secret=text)
+        yield evolve(came, what=around, secret=text)
     for text in (quote(secret, safe="", errors="replace"), unquote(secret)):
-        yield came._replace(what="the secret access key, which was used percent-encoded, or decoded", secret=text)
+        yield evolve(came, what="the secret access key, which was used percent-encoded, or decoded", secret=text)
 
 
 def _bodies(came: _Try, request: ReceivedRequest) -> Iterator[_Try]:
     body = request.body
     for given in ("UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", ""):
         how = repr(given) if given else "nothing"
-        yield came._replace(what=f"the body, whose hash was signed as {how}", payload_hash=given)
+        yield evolve(came, what=f"the body, whose hash was signed as {how}", payload_hash=given)
     ends = (
         (b"", "an empty one"),
         (body + b"\n", "one with a line end more"),
@@ -135,19 +138,19 @@ def _bodies(came: _Try, request: ReceivedRequest) -> Iterator[_Try]:
     )
     for other, how in ends:
         what = f"the body, which was signed as {how}"
-        yield came._replace(what=what, payload_hash=sha256(other).hexdigest())
+        yield evolve(came, what=what, payload_hash=sha256(other).hexdigest())
     real = sha256(body).hexdigest()
     what = "the header 'x-amz-content-sha256', which was changed after the body had been signed as it came"
     pairs = [pair for pair in came.pairs if pair[0].lower() != "x-amz-content-sha256"]
-    yield came._replace(what=what, payload_hash=real, pairs=[*pairs, ("x-amz-content-sha256", real)])
+    yield evolve(came, what=what, payload_hash=real, pairs=[*pairs, ("x-amz-content-sha256", real)])
 
 
 def _lines(came: _Try, service: str) -> Iterator[_Try]:
     for method in _METHODS:
-        yield came._replace(what=f"the method, which was signed as {method}", method=method)
+        yield evolve(came, what=f"the method, which was signed as {method}", method=method)
     path, _, query = came.target.partition("?")
     if query:
-        yield came._replace(what="the query, which was not signed", target=path)
+        yield evolve(came, what="the query, which was not signed", target=path)
     plain = unquote(path)
     ways = (
         (_quoted(path), "encoded twice, and S3 takes it encoded once")
@@ -162,7 +165,7 @@ def _lines(came: _Try, service: str) -> Iterator[_Try]:
         (f"{path}/", "with a slash at its end"),
     )
     for canonical, how in ways:
-        yield came._replace(what=f"the path, which was signed {how}", canonical_path=canonical)
+        yield evolve(came, what=f"the path, which was signed {how}", canonical_path=canonical)
 
 
 def _quoted(path: str) -> str:

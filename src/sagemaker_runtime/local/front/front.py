@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.front.journal import Journal
     from sagemaker_runtime.local.storage.asynchronous import Asynchronous
     from sagemaker_runtime.operations.routes import Route
-    from sagemaker_runtime.verification import SigningWitness
 
 
 class Front:
@@ -66,8 +65,6 @@ class Front:
         journal: Where each request is kept.
 
         asynchronous: The queue for asynchronous inferences.
-
-        witness: Signs for the clients that are made with the endpoint's options.
     """
 
     def __init__(
@@ -79,7 +76,6 @@ class Front:
         clock: Clock,
         journal: Journal,
         asynchronous: Asynchronous,
-        witness: SigningWitness,
     ) -> None:
         self._hosted = hosted
         self._region = region
@@ -87,7 +83,6 @@ class Front:
         self._clock = clock
         self._journal = journal
         self._asynchronous = asynchronous
-        self._witness = witness
         self._connections: WeakKeyDictionary[asyncio.WriteTransport, Connection] = WeakKeyDictionary()
         self._connected = 0
 
@@ -147,7 +142,7 @@ class Front:
             request.method, request.raw_path, request.headers.items(), exchange.headers, exchange.body
         )
         now = datetime.fromtimestamp(self._now(exchange), UTC)
-        check_signature(received, credentials=self._credentials, region=self._region, now=now, witness=self._witness)
+        check_signature(received, credentials=self._credentials, region=self._region, now=now)
         waiting = queued(found, exchange.body, exchange.headers) if _is_queued(operation) else None
         exchange.invocation = (
             _invocation(found, exchange.body, exchange.headers) if waiting is None else waiting.invocation

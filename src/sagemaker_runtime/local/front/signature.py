@@ -22,8 +22,8 @@ from sagemaker_runtime.verification import (
     MISMATCH,
     Authorization,
     SignatureRefusedError,
-    SigningWitness,
     changed,
+    changes,
     check_coverage,
 )
 
@@ -59,14 +59,7 @@ class ReceivedRequest:
         return Request(self.method, "http", self.headers.get("host", ""), path, query, self.headers, self.body)
 
 
-def check_signature(
-    request: ReceivedRequest,
-    *,
-    credentials: Credentials,
-    region: str,
-    now: datetime,
-    witness: SigningWitness | None = None,
-) -> None:
+def check_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
     """
     Check that *request* was signed with *credentials*, for *region*, about *now*, and arrived as it was signed.
 
@@ -79,21 +72,17 @@ def check_signature(
 
         now: The service's time.
 
-        witness: Who may have signed it, and knows what was changed since. None for nobody.
-
     Raises:
         FailureError: What the service would respond, and what is behind it where the service says only that the signature
             is another.
     """
     try:
-        _check(request, credentials, region, now, witness)
+        _check(request, credentials, region, now)
     except SignatureRefusedError as error:
         raise refusal(error.code, error.message) from None
 
 
-def _check(
-    request: ReceivedRequest, credentials: Credentials, region: str, now: datetime, witness: SigningWitness | None
-) -> None:
+def _check(request: ReceivedRequest, credentials: Credentials, region: str, now: datetime) -> None:
     headers = request.headers
     if "authorization" not in headers:
         raise refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
@@ -107,10 +96,10 @@ def _check(
     _check_scope(authorization.scope, timestamp, region)
     payload_hash = check_coverage(authorization, headers, request.body, https=False)
     if not is_signed_with(credentials, request, authorization, payload_hash=payload_hash, timestamp=timestamp):
-        changes = None if witness is None else witness.changes(request.as_sent(), authorization, https=False)
-        if changes:
-            raise changed(changes)
-        if changes == []:
+        differences = changes(request.as_sent(), authorization, https=False)
+        if differences:
+            raise changed(differences)
+        if differences == []:
             raise _invalid(f"{MISMATCH} Here the request is as it was signed, so the secret access key is another.")
         secret = credentials.secret_access_key
         raise _invalid(f"{MISMATCH} {explain(request, authorization, payload_hash, timestamp, secret)}")

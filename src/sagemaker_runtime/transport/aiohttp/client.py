@@ -20,7 +20,7 @@ from sagemaker_runtime.errors import ClientClosedError, ConfigError
 from sagemaker_runtime.transport.aiohttp.failures import FAILURES, closed_during_call, translate
 from sagemaker_runtime.transport.aiohttp.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies
-from sagemaker_runtime.transport.request_head import request_head
+from sagemaker_runtime.transport.request_head import check_body, request_head
 from sagemaker_runtime.transport.tls import StrPath, tls_context
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class AioHTTPClient:
             raise without_asyncio(error) or error from error
         if pool is None or pool.closed:
             pool = await self._open_pool()
-        _check_body(request)
+        check_body(request)
         scheme, host = request.scheme, request.host
         proxy = None if pool.proxies is None else pool.proxies.proxy_for(scheme, host)
         head = request_head(request, proxy)
@@ -142,17 +142,6 @@ class AioHTTPClient:
         pool = await Pool.open(max_connections=self._max_connections, tls=self._tls, proxies=proxies)
         self._pools[asyncio.get_running_loop()] = pool
         return pool
-
-
-def _check_body(request: Request) -> None:
-    body, length = request.body, request.headers.raw.get("content-length")
-    if type(body) is not bytes:
-        raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes")
-    if length != str(len(body)):
-        raise ConfigError(
-            f"Content-Length is {length} and the body has {len(body)} bytes; a middleware that changes the body belongs "
-            "before ComputeContentLength"
-        )
 
 
 def _forget_connections() -> None:

@@ -13,10 +13,8 @@ import aiohttp
 from yarl import URL
 
 from sagemaker_runtime.checks import plain
-from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.transport.aiohttp.failures import NotConnected, refused_by_proxy
 from sagemaker_runtime.transport.aiohttp.resolver import Resolver
-from sagemaker_runtime.url import BaseURL
 
 if TYPE_CHECKING:
     import ssl
@@ -30,17 +28,6 @@ if TYPE_CHECKING:
 
 Route: TypeAlias = "tuple[str, str, Proxy | None]"
 """Where a connection leads: scheme, host (with the port, unless it is the scheme's own), and the proxy, if there is one."""
-
-
-def check_route(route: Route) -> None:
-    """Raise ConfigError for one that leads nowhere."""
-    scheme, host, _ = route
-    try:
-        base = BaseURL.parse(f"{plain(scheme)}://{plain(host)}")
-    except (ConfigError, TypeError) as error:
-        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
-    if base != (scheme, host, "", ""):
-        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: there is more in them")
 
 
 class Connector:

@@ -10,10 +10,11 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route, check_route
+from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route
 from sagemaker_runtime.transport.aiohttp.connection import Connection
 from sagemaker_runtime.transport.aiohttp.failures import closed_during_call
 from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
+from sagemaker_runtime.transport.request_head import check_destination
 
 if TYPE_CHECKING:
     import ssl
@@ -99,7 +100,7 @@ class Pool:
             NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: None could be opened.
         """
         if route not in self._idle:
-            check_route(route)
+            check_destination(route[0], route[1])
             self._forget_routes()
             self._idle[route] = []
         deadline = None  # for a descriptor
