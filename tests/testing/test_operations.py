@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 import pytest
 
 from sagemaker_runtime import (
@@ -207,3 +210,146 @@ async def test_an_exception_is_raised_as_if_for_the_first_time() -> None:
         lengths.append(len(caught.traceback))
 
     assert lengths[0] == lengths[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("invoke_endpoint", InvokeEndpointOutput(body=b"")), "Did you mean 'InvokeEndpoint'"),
+        ((InvokeEndpointInput(endpoint_name="iris", body=b""), b"7"), "there is no operation .*; the operations are"),
+        ((["InvokeEndpoint"], b"7"), "there is no operation .*; the operations are"),
+        (
+            ("InvokeEndpoint", ModelError),
+            r"not the class ModelError: give an object of it, such as ModelError\(\.\.\.\)",
+        ),
+        (("InvokeEndpoint", InvokeEndpointOutput), "not the class InvokeEndpointOutput: give an object of it"),
+        (("InvokeEndpoint", None), "not an object of type NoneType: give an output, an exception, or a function"),
+        (("InvokeEndpoint", [InvokeEndpointOutput(body=b"")]), "not an object of type list"),
+        (
+            ("InvokeEndpoint", InvokeEndpointOutput(body=b""), {"when": "iris"}),
+            "when is of type str; it takes a function",
+        ),
+    ],
+)
+def test_a_rule_that_could_never_be_used_is_refused_where_it_is_written(arguments: tuple[Any, ...], words: str) -> None:
+    """With what to write in its place."""
+    *positional, options = (*arguments, {}) if not isinstance(arguments[-1], dict) else arguments
+
+    with pytest.raises((ValueError, ConfigError), match=words):
+        StubOperations().on(*positional, **options)
+
+
+async def wrong(given: object) -> InvokeEndpointOutput:
+    return InvokeEndpointOutput(body=b"7")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda given: b"7", r"gave bytes where InvokeEndpointOutput is due: return InvokeEndpointOutput\("),
+        (lambda given: None, "gave NoneType where InvokeEndpointOutput is due"),
+        (lambda given: ModelError, "gave the class ModelError where InvokeEndpointOutput is due"),
+        (wrong, "gave coroutine where InvokeEndpointOutput is due: .*; it cannot be an async function"),
+        (lambda given: InvokeEndpointAsyncOutput(), "gave InvokeEndpointAsyncOutput where InvokeEndpointOutput is due"),
+    ],
+)
+async def test_a_function_that_returns_something_else_is_told_so(answer: Any, words: str) -> None:
+    """It is named with its rule; an AttributeError of the kit's own would send its user looking in the wrong place."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", answer)
+
+    with pytest.raises(StackError, match=rf"a function in on\('InvokeEndpoint', \.\.\.\) {words}"):
+        await Client(stub.options()).invoke_endpoint(PARAMS)
+
+
+async def test_an_asynchronous_when_is_told_so() -> None:
+    """What it gives is true, whatever it would come to."""
+
+    async def never(given: object) -> bool:
+        return False
+
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b""), when=never)  # type: ignore[arg-type]
+
+    with pytest.raises(StackError, match="gave an awaitable, which is always true: use a plain def"):
+        await Client(stub.options()).invoke_endpoint(PARAMS)
+
+
+async def test_a_call_that_no_rule_fits_says_what_to_write() -> None:
+    """For a stream that is something else than for a whole response; and whether it is the `when` that does not fit."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b""), when=lambda given: given.endpoint_name == "other")
+    client = Client(stub.options())
+
+    with pytest.raises(UnexpectedCallError, match=r"none has a `when` that is true for this input\. Add one with on\("):
+        await client.invoke_endpoint(PARAMS)
+    with pytest.raises(
+        UnexpectedCallError, match=r"Add one with on\('InvokeEndpointWithResponseStream', stream_output"
+    ):
+        await client.invoke_endpoint_with_response_stream(STREAMED)
+
+
+async def test_what_was_not_used_is_told_at_the_end() -> None:
+    """A rule that met no call is one whose code was never reached, or whose endpoint's name has a slip in it."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", ModelError("a"), ModelError("b"), InvokeEndpointOutput(body=b"7"))
+    stub.on("InvokeEndpointAsync", InvokeEndpointAsyncOutput(), when=lambda given: True)
+    client = Client(stub.options())
+
+    with pytest.raises(ModelError):
+        await client.invoke_endpoint(PARAMS)
+    with pytest.raises(
+        UnexpectedCallError,
+        match=r"the rule for InvokeEndpoint has 2 of 3 answers left; and the rule for InvokeEndpointAsync when \.\.\. "
+        r"met no call\. There were 1 calls",
+    ):
+        stub.assert_done()
+
+    with pytest.raises(ModelError):
+        await client.invoke_endpoint(PARAMS)
+    for _ in range(2):  # the last one serves for all further calls
+        await client.invoke_endpoint(PARAMS)
+    await client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="iris", body=b""))
+    stub.assert_done()
+
+
+async def test_a_call_without_a_rule_is_told_at_the_end_although_the_code_swallowed_it() -> None:
+    """Code that falls back on any error would pass its test without the call that the test is about."""
+    stub = StubOperations()
+    stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b""), when=lambda given: given.endpoint_name == "iris")
+    client = Client(stub.options())
+    await client.invoke_endpoint(PARAMS)
+
+    with contextlib.suppress(AssertionError):
+        await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="other", body=b""))
+
+    with pytest.raises(UnexpectedCallError, match=r"no rule fits InvokeEndpoint with .*'other'"):
+        stub.assert_done()
+
+
+async def test_a_stream_that_was_given_away_is_not_given_again() -> None:
+    """It would be read to its end already, and look like an empty response."""
+    given = stream_output([b"once"])(STREAMED)
+    stub = StubOperations()
+    stub.on("InvokeEndpointWithResponseStream", given)
+    client = Client(stub.options())
+
+    output = await client.invoke_endpoint_with_response_stream(STREAMED)
+    assert [b"once"] == [part async for part in output.body.iter_bytes()]
+    with pytest.raises(
+        UnexpectedCallError, match=r"was given to a call before.*stream_output\(\[\.\.\.\]\) makes a new"
+    ):
+        await client.invoke_endpoint_with_response_stream(STREAMED)
+
+
+async def test_a_wait_for_a_result_says_that_it_is_no_operation() -> None:
+    """It reads S3, of which the stub knows nothing."""
+    stub = StubOperations()
+    stub.on("InvokeEndpointAsync", InvokeEndpointAsyncOutput(output_location="s3://bucket/result"))
+    client = Client(stub.options())
+    queued = await client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="iris", body=b""))
+
+    with pytest.raises(
+        UnexpectedCallError, match="GET /result is a request below them; for what wait_for_output reads"
+    ):
+        await client.wait_for_output(queued, timeout=0)

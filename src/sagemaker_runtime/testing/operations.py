@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from attrs import define, field
 
@@ -21,17 +22,21 @@ from sagemaker_runtime import (
     SerializeInput,
     ServiceError,
     Stack,
+    StackError,
     TransportError,
 )
 from sagemaker_runtime.context import OPENED, OPERATION
-from sagemaker_runtime.operations import TRAITS, operation as known
+from sagemaker_runtime.operations import OPERATIONS, TRAITS, operation as known
 from sagemaker_runtime.streams.frames import Message, encode
 from sagemaker_runtime.testing.clock import ManualClock
 from sagemaker_runtime.testing.failures import UnexpectedCallError, fresh
 from sagemaker_runtime.testing.members import stream_of
 from sagemaker_runtime.testing.requests import Input, as_input
 from sagemaker_runtime.testing.responses import StubBody
-from sagemaker_runtime.testing.transport import StubHTTPClient, fake_options
+from sagemaker_runtime.testing.transport import fake_options
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Request, Response, Timeout
 
 OperationOutcome: TypeAlias = OperationOutput | Exception
 OperationAnswer: TypeAlias = OperationOutcome | Callable[[Input], OperationOutcome]
@@ -43,13 +48,55 @@ class _Rule:
     operation: str
     when: Callable[[Input], bool] | None
     answers: list[OperationAnswer]
+    used: int = 0
+    """How many calls it has answered."""
+
+    _given: int = field(default=0, init=False)
+    _last: OperationAnswer | None = field(default=None, init=False)
 
     def fits(self, operation: str, parameters: Input) -> bool:
-        return operation == self.operation and (self.when is None or self.when(parameters))
+        if operation != self.operation or self.when is None:
+            return operation == self.operation
+        fits: object = self.when(parameters)
+        if inspect.isawaitable(fits):
+            _discard(fits)
+            raise StackError(
+                f"the `when` of a rule for {operation} gave an awaitable, which is always true: use a plain def"
+            )
+        return bool(fits)
 
     def outcome(self, parameters: Input) -> OperationOutcome:
+        self.used += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return answer(parameters) if callable(answer) else answer
+        if not callable(answer):
+            again, self._last = answer is self._last, answer
+            if again and stream_of(known(self.operation), answer) is not None:
+                raise UnexpectedCallError(
+                    f"the stream of this output for {self.operation} was given to a call before, and can be read but once: "
+                    "stream_output([...]) makes a new one for each call"
+                )
+            return answer
+        given = answer(parameters)
+        if _is_outcome(given, known(self.operation).output_type):
+            return given
+        expected = known(self.operation).output_type.__name__
+        got = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        hint = f"return {expected}(...), or an exception to raise"
+        if inspect.isawaitable(given):
+            _discard(given)
+            hint += "; it cannot be an async function"
+        raise StackError(f"a function in on({self.operation!r}, ...) gave {got} where {expected} is due: {hint}")
+
+    def left(self) -> str | None:
+        """What of it was not used; None if nothing is left."""
+        name = f"{self.operation}{' when ...' if self.when else ''}"
+        if not self.used:
+            return f"the rule for {name} met no call"
+        unused = self._given - self.used
+        return None if unused <= 0 else f"the rule for {name} has {unused} of {self._given} answers left"
+
+    def __attrs_post_init__(self) -> None:
+        self._given = len(self.answers)
 
 
 @define(eq=False)
@@ -65,6 +112,7 @@ class StubOperations:
 
         assert await code_under_test(Client(stub.options())) == 7
         assert ["iris"] == [parameters.endpoint_name for parameters in stub.inputs]
+        stub.assert_done()
 
     For a client with options of its own: ``Client(options, with_api_options(stub))``.
     """
@@ -73,6 +121,7 @@ class StubOperations:
     """The inputs of all calls, in order."""
 
     _rules: list[_Rule] = field(factory=list[_Rule], init=False, repr=False)
+    _unexpected: list[str] = field(factory=list[str], init=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -92,25 +141,27 @@ class StubOperations:
 
         Raises:
             ConfigError: There is no such operation.
-            ValueError: There are no *answers*, or one that the operation cannot return.
+            ValueError: There are no *answers*, or one that the operation cannot return; or *when* is no function.
         """
-        output_type = known(operation).output_type
+        output_type = known(operation if operation in OPERATIONS else str(operation)).output_type
         if not answers:
             raise ValueError(
                 f"{operation} needs something to return: an output, an exception, or a function of the input"
             )
         for answer in answers:
-            if isinstance(answer, output_type | Exception) or (callable(answer) and not isinstance(answer, type)):
+            if _is_outcome(answer, output_type) or (callable(answer) and not isinstance(answer, type)):
                 continue
+            raise ValueError(f"{operation} returns {output_type.__name__}, not {_described(answer)}")
+        if when is not None and not callable(when):
             raise ValueError(
-                f"{operation} returns {output_type.__name__}, not an object of type {type(answer).__name__}: give an output, "
-                "an exception, or a function of the input"
+                f"when is of type {type(when).__name__}; it takes a function of the input, such as "
+                "lambda given: given.endpoint_name == 'iris'"
             )
         self._rules.append(_Rule(operation, when, list(answers)))
 
     def options(self) -> Options:
         """New options for a client whose calls all end here: ``Client(stub.options(), override(...))``."""
-        options = fake_options(StubHTTPClient([]), ManualClock())
+        options = fake_options(_NoHTTP(self._unexpected), ManualClock())
         options.api_options.append(self)
         return options
 
@@ -127,7 +178,10 @@ class StubOperations:
         """
         operation, parameters = ctx[OPERATION], as_input(step.parameters)  # OperationInputValidation has checked it
         self.inputs.append(parameters)
-        rule = _fitting(self._rules, operation, parameters)
+        rule = next((rule for rule in self._rules if rule.fits(operation, parameters)), None)
+        if rule is None:
+            self._unexpected.append(self._problem(operation, parameters))
+            raise UnexpectedCallError(self._unexpected[-1])
         outcome = rule.outcome(parameters)
         if isinstance(outcome, Exception):
             raise fresh(outcome)
@@ -135,6 +189,29 @@ class StubOperations:
         if stream is not None:
             ctx[OPENED].append(stream)  # the client closes it if a middleware further out fails
         return Output(outcome, outcome.result_metadata.copy())  # one output may be returned from many calls
+
+    def assert_done(self) -> None:
+        """
+        Check that the code made the calls that the rules are for, and no other.
+
+        Raises:
+            UnexpectedCallError: There was a call that no rule fits, even if the code swallowed the error; or a rule met no
+                call; or it has answers that no call has got.
+        """
+        left = [text for rule in self._rules if (text := rule.left()) is not None]
+        problems = [*self._unexpected[:1], *left]
+        if problems:
+            raise UnexpectedCallError(f"{'; and '.join(problems)}. There were {len(self.inputs)} calls")
+
+    def _problem(self, operation: str, parameters: Input) -> str:
+        """What there is for a call that no rule fits, and what to write."""
+        rules = [f"{rule.operation}{' when ...' if rule.when else ''}" for rule in self._rules]
+        there = f"the rules are for {', '.join(rules)}" if rules else "no rules have been added"
+        if operation in rules or f"{operation} when ..." in rules:
+            there += f", and of those for {operation} none has a `when` that is true for this input"
+        output = known(operation)
+        example = "stream_output([b'...'])" if output.stream_member else f"{output.output_type.__name__}(...)"
+        return f"no rule fits {operation} with {parameters!r}; {there}. Add one with on({operation!r}, {example})"
 
 
 def stream_output(
@@ -166,11 +243,35 @@ def stream_output(
     return output
 
 
-def _fitting(rules: list[_Rule], operation: str, parameters: Input) -> _Rule:
-    """The first rule that fits."""
-    for rule in rules:
-        if rule.fits(operation, parameters):
-            return rule
-    known = ", ".join(f"{rule.operation}{' when ...' if rule.when else ''}" for rule in rules)
-    there = f"the rules are for {known}" if known else "no rules have been added"
-    raise UnexpectedCallError(f"no rule fits {operation} with {parameters!r}; {there}. Add one with on(...)")
+class _NoHTTP:
+    """The transport below: no operation gets so far, but a wait for a result does."""
+
+    def __init__(self, unexpected: list[str]) -> None:
+        self._unexpected = unexpected
+
+    async def send(self, request: Request, *, timeout: Timeout) -> Response:  # noqa: ARG002 - the protocol's
+        self._unexpected.append(
+            f"StubOperations responds to operations, and {request.method} {request.path} is a request below them; for what "
+            "wait_for_output reads, give it s3=..., or the client a transport by override(http_client=StubHTTPClient([...]))"
+        )
+        raise UnexpectedCallError(self._unexpected[-1])
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _is_outcome(given: object, output_type: type[OperationOutput]) -> TypeGuard[OperationOutcome]:
+    return isinstance(given, output_type | Exception)
+
+
+def _described(answer: object) -> str:
+    """What somebody gave in place of an output, and what to write instead."""
+    if isinstance(answer, type):
+        return f"the class {answer.__name__}: give an object of it, such as {answer.__name__}(...)"
+    return f"an object of type {type(answer).__name__}: give an output, an exception, or a function of the input"
+
+
+def _discard(given: object) -> None:
+    """Close what nobody will await, or Python would warn of it."""
+    if inspect.iscoroutine(given):
+        given.close()
