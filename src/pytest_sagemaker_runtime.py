@@ -8,6 +8,9 @@ The pytest plugin: the fixture ``sagemaker_runtime_local`` starts local endpoint
 
         assert b"setosa" == asyncio.run(classify(local.options()))
 
+Code that looks for its set-up in the environment finds it there: ``monkeypatch.setenv(name, value)`` for each of
+``local.environ().items()``.
+
 pytest loads this module wherever it is installed. It is a module beside the package, which it imports when a test asks
 for the fixture: other tests start no slower, and coverage of the package begins before the package is imported.
 """

@@ -1,7 +1,7 @@
 """
-What becomes of a call that meets a fault, tried one by one: the table of docs/faults.md.
+What becomes of a call that meets a fault, or trouble on its way, tried one by one: the tables of docs/faults.md.
 
-``python tests/local/survival_table.py --write`` puts what is seen into the page.
+``PYTHONPATH=tests python tests/local/survival_table.py --write`` puts what is seen into the page.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from attrs import fields, frozen
+from transport.servers import Exchange as Arrived, Step, serving
 
 from sagemaker_runtime import (
+    AioHTTPClient,
     Client,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
+    Options,
     SageMakerRuntimeError,
     ServiceError,
     StandardRetryer,
+    StaticCredentialsProvider,
     Timeout,
     override,
 )
@@ -42,9 +46,11 @@ from sagemaker_runtime.local import (
     TruncatedBody,
     TruncatedFrame,
 )
+from sagemaker_runtime.streams.frames import Message, encode
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 TABLE = re.compile(r"(?<=<!-- seen -->\n).*?(?=<!-- end -->)", re.DOTALL)
+TABLE_ON_THE_WAY = re.compile(r"(?<=<!-- seen on the way -->\n).*?(?=<!-- end on the way -->)", re.DOTALL)
 PARTS = [b"one ", b"two ", b"three"]
 AT_ONCE = override(retryer=StandardRetryer(draw=lambda: 0.0))
 SHORT = override(retryer=StandardRetryer(draw=lambda: 0.0), timeout=Timeout(read=0.05))
@@ -97,13 +103,13 @@ def model(invocation: Invocation) -> Iterator[bytes]:
     yield from PARTS
 
 
-async def whole(client: Client) -> str:
-    output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=b""))
+async def whole(client: Client, body: bytes = b"") -> str:
+    output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=body))
     return "answer" if output.body == b"".join(PARTS) else "a wrong answer"
 
 
-async def streamed(client: Client) -> str:
-    params = InvokeEndpointWithResponseStreamInput(endpoint_name="it", body=b"")
+async def streamed(client: Client, body: bytes = b"") -> str:
+    params = InvokeEndpointWithResponseStreamInput(endpoint_name="it", body=body)
     output = await client.invoke_endpoint_with_response_stream(params)
     got: list[bytes] = []
     try:
@@ -173,9 +179,125 @@ async def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+# What no fault of a local endpoint can be: it stands in the server's way of reading, in a gateway, or in a proxy.
+
+BODY = b"1" * 400_000
+WAY = Timeout(write=0.5, read=5.0)  # seconds; the slow link below needs twice as long as the former
+
+
+def good(operation: str, headers: bytes = b"") -> bytes:
+    """The response of a server that is well."""
+    body, kind = b"".join(PARTS), b""
+    if operation != "InvokeEndpoint":
+        event = {":message-type": "event", ":event-type": "PayloadPart"}
+        body = b"".join(encode(Message(event, part)) for part in PARTS)
+        kind = b"Content-Type: application/vnd.amazon.eventstream\r\n"
+    return b"HTTP/1.1 200 OK\r\n%b%bContent-Length: %d\r\n\r\n%b" % (kind, headers, len(body), body)
+
+
+def early(_: str) -> Step:
+    async def refuse(arrived: Arrived) -> None:
+        await arrived.reader.readexactly(100_000)
+        await arrived.send(b'HTTP/1.1 413 Too Large\r\nContent-Length: 22\r\n\r\n{"Message":"too much"}')
+        arrived.close()  # with bytes unread, for which TCP sends a reset
+
+    return refuse
+
+
+def slow(operation: str) -> Step:
+    async def read_slowly(arrived: Arrived) -> None:
+        for _ in range(len(BODY) // 8_000):
+            await arrived.reader.readexactly(8_000)
+            await asyncio.sleep(0.02)
+        await arrived.send(good(operation))
+
+    return read_slowly
+
+
+def stalled(_: str) -> Step:
+    async def read_no_more(arrived: Arrived) -> None:
+        await arrived.reader.readexactly(8_000)
+        await asyncio.Event().wait()
+
+    return read_no_more
+
+
+def long_line(operation: str) -> Step:
+    return good(operation, b"X-Long: " + b"x" * (65_536 - len("X-Long: ")) + b"\r\n")
+
+
+def longer_line(operation: str) -> Step:
+    return good(operation, b"X-Long: " + b"x" * 65_536 + b"\r\n")
+
+
+def many_lines(operation: str) -> Step:
+    return good(operation, b"".join(b"X-%d: y\r\n" % number for number in range(990)))
+
+
+def more_lines(operation: str) -> Step:
+    return good(operation, b"".join(b"X-%d: y\r\n" % number for number in range(1_001)))
+
+
+def refusing_connect(status: str) -> Callable[[str], Step]:
+    async def refuse(arrived: Arrived) -> None:
+        await arrived.send(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    return lambda _: refuse
+
+
+ON_THE_WAY: dict[str, Callable[[str], Step]] = {
+    "Early answer: 413 before the body has been read, then a reset": early,
+    "Slow link: longer than `Timeout.write`, with steady progress": slow,
+    "Link that stands still in the middle of the body": stalled,
+    "Long head: a line of 64 KiB": long_line,
+    "Long head: a line of more": longer_line,
+    "Long head: 990 lines": many_lines,
+    "Long head: more than 1,000 lines": more_lines,
+    "CONNECT refused by a proxy: 407 Proxy Authentication Required": refusing_connect("407 Who are you"),
+    "CONNECT refused by a proxy: 403 Forbidden": refusing_connect("403 Forbidden"),
+    "CONNECT refused by a proxy: 503 Service Unavailable": refusing_connect("503 Later"),
+}
+
+
+async def outcome_on_the_way(operation: str, title: str) -> str:
+    """What the caller sees, and how many attempts arrived at the server or the proxy."""
+    async with serving(ON_THE_WAY[title](operation), receive_buffer=8_192) as server:
+        by_proxy = title.startswith("CONNECT")
+        transport = AioHTTPClient(proxies={"https": server.url} if by_proxy else {})
+        options = Options(
+            region="us-east-1",
+            credentials=StaticCredentialsProvider("AKID", "secret"),
+            base_endpoint="https://models.test" if by_proxy else server.url,
+            http_client=transport,
+            timeout=WAY,
+        )
+        async with Client(options, override(retryer=StandardRetryer(draw=lambda: 0.0))) as client:
+            try:
+                said = await OPERATIONS[operation](client, BODY)
+            except SageMakerRuntimeError as error:
+                said = name_of(error)
+        await transport.close()
+        count = len(server.requests)
+    return f"{said}, {count} attempt{'s' if count > 1 else ''}"
+
+
+async def table_on_the_way() -> str:
+    """The second table, as Markdown."""
+    lines = [f"| On the way | {' | '.join(OPERATIONS)} |", "| --- | --- | --- |"]
+    for title in ON_THE_WAY:
+        cells = [await outcome_on_the_way(operation, title) for operation in OPERATIONS]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+async def tables() -> tuple[str, str]:
+    return await table(), await table_on_the_way()
+
+
 if __name__ == "__main__":
-    seen = asyncio.run(table())
+    seen, seen_on_the_way = asyncio.run(tables())
     if "--write" in sys.argv:
-        PAGE.write_text(TABLE.sub(lambda _: seen, PAGE.read_text()))
+        page = TABLE.sub(lambda _: seen, PAGE.read_text())
+        PAGE.write_text(TABLE_ON_THE_WAY.sub(lambda _: seen_on_the_way, page))
     else:
-        print(seen)  # noqa: T201
+        print(seen, seen_on_the_way, sep="\n")  # noqa: T201

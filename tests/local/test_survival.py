@@ -63,7 +63,18 @@ async def test_the_page_says_what_becomes_of_a_call_that_meets_a_fault() -> None
 
     assert page is not None
     assert page[0] == await survival_table.table(), (
-        "docs/faults.md says otherwise; if the client is right, run `python tests/local/survival_table.py --write`"
+        "docs/faults.md says otherwise; if the client is right, run `PYTHONPATH=tests python tests/local/survival_table.py --write`"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say how much the peer has taken")
+async def test_the_page_says_what_becomes_of_a_call_that_meets_trouble_on_its_way() -> None:
+    """Servers, links and proxies that no local endpoint can stand for, each of them real."""
+    page = survival_table.TABLE_ON_THE_WAY.search(survival_table.PAGE.read_text())
+
+    assert page is not None
+    assert page[0] == await survival_table.table_on_the_way(), (
+        "docs/faults.md says otherwise; if the client is right, run `PYTHONPATH=tests python tests/local/survival_table.py --write`"
     )
 
 
