@@ -54,6 +54,10 @@ Faults are injected on request, and every exchange is kept for a test's assertio
     )
     assert [200, None] == [exchange.status for exchange in local.journal.of("iris")]
 
+A program in another process finds it by ``local.environ()``, whatever AWS SDK it uses::
+
+    subprocess.run([...], env={**os.environ, **local.environ()})
+
 Code without an event loop writes ``with LocalEndpoint(...) as local``, or uses the fixture ``sagemaker_runtime_local``,
 which pytest finds by itself. Programs in any language can use
 ``python -m sagemaker_runtime.local serve iris=module:predict``.

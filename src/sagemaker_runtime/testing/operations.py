@@ -33,10 +33,10 @@ from sagemaker_runtime.testing.failures import UnexpectedCallError, fresh
 from sagemaker_runtime.testing.members import stream_of
 from sagemaker_runtime.testing.requests import Input, as_input
 from sagemaker_runtime.testing.responses import StubBody
-from sagemaker_runtime.testing.transport import fake_options
+from sagemaker_runtime.testing.transport import StubHTTPClient, fake_options
 
 if TYPE_CHECKING:
-    from sagemaker_runtime import Request, Response, Timeout
+    from sagemaker_runtime import Request
 
 OperationOutcome: TypeAlias = OperationOutput | Exception
 OperationAnswer: TypeAlias = OperationOutcome | Callable[[Input], OperationOutcome]
@@ -161,7 +161,7 @@ class StubOperations:
 
     def options(self) -> Options:
         """New options for a client whose calls all end here: ``Client(stub.options(), override(...))``."""
-        options = fake_options(_NoHTTP(self._unexpected), ManualClock())
+        options = fake_options(StubHTTPClient([self._no_request], repeat=True), ManualClock())
         options.api_options.append(self)
         return options
 
@@ -203,6 +203,14 @@ class StubOperations:
         if problems:
             raise UnexpectedCallError(f"{'; and '.join(problems)}. There were {len(self.inputs)} calls")
 
+    def _no_request(self, request: Request) -> UnexpectedCallError:
+        """No operation gets as far as the transport, but a wait for a result does."""
+        self._unexpected.append(
+            f"StubOperations responds to operations, and {request.method} {request.path} is a request below them; for what "
+            "wait_for_output reads, give it s3=..., or the client a transport by override(http_client=StubHTTPClient([...]))"
+        )
+        return UnexpectedCallError(self._unexpected[-1])
+
     def _problem(self, operation: str, parameters: Input) -> str:
         """What there is for a call that no rule fits, and what to write."""
         rules = [f"{rule.operation}{' when ...' if rule.when else ''}" for rule in self._rules]
@@ -241,23 +249,6 @@ def stream_output(
         return InvokeEndpointWithResponseStreamOutput(body=stream, content_type=content_type, result_metadata=metadata)
 
     return output
-
-
-class _NoHTTP:
-    """The transport below: no operation gets so far, but a wait for a result does."""
-
-    def __init__(self, unexpected: list[str]) -> None:
-        self._unexpected = unexpected
-
-    async def send(self, request: Request, *, timeout: Timeout) -> Response:  # noqa: ARG002 - the protocol's
-        self._unexpected.append(
-            f"StubOperations responds to operations, and {request.method} {request.path} is a request below them; for what "
-            "wait_for_output reads, give it s3=..., or the client a transport by override(http_client=StubHTTPClient([...]))"
-        )
-        raise UnexpectedCallError(self._unexpected[-1])
-
-    async def close(self) -> None:
-        """There is nothing to close."""
 
 
 def _is_outcome(given: object, output_type: type[OperationOutput]) -> TypeGuard[OperationOutcome]:

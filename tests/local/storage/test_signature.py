@@ -61,6 +61,56 @@ async def test_a_request_is_let_in_only_as_s3_would(
     assert (status == 200) == (tmp_path / "inputs" / "k").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "edit", "what"),
+    [
+        (
+            {"headers": {"via": "x"}},
+            lambda headers: headers.pop("via"),
+            "the header 'via', which was signed and has not",
+        ),
+        (
+            {"headers": {"content-type": "text/csv"}},
+            lambda headers: headers.update({"content-type": "text/csv; charset=utf-8"}),
+            "the header 'content-type', to which a parameter was added after signing",
+        ),
+        ({}, lambda headers: headers.update({"x-amz-date": "20250615T151000Z"}), "the header 'x-amz-date', which was"),
+        (
+            {"payload_hash": NOTHING},
+            lambda headers: headers.update({"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}),
+            "the header 'x-amz-content-sha256', which was signed as the hash of an empty body",
+        ),
+    ],
+)
+async def test_a_refusal_says_what_differs(
+    tmp_path: Path, changes: dict[str, Any], edit: Callable[[Any], object], what: str
+) -> None:
+    """S3 itself sends back all that it has signed, the token too; here one sentence is enough."""
+    async with local_with(tmp_path) as local:
+        request = signed(local, "PUT", "/inputs/k", b"body", **changes)
+        edit(request.headers)
+
+        _, _, document = await send(local, request)
+
+    root = ET.fromstring(document)  # noqa: S314 - our own
+    assert "SignatureDoesNotMatch" == root.findtext("Code")
+    assert f"What differs: {what}" in str(root.findtext("Message"))
+    assert KEYS.secret_access_key not in document.decode()
+    assert str(KEYS.session_token) not in document.decode()
+
+
+async def test_a_wrong_secret_is_listed_with_what_else_it_may_be(tmp_path: Path) -> None:
+    """The token is signed too, and comes into no text."""
+    keys = Credentials("AKIDLOCAL", "no", KEYS.session_token)
+    async with local_with(tmp_path) as local:
+        _, _, document = await send(local, signed(local, "PUT", "/inputs/k", b"body", credentials=keys))
+
+    message = str(ET.fromstring(document).findtext("Message"))  # noqa: S314 - our own
+    assert "cannot be told from the signature: the secret access key is another" in message
+    assert "x-amz-security-token: (not shown)" in message
+    assert str(KEYS.session_token) not in document.decode()
+
+
 async def test_expired_credentials_are_refused_as_such(tmp_path: Path) -> None:
     """A client that renews them looks for this code."""
     keys = Credentials("AKIDLOCAL", "secret", "token", expires_at=NOON)

@@ -75,6 +75,9 @@ def explain(
 
         secret: The secret access key that was expected.
     """
+    lost = sorted(name for name in authorization.signed_headers if name not in request.headers)
+    if lost:
+        return f"What differs: the header '{lost[0]}', which was signed and has not arrived."
     as_it_came = _Try("", request.method, request.target, list(request.pairs), payload_hash, timestamp, secret)
     for each in _tries(as_it_came, authorization, request):
         signature = signature_of(
@@ -140,7 +143,8 @@ def _bodies(came: _Try, request: ReceivedRequest) -> Iterator[_Try]:
         what = f"the body, which was signed as {how}"
         yield evolve(came, what=what, payload_hash=sha256(other).hexdigest())
     real = sha256(body).hexdigest()
-    what = "the header 'x-amz-content-sha256', which was changed after the body had been signed as it came"
+    signed_as = "the body that came" if body else "an empty body"
+    what = f"the header 'x-amz-content-sha256', which was signed as the hash of {signed_as}"
     pairs = [pair for pair in came.pairs if pair[0].lower() != "x-amz-content-sha256"]
     yield evolve(came, what=what, payload_hash=real, pairs=[*pairs, ("x-amz-content-sha256", real)])
 
