@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.verification import Authorization
 
 _METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
-_MAX_SECONDS = 900  # that a date may have been moved; S3 allows as much skew
+_MAX_SECONDS = 300  # that a date may have been moved; the service allows as much skew
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 # What programs and frameworks put there by themselves, before or after the signature.
 _USUAL = {
