@@ -25,6 +25,7 @@ ROWS = (
     {
         "_lazy",
         "asyncio_only",
+        "bodies",
         "checks",
         "clock",
         "context",
@@ -41,6 +42,7 @@ ROWS = (
     },
     {
         "operations",
+        "body_limits",
         "error_responses",
         "protocol",
         "stable_members",

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
+from sagemaker_runtime.bodies import as_bytes
 from sagemaker_runtime.error_responses import ErrorReader, json_object
 from sagemaker_runtime.errors import ConfigError, EventStreamError, InvalidParamsError, InvalidResponseError
 from sagemaker_runtime.headers import Headers
@@ -140,7 +141,10 @@ class Marshaller:
                     request.headers[header] = cast("str", value)  # which checks that it is one
         if self._payload_in is not None:
             body = getattr(parameters, self._payload_in)
-            request.body = b"" if body is None else body
+            if type(body) is bytes:
+                request.body = body
+            else:
+                request.body = b"" if body is None else as_bytes(body)
 
     def _write_head(self, stable: tuple[Any, ...]) -> _Head:
         values = dict(zip(self._stable_names, stable, strict=True))

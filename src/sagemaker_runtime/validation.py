@@ -12,6 +12,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from sagemaker_runtime.bodies import instead_of, is_bytes_like
 from sagemaker_runtime.errors import InvalidParamsError
 from sagemaker_runtime.headers import header_problem
 from sagemaker_runtime.operations.base import bindings, from_java, required
@@ -24,13 +25,7 @@ if TYPE_CHECKING:
 
 _VALUE_SHOWN = 64  # characters of a refused value that its message repeats
 
-_PYTHON_TYPES: dict[str, type[bytes | str | int]] = {"string": str, "blob": bytes, "integer": int}
-
-_HINTS: dict[type, str] = {
-    str: "; encode it first, as in text.encode()",
-    bytearray: "; pass bytes(...), because it must not change while it is sent",
-    memoryview: "; pass bytes(...), because it must not change while it is sent",
-}
+_PYTHON_TYPES: dict[str, type[str | int]] = {"string": str, "integer": int}
 
 
 class Validator:
@@ -116,8 +111,8 @@ class Validator:
 def _recogniser(shape: Shape) -> Callable[[Any], bool]:
     """A function that gives False for a value that may be invalid; it may raise TypeError for one of another type."""
     low, high = shape.min or 0, shape.max
-    if shape.type == "blob":
-        return lambda value: type(value) is bytes and (high is None or len(value) <= high)
+    if shape.type == "blob":  # whose `Shape.max` is no constraint
+        return lambda value: type(value) is bytes
     if shape.type == "integer":
         return lambda value: type(value) is int and low <= value and (high is None or value <= high)
     # In one go: the length, printable ASCII (which is safe in a header), and the model's pattern.
@@ -136,20 +131,20 @@ def _rest(shape: Shape) -> str:
 def _problems(value: object, binding: Binding) -> list[str]:
     """What is wrong with a value, each as the end of a sentence that starts with the member."""
     shape = binding.shape
+    if shape.type == "blob":
+        return (
+            [] if is_bytes_like(value) else [f"is of type {type(value).__name__}, and takes bytes{instead_of(value)}"]
+        )
     python_type = _PYTHON_TYPES[shape.type]
     if not isinstance(value, python_type) or isinstance(value, bool):
-        hint = _HINTS.get(type(value), "") if python_type is bytes else ""
-        return [f"is of type {type(value).__name__}, and takes {python_type.__name__}{hint}"]
+        return [f"is of type {type(value).__name__}, and takes {python_type.__name__}"]
     low, high = shape.min or 0, shape.max
     if isinstance(value, int):
         return [] if low <= value <= (high or value) else [f"is {value:,}, and takes {low:,} to {high:,}"]
     size = len(value)
     if size < low or (high is not None and size > high):
-        unit = "characters" if isinstance(value, str) else "bytes"
         limit = f"at least {low:,}" if size < low else f"at most {high:,}"
-        return [f"has {size:,} {unit}, and takes {limit}"]
-    if isinstance(value, bytes):
-        return []
+        return [f"has {size:,} characters, and takes {limit}"]
     problems: list[str] = []
     if binding.location == "header" and (unsafe := header_problem(value)) is not None:
         problems.append(unsafe if not shape.sensitive else "has a character that an HTTP header cannot carry")

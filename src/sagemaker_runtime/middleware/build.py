@@ -8,6 +8,7 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.bodies import as_bytes
 from sagemaker_runtime.context import PAYLOAD_HASH, Key
 from sagemaker_runtime.retry import RETRYER, StandardRetryer
 from sagemaker_runtime.user_agent import RETRY_MODE_FEATURES, user_agent
@@ -61,7 +62,10 @@ class ComputeContentLength:
     id = "ComputeContentLength"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
-        step.request.headers.raw["content-length"] = str(len(step.request.body))
+        request = step.request
+        if type(request.body) is not bytes:
+            request.body = as_bytes(request.body)  # a middleware's
+        request.headers.raw["content-length"] = str(len(request.body))
         return next(ctx, step)
 
 
@@ -72,6 +76,8 @@ class ComputePayloadHash:
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         known = ctx.get(PAYLOAD_HASH)
+        if type(step.request.body) is not bytes:
+            step.request.body = as_bytes(step.request.body)
         if known is None or known is ctx.get(_OWN_HASH):  # of before: this may be another body
             if len(step.request.body) > HASHED_AT_ONCE:
                 return self._hash_in_slices(ctx, step, next)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 import attr
 from attr import define, field
 
+from sagemaker_runtime.bodies import is_bytes_like, size_of
 from sagemaker_runtime.context import Key, Metadata
 from sagemaker_runtime.errors import ServiceError
 from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME, Service
@@ -88,7 +89,8 @@ class Shape(NamedTuple):
     """
     A shape of the API model: what its values must be. The names below are the model's.
 
-    ``min`` and ``max`` are characters of a string, bytes of a blob, or the integer itself.
+    ``min`` and ``max`` are characters of a string, bytes of a blob, or the integer itself. The ``max`` of a blob is a
+    quota of the service, which it raises from time to time, and no constraint: see ``body_limits``.
     """
 
     name: str
@@ -172,8 +174,8 @@ def required(members: type[OperationInput | OperationOutput]) -> frozenset[str]:
 
 def show(value: object, shape: Shape) -> str:
     """*value* as a repr may show it: never if its shape is sensitive; a body only by its length."""
-    if isinstance(value, bytes):
-        return f"<{len(value)} bytes>"
+    if is_bytes_like(value):
+        return f"<{size_of(value)} bytes>"
     if shape.sensitive:
         return REDACTED
     return repr(value)

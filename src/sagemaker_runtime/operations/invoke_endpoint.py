@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from attr import define, field
 
 from sagemaker_runtime import errors
 from sagemaker_runtime.operations import shapes
 from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput, header, label, payload
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.bodies import BytesLike
 
 # Aligned and one line a member, so that the page can be laid beside the model's.
 # fmt: off
@@ -20,7 +25,8 @@ class InvokeEndpointInput(OperationInput):
     Attributes:
         endpoint_name: The endpoint, at most 63 letters, digits and hyphens.
 
-        body: What the model's container gets, at most 6,291,456 bytes.
+        body: What the model's container gets. The service takes 6,291,456 bytes by its API model, less on a serverless
+            endpoint and more on others, so the size is not checked here.
 
         content_type: MIME type of the body. None sends ``application/octet-stream``.
 
@@ -47,7 +53,7 @@ class InvokeEndpointInput(OperationInput):
     """
 
     endpoint_name: str                           = field(metadata=label("EndpointName", shapes.ENDPOINT_NAME))
-    body: bytes                                  = field(metadata=payload(shapes.BODY_BLOB))
+    body: BytesLike                              = field(metadata=payload(shapes.BODY_BLOB))
     content_type: str | None                     = field(default=None, metadata=header("Content-Type", shapes.HEADER))
     accept: str | None                           = field(default=None, metadata=header("Accept", shapes.HEADER))
     custom_attributes: str | None                = field(default=None, metadata=header("X-Amzn-SageMaker-Custom-Attributes", shapes.CUSTOM_ATTRIBUTES_HEADER))

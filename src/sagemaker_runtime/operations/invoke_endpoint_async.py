@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from attr import define, field
 
 from sagemaker_runtime import errors
@@ -16,6 +18,9 @@ from sagemaker_runtime.operations.base import (
     payload,
 )
 
+if TYPE_CHECKING:
+    from sagemaker_runtime.bodies import BytesLike
+
 # Aligned and one line a member, so that the page can be laid beside the model's.
 # fmt: off
 
@@ -28,7 +33,8 @@ class InvokeEndpointAsyncInput(OperationInput):
     Attributes:
         endpoint_name: The endpoint, at most 63 letters, digits and hyphens.
 
-        body: What the model's container gets, at most 128,000 bytes.
+        body: What the model's container gets. The service takes 128,000 bytes by its API model; the size is not checked
+            here.
 
         input_location: Where in S3 that is instead, at most 1 GB: ``s3://bucket/key`` or an https URL.
 
@@ -50,7 +56,7 @@ class InvokeEndpointAsyncInput(OperationInput):
     """
 
     endpoint_name: str                           = field(metadata=label("EndpointName", shapes.ENDPOINT_NAME))
-    body: bytes | None                           = field(default=None, metadata=payload(shapes.ASYNC_BODY_BLOB))
+    body: BytesLike | None                       = field(default=None, metadata=payload(shapes.ASYNC_BODY_BLOB))
     input_location: str | None                   = field(default=None, metadata=header("X-Amzn-SageMaker-InputLocation", shapes.INPUT_LOCATION_HEADER))
     content_type: str | None                     = field(default=None, metadata=header("X-Amzn-SageMaker-Content-Type", shapes.HEADER))
     accept: str | None                           = field(default=None, metadata=header("X-Amzn-SageMaker-Accept", shapes.HEADER))

@@ -12,6 +12,7 @@ from sagemaker_runtime.operations.base import Operation, OperationInput, Operati
 from sagemaker_runtime.operations.events import PayloadPart
 
 if TYPE_CHECKING:
+    from sagemaker_runtime.bodies import BytesLike
     from sagemaker_runtime.streams.response_stream import ResponseStream
 
 # Aligned and one line a member, so that the page can be laid beside the model's.
@@ -26,7 +27,8 @@ class InvokeEndpointWithResponseStreamInput(OperationInput):
     Attributes:
         endpoint_name: The endpoint, at most 63 letters, digits and hyphens.
 
-        body: What the model's container gets, at most 6,291,456 bytes.
+        body: What the model's container gets. The service takes 6,291,456 bytes by its API model, less on a serverless
+            endpoint and more on others, so the size is not checked here.
 
         content_type: MIME type of the body. None sends ``application/octet-stream``.
 
@@ -48,7 +50,7 @@ class InvokeEndpointWithResponseStreamInput(OperationInput):
     """
 
     endpoint_name: str                           = field(metadata=label("EndpointName", shapes.ENDPOINT_NAME))
-    body: bytes                                  = field(metadata=payload(shapes.BODY_BLOB))
+    body: BytesLike                              = field(metadata=payload(shapes.BODY_BLOB))
     content_type: str | None                     = field(default=None, metadata=header("Content-Type", shapes.HEADER))
     accept: str | None                           = field(default=None, metadata=header("X-Amzn-SageMaker-Accept", shapes.HEADER))
     custom_attributes: str | None                = field(default=None, metadata=header("X-Amzn-SageMaker-Custom-Attributes", shapes.CUSTOM_ATTRIBUTES_HEADER))

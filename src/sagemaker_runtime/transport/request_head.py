@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.bodies import as_bytes
 from sagemaker_runtime.checks import plain
 from sagemaker_runtime.errors import ConfigError, InvalidHeaderError
 from sagemaker_runtime.headers import CONTROLS, header_problem, lower_name
@@ -31,7 +32,7 @@ def check_sendable(request: Request) -> None:
     For a transport that sends nothing and is not to let a mistake pass.
 
     Raises:
-        ConfigError: The body is not of type bytes or not as long as Content-Length says; a header, the method, the path or
+        ConfigError: The body holds no bytes or is not as long as Content-Length says; a header, the method, the path or
             the query cannot stand in the head; or the scheme and the host are not those of an http(s) URL.
     """
     check_body(request)
@@ -40,10 +41,15 @@ def check_sendable(request: Request) -> None:
 
 
 def check_body(request: Request) -> None:
-    """Raise ConfigError for a body that is not bytes, or not as long as its head says."""
+    """
+    Check the body, which a middleware may have set to what holds bytes and is none: it is then replaced by a copy.
+
+    Raises:
+        ConfigError: It holds no bytes, or is not as long as its head says.
+    """
     body, length = request.body, request.headers.raw.get("content-length")
     if type(body) is not bytes:
-        raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes")
+        body = request.body = as_bytes(body)
     if length != str(len(body)):
         raise ConfigError(
             f"Content-Length is {length} and the body has {len(body)} bytes; a middleware that changes the body belongs "

@@ -1,0 +1,83 @@
+"""The body of a request, as callers give it: bytes, or what holds bytes; and what to write instead of anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncIterable, Iterable
+from typing import TypeAlias, TypeGuard
+
+from sagemaker_runtime.errors import ConfigError
+
+BytesLike: TypeAlias = bytes | bytearray | memoryview
+"""What is sent as it is: a subclass of bytes too, and a memoryview of any format and layout, in C order."""
+
+
+def is_bytes_like(body: object) -> TypeGuard[BytesLike]:
+    """Whether *body* can be sent."""
+    return isinstance(body, bytes | bytearray | memoryview)
+
+
+def as_bytes(body: object) -> bytes:
+    """
+    The bytes of a body: a copy, unless it cannot change.
+
+    A copy, because a body is hashed once and sent once for each attempt: what a caller changes in between would break the
+    signature.
+
+    Raises:
+        ConfigError: It is no `BytesLike`, or a memoryview that was released.
+    """
+    if type(body) is bytes:
+        return body
+    if not is_bytes_like(body):
+        raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes{instead_of(body)}")
+    try:
+        return memoryview(body).tobytes()  # not bytes(body), which asks a subclass for its __bytes__
+    except ValueError:
+        raise ConfigError("the request's body is a memoryview that was released") from None
+
+
+def size_of(body: BytesLike) -> int:
+    """Bytes that will be sent; 0 of a memoryview that was released."""
+    try:
+        return memoryview(body).nbytes
+    except ValueError:
+        return 0
+
+
+def instead_of(value: object) -> str:
+    """What to write instead of *value* as a body, as the end of an error's text; empty where nothing is known to help."""
+    advice = _advice(value)
+    return f"; {advice}" if advice else ""
+
+
+def _advice(value: object) -> str:
+    if isinstance(value, str):
+        return "encode it first, as in text.encode()"
+    if isinstance(value, os.PathLike):
+        return "read the file first, as in path.read_bytes()"
+    if asyncio.iscoroutine(value):
+        value.close()  # or Python would warn about it too, as never awaited
+        return "await it first: body=await ..."
+    if inspect.isawaitable(value):
+        return "await it first: body=await ..."
+    if callable(read := getattr(value, "read", None)):
+        if inspect.iscoroutinefunction(read):
+            return "read it first, as in await file.read()"
+        return "read it first, as in file.read(), of a file opened in binary mode"
+    if hasattr(value, "__array__") or callable(
+        getattr(value, "tobytes", None)
+    ):  # NumPy's, pandas', torch's, the array module's
+        return (
+            "encode it first: array.tobytes() for the raw numbers, or what the model reads, such as the file that "
+            "numpy.save writes, or CSV"
+        )
+    if isinstance(value, AsyncIterable) or (isinstance(value, Iterable) and iter(value) is value):
+        return 'a body is sent whole, so join the pieces first, as in b"".join(pieces)'
+    if isinstance(value, dict | list | tuple | set | int | float | None):
+        return 'encode it first, as in json.dumps(value).encode() with content_type="application/json"'
+    if isinstance(value, type):
+        return "it is a class, and no object"
+    return "encode it first, as the model's content_type says"
