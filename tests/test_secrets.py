@@ -115,7 +115,7 @@ CASES = {
     "a bad input": unsent(
         errors.InvalidParamsError, params={"custom_attributes": f"{ATTRIBUTES_IN}\n" * 99, "body": ASKED}
     ),
-    "too large": unsent(errors.InvalidParamsError, params={"body": ASKED.encode() * 400_000}),
+    "too large": answered(errors.ServiceError, reply(413, "{}")),
     "a bad header": unsent(errors.InvalidHeaderError, options={"api_options": [lambda stack: stack.build.add(tag)]}),
     "no endpoint": unsent(EndpointNotFoundError, options={"base_endpoint": None, "region": "atlantis"}),
     "no credentials": unsent(CredentialsError, options={"credentials": Mistaken()}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.body_limits import note_size
 from sagemaker_runtime.clock_skew import SKEW_CODES, service_time, skew_of_refusal
 from sagemaker_runtime.context import (
     ATTEMPT,
@@ -26,6 +27,7 @@ from sagemaker_runtime.errors import ServiceError, TransportError, attach_facts
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.steps import Output
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total
+from sagemaker_runtime.operations.base import TRAITS
 from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.wire import SUCCESS, check_delimited, read_error
 
@@ -103,7 +105,8 @@ class ResponseErrorWrapper:
     """
     Attach to an error what the response says: the request id, the other metadata, and whether our clock is wrong.
 
-    Where it refuses the credentials, their provider is asked for others.
+    Where it refuses the credentials, their provider is asked for others. Where the size of the body may be the reason, a note
+    says how large it was and which limits are known.
 
     Args:
         skew: Measured by each response that refuses a signature for its time; None to take none for such a one.
@@ -118,6 +121,7 @@ class ResponseErrorWrapper:
         try:
             return await next(ctx, step)
         except Exception as error:
+            note_size(error, ctx[TRAITS], step.request.body)
             opened = ctx[OPENED]
             if opened.metadata is not None:
                 attach_facts(error, metadata=opened.metadata)
