@@ -57,7 +57,7 @@ ROWS = (
         "user_agent",
         "verification",
     },
-    {"middleware", "middleware.steps", "middleware.places", "middleware.stack"},
+    {"middleware", "middleware.contract", "middleware.steps", "middleware.places", "middleware.stack"},
     {
         "middleware.initialize",
         "middleware.serialize",

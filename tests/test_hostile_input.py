@@ -24,7 +24,6 @@ from sagemaker_runtime import (
     Output,
     ServiceError,
     SigV4Signer,
-    StackError,
     Timeout,
     build_middleware,
     deserialize_middleware,
@@ -171,19 +170,6 @@ async def test_what_a_middleware_failed_on_is_not_in_the_log_of_the_attempt(capl
 
     assert "not retrying: UnicodeDecodeError" in caplog.text
     assert "PATIENT" not in caplog.text
-
-
-@pytest.mark.parametrize("result", [None, 5.0])
-async def test_a_middleware_below_retry_that_returns_no_output_is_told(result):
-    """The error says what came instead and what to return."""
-
-    @finalize_middleware("Forgets")
-    async def forgets(ctx, step, next):
-        await next(ctx, step)
-        return result
-
-    with pytest.raises(StackError, match=f"below Retry, InvokeEndpoint got {type(result).__name__}"):
-        await client(api_options=[lambda s: s.finalize.add(forgets)]).invoke_endpoint(PARAMS)
 
 
 async def test_a_provider_that_gives_no_credentials_is_told():

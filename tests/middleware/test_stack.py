@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from attrs import frozen
+from support import client
 
 from sagemaker_runtime import (
     AFTER,
@@ -308,6 +309,6 @@ async def test_a_subclass_of_what_has_nothing_to_do_is_called_all_the_same() -> 
 
 def test_what_joins_two_middleware_is_no_coroutine() -> None:
     """A plain function hands the awaitable through, so a traceback has one line for each middleware and no more."""
-    handler = stack_of("A").build.compile(end)
+    handler = client().stack("InvokeEndpoint").build.compile(end)
 
     assert not inspect.iscoroutinefunction(handler)

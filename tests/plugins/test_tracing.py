@@ -472,11 +472,11 @@ async def test_a_middleware_that_returns_nothing_gets_the_clients_error():
     spans = Spans()
 
     async with support.client(None, **traced_by(Tracing(spans.provider), returning(None))) as client:
-        with pytest.raises(StackError, match="got NoneType"):
+        with pytest.raises(StackError, match="the finalize middleware 'StandIn' returned None"):
             await client.invoke_endpoint(params())
 
     assert "StackError" == spans.one(CALL).attributes[error_attributes.ERROR_TYPE]
-    assert StatusCode.UNSET == spans.one(ATTEMPT).status.status_code
+    assert StatusCode.ERROR == spans.one(ATTEMPT).status.status_code
 
 
 async def test_without_the_span_of_the_call_there_is_none_of_an_attempt():

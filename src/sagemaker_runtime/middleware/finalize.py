@@ -26,10 +26,10 @@ from sagemaker_runtime.credentials import (
     tells_current,
 )
 from sagemaker_runtime.dates import amz_date_of, utc
-from sagemaker_runtime.errors import ConfigError, StackError
+from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.attempts import Attempts
-from sagemaker_runtime.middleware.steps import FinalizeInput, Output
+from sagemaker_runtime.middleware.steps import FinalizeInput
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total, within_total
 from sagemaker_runtime.redaction import REDACTED, SENSITIVE_HEADERS
 from sagemaker_runtime.retry import RETRYER
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.clock_skew import ClockSkew
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.credentials import CachingCredentialsProvider, CredentialsProvider
-    from sagemaker_runtime.middleware.steps import FinalizeHandler
+    from sagemaker_runtime.middleware.steps import FinalizeHandler, Output
     from sagemaker_runtime.signing import HTTPSignerV4
     from sagemaker_runtime.wire import Request
 
@@ -71,8 +71,6 @@ class Retry:
                     await attempts.wait_for_turn(attempts.pace)
                 try:
                     output = await next(attempts.begin(), FinalizeInput(step.request.copy()))
-                    if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a middleware's
-                        raise _no_output(ctx, output)
                 except Exception as error:
                     delay = attempts.failed(error)
                     if delay is None:
@@ -82,13 +80,6 @@ class Retry:
                 await attempts.wait(delay)
         finally:
             attempts.close()
-
-
-def _no_output(ctx: Context, output: object) -> StackError:
-    return StackError(
-        f"below Retry, {ctx[OPERATION]} got {type(output).__name__}; a middleware must return what next(ctx, step) "
-        "gives, or an Output of its own"
-    )
 
 
 class RetryMetricsHeader:

@@ -7,12 +7,13 @@ There is a class for each of the five steps: who stands in a place has that step
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeAlias, TypeVar, overload
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, overload
 
 from sagemaker_runtime.checks import did_you_mean
 from sagemaker_runtime.context import Context
 from sagemaker_runtime.errors import StackError
+from sagemaker_runtime.middleware.contract import Handle, held_to_contract
 from sagemaker_runtime.middleware.steps import (
     BuildInput,
     BuildMiddleware,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Middleware)
 S = TypeVar("S")
-Handle: TypeAlias = Callable[[Context, S, Handler[S]], Awaitable[Output]]
 
 
 class Position(enum.Enum):
@@ -64,16 +64,21 @@ class Step(Generic[M, S]):
     Every method that names a place raises `StackError` if there is none of that name.
 
     Args:
-        middleware: Who stands there to begin with, outermost first; not checked, as `add` does.
+        middleware: Who stands there to begin with, outermost first: the default stack's. They are not checked, here or when
+            they are called; all others are.
     """
 
-    __slots__ = ("_places",)
+    __slots__ = ("_default", "_places")
 
     name: ClassVar[str]
     """``"build"``, of the build step."""
 
+    takes: type[S]
+    """The class of the step's input."""
+
     def __init__(self, *middleware: M) -> None:
         self._places: dict[str, M] = {one.id: one for one in middleware}  # by name, in order
+        self._default = middleware
 
     @staticmethod
     def _handle_of(middleware: M) -> Handle[S]:
@@ -135,7 +140,7 @@ class Step(Generic[M, S]):
     def copy(self) -> Self:
         """A second step with the same middleware, to be changed on its own."""
         copy = type(self)()
-        copy._places = self._places.copy()  # noqa: SLF001 - of its own class
+        copy._places, copy._default = self._places.copy(), self._default  # noqa: SLF001 - of its own class
         return copy
 
     def compile(self, next: Handler[S]) -> Handler[S]:
@@ -144,11 +149,16 @@ class Step(Generic[M, S]):
 
         A middleware of the default stack that has nothing to do under the options says so
         (``has_nothing_to_do``), and is left out of the handler. Its place stays in the list, for others to anchor on.
+
+        What any other middleware gives back, and calls *next* with, is checked: a `StackError` names it.
         """
-        for middleware in reversed(self._places.values()):
+        for line, middleware in zip(reversed(self.lines()), reversed(self._places.values()), strict=True):
             if _has_nothing_to_do(middleware):
                 continue
             handle = self._handle_of(middleware)
+            if not any(middleware is known for known in self._default):
+                next = held_to_contract(f"the {self.name} middleware {line!r}", self.takes, handle, next)
+                continue
 
             # As defaults, because a closure takes a function of its own to be made in (0.08 µs; 0.15). It is no
             # coroutine, so it leaves no line in the traceback of what is awaited.
@@ -217,6 +227,7 @@ class InitializeStep(Step[InitializeMiddleware, InitializeInput]):
     __slots__ = ()
 
     name = "initialize"
+    takes = InitializeInput
 
     @staticmethod
     def _handle_of(middleware: InitializeMiddleware) -> Handle[InitializeInput]:
@@ -230,6 +241,7 @@ class SerializeStep(Step[SerializeMiddleware, SerializeInput]):
     __slots__ = ()
 
     name = "serialize"
+    takes = SerializeInput
 
     @staticmethod
     def _handle_of(middleware: SerializeMiddleware) -> Handle[SerializeInput]:
@@ -243,6 +255,7 @@ class BuildStep(Step[BuildMiddleware, BuildInput]):
     __slots__ = ()
 
     name = "build"
+    takes = BuildInput
 
     @staticmethod
     def _handle_of(middleware: BuildMiddleware) -> Handle[BuildInput]:
@@ -256,6 +269,7 @@ class FinalizeStep(Step[FinalizeMiddleware, FinalizeInput]):
     __slots__ = ()
 
     name = "finalize"
+    takes = FinalizeInput
 
     @staticmethod
     def _handle_of(middleware: FinalizeMiddleware) -> Handle[FinalizeInput]:
@@ -269,6 +283,7 @@ class DeserializeStep(Step[DeserializeMiddleware, DeserializeInput]):
     __slots__ = ()
 
     name = "deserialize"
+    takes = DeserializeInput
 
     @staticmethod
     def _handle_of(middleware: DeserializeMiddleware) -> Handle[DeserializeInput]:

@@ -164,6 +164,16 @@ class DeserializeMiddleware(Middleware, Protocol):
 
 # A function as a middleware: the function is the method itself, so that no call is added to the path.
 
+
+class _Function:
+    def __init__(self, id: str, step: str) -> None:
+        self.id = id
+        self._step = step
+
+    def __repr__(self) -> str:
+        return f"<{self._step} middleware {self.id!r}>"
+
+
 InitializeFunction: TypeAlias = Callable[[Context, InitializeInput, InitializeHandler], Awaitable[Output]]
 SerializeFunction: TypeAlias = Callable[[Context, SerializeInput, SerializeHandler], Awaitable[Output]]
 BuildFunction: TypeAlias = Callable[[Context, BuildInput, BuildHandler], Awaitable[Output]]
@@ -171,33 +181,33 @@ FinalizeFunction: TypeAlias = Callable[[Context, FinalizeInput, FinalizeHandler]
 DeserializeFunction: TypeAlias = Callable[[Context, DeserializeInput, DeserializeHandler], Awaitable[Output]]
 
 
-class _InitializeFunction:
+class _InitializeFunction(_Function):
     def __init__(self, id: str, function: InitializeFunction) -> None:
-        self.id = id
+        super().__init__(id, "initialize")
         self.handle_initialize = function
 
 
-class _SerializeFunction:
+class _SerializeFunction(_Function):
     def __init__(self, id: str, function: SerializeFunction) -> None:
-        self.id = id
+        super().__init__(id, "serialize")
         self.handle_serialize = function
 
 
-class _BuildFunction:
+class _BuildFunction(_Function):
     def __init__(self, id: str, function: BuildFunction) -> None:
-        self.id = id
+        super().__init__(id, "build")
         self.handle_build = function
 
 
-class _FinalizeFunction:
+class _FinalizeFunction(_Function):
     def __init__(self, id: str, function: FinalizeFunction) -> None:
-        self.id = id
+        super().__init__(id, "finalize")
         self.handle_finalize = function
 
 
-class _DeserializeFunction:
+class _DeserializeFunction(_Function):
     def __init__(self, id: str, function: DeserializeFunction) -> None:
-        self.id = id
+        super().__init__(id, "deserialize")
         self.handle_deserialize = function
 
 
