@@ -73,6 +73,7 @@ ROWS = (
         "option_rules",
         "options",
         "overrides",
+        "mistakes",
         "pipeline",
         "plans",
         "call",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.call import call
-from sagemaker_runtime.checks import checked
 from sagemaker_runtime.clock_skew import ClockSkew, CorrectedClock
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
+from sagemaker_runtime.mistakes import not_config, not_options
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
@@ -67,7 +67,8 @@ class Client:
 
     def __init__(self, options: Options | None = None, *opt_fns: OptFn, _ca_bundle: str | None = None) -> None:
         options = Options() if options is None else options
-        checked(options, Options, "the first argument of Client", "Options, as in Client(Options(...), *opt_fns)")
+        if not isinstance(options, Options):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller is checked
+            raise not_options(options)
         self._options = changed_by(opt_fns, options, settled=False)
         self._closed = False
         self._owns_http_client = self._options.http_client is None
@@ -83,7 +84,17 @@ class Client:
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
-        """A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured."""
+        """
+        A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured.
+
+        Raises:
+            ConfigError: The options make no sense, or *config* is no Config: what `load_config` gives is to be awaited.
+            StackError: One of ``api_options`` failed on a stack.
+        """
+        from sagemaker_runtime.config import Config  # which whoever has one has imported
+
+        if not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller is checked
+            raise not_config(config)
         return cls(config.options(), *opt_fns, _ca_bundle=config.ca_bundle)
 
     @classmethod

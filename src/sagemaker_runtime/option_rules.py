@@ -10,6 +10,7 @@ from attr import evolve, fields
 from sagemaker_runtime.checks import is_list, plain
 from sagemaker_runtime.endpoints import BaseEndpointResolver, Endpoint
 from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.middleware.places import STEPS
 from sagemaker_runtime.retry import StandardRetryer
 from sagemaker_runtime.wire import Timeout
 
@@ -95,10 +96,24 @@ def with_methods(method: str, *others: str, optional: bool = False) -> Callable[
 def list_of_functions(name: str, value: object) -> None:
     """The check of ``api_options``."""
     if not is_list(value):
-        raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes a list of functions of a Stack")
+        advice = f"; write {name}=[function]" if callable(value) else ""
+        raise ConfigError(
+            f"Options.{name} is of type {type(value).__name__}; it takes a list of functions of a Stack{advice}"
+        )
     for index, api_option in enumerate(value):
-        if not callable(api_option):
-            raise ConfigError(f"Options.{name}[{index}] is {api_option!r}; it takes functions of a Stack")
+        if isinstance(api_option, type) and any("__call__" in vars(base) for base in api_option.__mro__):
+            problem = f"is the class {api_option.__name__}; pass an object: {api_option.__name__}(...)"
+        elif hasattr(api_option, "appended"):  # an Override, which `overrides` makes
+            problem = f"is {api_option!r}, which changes Options; give it to the client, or to the call, itself"
+        elif callable(api_option) and not isinstance(api_option, type):
+            continue
+        elif step := next((step for step in STEPS if hasattr(api_option, f"handle_{step}")), None):
+            problem = f"is {api_option!r}, a middleware; write lambda stack: stack.{step}.add(middleware)"
+        elif callable(api_option):
+            continue
+        else:
+            problem = f"is {api_option!r}; it takes functions of a Stack"
+        raise ConfigError(f"Options.{name}[{index}] {problem}")
 
 
 # How the values that must fit together are brought into the form that calls need.

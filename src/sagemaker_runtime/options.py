@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter, is_
 from typing import TYPE_CHECKING, TypeAlias
 
 # attr and not attrs, here and elsewhere: aiohttp imports it anyway, and a start is 1 ms shorter.
 from attr import define, field
 
+from sagemaker_runtime.checks import is_list
 from sagemaker_runtime.clock import Clock, SystemClock
 from sagemaker_runtime.context import CLOCK, LOGGER, REGION, TIMEOUT
 from sagemaker_runtime.credentials import CREDENTIALS, CredentialsProvider
@@ -202,13 +203,15 @@ class Options(Configurable):
     """Where time comes from: signatures, waits, durations. For tests."""
 
     def __repr__(self) -> str:
-        return f"<Options, region {self.region}, {self.credentials!r}, {len(self.api_options)} api_options>"
+        count = len(self.api_options) if is_list(self.api_options) else "no"
+        return f"<Options, region {self.region}, {self.credentials!r}, {count} api_options>"
 
     def copy(self) -> Options:
         """Options of their own, with the same values; the list of ``api_options`` is copied too."""
         options = object.__new__(Options)
         options.__dict__.update(self.__dict__)
-        options.__dict__["api_options"] = list(self.api_options)
+        if isinstance(self.api_options, Iterable):  # or the check, which comes later, says what it takes
+            options.__dict__["api_options"] = list(self.api_options)
         return options
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 from types import BuiltinMethodType, MethodType
 from typing import ParamSpec
 
 from sagemaker_runtime.checks import is_list
 from sagemaker_runtime.context import Context
-from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.mistakes import call_option_function
 from sagemaker_runtime.option_rules import settle_retryer
 from sagemaker_runtime.options import OPTION_RULES, APIOption, OptFn, Options
 
@@ -145,7 +144,7 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options, *, settled: bool = 
             if names is not OPTION_RULES:
                 names = [*names, *(name for name, _ in opt_fn.changes), *(("api_options",) if opt_fn.appended else ())]
         else:
-            _call(opt_fn, options, number)
+            call_option_function(opt_fn, options, number)
             names = OPTION_RULES
     for name in names:
         OPTION_RULES[name].check(name, getattr(options, name))
@@ -154,18 +153,6 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options, *, settled: bool = 
     if names is OPTION_RULES:
         options.api_options = list(options.api_options)  # a function may have given somebody's
     return options
-
-
-def _call(opt_fn: object, options: Options, number: int) -> None:
-    if not callable(opt_fn):
-        raise ConfigError(
-            f"option function {number} is of type {type(opt_fn).__name__} and cannot be called; pass override(...), "
-            "with_api_options(...) or a function that takes Options"
-        )
-    returned: object = opt_fn(options)
-    if asyncio.iscoroutine(returned):
-        returned.close()
-        raise ConfigError(f"option function {number} is async, and would never run; make it a plain function")
 
 
 def context_with(opt_fns: tuple[OptFn, ...], context: Context) -> Context | None:

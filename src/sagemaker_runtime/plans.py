@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 from sagemaker_runtime.context import CLOCK, OPENED, OPERATION, SERVICE_ID, STARTED, TIMEOUT, CallLedger, Context
-from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.middleware.deserialize import transport_handler
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, LIMITS
+from sagemaker_runtime.mistakes import apply_api_option
 from sagemaker_runtime.operations import operation
 from sagemaker_runtime.operations.base import TRAITS
 from sagemaker_runtime.options import same_stack, set_facts
@@ -112,12 +111,7 @@ class Plans:
             marshaller = self._marshallers[name] = Marshaller(operation(name))
         stack = stack_of(marshaller, options, self._skew)
         for api_option in options.api_options:
-            returned = api_option(stack)
-            if asyncio.iscoroutine(returned):
-                returned.close()
-                raise ConfigError(
-                    f"{api_option!r} in api_options is async, and would never run; make it a plain function"
-                )
+            apply_api_option(api_option, stack)
         given: HTTPClient | None = getattr(options, marshaller.operation.service.http_client_option)
         context = Context()
         context[SERVICE_ID] = marshaller.operation.service.id

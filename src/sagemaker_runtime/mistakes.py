@@ -1,0 +1,173 @@
+"""What is given to a client, a call or a stack by mistake, and what the error says to write instead."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.checks import is_list
+from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
+from sagemaker_runtime.middleware.places import STEPS
+from sagemaker_runtime.middleware.stack import Stack
+from sagemaker_runtime.options import OPTION_RULES, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def not_options(given: object) -> ConfigError:
+    """The error for what is given as the first argument of `Client`."""
+    from sagemaker_runtime.config import Config
+
+    what = f"the first argument of Client is {_described(given)}; it takes Options"
+    if isinstance(given, Config):
+        return ConfigError(f"{what}: write Client.from_config(config)")
+    if _discarded(given) or _is_load_config(given):
+        return ConfigError(f"{what}: write Client.from_config(await load_config())")
+    if isinstance(given, str):
+        return ConfigError(f"{what}: write Client(Options(region=...))")
+    if callable(given) and not isinstance(given, type):
+        return ConfigError(f"{what} first, and functions that change them behind them: Client(Options(...), *opt_fns)")
+    return ConfigError(f"{what}, as in Client(Options(...), *opt_fns)")
+
+
+def not_config(given: object) -> ConfigError:
+    """The error for what is given to `Client.from_config`."""
+    what = f"from_config got {_described(given)}; it takes a Config"
+    if _discarded(given):
+        return ConfigError(f"{what}: await it, as in Client.from_config(await load_config())")
+    if isinstance(given, Options):
+        return ConfigError(f"{what}: write Client(options)")
+    return ConfigError(f"{what}: write Client.from_config(await load_config())")
+
+
+def call_option_function(function: object, options: Options, number: int) -> None:
+    """
+    Let an option function change *options*.
+
+    Args:
+        function: What was given as one.
+
+        options: May be changed.
+
+        number: Which one it is, from 1.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    what = f"option function {number} is {_described(function)}"
+    if not callable(function) or isinstance(function, type):
+        raise ConfigError(f"{what}; {_in_place_of_option_function(function)}")
+    of_stack = f"{what}, which changes a Stack and not Options; write with_api_options({_name(function)})"
+    if _first_parameter(function) == Stack.__name__:
+        raise ConfigError(of_stack)
+    try:
+        returned: object = function(options)
+    except AttributeError as error:
+        if error.obj is options and hasattr(Stack, error.name or ""):
+            raise ConfigError(of_stack) from None
+        raise
+    if _discarded(returned):
+        raise ConfigError(f"option function {number} is async, and would never run; make it a plain function")
+    if returned is not options and (isinstance(returned, Options) or hasattr(returned, "appended")):
+        raise ConfigError(
+            f"option function {number} returned {_described(returned)}, which nobody would use; change the Options that it gets"
+        )
+
+
+def apply_api_option(function: Callable[[Stack], object], stack: Stack) -> None:
+    """
+    Let one of the ``api_options`` change *stack*.
+
+    Raises:
+        ConfigError: It is a function of Options, or async.
+    """
+    of_options = (
+        f"{function!r} in api_options changes Options and not a Stack; give it to the client, or the call, itself"
+    )
+    if _first_parameter(function) == Options.__name__:
+        raise ConfigError(of_options)
+    try:
+        returned = function(stack)
+    except AttributeError as error:
+        if any(str(error) == f"'Stack' object has no attribute {name!r}" for name in OPTION_RULES):  # read, or set
+            raise ConfigError(of_options) from None
+        raise
+    if _discarded(returned):
+        raise ConfigError(f"{function!r} in api_options is async, and would never run; make it a plain function")
+
+
+def members_given(method: str, input_name: str, given: dict[str, object]) -> TypeError:
+    """The error for a call by keyword arguments, as boto3 takes them, where an input object is due."""
+    names = ", ".join(given)
+    if given and set(given) <= OPTION_RULES.keys():
+        changes = ", ".join(f"{name}=..." for name in given)
+        return TypeError(
+            f"{method}() takes no keyword arguments, and got {names}; pass override({changes}) behind the input"
+        )
+    return TypeError(
+        f"{method}() takes an input object and no keyword arguments{f', and got {names}' if names else ''}; pass "
+        f"{input_name}(endpoint_name=..., body=...)"
+    )
+
+
+def _in_place_of_option_function(given: object) -> str:
+    if handles := [step for step in STEPS if hasattr(given, f"handle_{step}")]:
+        return f"it is a middleware, so put it into a stack: with_api_options(lambda stack: stack.{handles[0]}.add(middleware))"
+    if isinstance(given, type):
+        return "it is a class; pass an object"
+    if is_list(given) or isinstance(given, tuple):
+        return "pass what is in it, each by itself: *opt_fns"
+    if isinstance(given, dict):
+        return "pass override(...) of what is in it"
+    if _discarded(given):
+        return "await it first"
+    if len(names := _options_that_take(given)) == 1:
+        return f"pass override({names[0]}=...)"
+    return "it cannot be called; pass override(...), with_api_options(...) or a function that takes Options"
+
+
+def _options_that_take(value: object) -> list[str]:
+    names: list[str] = []
+    for name, rule in OPTION_RULES.items():
+        try:
+            rule.check(name, value)
+        except SageMakerRuntimeError:
+            continue
+        names.append(name)
+    return names
+
+
+def _first_parameter(function: Callable[..., object]) -> str | None:
+    """The name of the type that a function's, or a callable object's, first parameter is annotated with; None of none."""
+    annotated = function if isinstance(function, FunctionType | MethodType) else type(function).__call__
+    for name, annotation in getattr(annotated, "__annotations__", {}).items():
+        if name != "return":
+            text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+            return str(text).strip("'\"").rpartition(".")[2]
+    return None
+
+
+def _is_load_config(given: object) -> bool:
+    from sagemaker_runtime.config import load_config
+
+    return given is load_config
+
+
+def _discarded(given: object) -> bool:
+    """Whether it is something to await; a coroutine is closed, or Python would warn about it too, as never awaited."""
+    if asyncio.iscoroutine(given):
+        given.close()
+    return inspect.isawaitable(given)
+
+
+def _described(given: object) -> str:
+    """Its type, and never the value, which may be a secret in the wrong place."""
+    return f"the class {given.__name__}" if isinstance(given, type) else f"of type {type(given).__name__}"
+
+
+def _name(function: object) -> str:
+    name = getattr(function, "__name__", "")
+    return name if isinstance(name, str) and name.isidentifier() else "..."
