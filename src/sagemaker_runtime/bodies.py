@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable
 from typing import TypeAlias, TypeGuard
 
 from sagemaker_runtime.errors import ConfigError
@@ -74,7 +74,7 @@ def _advice(value: object) -> str:
             "encode it first: array.tobytes() for the raw numbers, or what the model reads, such as the file that "
             "numpy.save writes, or CSV"
         )
-    if isinstance(value, AsyncIterable) or (isinstance(value, Iterable) and iter(value) is value):
+    if isinstance(value, AsyncIterable) or hasattr(value, "__next__"):
         return 'a body is sent whole, so join the pieces first, as in b"".join(pieces)'
     if isinstance(value, dict | list | tuple | set | int | float | None):
         return 'encode it first, as in json.dumps(value).encode() with content_type="application/json"'

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Never, TypeVar
 
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.call import call
 from sagemaker_runtime.clock_skew import ClockSkew, CorrectedClock
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
-from sagemaker_runtime.mistakes import not_config, not_options
+from sagemaker_runtime.mistakes import by_input_alone, members_given, not_config, not_options
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
@@ -116,7 +116,10 @@ class Client:
 
         return cls.from_config(await load_config(region=region, profile=profile), *opt_fns)
 
-    async def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
+    @by_input_alone
+    async def invoke_endpoint(
+        self, params: InvokeEndpointInput, *opt_fns: OptFn, **members: Never
+    ) -> InvokeEndpointOutput:
         """
         Send a body to an endpoint's model and get its response.
 
@@ -124,6 +127,8 @@ class Client:
             params: What to ask of which endpoint.
 
             opt_fns: Change the options for this call alone: ``override(timeout=Timeout(total=5))``.
+
+            members: Not to be given; all that boto3 takes as keyword arguments is in *params*.
 
         Raises:
             InvalidParamsError: The input breaks the model; nothing was sent.
@@ -134,10 +139,11 @@ class Client:
             TotalTimeoutError: ``Timeout.total`` is over.
             SageMakerRuntimeError: The base of these and of all others.
         """
-        return await self._call(INVOKE_ENDPOINT, params, opt_fns)
+        return await self._call(INVOKE_ENDPOINT, params, opt_fns, members)
 
+    @by_input_alone
     async def invoke_endpoint_async(
-        self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn
+        self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn, **members: Never
     ) -> InvokeEndpointAsyncOutput:
         """
         Queue a body, or an object in S3, for an endpoint's model. `wait_for_output` fetches the result.
@@ -146,6 +152,8 @@ class Client:
             params: What to ask of which endpoint.
 
             opt_fns: Change the options for this call alone.
+
+            members: Not to be given.
 
         Raises:
             InvalidParamsError: The input breaks the model; nothing was sent.
@@ -156,7 +164,7 @@ class Client:
         """
         from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
 
-        return await self._call(INVOKE_ENDPOINT_ASYNC, params, opt_fns)
+        return await self._call(INVOKE_ENDPOINT_ASYNC, params, opt_fns, members)
 
     async def wait_for_output(
         self,
@@ -202,8 +210,9 @@ class Client:
             timeout=timeout,
         )
 
+    @by_input_alone
     async def invoke_endpoint_with_response_stream(
-        self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
+        self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn, **members: Never
     ) -> InvokeEndpointWithResponseStreamOutput:
         """
         Send a body to an endpoint's model and get its response in parts, as they are made.
@@ -223,6 +232,8 @@ class Client:
 
             opt_fns: Change the options for this call alone.
 
+            members: Not to be given.
+
         Raises:
             InvalidParamsError: The input breaks the model; nothing was sent.
             ModelError: The model's container failed before the first part. Reading raises `ModelStreamError` after it.
@@ -235,7 +246,7 @@ class Client:
             INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
         )
 
-        return await self._call(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, params, opt_fns)
+        return await self._call(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, params, opt_fns, members)
 
     def stack(self, operation: str) -> Stack:
         """
@@ -270,8 +281,10 @@ class Client:
         return f"<Client for {base.SERVICE_ID} in {self._options.region}{', closed' if self._closed else ''}>"
 
     def _call(
-        self, operation: Operation[In, Out], params: In, opt_fns: tuple[OptFn, ...]
+        self, operation: Operation[In, Out], params: In, opt_fns: tuple[OptFn, ...], members: dict[str, Never]
     ) -> Coroutine[None, None, Out]:
+        if members:
+            raise members_given(operation, {**members})
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
         plan = self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)

@@ -97,12 +97,15 @@ else:
         __slots__ = ()
 
         def __missing__(self, key):  # noqa: ANN001, ANN204 - a checker reads the class above
-            known = ", ".join(repr(known.name) for known in self) or "nothing"
-            raise KeyError(f"{type(self).__name__} has no {getattr(key, 'name', key)!r}; it has {known}")
+            from sagemaker_runtime.known_keys import import_of  # for an error only
+
+            known = ", ".join(repr(getattr(known, "name", known)) for known in self) or "nothing"
+            advice = f". {import_of(key)}" if isinstance(key, str) else ""
+            raise KeyError(f"{type(self).__name__} has no {getattr(key, 'name', key)!r}; it has {known}{advice}")
 
         def __repr__(self):  # noqa: ANN204
             # The names only: a value may be a secret, and a repr ends up in logs.
-            return f"<{type(self).__name__}: {', '.join(key.name for key in self) or 'empty'}>"
+            return f"<{type(self).__name__}: {', '.join(getattr(key, 'name', '?') for key in self) or 'empty'}>"
 
 
 class Context(_Facts):

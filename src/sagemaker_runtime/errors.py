@@ -194,7 +194,8 @@ class InvalidParamsError(SageMakerRuntimeError):
         """One line for each problem, ``"member: what is wrong"``; sensitive values are never in it."""
 
     def _headline(self) -> str:
-        return "".join([self.message, *(f"\n- {problem}" for problem in self.problems)])
+        # A single problem may be all that the message says.
+        return "".join([self.message, *(f"\n- {problem}" for problem in self.problems if problem != self.message)])
 
     def __str__(self) -> str:
         return self._headline()

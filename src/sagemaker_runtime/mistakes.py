@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import inspect
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sagemaker_runtime.checks import is_list
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
-from sagemaker_runtime.middleware.places import STEPS
+from sagemaker_runtime.middleware.advice import STEPS
 from sagemaker_runtime.middleware.stack import Stack
+from sagemaker_runtime.operations import method_name
 from sagemaker_runtime.options import OPTION_RULES, Options
+from sagemaker_runtime.validation import as_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
+
+Method = TypeVar("Method")
 
 
 def not_options(given: object) -> ConfigError:
@@ -99,18 +105,27 @@ def apply_api_option(function: Callable[[Stack], object], stack: Stack) -> None:
         raise ConfigError(f"{function!r} in api_options is async, and would never run; make it a plain function")
 
 
-def members_given(method: str, input_name: str, given: dict[str, object]) -> TypeError:
+def by_input_alone(method: Method) -> Method:
+    """
+    Let a call of *method* by boto3's keyword arguments reach it, without its first argument, so that it can say what to pass.
+
+    Python would refuse it first, and say only what is missing. For checkers, and `inspect.signature`, nothing changes.
+    """
+    if isinstance(method, FunctionType):
+        signature = inspect.signature(method)
+        parameters = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        method.__defaults__ = (None,)
+    return method
+
+
+def members_given(operation: Operation[OperationInput, OperationOutput], given: dict[str, object]) -> TypeError:
     """The error for a call by keyword arguments, as boto3 takes them, where an input object is due."""
-    names = ", ".join(given)
-    if given and set(given) <= OPTION_RULES.keys():
-        changes = ", ".join(f"{name}=..." for name in given)
-        return TypeError(
-            f"{method}() takes no keyword arguments, and got {names}; pass override({changes}) behind the input"
-        )
-    return TypeError(
-        f"{method}() takes an input object and no keyword arguments{f', and got {names}' if names else ''}; pass "
-        f"{input_name}(endpoint_name=..., body=...)"
-    )
+    method, names = method_name(operation.name), ", ".join(given)
+    what = f"{method}() takes an input object, and got the keyword arguments {names}"
+    if set(given) <= OPTION_RULES.keys():
+        return TypeError(f"{what}; pass override({', '.join(f'{name}=...' for name in given)}) behind it")
+    return TypeError(f"{what}; pass {as_input(operation.input_type, given)}")
 
 
 def _in_place_of_option_function(given: object) -> str:

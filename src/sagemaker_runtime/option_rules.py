@@ -10,7 +10,7 @@ from attr import evolve, fields
 from sagemaker_runtime.checks import is_list, plain
 from sagemaker_runtime.endpoints import BaseEndpointResolver, Endpoint
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.middleware.places import STEPS
+from sagemaker_runtime.middleware.advice import STEPS
 from sagemaker_runtime.retry import StandardRetryer
 from sagemaker_runtime.wire import Timeout
 

@@ -210,7 +210,7 @@ class Options(Configurable):
         """Options of their own, with the same values; the list of ``api_options`` is copied too."""
         options = object.__new__(Options)
         options.__dict__.update(self.__dict__)
-        if isinstance(self.api_options, Iterable):  # or the check, which comes later, says what it takes
+        if isinstance(self.api_options, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - or the check comes later
             options.__dict__["api_options"] = list(self.api_options)
         return options
 

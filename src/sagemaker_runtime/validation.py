@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_runtime.bodies import instead_of, is_bytes_like
 from sagemaker_runtime.errors import InvalidParamsError
 from sagemaker_runtime.headers import header_problem
+from sagemaker_runtime.names import is_name, name_in, name_problem
 from sagemaker_runtime.operations.base import bindings, from_java, required
 from sagemaker_runtime.stable_members import KnownInputs, stable_members, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sagemaker_runtime.operations.base import Binding, OperationInput, Shape
 
@@ -141,6 +142,8 @@ def _problems(value: object, binding: Binding) -> list[str]:
     low, high = shape.min or 0, shape.max
     if isinstance(value, int):
         return [] if low <= value <= (high or value) else [f"is {value:,}, and takes {low:,} to {high:,}"]
+    if is_name(shape) and (instead := name_in(value)):
+        return [instead]
     size = len(value)
     if size < low or (high is not None and size > high):
         limit = f"at least {low:,}" if size < low else f"at most {high:,}"
@@ -150,9 +153,25 @@ def _problems(value: object, binding: Binding) -> list[str]:
         problems.append(unsafe if not shape.sensitive else "has a character that an HTTP header cannot carry")
     if shape.pattern is not None and re.fullmatch(from_java(shape.pattern), value, re.ASCII) is None:
         shown = "" if shape.sensitive else f": {_shorten(value)}"
-        problems.append(f"does not match the pattern {shape.pattern}{shown}")
+        advice = name_problem(value) if is_name(shape) else ""
+        problems.append(f"does not match the pattern {shape.pattern}{shown}{advice}")
     return problems
 
 
 def _shorten(value: str) -> str:
     return repr(value if len(value) <= _VALUE_SHOWN else value[:_VALUE_SHOWN] + "…")
+
+
+def as_input(input_type: type[OperationInput], given: Iterable[object] = ()) -> str:
+    """
+    How an input is written: ``"InvokeEndpointInput(endpoint_name=..., body=...)"``.
+
+    Args:
+        input_type: Its class.
+
+        given: The members that a caller has named, perhaps as boto3 does (``EndpointName``).
+    """
+    members = bindings(input_type)
+    named = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(): None for name in given if isinstance(name, str)}
+    names = [name for name in members if name in named or name in required(input_type)]
+    return f"{input_type.__name__}({', '.join(f'{name}=...' for name in names)})"

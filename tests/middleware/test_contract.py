@@ -27,7 +27,7 @@ from sagemaker_runtime import (
     serialize_middleware,
 )
 from sagemaker_runtime.middleware import Position
-from sagemaker_runtime.middleware.places import STEPS
+from sagemaker_runtime.middleware.advice import STEPS
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
 

@@ -97,7 +97,10 @@ async def call(client: Client) -> None:
 
     await client.invoke_endpoint("iris")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await client.invoke_endpoint(params, NopRetryer())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    await client.invoke_endpoint(params, region="x")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    await client.invoke_endpoint(params, region="x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await client.invoke_endpoint()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    await client.invoke_endpoint(EndpointName="iris")  # type: ignore[call-arg, arg-type] # pyright: ignore[reportCallIssue]
+    await client.invoke_endpoint({"EndpointName": "iris"})  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 async def open_and_close() -> None:

@@ -42,7 +42,8 @@ def held_to_contract(name: str, takes: type[S], handle: Handle[S], next: Handler
 
     async def link(ctx: Context, step: S) -> Output:
         awaitable = handle(ctx, step, below)
-        if type(awaitable) is not CoroutineType and not isinstance(awaitable, Awaitable):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
+        kind: type[object] = type(awaitable)
+        if kind is not CoroutineType and not isinstance(awaitable, Awaitable):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's
             raise StackError(f"{name} {_not_awaitable(awaitable)}")
         output = await awaitable
         if not isinstance(output, Output):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's

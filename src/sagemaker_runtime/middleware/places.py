@@ -7,12 +7,12 @@ There is a class for each of the five steps: who stands in a place has that step
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, overload
 
-from sagemaker_runtime.checks import did_you_mean
 from sagemaker_runtime.context import Context
 from sagemaker_runtime.errors import StackError
+from sagemaker_runtime.middleware.advice import for_unknown_place, for_wrong_step
 from sagemaker_runtime.middleware.contract import Handle, held_to_contract
 from sagemaker_runtime.middleware.steps import (
     BuildInput,
@@ -68,7 +68,7 @@ class Step(Generic[M, S]):
             they are called; all others are.
     """
 
-    __slots__ = ("_default", "_places")
+    __slots__ = ("_default", "_places", "_places_by_step")
 
     name: ClassVar[str]
     """``"build"``, of the build step."""
@@ -79,6 +79,7 @@ class Step(Generic[M, S]):
     def __init__(self, *middleware: M) -> None:
         self._places: dict[str, M] = {one.id: one for one in middleware}  # by name, in order
         self._default = middleware
+        self._places_by_step: Callable[[], dict[str, list[str]]] = dict
 
     @staticmethod
     def _handle_of(middleware: M) -> Handle[S]:
@@ -192,7 +193,7 @@ class Step(Generic[M, S]):
         try:
             handle = self._handle_of(middleware)
         except AttributeError:
-            raise StackError(self._wrong_step(middleware)) from None
+            raise StackError(for_wrong_step(middleware, self.name)) from None
         if not callable(handle):
             raise StackError(f"handle_{self.name} of {middleware!r} is no method")
         id: object = getattr(middleware, "id", None)
@@ -200,25 +201,15 @@ class Step(Generic[M, S]):
             raise StackError(f"{self.name}: the id of {middleware!r} is {id!r}; it takes a name such as 'TagTenant'")
         return id
 
-    def _wrong_step(self, middleware: M) -> str:
-        others = [name for name in STEPS if hasattr(middleware, f"handle_{name}")]
-        where = " or ".join(f"stack.{name}" for name in others)
-        advice = (
-            f"it has handle_{others[0]}: add it to {where}"
-            if others
-            else f"write it with @{self.name}_middleware('Name')"
-        )
-        return f"{middleware!r} has no handle_{self.name}, so it cannot stand in {self.name}; {advice}"
+    def stands_among(self, places_by_step: Callable[[], dict[str, list[str]]]) -> None:
+        """Say where the ids of all steps of the stack are found, for an error that is to name another step."""
+        self._places_by_step = places_by_step
 
     def _index(self, id: str) -> int:
         for index, known in enumerate(self._places):
             if known == id:
                 return index
-        known = ", ".join(self.ids()) or "nothing"
-        raise StackError(f"{self.name} has no {id!r}; it has {known}.{did_you_mean(id, self.ids())}")
-
-
-STEPS = ("initialize", "serialize", "build", "finalize", "deserialize")
+        raise StackError(for_unknown_place(id, self.name, {self.name: self.ids(), **self._places_by_step()}))
 
 
 class InitializeStep(Step[InitializeMiddleware, InitializeInput]):

@@ -6,6 +6,8 @@ A stack is a plan. `Stack.compile` makes a handler of it once; changing the stac
 
 from __future__ import annotations
 
+from weakref import ref
+
 from sagemaker_runtime.middleware.places import BuildStep, DeserializeStep, FinalizeStep, InitializeStep, SerializeStep
 from sagemaker_runtime.middleware.steps import (
     BuildInput,
@@ -31,7 +33,7 @@ class Stack:
             That of a stack made by hand has none of these.
     """
 
-    __slots__ = ("build", "deserialize", "finalize", "id", "initialize", "operation", "serialize")
+    __slots__ = ("__weakref__", "build", "deserialize", "finalize", "id", "initialize", "operation", "serialize")
 
     def __init__(self, id: str) -> None:
         self.id = id
@@ -43,6 +45,7 @@ class Stack:
         self.build = BuildStep()
         self.finalize = FinalizeStep()
         self.deserialize = DeserializeStep()
+        _introduce(self)
 
     @classmethod
     def of(
@@ -63,7 +66,13 @@ class Stack:
         stack.build = build
         stack.finalize = finalize
         stack.deserialize = deserialize
+        _introduce(stack)
         return stack
+
+    @property
+    def steps(self) -> tuple[InitializeStep, SerializeStep, BuildStep, FinalizeStep, DeserializeStep]:
+        """The five, in order."""
+        return self.initialize, self.serialize, self.build, self.finalize, self.deserialize
 
     def list(self) -> list[str]:
         """The stack's id, then each step's name followed by the ids of its places."""
@@ -105,5 +114,16 @@ class Stack:
         return self.initialize.compile(lambda ctx, step: serialize(ctx, SerializeInput(step.parameters, Request())))
 
     def __str__(self) -> str:
-        steps = (self.initialize, self.serialize, self.build, self.finalize, self.deserialize)
-        return "\n".join([self.id, *("    " + str(step).replace("\n", "\n    ") for step in steps)])
+        return "\n".join([self.id, *("    " + str(step).replace("\n", "\n    ") for step in self.steps)])
+
+
+def _introduce(stack: Stack) -> None:
+    """Let the steps know one another, for their errors; weakly, as the stack has them."""
+    found = ref(stack)
+
+    def places_by_step() -> dict[str, list[str]]:
+        known = found()
+        return {} if known is None else {step.name: step.ids() for step in known.steps}
+
+    for step in stack.steps:
+        step.stands_among(places_by_step)

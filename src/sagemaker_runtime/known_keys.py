@@ -1,0 +1,54 @@
+"""Where the key of a fact is imported from, for whoever has written its name as text."""
+
+from __future__ import annotations
+
+from sagemaker_runtime.checks import did_you_mean
+
+KEYS = {
+    "sagemaker_runtime": (
+        "ATTEMPTS",
+        "CLOCK",
+        "CREDENTIALS",
+        "LOGGER",
+        "RAW_RESPONSE",
+        "REGION",
+        "REQUEST_ID",
+        "RETRYER",
+        "TIMEOUT",
+        "TIMING",
+        "TRAITS",
+    ),
+    "sagemaker_runtime.context": (
+        "ATTEMPT",
+        "DEADLINE",
+        "OPENED",
+        "OPERATION",
+        "PAYLOAD_HASH",
+        "SERVICE_ID",
+        "SIGNING_NAME",
+        "SIGNING_REGION",
+        "STARTED",
+    ),
+    "sagemaker_runtime.endpoints": ("ENDPOINT",),
+}
+"""The names of all public keys, by the module that they are imported from."""
+
+_BOTO3 = {  # the keys of its ResponseMetadata, and what they are called here
+    "responsemetadata": "RAW_RESPONSE",
+    "httpstatuscode": "RAW_RESPONSE",
+    "httpheaders": "RAW_RESPONSE",
+    "statuscode": "RAW_RESPONSE",
+    "headers": "RAW_RESPONSE",
+    "retryattempts": "ATTEMPTS",
+    "hostid": "RAW_RESPONSE",
+}
+
+
+def import_of(text: str) -> str:
+    """What to write instead of *text* as a key, as a sentence."""
+    home_of = {name: module for module, names in KEYS.items() for name in names}
+    plainly = "".join(filter(str.isalnum, text)).lower()
+    name = _BOTO3.get(plainly) or did_you_mean(plainly, home_of).partition("'")[2].partition("'")[0]
+    if not name:
+        return "Keys are objects and not text, such as REQUEST_ID: from sagemaker_runtime import REQUEST_ID"
+    return f"Keys are objects and not text: from {home_of[name]} import {name}, and write [{name}]"
