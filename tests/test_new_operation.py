@@ -13,19 +13,23 @@ LINES = """\
     "TellAStory": "tell_a_story",
 """
 METHODS = '''
+    @by_input_alone
     async def invoke_endpoint_loudly(
-        self, params: InvokeEndpointLoudlyInput, *opt_fns: OptFn
+        self, params: InvokeEndpointLoudlyInput, *opt_fns: OptFn, **members: Never
     ) -> InvokeEndpointLoudlyOutput:
         """Send a body to an endpoint's model, at a volume."""
         from sagemaker_runtime.operations.invoke_endpoint_loudly import INVOKE_ENDPOINT_LOUDLY
 
-        return await self._call(INVOKE_ENDPOINT_LOUDLY, params, opt_fns)
+        return await self._call(INVOKE_ENDPOINT_LOUDLY, params, opt_fns, members)
 
-    async def tell_a_story(self, params: TellAStoryInput, *opt_fns: OptFn) -> TellAStoryOutput:
+    @by_input_alone
+    async def tell_a_story(
+        self, params: TellAStoryInput, *opt_fns: OptFn, **members: Never
+    ) -> TellAStoryOutput:
         """Get a story in parts, as the model writes it."""
         from sagemaker_runtime.operations.tell_a_story import TELL_A_STORY
 
-        return await self._call(TELL_A_STORY, params, opt_fns)
+        return await self._call(TELL_A_STORY, params, opt_fns, members)
 '''
 
 
