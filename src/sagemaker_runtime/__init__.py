@@ -189,14 +189,16 @@ if TYPE_CHECKING:
     from sagemaker_runtime.streams.parsers import (
         JSONLinesParser as JSONLinesParser,
         LineParser as LineParser,
-        ServerSentEvent as ServerSentEvent,
-        ServerSentEventParser as ServerSentEventParser,
         StreamParser as StreamParser,
         TextParser as TextParser,
     )
     from sagemaker_runtime.streams.response_stream import (
         ResponseStream as ResponseStream,
         StreamWatcher as StreamWatcher,
+    )
+    from sagemaker_runtime.streams.server_sent_events import (
+        ServerSentEvent as ServerSentEvent,
+        ServerSentEventParser as ServerSentEventParser,
     )
     from sagemaker_runtime.sync.client import (
         SyncClient as SyncClient,
@@ -243,8 +245,9 @@ _HOMES = {
     "overrides": "override with_api_options",
     "retry": "AdaptiveRetryer NopRetryer PacedRetryer RETRYER RetryQuota Retryer StandardRetryer",
     "signing": "HTTPSignerV4 SigV4Signer",
-    "streams.parsers": "JSONLinesParser LineParser ServerSentEvent ServerSentEventParser StreamParser TextParser",
+    "streams.parsers": "JSONLinesParser LineParser StreamParser TextParser",
     "streams.response_stream": "ResponseStream StreamWatcher",
+    "streams.server_sent_events": "ServerSentEvent ServerSentEventParser",
     "sync.client": "SyncClient SyncResponseStreamOutput",
     "sync.streams": "SyncResponseStream",
     "transport": "HTTPClient",

@@ -16,11 +16,10 @@ from sagemaker_runtime.errors import StreamContentError
 from sagemaker_runtime.streams.parsers import (
     JSONLinesParser,
     LineParser,
-    ServerSentEvent,
-    ServerSentEventParser,
     StreamParser,
     TextParser,
 )
+from sagemaker_runtime.streams.server_sent_events import ServerSentEvent, ServerSentEventParser
 
 BOM = b"\xef\xbb\xbf"
 PARSERS: dict[str, Callable[[], StreamParser[object]]] = {

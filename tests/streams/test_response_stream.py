@@ -8,10 +8,12 @@ import gc
 import itertools
 import json
 import pickle
+import re
 import sys
 import traceback
 import warnings
 from collections.abc import AsyncIterable, Callable, Iterable
+from typing import NamedTuple
 from zlib import crc32
 
 import pytest
@@ -266,18 +268,11 @@ async def test_an_error_without_facts_to_tell_is_raised_too() -> None:
     assert ("Mine", None, ()) == (caught.value.operation, caught.value.request_id, caught.value.attempts)
 
 
-async def test_the_end_stays_the_end() -> None:
-    """Whoever reads in two places, or closes what was read, gets neither an error nor a warning."""
-    stream, body = stream_of(part(b"one"))
+async def test_the_end_stays_the_end_for_whoever_asks_for_the_next_event() -> None:
+    """As of any iterator; `anext` with a default relies on it."""
+    stream, _ = stream_of(part(b"one"))
 
-    async with stream:
-        got = [event async for event in stream]
-        assert [] == [event async for event in stream]
-    await stream.aclose()
-
-    assert [PayloadPart(b"one")] == got
-    assert [] == [event async for event in stream]
-    assert 0 < body.closed
+    assert [PayloadPart(b"one"), None, None] == [await anext(stream, None) for _ in range(3)]
 
 
 @pytest.mark.parametrize("left", ["one", "none"])
@@ -445,7 +440,7 @@ async def test_what_the_parts_make_up_does_not_depend_on_the_cuts(way: str, insi
 
     assert expected == joined(items)
     assert 0 < body.closed
-    assert [] == [event async for event in stream]
+    assert stream.ended
 
 
 @pytest.mark.parametrize(
@@ -539,3 +534,77 @@ async def test_encoding_and_errors_are_those_asked_for() -> None:
         misspelt.iter_text("utf-99")
     assert 0 == body.closed
     await misspelt.aclose()
+
+
+@pytest.mark.parametrize("way", [*WAYS, "events"])
+async def test_a_stream_that_was_read_is_not_read_again_as_an_empty_one(way: str) -> None:
+    """Whoever reads in two places would take nothing for the whole answer the second time."""
+    read = WAYS[way][0] if way in WAYS else aiter
+    stream, body = stream_of(part(b"1"))
+
+    async with stream:
+        assert [PayloadPart(b"1")] == [event async for event in stream]
+        for _ in range(2):
+            with pytest.raises(
+                EventStreamError, match="the stream was read to its end, and gives its events once"
+            ) as caught:
+                async for _ in read(stream):
+                    pass
+    await stream.aclose()  # which is no reading
+
+    assert caught.value.offset is None
+    assert "abc-123" == caught.value.request_id
+    assert stream.ended
+    assert 0 < body.closed
+
+
+class Token(NamedTuple):
+    """As a user's class of what a model sends."""
+
+    text: str
+
+    @classmethod
+    def of(cls, data: str) -> Token:
+        return cls(json.loads(data)["text"])
+
+
+async def test_a_decoder_makes_what_comes_out_of_each_line() -> None:
+    """A loads of another library, a class of one's own: any function of a line's text."""
+    stream, _ = stream_of(part(b'{"text": "a"}\n\n{"te'), part(b'xt": "b"}'))
+    async with stream:
+        assert [Token("a"), Token("b")] == [token async for token in stream.iter_json_lines(decoder=Token.of)]
+
+
+async def test_a_decoder_makes_what_comes_out_of_each_events_data() -> None:
+    """The sentinel with which most LLMs end is no document."""
+    stream, _ = stream_of(part(b'data: {"text": "a"}\n\ndata: {"te'), part(b'xt": "b"}\n\ndata: [DONE]\n\n'))
+    async with stream:
+        assert [Token("a"), Token("b")] == [token async for token in stream.iter_server_sent_events(decoder=Token.of)]
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b'{"SECRET": 1}', "KeyError"),
+        (b'["SECRET"]', "TypeError"),
+        (b'{"SECRET', "JSONDecodeError at column 2"),
+    ],
+)
+@pytest.mark.parametrize("unit", ["line", "event"])
+async def test_an_error_of_a_decoder_says_where_and_nothing_of_the_content(
+    unit: str, data: bytes, problem: str
+) -> None:
+    """Validators put the value into their text; what came before is given out first."""
+    pattern = b"data: %b\n\n" if unit == "event" else b"%b\n"
+    stream, body = stream_of(part(b"".join(pattern % each for each in (b'{"text": "a"}', data, b'{"text": "never"}'))))
+    got: list[Token] = []
+
+    read = stream.iter_server_sent_events if unit == "event" else stream.iter_json_lines
+
+    with pytest.raises(StreamContentError) as caught:
+        await collect(read(decoder=Token.of), got)
+
+    assert [Token("a")] == got
+    assert re.search(f"^{unit} 2 of the stream cannot be (decoded|read as JSON): {problem}", caught.value.message)
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+    assert 0 < body.closed

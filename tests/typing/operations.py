@@ -14,10 +14,12 @@ from sagemaker_runtime import (
     InvokeEndpointAsyncInput,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
+    JSONLinesParser,
     PacedRetryer,
     PayloadPart,
     Retryer,
     ServerSentEvent,
+    ServerSentEventParser,
     StandardRetryer,
     UnknownEvent,
     override,
@@ -49,6 +51,31 @@ async def read(client: Client) -> None:
             assert_type(message, ServerSentEvent)
         async for document in stream.iter_json_lines():
             assert_type(document, object)
+        async for record in stream.iter_json_lines(decoder=record_of):
+            assert_type(record, tuple[str, int])
+        async for record in stream.iter_server_sent_events(decoder=record_of):
+            assert_type(record, tuple[str, int])
+        async for number in stream.iter_json_lines(decoder=number_of):
+            assert_type(number, float)
+        stream.iter_json_lines(decoder=5)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
+
+
+def record_of(line: str) -> tuple[str, int]:
+    """A decoder of text."""
+    return line, len(line)
+
+
+def number_of(line: bytes | str) -> float:
+    """A decoder of either, as those of libraries are."""
+    return float(line)
+
+
+def parsers() -> None:
+    """What a parser gives is of its decoder's type."""
+    assert_type(JSONLinesParser().feed(b""), list[object])
+    assert_type(JSONLinesParser(decoder=record_of).feed(b""), list[tuple[str, int]])
+    assert_type(ServerSentEventParser().feed(b""), list[ServerSentEvent])
+    assert_type(ServerSentEventParser(decoder=number_of).end(), list[float])
 
 
 standard: Retryer = AdaptiveRetryer().with_max_attempts(5)

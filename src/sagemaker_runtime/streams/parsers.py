@@ -1,5 +1,5 @@
 """
-Text, lines, server-sent events and JSON documents out of the bytes of a response stream. No I/O.
+Text, lines and JSON documents out of the bytes of a response stream. No I/O.
 
 The parts of a stream align with nothing: a character, a line end or a document may be cut at any byte, and one part may
 hold many of them. So what a parser gives out depends on the bytes alone, never on where the parts end.
@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
-
-from attr import field, frozen
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from sagemaker_runtime.errors import StreamContentError
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _JSON_BLANKS = " \t\r"  # RFC 8259, section 2; str.isspace() would let U+00A0 pass
-_RETRY_DIGITS = 18  # more would be over 31 million years, and int() refuses a few thousand digits
 
 
 class StreamParser(Protocol[T_co]):
@@ -116,7 +114,7 @@ class LineParser:
 
     def __init__(self, encoding: str = "utf-8", *, errors: str = "replace") -> None:
         self._text = TextParser(encoding, errors=errors)
-        self._lines = _Lines()
+        self._lines = Lines()
 
     def feed(self, data: bytes, /) -> list[str]:
         return self._split(self._text.feed(data))
@@ -128,145 +126,91 @@ class LineParser:
         return [line.removesuffix("\r") for text in texts for line in self._lines.feed(text)]
 
 
-@frozen(kw_only=True)
-class ServerSentEvent:
-    """One event. Its repr shows only the length of the data, which is the model's."""
-
-    event: str = "message"
-    """The event's type."""
-
-    data: str = field(repr=lambda data: f"<{len(data)} characters>")
-    r"""The ``data`` lines, joined by ``\n``."""
-
-    id: str = ""
-    """The last id the stream has set, by this event or one before it; empty if none."""
-
-    retry: int | None = None
-    """Milliseconds to wait before connecting again, if it was said since the event before; otherwise None."""
-
-
-class ServerSentEventParser:
-    r"""
-    Server-sent events, each with the very byte that completes it: a ``\r`` ends its line before it is known whether a
-    ``\n`` follows.
-
-    An event that the blank line after it was forgotten for is given out at the end, its last line complete or not,
-    if it has data. (The standard discards it, since it cannot distinguish the end of a stream from a broken connection.
-    Here the latter has raised before, and containers do forget that line: the last token would be lost.)
-
-    Nothing raises: as the standard says, malformed UTF-8 becomes U+FFFD and a line of no meaning is ignored. ``[DONE]``
-    is data like any other.
-
-    Source: HTML Living Standard, section 9.2.6, "Interpreting an event stream".
-    """
-
-    def __init__(self) -> None:
-        self._text = TextParser()
-        self._lines = _Lines()
-        self._started = False
-        self._after_cr = False
-        self._event = ""
-        self._data: list[str] = []
-        self._id = ""
-        self._retry: int | None = None
-
-    def feed(self, data: bytes, /) -> list[ServerSentEvent]:
-        return self._events(line for text in self._text.feed(data) for line in self._split(text))
-
-    def end(self) -> list[ServerSentEvent]:
-        left = [line for text in self._text.end() for line in self._split(text)]
-        return self._events([*left, *self._lines.end(), ""])
-
-    def _split(self, text: str) -> list[str]:
-        if not self._started:
-            self._started = True
-            text = text.removeprefix(_BOM)
-        if self._after_cr:
-            text = text.removeprefix("\n")
-        self._after_cr = text.endswith("\r")
-        return self._lines.feed(text.replace("\r\n", "\n").replace("\r", "\n"))
-
-    def _events(self, lines: Iterable[str]) -> list[ServerSentEvent]:
-        events: list[ServerSentEvent] = []
-        for line in lines:
-            if line:
-                self._interpret(line)
-                continue
-            if self._data:
-                events.append(
-                    ServerSentEvent(
-                        event=self._event or "message", data="\n".join(self._data), id=self._id, retry=self._retry
-                    )
-                )
-                self._data.clear()
-                self._retry = None
-            self._event = ""
-        return events
-
-    def _interpret(self, line: str) -> None:
-        name, _, value = line.partition(":")  # a comment is a field without a name
-        value = value.removeprefix(" ")
-        if name == "data":
-            self._data.append(value)
-        elif name == "event":
-            self._event = value
-        elif name == "id" and "\0" not in value:
-            self._id = value
-        elif name == "retry" and value.isascii() and value.isdigit() and len(value) <= _RETRY_DIGITS:
-            self._retry = int(value)
-
-
-class JSONLinesParser:
+class JSONLinesParser(Generic[T]):
     """
     The JSON documents of a stream that has one on each line (JSON Lines, NDJSON), decoded; blank lines are skipped.
 
     A document is what `json.loads` makes of it: the last of duplicate keys counts, and ``NaN`` and ``Infinity`` pass.
     A byte order mark at the start is skipped. Bytes that are not UTF-8 raise, as does a line that is not JSON: data must
     not change in silence. The error says where, and never shows the content.
+
+    Args:
+        decoder: Makes a document of a line, such as ``msgspec.json.Decoder(Token).decode`` or
+            ``Token.model_validate_json``; what it returns is what comes out. By default `json.loads`, whose result is of
+            type object.
     """
 
-    def __init__(self) -> None:
+    @overload
+    def __init__(self: JSONLinesParser[object]) -> None: ...
+    @overload
+    def __init__(self, *, decoder: Callable[[str], T]) -> None: ...
+    def __init__(self, *, decoder: Callable[[str], Any] = json.loads) -> None:
         self._lines = LineParser(errors="strict")
-        self._number = 0
-        self._problem: str | None = None
+        self._documents = Documents[T](decoder, "line")
 
-    def feed(self, data: bytes, /) -> list[object]:
-        self._check()
-        return self._documents(self._lines.feed(data))
+    def feed(self, data: bytes, /) -> list[T]:
+        self._documents.check()
+        return self._decode(self._lines.feed(data))
 
-    def end(self) -> list[object]:
-        self._check()
-        return self._documents(self._lines.end())
+    def end(self) -> list[T]:
+        self._documents.check()
+        return self._decode(self._lines.end())
 
-    def _check(self) -> None:
-        if self._problem is not None:
-            raise StreamContentError(self._problem)
-
-    def _documents(self, lines: Iterable[str]) -> list[object]:
-        documents: list[object] = []
+    def _decode(self, lines: Iterable[str]) -> list[T]:
+        documents: list[T] = []
         for line in lines:
-            self._number += 1
-            text = line.removeprefix(_BOM) if self._number == 1 else line
+            text = line.removeprefix(BOM) if self._documents.number == 0 else line
             if not text.strip(_JSON_BLANKS):
-                continue
-            try:
-                documents.append(json.loads(text))
-                continue
-            except json.JSONDecodeError as error:
-                problem = f"{error.msg} at column {error.colno}"
-            except RecursionError:
-                problem = "it is nested too deeply"
-            except ValueError as error:  # a number of thousands of digits
-                problem = str(error)
-            self._problem = f"line {self._number} of the stream cannot be read as JSON: {problem}"
-            break
-        if not documents:
-            # Not raised where it was found: a JSONDecodeError in the context would carry the content along.
-            self._check()
+                self._documents.number += 1
+            elif not self._documents.decode(text, documents):
+                break
         return documents
 
 
-class _Lines:
+class Documents(Generic[T]):
+    """
+    Decodes one text after another, until one cannot be decoded; the error then waits until what came before is given out.
+
+    Args:
+        decoder: Makes a document of a text.
+
+        unit: What a text is in the stream, such as ``"line"``.
+    """
+
+    def __init__(self, decoder: Callable[[str], T], unit: str) -> None:
+        self._decoder = decoder
+        self._unit = unit
+        self._problem: str | None = None
+        self.number = 0
+        """Texts so far; the caller counts those that it does not give to `decode`."""
+
+    def check(self) -> None:
+        """Raise the error that waits."""
+        if self._problem is not None:
+            raise StreamContentError(self._problem)
+
+    def decode(self, text: str, documents: list[T]) -> bool:
+        """Append to *documents* what *text* is; False if it cannot be decoded, and raises if there are none before it."""
+        self.number += 1
+        ours = self._decoder is json.loads  # the texts of others may show the content
+        try:
+            documents.append(self._decoder(text))
+        except json.JSONDecodeError as error:
+            problem = f"read as JSON: {error.msg if ours else type(error).__name__} at column {error.colno}"
+        except RecursionError:
+            problem = "read as JSON: it is nested too deeply"
+        except Exception as error:  # noqa: BLE001 - of somebody's decoder; of ours, a number of thousands of digits
+            problem = f"read as JSON: {error}" if ours else f"decoded: {type(error).__name__}"
+        else:
+            return True
+        self._problem = f"{self._unit} {self.number} of the stream cannot be {problem}"
+        if not documents:
+            # Not raised where it was found: the decoder's error in the context would carry the content along.
+            self.check()
+        return False
+
+
+class Lines:
     r"""Text cut at each ``\n``. A line's start is kept in pieces, so that a long line takes linear time."""
 
     def __init__(self) -> None:

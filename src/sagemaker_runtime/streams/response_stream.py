@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from sagemaker_runtime.context import RAW_RESPONSE
-from sagemaker_runtime.errors import EventStreamError, SageMakerRuntimeError, StreamContentError, attach_facts
+from sagemaker_runtime.errors import EventStreamError, SageMakerRuntimeError, attach_facts
 from sagemaker_runtime.operations.events import PayloadPart
+from sagemaker_runtime.streams.contents import StreamContents
 from sagemaker_runtime.streams.frames import Decoder, Message
-from sagemaker_runtime.streams.parsers import JSONLinesParser, LineParser, ServerSentEventParser, TextParser
 from sagemaker_runtime.wire import check_delimited
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Self
 
     from sagemaker_runtime.context import Metadata
     from sagemaker_runtime.operations.events import ResponseStreamEvent
     from sagemaker_runtime.redaction import Secrets
     from sagemaker_runtime.streams.frames import HeaderValue
-    from sagemaker_runtime.streams.parsers import ServerSentEvent, StreamParser
     from sagemaker_runtime.wire import ResponseBody
-
-T = TypeVar("T")
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 
@@ -48,7 +45,7 @@ class StreamWatcher(Protocol):
         ...
 
 
-class ResponseStream:
+class ResponseStream(StreamContents):
     """
     The events of one streamed response, once, in the order they come.
 
@@ -82,7 +79,7 @@ class ResponseStream:
         ModelStreamError: The model's container failed in the middle; ``error_code`` says how.
         InternalStreamFailure: The service failed in the middle.
         ServiceError: The service sent another error.
-        EventStreamError: The stream is broken, stops inside a frame, or was closed before its end and is read again.
+        EventStreamError: The stream is broken, stops inside a frame, or is iterated again after its end or its closing.
         TruncatedResponseError: The response broke off, or its end cannot be distinguished from a cut.
         ReadTimeoutError: Nothing came for ``Timeout.read``.
         TransportError: The connection broke otherwise.
@@ -135,6 +132,10 @@ class ResponseStream:
             self._watchers.append(watcher)
 
     def __aiter__(self) -> Self:
+        if self._ended and self._failure is None:
+            raise self._with_facts(
+                EventStreamError("the stream was read to its end, and gives its events once; keep them while you read")
+            )
         return self
 
     async def __anext__(self) -> ResponseStreamEvent:
@@ -230,53 +231,6 @@ class ResponseStream:
         state = "ended" if self._ended else "closed" if self._closed else "open"
         return f"<{type(self).__name__}, {state}, {self._received} bytes received>"
 
-    # What the parts make up together. Events of unknown types are passed over. After an early end of the loop, the stream
-    # is closed by its ``async with``, or soon after by the event loop.
-
-    async def iter_bytes(self) -> AsyncGenerator[bytes]:
-        """The bytes of the parts, as they come."""
-        try:
-            async for event in self:
-                if type(event) is PayloadPart:
-                    yield event.bytes
-        except GeneratorExit:  # whoever reads has left
-            self.close()
-            raise
-
-    def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
-        """The parts as text, in pieces that never cut a character; see `TextParser`."""
-        return self._parse(TextParser(encoding, errors=errors))
-
-    def iter_lines(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
-        """The lines, without their ends, the last one too if nothing ends it; see `LineParser`."""
-        return self._parse(LineParser(encoding, errors=errors))
-
-    def iter_server_sent_events(self) -> AsyncGenerator[ServerSentEvent]:
-        """The events of a ``text/event-stream``, which most LLMs send; see `ServerSentEventParser`."""
-        return self._parse(ServerSentEventParser())
-
-    def iter_json_lines(self) -> AsyncGenerator[object]:
-        """The documents of a response with one JSON document on each line; see `JSONLinesParser`."""
-        return self._parse(JSONLinesParser())
-
-    async def _parse(self, parser: StreamParser[T]) -> AsyncGenerator[T]:
-        try:
-            async for event in self:
-                if type(event) is PayloadPart:
-                    data = event.bytes
-                    while items := parser.feed(data):  # again, because an error waits for the call after what is good
-                        for item in items:
-                            yield item
-                        data = b""
-            for item in parser.end():
-                yield item
-        except StreamContentError as error:
-            self._fail(error)
-            raise
-        except GeneratorExit:
-            self.close()
-            raise
-
     def _check_end(self) -> None:
         """Raise where nothing more comes, and that is not the end."""
         if self._closed:  # by another task, which has woken this one
@@ -290,7 +244,11 @@ class ResponseStream:
             raise self._failure.with_traceback(None)  # or it would grow with each read
         if self._ended:
             raise StopAsyncIteration
-        raise self._with_facts(EventStreamError(f"the stream was closed before its end, after {self._received} bytes"))
+        raise self._with_facts(
+            EventStreamError(
+                f"the stream was closed before its end, after {self._received} bytes; read it inside its 'async with'"
+            )
+        )
 
     def _fail(self, error: SageMakerRuntimeError) -> None:
         self._failure = self._with_facts(error)

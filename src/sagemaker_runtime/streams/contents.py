@@ -1,0 +1,101 @@
+"""What the parts of a response stream make up together: bytes, text, lines, server-sent events, JSON documents."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from sagemaker_runtime.errors import StreamContentError
+from sagemaker_runtime.operations.events import PayloadPart
+from sagemaker_runtime.streams.parsers import JSONLinesParser, LineParser, TextParser
+from sagemaker_runtime.streams.server_sent_events import ServerSentEventParser
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+    from sagemaker_runtime.errors import SageMakerRuntimeError
+    from sagemaker_runtime.operations.events import ResponseStreamEvent
+    from sagemaker_runtime.streams.parsers import StreamParser
+    from sagemaker_runtime.streams.server_sent_events import ServerSentEvent
+
+T = TypeVar("T")
+
+
+class StreamContents(ABC):
+    """
+    The ways to read a stream of events for what is in its parts.
+
+    Events of unknown types are passed over. After an early end of the loop, the stream is closed by its ``async with``, or
+    soon after by the event loop.
+    """
+
+    @abstractmethod
+    def __aiter__(self) -> AsyncIterator[ResponseStreamEvent]: ...
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the connection."""
+
+    @abstractmethod
+    def _fail(self, error: SageMakerRuntimeError) -> None:
+        """Close the stream for what went wrong."""
+
+    async def iter_bytes(self) -> AsyncGenerator[bytes]:
+        """The bytes of the parts, as they come."""
+        try:
+            async for event in self:
+                if type(event) is PayloadPart:
+                    yield event.bytes
+        except GeneratorExit:  # whoever reads has left
+            self.close()
+            raise
+
+    def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
+        """The parts as text, in pieces that never cut a character; see `TextParser`."""
+        return self._parse(TextParser(encoding, errors=errors))
+
+    def iter_lines(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
+        """The lines, without their ends, the last one too if nothing ends it; see `LineParser`."""
+        return self._parse(LineParser(encoding, errors=errors))
+
+    @overload
+    def iter_server_sent_events(self) -> AsyncGenerator[ServerSentEvent]: ...
+    @overload
+    def iter_server_sent_events(self, *, decoder: Callable[[str], T]) -> AsyncGenerator[T]: ...
+    def iter_server_sent_events(self, *, decoder: Callable[[str], T] | None = None) -> AsyncGenerator[object]:
+        """
+        The events of a ``text/event-stream``, which most LLMs send; with a *decoder*, what it makes of the data of each.
+
+        See `ServerSentEventParser`.
+        """
+        return self._parse(ServerSentEventParser() if decoder is None else ServerSentEventParser(decoder=decoder))
+
+    @overload
+    def iter_json_lines(self) -> AsyncGenerator[object]: ...
+    @overload
+    def iter_json_lines(self, *, decoder: Callable[[str], T]) -> AsyncGenerator[T]: ...
+    def iter_json_lines(self, *, decoder: Callable[[str], T] | None = None) -> AsyncGenerator[object]:
+        """
+        The documents of a response with one JSON document on each line; with a *decoder*, what it makes of each line.
+
+        See `JSONLinesParser`.
+        """
+        return self._parse(JSONLinesParser() if decoder is None else JSONLinesParser(decoder=decoder))
+
+    async def _parse(self, parser: StreamParser[T]) -> AsyncGenerator[T]:
+        try:
+            async for event in self:
+                if type(event) is PayloadPart:
+                    data = event.bytes
+                    while items := parser.feed(data):  # again, because an error waits for the call after what is good
+                        for item in items:
+                            yield item
+                        data = b""
+            for item in parser.end():
+                yield item
+        except StreamContentError as error:
+            self._fail(error)
+            raise
+        except GeneratorExit:
+            self.close()
+            raise
