@@ -10,7 +10,7 @@ from support import OPERATIONS
 
 from sagemaker_runtime import InvokeEndpointInput, InvokeEndpointOutput, ServiceError
 from sagemaker_runtime.operations import shapes
-from sagemaker_runtime.operations.base import Binding, Shape, bindings, from_java, required, show
+from sagemaker_runtime.operations.base import Binding, Shape, SharedMembers, bindings, from_java, required, show
 
 SHAPES = [value for value in vars(shapes).values() if isinstance(value, Shape)]
 
@@ -90,3 +90,11 @@ def test_outputs_are_equal_by_their_members_and_not_by_the_facts_of_the_call() -
     """Two calls with the same response have the same output, though not the same request id."""
     assert InvokeEndpointOutput(body=b"1") == InvokeEndpointOutput(body=b"1")
     assert InvokeEndpointOutput(body=b"1") != InvokeEndpointOutput(body=b"2")
+
+
+def test_what_a_checker_sees_of_all_inputs_is_what_they_share() -> None:
+    """A body is in all of them too, but one may be None; so it takes a look at the type."""
+    inputs = [bindings(operation.input_type).keys() for operation in OPERATIONS]
+
+    assert set.intersection(*map(set, inputs)) - {"body"} == set(SharedMembers.__annotations__)
+    assert not hasattr(InvokeEndpointInput(endpoint_name="iris", body=b""), "__dict__")

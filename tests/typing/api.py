@@ -119,6 +119,8 @@ def inputs() -> None:
     InvokeEndpointInput(body=b"")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     InvokeEndpointInput("iris", b"")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     InvokeEndpointInput(endpoint_name="iris", body=b"", targt_model="a")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    for body in (b"1", bytearray(b"1"), memoryview(b"1")):
+        InvokeEndpointInput(endpoint_name="iris", body=body)
     InvokeEndpointInput(endpoint_name="iris", body="text")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
@@ -200,7 +202,14 @@ class Everywhere:
     id = "Everywhere"
 
     def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
-        """Initialize."""
+        """Initialize: what all inputs share is read, and set, without a cast; a body may be None."""
+        assert_type(step.parameters.endpoint_name, str)
+        assert_type(step.parameters.content_type, str | None)
+        assert_type(step.parameters.custom_attributes, str | None)
+        step.parameters.custom_attributes = "tenant=acme"
+        print(step.parameters.body)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  # noqa: T201
+        if isinstance(step.parameters, InvokeEndpointInput):
+            assert_type(step.parameters.body, bytes | bytearray | memoryview)
         return next(ctx, step)
 
     async def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Output:

@@ -191,8 +191,21 @@ def _describe(members: OperationInput | OperationOutput) -> str:
     return f"{type(members).__name__}({', '.join(shown)})"
 
 
+class SharedMembers:
+    """For checkers: what the inputs of all operations have, so that a middleware reads it without a cast."""
+
+    if not TYPE_CHECKING:  # no fields of attrs: each input has its own, with the bindings
+        __slots__ = ()
+
+    endpoint_name: str
+    content_type: str | None
+    accept: str | None
+    custom_attributes: str | None
+    inference_id: str | None
+
+
 @define(eq=False, repr=False)
-class OperationInput:
+class OperationInput(SharedMembers):
     """The base of every operation's input."""
 
     def __repr__(self) -> str:
