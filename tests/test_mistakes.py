@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support import ScriptedHTTPClient, client, options
 
+import sagemaker_runtime
 from sagemaker_runtime import (
     AdaptiveRetryer,
     Client,
@@ -412,6 +413,8 @@ def test_a_fact_that_is_asked_for_by_text_names_the_key_to_import(facts: type[Me
                 facts()[text]  # type: ignore[index]
 
             assert f"from {module} import {name}, and write [{name}]" in str(caught.value)
+        with pytest.raises(AttributeError, match=f"from {module} import {name}, and write"):
+            getattr(facts(), name.lower())
 
 
 @pytest.mark.parametrize(
@@ -444,6 +447,20 @@ def test_a_text_like_no_key_says_that_keys_are_objects() -> None:
         KeyError, match=r"Context has no 'zzz'; it has 'tenant'. Keys are objects and not text, such as REQ"
     ):
         facts["zzz"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_decorator_without_a_name_says_how_it_is_written(step: str) -> None:
+    """What it gave would be a function that nobody calls."""
+    decorator: Any = getattr(sagemaker_runtime, f"{step}_middleware")
+
+    with pytest.raises(
+        StackError, match=rf"{step}_middleware got function for a name; write @{step}_middleware\('Name'\)"
+    ):
+
+        @decorator
+        async def tag(ctx: Any, step: Any, next: Any) -> Any:
+            return await next(ctx, step)
 
 
 @pytest.mark.parametrize("home", STEPS)

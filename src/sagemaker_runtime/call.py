@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from types import FunctionType
 from typing import TYPE_CHECKING, TypeVar
 
 from attr import evolve
@@ -20,6 +22,21 @@ if TYPE_CHECKING:
 
 In = TypeVar("In", bound=OperationInput)
 Out = TypeVar("Out", bound=OperationOutput)
+Method = TypeVar("Method")
+
+
+def by_input_alone(method: Method) -> Method:
+    """
+    Let a call of *method* by boto3's keyword arguments reach it, without its first argument, so that it can say what to pass.
+
+    Python would refuse it first, and say only what is missing. For checkers, and `inspect.signature`, nothing changes.
+    """
+    if isinstance(method, FunctionType):
+        signature = inspect.signature(method)
+        parameters = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        method.__defaults__ = (None,)
+    return method
 
 
 async def call(operation: Operation[In, Out], plan: Plan, params: In) -> Out:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Never, TypeVar
 
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.asyncio_only import asyncio_only
-from sagemaker_runtime.call import call
+from sagemaker_runtime.call import by_input_alone, call
 from sagemaker_runtime.clock_skew import ClockSkew, CorrectedClock
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
-from sagemaker_runtime.mistakes import by_input_alone, members_given, not_config, not_options
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
@@ -68,6 +67,8 @@ class Client:
     def __init__(self, options: Options | None = None, *opt_fns: OptFn, _ca_bundle: str | None = None) -> None:
         options = Options() if options is None else options
         if not isinstance(options, Options):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller is checked
+            from sagemaker_runtime.mistakes import not_options
+
             raise not_options(options)
         self._options = changed_by(opt_fns, options, settled=False)
         self._closed = False
@@ -84,16 +85,12 @@ class Client:
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
-        """
-        A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured.
-
-        Raises:
-            ConfigError: The options make no sense, or *config* is no Config: what `load_config` gives is to be awaited.
-            StackError: One of ``api_options`` failed on a stack.
-        """
+        """A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured."""
         from sagemaker_runtime.config import Config  # which whoever has one has imported
 
         if not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller is checked
+            from sagemaker_runtime.mistakes import not_config
+
             raise not_config(config)
         return cls(config.options(), *opt_fns, _ca_bundle=config.ca_bundle)
 
@@ -284,6 +281,8 @@ class Client:
         self, operation: Operation[In, Out], params: In, opt_fns: tuple[OptFn, ...], members: dict[str, Never]
     ) -> Coroutine[None, None, Out]:
         if members:
+            from sagemaker_runtime.mistakes import members_given
+
             raise members_given(operation, {**members})
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")

@@ -103,6 +103,11 @@ else:
             advice = f". {import_of(key)}" if isinstance(key, str) else ""
             raise KeyError(f"{type(self).__name__} has no {getattr(key, 'name', key)!r}; it has {known}{advice}")
 
+        def __getattr__(self, name):  # noqa: ANN001, ANN204
+            from sagemaker_runtime.known_keys import import_of
+
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}. {import_of(name)}")
+
         def __repr__(self):  # noqa: ANN204
             # The names only: a value may be a secret, and a repr ends up in logs.
             return f"<{type(self).__name__}: {', '.join(getattr(key, 'name', '?') for key in self) or 'empty'}>"

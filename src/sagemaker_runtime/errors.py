@@ -258,7 +258,11 @@ class TruncatedResponseError(InvalidResponseError):
 
 
 class EventStreamError(InvalidResponseError):
-    """The response's event stream is broken, or stopped inside a frame. Every event before that was given out."""
+    """
+    The response's event stream is broken, stopped inside a frame, or is iterated again after its end or its closing.
+
+    Every event before that was given out.
+    """
 
     def __init__(self, message: str = "", offset: int | None = None) -> None:
         super().__init__(message)

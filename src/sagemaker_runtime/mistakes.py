@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from sagemaker_runtime.checks import is_list
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
-
-Method = TypeVar("Method")
 
 
 def not_options(given: object) -> ConfigError:
@@ -103,20 +101,6 @@ def apply_api_option(function: Callable[[Stack], object], stack: Stack) -> None:
         raise
     if _discarded(returned):
         raise ConfigError(f"{function!r} in api_options is async, and would never run; make it a plain function")
-
-
-def by_input_alone(method: Method) -> Method:
-    """
-    Let a call of *method* by boto3's keyword arguments reach it, without its first argument, so that it can say what to pass.
-
-    Python would refuse it first, and say only what is missing. For checkers, and `inspect.signature`, nothing changes.
-    """
-    if isinstance(method, FunctionType):
-        signature = inspect.signature(method)
-        parameters = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-        method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        method.__defaults__ = (None,)
-    return method
 
 
 def members_given(operation: Operation[OperationInput, OperationOutput], given: dict[str, object]) -> TypeError:

@@ -10,7 +10,6 @@ from attr import evolve, fields
 from sagemaker_runtime.checks import is_list, plain
 from sagemaker_runtime.endpoints import BaseEndpointResolver, Endpoint
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.middleware.advice import STEPS
 from sagemaker_runtime.retry import StandardRetryer
 from sagemaker_runtime.wire import Timeout
 
@@ -107,13 +106,20 @@ def list_of_functions(name: str, value: object) -> None:
             problem = f"is {api_option!r}, which changes Options; give it to the client, or to the call, itself"
         elif callable(api_option) and not isinstance(api_option, type):
             continue
-        elif step := next((step for step in STEPS if hasattr(api_option, f"handle_{step}")), None):
+        elif step := _step_of(api_option):
             problem = f"is {api_option!r}, a middleware; write lambda stack: stack.{step}.add(middleware)"
         elif callable(api_option):
             continue
         else:
             problem = f"is {api_option!r}; it takes functions of a Stack"
         raise ConfigError(f"Options.{name}[{index}] {problem}")
+
+
+def _step_of(middleware: object) -> str | None:
+    """The first step that a middleware has a method for; None of what is none."""
+    from sagemaker_runtime.middleware.advice import STEPS  # for an error only
+
+    return next((step for step in STEPS if hasattr(middleware, f"handle_{step}")), None)
 
 
 # How the values that must fit together are brought into the form that calls need.

@@ -8,7 +8,6 @@ from typing import ParamSpec
 
 from sagemaker_runtime.checks import is_list
 from sagemaker_runtime.context import Context
-from sagemaker_runtime.mistakes import call_option_function
 from sagemaker_runtime.option_rules import settle_retryer
 from sagemaker_runtime.options import OPTION_RULES, APIOption, OptFn, Options
 
@@ -144,6 +143,8 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options, *, settled: bool = 
             if names is not OPTION_RULES:
                 names = [*names, *(name for name, _ in opt_fn.changes), *(("api_options",) if opt_fn.appended else ())]
         else:
+            from sagemaker_runtime.mistakes import call_option_function  # not every client has functions of its own
+
             call_option_function(opt_fn, options, number)
             names = OPTION_RULES
     for name in names:

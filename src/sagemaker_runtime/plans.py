@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from sagemaker_runtime.context import CLOCK, OPENED, OPERATION, SERVICE_ID, STARTED, TIMEOUT, CallLedger, Context
 from sagemaker_runtime.middleware.deserialize import transport_handler
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, LIMITS
-from sagemaker_runtime.mistakes import apply_api_option
 from sagemaker_runtime.operations import operation
 from sagemaker_runtime.operations.base import TRAITS
 from sagemaker_runtime.options import same_stack, set_facts
@@ -111,6 +110,8 @@ class Plans:
             marshaller = self._marshallers[name] = Marshaller(operation(name))
         stack = stack_of(marshaller, options, self._skew)
         for api_option in options.api_options:
+            from sagemaker_runtime.mistakes import apply_api_option  # not every client has functions of its own
+
             apply_api_option(api_option, stack)
         given: HTTPClient | None = getattr(options, marshaller.operation.service.http_client_option)
         context = Context()

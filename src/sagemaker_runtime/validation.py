@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_runtime.bodies import instead_of, is_bytes_like
 from sagemaker_runtime.errors import InvalidParamsError
 from sagemaker_runtime.headers import header_problem
-from sagemaker_runtime.names import is_name, name_in, name_problem
 from sagemaker_runtime.operations.base import bindings, from_java, required
 from sagemaker_runtime.stable_members import KnownInputs, stable_members, values_of
 
@@ -142,6 +141,8 @@ def _problems(value: object, binding: Binding) -> list[str]:
     low, high = shape.min or 0, shape.max
     if isinstance(value, int):
         return [] if low <= value <= (high or value) else [f"is {value:,}, and takes {low:,} to {high:,}"]
+    from sagemaker_runtime.names import is_name, name_in, name_problem  # for an error, or nearly
+
     if is_name(shape) and (instead := name_in(value)):
         return [instead]
     size = len(value)

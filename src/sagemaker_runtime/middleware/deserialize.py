@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.body_limits import note_size
 from sagemaker_runtime.clock_skew import SKEW_CODES, service_time, skew_of_refusal
 from sagemaker_runtime.context import (
     ATTEMPT,
@@ -121,6 +120,8 @@ class ResponseErrorWrapper:
         try:
             return await next(ctx, step)
         except Exception as error:
+            from sagemaker_runtime.body_limits import note_size  # for an error only
+
             note_size(error, ctx[TRAITS], step.request.body)
             opened = ctx[OPENED]
             if opened.metadata is not None:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, overload
 
 from sagemaker_runtime.context import Context
 from sagemaker_runtime.errors import StackError
-from sagemaker_runtime.middleware.advice import for_unknown_place, for_wrong_step
-from sagemaker_runtime.middleware.contract import Handle, held_to_contract
 from sagemaker_runtime.middleware.steps import (
     BuildInput,
     BuildMiddleware,
@@ -32,6 +30,8 @@ from sagemaker_runtime.middleware.steps import (
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from sagemaker_runtime.middleware.contract import Handle
 
 M = TypeVar("M", bound=Middleware)
 S = TypeVar("S")
@@ -158,6 +158,10 @@ class Step(Generic[M, S]):
                 continue
             handle = self._handle_of(middleware)
             if not any(middleware is known for known in self._default):
+                from sagemaker_runtime.middleware.contract import (
+                    held_to_contract,  # not every client has one of its own
+                )
+
                 next = held_to_contract(f"the {self.name} middleware {line!r}", self.takes, handle, next)
                 continue
 
@@ -193,6 +197,8 @@ class Step(Generic[M, S]):
         try:
             handle = self._handle_of(middleware)
         except AttributeError:
+            from sagemaker_runtime.middleware.advice import for_wrong_step  # for an error only
+
             raise StackError(for_wrong_step(middleware, self.name)) from None
         if not callable(handle):
             raise StackError(f"handle_{self.name} of {middleware!r} is no method")
@@ -209,6 +215,8 @@ class Step(Generic[M, S]):
         for index, known in enumerate(self._places):
             if known == id:
                 return index
+        from sagemaker_runtime.middleware.advice import for_unknown_place  # for an error only
+
         raise StackError(for_unknown_place(id, self.name, {self.name: self.ids(), **self._places_by_step()}))
 
 

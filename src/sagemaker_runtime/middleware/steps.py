@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias, TypeVar
 
 from sagemaker_runtime.context import Context, Metadata
+from sagemaker_runtime.errors import StackError
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.wire import Request, Response
 
@@ -211,26 +212,36 @@ class _DeserializeFunction(_Function):
         self.handle_deserialize = function
 
 
+def _check_name(id: object, step: str) -> None:
+    if not isinstance(id, str):
+        raise StackError(f"{step}_middleware got {type(id).__name__} for a name; write @{step}_middleware('Name')")
+
+
 def initialize_middleware(id: str) -> Callable[[InitializeFunction], InitializeMiddleware]:
     """Make a function of ``(ctx, step, next)`` a middleware of the initialize step, under the name *id*."""
+    _check_name(id, "initialize")
     return lambda function: _InitializeFunction(id, function)
 
 
 def serialize_middleware(id: str) -> Callable[[SerializeFunction], SerializeMiddleware]:
     """Make a function of ``(ctx, step, next)`` a middleware of the serialize step, under the name *id*."""
+    _check_name(id, "serialize")
     return lambda function: _SerializeFunction(id, function)
 
 
 def build_middleware(id: str) -> Callable[[BuildFunction], BuildMiddleware]:
     """Make a function of ``(ctx, step, next)`` a middleware of the build step, under the name *id*."""
+    _check_name(id, "build")
     return lambda function: _BuildFunction(id, function)
 
 
 def finalize_middleware(id: str) -> Callable[[FinalizeFunction], FinalizeMiddleware]:
     """Make a function of ``(ctx, step, next)`` a middleware of the finalize step, under the name *id*."""
+    _check_name(id, "finalize")
     return lambda function: _FinalizeFunction(id, function)
 
 
 def deserialize_middleware(id: str) -> Callable[[DeserializeFunction], DeserializeMiddleware]:
     """Make a function of ``(ctx, step, next)`` a middleware of the deserialize step, under the name *id*."""
+    _check_name(id, "deserialize")
     return lambda function: _DeserializeFunction(id, function)
