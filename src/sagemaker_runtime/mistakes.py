@@ -113,10 +113,10 @@ def members_given(operation: Operation[OperationInput, OperationOutput], given: 
 
 
 def _in_place_of_option_function(given: object) -> str:
+    if isinstance(given, type):
+        return f"pass an object: with_api_options({given.__name__}(...)) for a plugin"
     if handles := [step for step in STEPS if hasattr(given, f"handle_{step}")]:
         return f"it is a middleware, so put it into a stack: with_api_options(lambda stack: stack.{handles[0]}.add(middleware))"
-    if isinstance(given, type):
-        return "it is a class; pass an object"
     if is_list(given) or isinstance(given, tuple):
         return "pass what is in it, each by itself: *opt_fns"
     if isinstance(given, dict):

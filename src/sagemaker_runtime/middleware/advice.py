@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sagemaker_runtime.checks import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 STEPS = ("initialize", "serialize", "build", "finalize", "deserialize")
 
@@ -20,7 +20,7 @@ def for_wrong_step(middleware: object, name: str) -> str:
     return f"{middleware!r} has no handle_{name}, so it cannot stand in {name}; {advice}"
 
 
-def for_unknown_place(id: str, name: str, places: Mapping[str, Sequence[str]]) -> str:
+def for_unknown_place(id: str, name: str, places: Mapping[str, Collection[str]]) -> str:
     """
     The text for a place that is not in a step.
 

@@ -7,7 +7,7 @@ There is a class for each of the five steps: who stands in a place has that step
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, overload
 
 from sagemaker_runtime.context import Context
@@ -29,6 +29,7 @@ from sagemaker_runtime.middleware.steps import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Self
 
     from sagemaker_runtime.middleware.contract import Handle
@@ -68,7 +69,7 @@ class Step(Generic[M, S]):
             they are called; all others are.
     """
 
-    __slots__ = ("_default", "_places", "_places_by_step")
+    __slots__ = ("_default", "_of_stack", "_places")
 
     name: ClassVar[str]
     """``"build"``, of the build step."""
@@ -79,7 +80,7 @@ class Step(Generic[M, S]):
     def __init__(self, *middleware: M) -> None:
         self._places: dict[str, M] = {one.id: one for one in middleware}  # by name, in order
         self._default = middleware
-        self._places_by_step: Callable[[], dict[str, list[str]]] = dict
+        self._of_stack: dict[str, Mapping[str, object]] = {}  # the places of all its steps, for errors
 
     @staticmethod
     def _handle_of(middleware: M) -> Handle[S]:
@@ -92,7 +93,7 @@ class Step(Generic[M, S]):
         if position is AFTER:
             self._places[id] = middleware
         elif position is BEFORE:
-            self._places = {id: middleware, **self._places}
+            self._put([(id, middleware), *self._places.items()])
         else:
             raise StackError(f"{self.name}: {position!r} is no position; use BEFORE (the front) or AFTER (the back)")
 
@@ -109,7 +110,7 @@ class Step(Generic[M, S]):
         else:
             raise StackError(f"{self.name}.insert takes one of before= and after=")
         places = list(self._places.items())
-        self._places = dict([*places[:index], (id, middleware), *places[index:]])
+        self._put([*places[:index], (id, middleware), *places[index:]])
 
     def swap(self, id: str, middleware: M) -> M:
         """Put *middleware* into the place *id*, which keeps its name, and give who stood there."""
@@ -180,6 +181,11 @@ class Step(Generic[M, S]):
     def __str__(self) -> str:
         return "".join([self.name.capitalize(), *(f"\n    {line}" for line in self.lines())])
 
+    def _put(self, places: list[tuple[str, M]]) -> None:
+        """Make these the places. The dict stays the same one, since the other steps know it."""
+        self._places.clear()
+        self._places.update(places)
+
     def _new_id(self, middleware: M) -> str:
         id = self._checked_id(middleware)
         if id in self._places:
@@ -207,9 +213,10 @@ class Step(Generic[M, S]):
             raise StackError(f"{self.name}: the id of {middleware!r} is {id!r}; it takes a name such as 'TagTenant'")
         return id
 
-    def stands_among(self, places_by_step: Callable[[], dict[str, list[str]]]) -> None:
-        """Say where the ids of all steps of the stack are found, for an error that is to name another step."""
-        self._places_by_step = places_by_step
+    def stands_among(self, places_by_step: dict[str, Mapping[str, object]]) -> None:
+        """Share its places with the other steps of a stack, for an error that is to name another step."""
+        places_by_step[self.name] = self._places
+        self._of_stack = places_by_step
 
     def _index(self, id: str) -> int:
         for index, known in enumerate(self._places):
@@ -217,7 +224,7 @@ class Step(Generic[M, S]):
                 return index
         from sagemaker_runtime.middleware.advice import for_unknown_place  # for an error only
 
-        raise StackError(for_unknown_place(id, self.name, {self.name: self.ids(), **self._places_by_step()}))
+        raise StackError(for_unknown_place(id, self.name, {self.name: self._places, **self._of_stack}))
 
 
 class InitializeStep(Step[InitializeMiddleware, InitializeInput]):

@@ -6,7 +6,7 @@ A stack is a plan. `Stack.compile` makes a handler of it once; changing the stac
 
 from __future__ import annotations
 
-from weakref import ref
+from collections.abc import Mapping
 
 from sagemaker_runtime.middleware.places import BuildStep, DeserializeStep, FinalizeStep, InitializeStep, SerializeStep
 from sagemaker_runtime.middleware.steps import (
@@ -33,7 +33,7 @@ class Stack:
             That of a stack made by hand has none of these.
     """
 
-    __slots__ = ("__weakref__", "build", "deserialize", "finalize", "id", "initialize", "operation", "serialize")
+    __slots__ = ("build", "deserialize", "finalize", "id", "initialize", "operation", "serialize")
 
     def __init__(self, id: str) -> None:
         self.id = id
@@ -118,12 +118,7 @@ class Stack:
 
 
 def _introduce(stack: Stack) -> None:
-    """Let the steps know one another, for their errors; weakly, as the stack has them."""
-    found = ref(stack)
-
-    def places_by_step() -> dict[str, list[str]]:
-        known = found()
-        return {} if known is None else {step.name: step.ids() for step in known.steps}
-
+    """Let the steps know one another's places, for their errors."""
+    places_by_step: dict[str, Mapping[str, object]] = {}
     for step in stack.steps:
         step.stands_among(places_by_step)
