@@ -29,6 +29,7 @@ KEYS = {
         "SIGNING_REGION",
         "STARTED",
     ),
+    "sagemaker_runtime.credentials": ("SIGNED_WITH",),
     "sagemaker_runtime.endpoints": ("ENDPOINT",),
 }
 """The names of all public keys, by the module that they are imported from."""
