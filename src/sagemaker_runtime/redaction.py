@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, urlsafe_b64encode
 from bisect import bisect_right
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 if TYPE_CHECKING:
@@ -34,17 +35,14 @@ _MAY_BE_CUT = 1024  # bytes; a text of ours that is as long may end within a val
 _LONGEST_BODY = 4096  # bytes of a request's body that is looked for; no error keeps more of a text
 _ROUNDS = 4  # of decoding: a page that quotes JSON that quotes a URL takes three
 
-_ESCAPED = re.compile(
-    rb"""
+_ESCAPED = rb"""
       \\+u(d[89ab][0-9a-f]{2})\\+u(d[c-f][0-9a-f]{2})                   # JSON, two for one character
     | \\+(?:u([0-9a-f]{4})|u\{([0-9a-f]{1,6})\})                         # JSON, JavaScript
     | \\+x([0-9a-f]{2})                                                # Python's repr of bytes
     | \\+(.)                                                           # JSON's others, such as \\/ and \\n
     | &(?:amp;)*(\#[0-9]{1,7}|\#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});    # XML, HTML
     | %(?:25)*([0-9a-f]{2})                                             # URL
-    """,
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
-)
+    """
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _FOLDED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ+", b"abcdefghijklmnopqrstuvwxyz ")  # a form has + for a blank
 
@@ -219,7 +217,7 @@ class _Decoded:
         pieces, length, at = list[bytes](), 0, 0
         self.starts: list[int] = []  # in the decoded text, of what was encoded
         self._encoded: list[tuple[int, _Span]] = []  # where that ends, and its span in the text before
-        for escaped in _ESCAPED.finditer(data):
+        for escaped in _escaped().finditer(data):
             literal, decoded = data[at : escaped.start()], _decode(escaped)
             pieces += (literal, decoded)
             length += len(literal)
@@ -243,6 +241,12 @@ class _Decoded:
             return span
         at = span[1] + position - end
         return at, at + 1
+
+
+@lru_cache(maxsize=1)
+def _escaped() -> re.Pattern[bytes]:
+    """Compiled when there is a text: it takes a millisecond, and a program that starts has none."""
+    return re.compile(_ESCAPED, re.IGNORECASE | re.VERBOSE | re.DOTALL)
 
 
 def _decode(escaped: re.Match[bytes]) -> bytes:
