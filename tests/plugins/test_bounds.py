@@ -29,7 +29,7 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.plugins.circuit_breaker import CircuitBreaker
-from sagemaker_runtime.plugins.concurrency import AdaptiveConcurrencyLimit, ConcurrencyLimit
+from sagemaker_runtime.plugins.concurrency import ConcurrencyLimit, KneeLimit
 from sagemaker_runtime.plugins.custom_attributes import CustomAttributes
 from sagemaker_runtime.plugins.hedging import ENDPOINTS, Hedging
 from sagemaker_runtime.plugins.metrics import Metrics
@@ -61,7 +61,7 @@ def all_plugins() -> dict[str, APIOption]:
     return {
         "circuit_breaker": CircuitBreaker(2, max_circuits=KEPT),
         "concurrency": ConcurrencyLimit(8),
-        "concurrency, adaptive": AdaptiveConcurrencyLimit(8),
+        "concurrency, knee": KneeLimit(8),
         "custom_attributes": CustomAttributes(lambda ctx: f"a={len(ctx)}"),
         "hedging": Hedging(min_samples=1),
         "response_cache": ResponseCache(ttl=60.0, max_bytes=KEPT * 1_026),

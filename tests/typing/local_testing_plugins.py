@@ -54,7 +54,7 @@ from sagemaker_runtime.local import (
 )
 from sagemaker_runtime.plugins.circuit_breaker import Circuit, CircuitBreaker, CircuitState
 from sagemaker_runtime.plugins.codecs import BodyCodec, CSVCodec, JSONCodec
-from sagemaker_runtime.plugins.concurrency import AdaptiveConcurrencyLimit, ConcurrencyLimit
+from sagemaker_runtime.plugins.concurrency import ConcurrencyLimit, KneeLimit
 from sagemaker_runtime.plugins.custom_attributes import CustomAttributes
 from sagemaker_runtime.plugins.hedging import HEDGED, Hedging
 from sagemaker_runtime.plugins.metrics import Metrics
@@ -255,7 +255,7 @@ async def plugins() -> None:
     everything: list[APIOption] = [
         CircuitBreaker(3, recovery_timeout=10.0),
         ConcurrencyLimit(32),
-        AdaptiveConcurrencyLimit(8, maximum=64),
+        KneeLimit(8, maximum=64),
         CustomAttributes("tenant=acme"),
         CustomAttributes(lambda ctx: str(len(ctx)), id="Length"),
         Hedging(percentile=99.0),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import inspect
 from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import define, frozen
 
 from sagemaker_runtime import ConfigError, SageMakerRuntimeError, ServiceError, TransportError
-from sagemaker_runtime.context import CLOCK, LOGGER
+from sagemaker_runtime.context import CLOCK
+from sagemaker_runtime.plugins._callbacks import call_back, check_callback
 from sagemaker_runtime.plugins._deadline import is_total_timeout
 from sagemaker_runtime.plugins._telemetry import is_output
 from sagemaker_runtime.plugins._url import url_without_query
@@ -205,8 +205,7 @@ class CircuitBreaker:
             raise ConfigError(f"CircuitBreaker: with max_circuits={max_circuits!r} it could not count any failure")
         if not recovery_timeout >= 0:
             raise ConfigError(f"CircuitBreaker: recovery_timeout is {recovery_timeout!r}, and takes seconds from 0 on")
-        if inspect.iscoroutinefunction(on_change):
-            raise ConfigError("CircuitBreaker: on_change is async, and would never run; make it a plain function")
+        check_callback(self.id, on_change)
         self._circuits = _Circuits(failure_threshold, recovery_timeout, max_circuits)
         self._on_change = on_change
 
@@ -247,8 +246,4 @@ class CircuitBreaker:
 
     def _report(self, changes: list[_Change], ctx: Context) -> None:
         for url, before, after in changes:
-            if self._on_change is not None:
-                try:
-                    self._on_change(url, before, after)
-                except Exception:  # noqa: BLE001 - the user's, and no reason for a call to fail
-                    ctx[LOGGER].exception("CircuitBreaker: on_change failed; the call goes on")
+            call_back(self.id, ctx, self._on_change, url, before, after)

@@ -1,5 +1,5 @@
 """
-A limit on concurrent calls, fixed or adaptive: ``Client(options, with_api_options(ConcurrencyLimit(32)))``.
+A limit on concurrent calls, fixed or one that adapts: ``Client(options, with_api_options(KneeLimit()))``.
 
 Both stand at the front of Initialize, so they count calls, not attempts: a call keeps its place while it waits for a
 retry, and a streamed call until its head has come. Waiting for a place is part of the call: ``Timeout.total`` and
@@ -10,25 +10,36 @@ limit of its own.
 from __future__ import annotations
 
 import asyncio
-import math
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from sagemaker_runtime import BEFORE, ConfigError
-from sagemaker_runtime.context import ATTEMPTS, CLOCK
+from sagemaker_runtime import BEFORE, ConfigError, Key, ModelError, ReadTimeoutError
+from sagemaker_runtime.context import CLOCK
+from sagemaker_runtime.plugins._callbacks import call_back, check_callback
 from sagemaker_runtime.plugins._deadline import is_total_timeout
-from sagemaker_runtime.retry import THROTTLING_CODES
+from sagemaker_runtime.plugins._knee import Knee
+from sagemaker_runtime.plugins._telemetry import is_output
+from sagemaker_runtime.retry import Failure, classify
 
 if TYPE_CHECKING:
-    from sagemaker_runtime import Context, InitializeHandler, InitializeInput, Output, Stack
+    from collections.abc import Callable
 
-__all__ = ["AdaptiveConcurrencyLimit", "ConcurrencyLimit"]
+    from sagemaker_runtime import (
+        Context,
+        FinalizeHandler,
+        FinalizeInput,
+        InitializeHandler,
+        InitializeInput,
+        Output,
+        Stack,
+    )
 
-OVERLOAD_ERRORS = THROTTLING_CODES | {"ServiceUnavailable", "ReadTimeoutError"}
-DECREASE = 0.5  # what an overload leaves of the limit
+__all__ = ["ConcurrencyLimit", "KneeLimit", "LimitState"]
+
+ENDPOINTS_KEPT = 1_024  # in each event loop; beyond that, one without a call is forgotten
 
 
 @define(eq=False)
@@ -38,8 +49,6 @@ class _Gate:
     limit: float
     taken: int = 0
     waiting: deque[asyncio.Future[None]] = field(factory=deque[asyncio.Future[None]])
-    decreased: float = -math.inf
-    """When the limit was last lowered, in monotonic time."""
 
     async def enter(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -102,14 +111,58 @@ class ConcurrencyLimit:
         return self._gates.setdefault(asyncio.get_running_loop(), _Gate(self._initial))
 
 
-class AdaptiveConcurrencyLimit(ConcurrencyLimit):
-    """
-    A limit that adapts to the endpoint's capacity: additive increase, multiplicative decrease.
+@frozen
+class LimitState:
+    """What `KneeLimit` lets through to one endpoint, when it was looked at."""
 
-    A success while all places are taken adds 1/limit, so about 1 for each round of calls. An overload halves the limit,
-    once for all calls then in progress. Signs of an overload are: an attempt that was throttled, got 503 or no response
-    in time; a call that took longer than *target_latency*; and a call whose ``Timeout.total`` ended, unless it had waited
-    even longer for its place. Cold starts and the model's own failures count as neither.
+    limit: int
+    """Calls at once."""
+
+    in_flight: int
+    """Calls that have a place; more than the limit just after it has fallen."""
+
+    waiting: int
+    """Calls that wait for one."""
+
+
+@define(eq=False)
+class _KneeGate(_Gate):
+    """The places of one endpoint in one event loop."""
+
+    knee: Knee = field(kw_only=True)
+    name: str = field(kw_only=True)
+    """The endpoint's."""
+
+
+@define(eq=False)
+class _Place:
+    """That of one call."""
+
+    gate: _KneeGate
+    came: float
+    """When the call came, in monotonic time."""
+
+    entered: float
+    """When it got the place."""
+
+
+_PLACE: Key[_Place] = Key("place of KneeLimit")
+
+
+class KneeLimit:
+    """
+    A limit for each endpoint that seeks the concurrency beyond which its throughput no longer grows.
+
+    It begins with *initial* calls at once and doubles them while the throughput follows; then it rises slowly, and looks
+    from time to time whether fewer calls do as much. So it finds the capacity of endpoints that throttle, of those that
+    queue without a word, and of slow ones, and follows it when it changes. An overload leaves 70 %, once for all calls that
+    were under way: an attempt that was throttled, got a 5xx, found nobody, or had no response in time. A response
+    that took its time counts as one from a mean of 20 s on. A 424 counts as work that was done; a cold start
+    (ModelNotReadyException) and every other error as nothing.
+
+    Stands at the front of Initialize, where a call gets its place and keeps it while it waits for a retry, and below Retry,
+    where it learns from each attempt. One object may serve several clients, which then share the limit of an endpoint
+    name; each event loop has limits of its own.
 
     Args:
         initial: The limit to begin with.
@@ -118,66 +171,113 @@ class AdaptiveConcurrencyLimit(ConcurrencyLimit):
 
         maximum: The highest limit.
 
-        target_latency: Seconds that a call may take once it has its place; None to consider errors only.
+        on_change: Called with the endpoint's name, the limit before and the limit after, by the call that causes the change:
+            ``lambda name, old, new: gauge.set(...)``. An exception that it raises is logged, and does not affect the call.
+            None for no callback.
 
     Raises:
-        ConfigError: Not 1 <= minimum <= initial <= maximum.
-
-    Source: Chiu and Jain, "Analysis of the increase and decrease algorithms for congestion avoidance", 1989.
+        ConfigError: Not 1 <= minimum <= initial <= maximum, or on_change is async.
     """
 
-    id = "AdaptiveConcurrencyLimit"
+    id = "KneeLimit"
 
     def __init__(
         self,
-        initial: int = 16,
+        initial: int = 4,
         *,
         minimum: int = 1,
-        maximum: int = 256,
-        target_latency: float | None = None,
+        maximum: int = 1_024,
+        on_change: Callable[[str, int, int], object] | None = None,
     ) -> None:
-        super().__init__(initial)
         if not 1 <= minimum <= initial <= maximum:
             raise ConfigError(
                 f"{self.id}: {initial=}, {minimum=}, {maximum=}; it takes 1 <= minimum <= initial <= maximum"
             )
-        self._minimum = minimum
-        self._maximum = maximum
-        self._target = math.inf if target_latency is None else target_latency
+        check_callback(self.id, on_change)
+        self._initial, self._minimum, self._maximum = initial, minimum, maximum
+        self._on_change = on_change
+        self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[str, _KneeGate]] = WeakKeyDictionary()
+
+    def __call__(self, stack: Stack) -> None:
+        stack.initialize.add(self, BEFORE)
+        stack.finalize.insert(self, after="Retry")
+
+    @property
+    def limits(self) -> dict[str, LimitState]:
+        """What is let through, by the endpoint's name. Of the running event loop; outside of one, of all loops together."""
+        try:
+            running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        states: dict[str, LimitState] = {}
+        for gates in [gates for loop, gates in list(self._gates.items()) if running in (loop, None)]:
+            for name, gate in list(gates.items()):
+                before = states.get(name, LimitState(0, 0, 0))
+                states[name] = LimitState(
+                    before.limit + int(gate.limit),
+                    before.in_flight + gate.taken,
+                    before.waiting + len(gate.waiting),
+                )
+        return states
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
-        gate, clock = self._gate(), ctx[CLOCK]
+        gate, clock = self._gate(step.parameters.endpoint_name), ctx[CLOCK]
         came = clock.monotonic()
         await gate.enter()
-        started = clock.monotonic()
-        succeeded = hung = False
         try:
-            output = await next(ctx, step)
-            succeeded = True
-        except asyncio.CancelledError as error:
-            # Without this, a limit that is too low would keep falling: calls that waited for a place have no time left.
-            longer = clock.monotonic() - started >= started - came
-            hung = longer and is_total_timeout(error, ctx)
-            raise
-        else:
-            return output
+            ctx[_PLACE] = _Place(gate, came, clock.monotonic())
+            return await next(ctx, step)
         finally:
-            self._learn(gate, ctx, started, succeeded=succeeded, hung=hung)
             gate.leave()
 
-    def _learn(self, gate: _Gate, ctx: Context, started: float, *, succeeded: bool, hung: bool) -> None:
-        now = ctx[CLOCK].monotonic()
-        if hung or now - started > self._target or _overloaded(ctx):
-            if started > gate.decreased:
-                gate.decreased = now
-                gate.limit = max(self._minimum, gate.limit * DECREASE)
-        elif succeeded and gate.taken >= int(gate.limit):
-            gate.limit = min(self._maximum, gate.limit + 1 / gate.limit)
+    async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
+        place = ctx.get(_PLACE)
+        if place is None:  # somebody has taken the part in Initialize out
+            return await next(ctx, step)
+        clock = ctx[CLOCK]
+        started = clock.monotonic()
+        try:
+            output = await next(ctx, step)
+        except BaseException as error:
+            if isinstance(error, ModelError):
+                self._learn(place.gate, ctx, started, worked=True)
+            elif _is_overload(error, ctx, waited=place.entered - place.came, took=clock.monotonic() - started):
+                self._learn(place.gate, ctx, place.entered, worked=False)
+            raise
+        if is_output(output) and output.raw_response is not None:  # not from a cache, or a fallback
+            self._learn(place.gate, ctx, started, worked=True)
+        return output
+
+    def _learn(self, gate: _KneeGate, ctx: Context, started: float, *, worked: bool) -> None:
+        before, now = int(gate.limit), ctx[CLOCK].monotonic()
+        if worked:
+            gate.knee.succeeded(started=started, now=now, taken=gate.taken)
+        else:
+            gate.knee.overloaded(started=started, now=now)
+        gate.limit = gate.knee.limit
+        if int(gate.limit) != before:
+            gate.admit()
+            call_back(self.id, ctx, self._on_change, gate.name, before, int(gate.limit))
+
+    def _gate(self, name: str) -> _KneeGate:
+        gates = self._gates.setdefault(asyncio.get_running_loop(), OrderedDict())
+        gate = gates.get(name)
+        if gate is None:
+            if len(gates) >= ENDPOINTS_KEPT:
+                idle = next((each for each, kept in gates.items() if not kept.taken and not kept.waiting), None)
+                if idle is not None:
+                    del gates[idle]
+            knee = Knee(self._minimum, self._maximum, self._initial)
+            gates[name] = gate = _KneeGate(self._initial, knee=knee, name=name)
+        gates.move_to_end(name)
+        return gate
 
 
-def _overloaded(ctx: Context) -> bool:
-    return any(
-        attempt.error_type in OVERLOAD_ERRORS
-        or (attempt.status in (429, 503) and attempt.error_type != "ModelNotReadyException")
-        for attempt in ctx.get(ATTEMPTS, ())
-    )
+def _is_overload(error: BaseException, ctx: Context, *, waited: float, took: float) -> bool:
+    """Whether the attempt shows that fewer calls at once would be better."""
+    if isinstance(error, ReadTimeoutError):
+        return True
+    if isinstance(error, Exception):
+        return classify(error) in (Failure.THROTTLING, Failure.TRANSIENT)
+    # A call that spent its time waiting for a place says nothing, or a limit that is too low would keep falling.
+    return took >= waited and is_total_timeout(error, ctx)

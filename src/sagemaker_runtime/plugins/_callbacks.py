@@ -1,0 +1,33 @@
+"""Functions of the user that a plugin calls when something changes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, ParamSpec
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.context import LOGGER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagemaker_runtime import Context
+
+P = ParamSpec("P")
+
+
+def check_callback(plugin: str, callback: object) -> None:
+    """Raise ConfigError for one that is async: nobody would await it."""
+    if inspect.iscoroutinefunction(callback):
+        raise ConfigError(f"{plugin}: on_change is async, and would never run; make it a plain function")
+
+
+def call_back(
+    plugin: str, ctx: Context, callback: Callable[P, object] | None, *args: P.args, **kwargs: P.kwargs
+) -> None:
+    """Call it, if there is one. What it raises is logged, and does not affect the call."""
+    if callback is not None:
+        try:
+            callback(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - the user's, and no reason for a call to fail
+            ctx[LOGGER].exception("%s: on_change failed; the call goes on", plugin)
