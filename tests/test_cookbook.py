@@ -68,6 +68,7 @@ PRINTED: dict[str, list[str | EllipsisType]] = {
         "globex tibbar by the model",
         "2 requests",
     ],
+    "chat_session": ["You said hello", "You said hello, goodbye", "0 sessions open"],
     "cold_start": [
         "WHITE RABBIT - first response: ModelNotReadyException",
         "WHITE RABBIT - first response: the model's",
@@ -87,8 +88,15 @@ PRINTED: dict[str, list[str | EllipsisType]] = {
         '{"logger": "shop.models", "aws_operation": "InvokeEndpoint", "aws_attempt": 2, "http_status": 200}',
     ],
     "json_objects": [
-        "[2.0, 5.0]",
-        "the response, 7 bytes of type application/json, cannot be read as application/json (JSONDecodeError)",
+        "[2.0, 5.0, nan]",
+        (
+            "the response, 7 bytes of type application/json, cannot be read as application/json: "
+            "Expecting value at line 1 column 1"
+        ),
+        (
+            "the value cannot be written as JSON: [0][1] is of type complex; "
+            "convert it, or give the codec a default= that does"
+        ),
     ],
     "measure": [
         "client.call.attempt_duration 1 measured ServiceUnavailable",
@@ -113,6 +121,13 @@ PRINTED: dict[str, list[str | EllipsisType]] = {
         "2 requests while it was down",
     ],
     "own_credentials": ["10 calls, asked 1 time", "Credentials(access_key_id='AKIDEXAMPLE')"],
+    "pydantic_model": [
+        "setosa 0.98",
+        (
+            "the response, 40 bytes of type application/octet-stream, cannot be read as application/json: "
+            "probability: float_type"
+        ),
+    ],
     "rehearse_failures": [
         "Reset - response after 2",
         "TruncatedBody - TruncatedResponseError after 1",

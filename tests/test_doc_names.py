@@ -148,7 +148,8 @@ MODULES = [
     *(
         importlib.import_module(f"sagemaker_runtime.{name}")
         for name in (
-            *("context", "endpoints", "errors", "local", "middleware", "operations", "operations.routes", "retry"),
+            *("context", "endpoints", "errors", "local", "middleware", "operations", "operations.routes"),
+            *("predictor", "retry"),
             *("streams.frames", "sync", "testing", "transport", "wire"),
             *(f"plugins.{path.stem}" for path in sorted((PACKAGE / "plugins").glob("[a-z]*.py"))),
         )

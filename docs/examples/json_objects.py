@@ -1,9 +1,8 @@
 """
-JSON objects in, JSON objects out: a codec writes the body and its content type, and
-reads the response.
+JSON in, JSON out: a `Predictor` writes the body and its content type, and reads the
+response.
 
-If it is no JSON, `DecodeError` is raised, which does not show it. `BodyCodec` is the
-base for formats of your own.
+If it is no JSON, `DecodeError` says where, and does not show it.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 
-from sagemaker_runtime import Client, InvokeEndpointInput, with_api_options
+from sagemaker_runtime import Client, DecodeError, EncodeError, JSONCodec, Predictor
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
-from sagemaker_runtime.plugins.codecs import DecodeError, JSONCodec
 
 
 def mean(invocation: Invocation) -> Answer:
@@ -27,16 +25,15 @@ def mean(invocation: Invocation) -> Answer:
 
 
 async def main() -> None:
-    codec = JSONCodec()
     async with (
         LocalEndpoint({"mean": mean}) as local,
-        Client(local.options(), with_api_options(codec)) as client,
+        Client(local.options()) as client,
     ):
-        for rows in ([[1, 2, 3], [4, 6]], []):
-            params = InvokeEndpointInput(endpoint_name="mean", body=codec.body(rows))
+        predictor = Predictor(client, "mean", codec=JSONCodec())
+        for rows in ([[1, 2, 3], [4, 6], []], [], [[1, 2j]]):
             try:
-                print(codec.value(await client.invoke_endpoint(params)))
-            except DecodeError as error:
+                print(await predictor.predict(rows))
+            except (DecodeError, EncodeError) as error:
                 print(error.message)
 
 

@@ -13,9 +13,8 @@ import io
 
 import numpy as np
 
-from sagemaker_runtime import Client, InvokeEndpointInput, with_api_options
+from sagemaker_runtime import Client, NumPyCodec, Predictor
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
-from sagemaker_runtime.plugins.numpy_codec import NumPyCodec
 
 
 def norm(invocation: Invocation) -> Answer:
@@ -27,18 +26,14 @@ def norm(invocation: Invocation) -> Answer:
 
 
 async def main() -> None:
-    codec = NumPyCodec()
     async with (
         LocalEndpoint({"norm": norm}) as local,
-        Client(local.options(), with_api_options(codec)) as client,
+        Client(local.options()) as client,
     ):
-        rows = np.array([[3.0, 4.0], [6.0, 8.0]], dtype=np.float32)
-
-        output = await client.invoke_endpoint(
-            InvokeEndpointInput(endpoint_name="norm", body=codec.body(rows))
+        predictor = Predictor(client, "norm", codec=NumPyCodec())
+        array = await predictor.predict(
+            np.array([[3.0, 4.0], [6.0, 8.0]], dtype=np.float32)
         )
-
-        array = codec.value(output)
         print(array.tolist(), array.dtype, "writeable:", array.flags.writeable)
 
 

@@ -5,10 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, assert_type
-
-import numpy as np
-import numpy.typing as npt
+from typing import assert_type
 
 from sagemaker_runtime import (
     APIOption,
@@ -53,12 +50,10 @@ from sagemaker_runtime.local import (
     Variants,
 )
 from sagemaker_runtime.plugins.circuit_breaker import Circuit, CircuitBreaker, CircuitState
-from sagemaker_runtime.plugins.codecs import BodyCodec, CSVCodec, JSONCodec
 from sagemaker_runtime.plugins.concurrency import ConcurrencyLimit, KneeLimit
 from sagemaker_runtime.plugins.custom_attributes import CustomAttributes
 from sagemaker_runtime.plugins.hedging import HEDGED, Hedging
 from sagemaker_runtime.plugins.metrics import Metrics
-from sagemaker_runtime.plugins.numpy_codec import NumPyCodec
 from sagemaker_runtime.plugins.response_cache import CACHE_AGE, ResponseCache
 from sagemaker_runtime.plugins.tracing import Tracing
 from sagemaker_runtime.plugins.waterfall import WATERFALL, Trace, Waterfall
@@ -265,7 +260,7 @@ async def plugins() -> None:
         Tracing(propagate_in_custom_attributes=True),
         Waterfall(on_finish=print),
     ]
-    client = Client(Options(api_options=everything), with_api_options(JSONCodec(), NumPyCodec()))
+    client = Client(Options(api_options=everything), with_api_options(ConcurrencyLimit(32)))
     output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b""))
     assert_type(output.result_metadata[WATERFALL], Trace)
     assert_type(output.result_metadata.get(CACHE_AGE), float | None)
@@ -283,35 +278,6 @@ async def plugins() -> None:
     ConcurrencyLimit("32")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Hedging(99.0)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     Options(api_options=[ModelStreamError("broken")])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
-
-
-def codecs(output: InvokeEndpointOutput) -> None:
-    """An object in and an object out, each codec of its own kind."""
-    assert_type(JSONCodec().body({"a": 1}), bytes)
-    assert_type(JSONCodec().value(output), object)
-    assert_type(CSVCodec().value(output), list[list[str]])
-    assert_type(NumPyCodec().value(output), npt.NDArray[Any])
-    NumPyCodec().body(np.zeros(3))
-    codec: BodyCodec[str, int] = Number()
-    assert_type(codec.value(output), int)
-
-    CSVCodec().body([1, 2])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
-    NumPyCodec().body([1, 2])  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    codec.body(1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-
-
-class Number(BodyCodec[str, int]):
-    """A codec of a user's own."""
-
-    content_type = "text/plain"
-
-    def encode(self, value: str) -> bytes:
-        """As text."""
-        return value.encode()
-
-    def decode(self, body: bytes) -> int:
-        """From text."""
-        return int(body)
 
 
 # What a plugin may watch.

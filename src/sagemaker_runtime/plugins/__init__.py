@@ -2,7 +2,6 @@
 Plugins for the stack. They use public names only, so you can write your own the same way.
 
 - ``circuit_breaker``: stops calling an endpoint that keeps failing, for a while.
-- ``codecs``, ``numpy_codec``: objects in place of bytes.
 - ``concurrency``: a limit on concurrent calls, fixed or adaptive.
 - ``custom_attributes``: text for the container with every call.
 - ``hedging``: a second attempt when the first is slower than usual.

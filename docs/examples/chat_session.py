@@ -1,0 +1,45 @@
+"""
+A session: all calls in it reach the same instance, which keeps what it knows of the
+conversation.
+
+The container must support sessions. Here the local endpoint does, for any function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from sagemaker_runtime import Client, JSONCodec, Predictor
+from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Sessions
+
+kept: dict[str, list[str]] = {}
+
+
+def chat(invocation: Invocation) -> Answer:
+    """Stands for the model. It is asked to open and to close a session as well."""
+    session = invocation.session_id or ""
+    said = json.loads(invocation.body)
+    if said == {"requestType": "CLOSE"}:
+        del kept[session]
+        return Answer(body=b"{}", closed_session_id=session)
+    kept.setdefault(session, [])
+    if not invocation.new_session:
+        kept[session].append(said)
+    return Answer(body=json.dumps(f"You said {', '.join(kept[session])}").encode())
+
+
+async def main() -> None:
+    async with (
+        LocalEndpoint({"chat": Sessions(chat)}) as local,
+        Client(local.options()) as client,
+    ):
+        predictor = Predictor(client, "chat", codec=JSONCodec(type=str))
+        async with predictor.session() as session:
+            print(await session.predict("hello"))
+            print(await session.predict("goodbye"))
+        print(len(kept), "sessions open")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

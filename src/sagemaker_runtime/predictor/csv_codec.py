@@ -1,0 +1,196 @@
+"""`CSVCodec`: rows of numbers and text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
+from numbers import Real
+from typing import Any, Generic, TypeVar, overload
+from uuid import UUID
+
+from sagemaker_runtime.predictor.exceptions import EncodeError, Problem, decoded, named
+from sagemaker_runtime.predictor.kinds import is_iterable, is_kind, name_of
+
+T = TypeVar("T")
+
+_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+_SCALARS = (
+    str,
+    Real,
+    Decimal,
+    date,
+    time,
+    UUID,
+    Enum,
+)  # Real: int, float, bool, Fraction, and NumPy's; Decimal is none
+_NUMPY_KINDS = "biufUMm"  # of dtypes: bool, integers, floats, text, dates
+
+
+class CSVCodec(Generic[T]):
+    """
+    Rows of numbers and text, ``text/csv`` without a header line.
+
+    It takes an iterable of rows, or one flat row: ``[5.1, 3.5]`` is sent as ``5.1,3.5``. A row is a list, a tuple, a NumPy array or
+    any other iterable but text and a dict. A field is text, a number, a date, a UUID, a scalar of NumPy's, or None for an empty
+    field; it is written as its ``str()``, which keeps every digit of a number. It returns a list of rows of text.
+
+    Rows are separated by line feeds; the last has none. Blank lines of a response are skipped. A field of a response has at most
+    `csv.field_size_limit` characters.
+
+    Args:
+        field: Makes a value of each field of a response, such as ``float``. None leaves them text.
+    """
+
+    content_type = "text/csv"
+    accept = "text/csv"
+
+    @overload
+    def __init__(self: CSVCodec[str]) -> None: ...
+
+    @overload
+    def __init__(self, *, field: Callable[[str], T]) -> None: ...
+
+    def __init__(self, *, field: Callable[[str], T] | None = None) -> None:
+        self._field = field
+
+    def encode(self, value: Iterable[object], /) -> bytes:
+        """
+        The rows.
+
+        Raises:
+            EncodeError: The value holds what is no row, or a row what is no field.
+        """
+        lines = _Lines()
+        csv.writer(lines).writerows(_rows(value))
+        text = "\n".join(lines)
+        if text.startswith(_BOM):  # a reader takes it for a mark, and drops it
+            text = _BOM + text
+        return text.encode()
+
+    def decode(self, body: bytes, content_type: str | None, /) -> list[list[T]]:
+        """
+        The rows in a response.
+
+        Raises:
+            DecodeError: The response is not CSV in UTF-8, or *field* has refused a field.
+        """
+        return decoded(self._read, body, content_type, self.content_type)
+
+    def _read(self, body: bytes) -> list[list[T]]:
+        problem, text = None, ""
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            problem = f"{error.reason} at byte {error.start}, and it is read as UTF-8"
+        if problem is not None:
+            raise Problem(problem)
+        rows: list[list[T]] = []
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error as error:
+                problem = f"line {max(reader.line_num, 1)}: {error}"  # its texts name a character of the syntax at most
+                if "field limit" in problem:
+                    problem += "; csv.field_size_limit(...) raises the limit"
+                break
+            if row is None:
+                return rows
+            if row:
+                rows.append(self._values(row, len(rows) + 1))
+        raise Problem(problem)
+
+    def _values(self, row: list[str], number: int) -> list[T]:
+        values: list[T] = []
+        for index, text in enumerate(row, 1):
+            try:
+                value: Any = text if self._field is None else self._field(text)
+            except Exception as error:  # noqa: BLE001 - whatever the caller's function may raise; its text may hold the field
+                problem = f"row {number}, field {index}: field= raised {named(error)}"
+                break
+            values.append(value)
+        else:
+            return values
+        raise Problem(problem)
+
+
+class _Lines(list[str]):
+    """Takes the lines of `csv.writer`, which end with CR LF so that it quotes either character within a field."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n"))
+
+
+def _rows(value: object) -> list[list[str]]:
+    if isinstance(value, str | bytes | bytearray):
+        raise EncodeError(
+            "the value is text: CSVCodec takes rows, and text that is CSV already is sent by the client as it is"
+        )
+    if is_kind(value, Mapping, AbstractSet):
+        raise EncodeError(
+            f"the value is of type {name_of(value)}: CSVCodec takes rows, and in those the order of the fields counts"
+        )
+    if hasattr(value, "columns"):  # iterating a data frame gives the names of its columns, or the columns
+        raise EncodeError(
+            f"the value is of type {name_of(value)}: give its rows, such as frame.itertuples(index=False)"
+        )
+    if not is_iterable(value) or _is_field(value):
+        raise EncodeError(f"the value is of type {name_of(value)}: CSVCodec takes rows; a single field is [field]")
+    items = list(value)
+    flat = bool(items) and _is_field(items[0])
+    if flat:
+        return [_fields(items, "")]
+    return [_fields(_row(item, index), f"[{index}]") for index, item in enumerate(items)]
+
+
+def _row(item: object, index: int) -> list[object]:
+    if is_kind(item, Mapping, AbstractSet, bytes, bytearray) or _is_field(item) or not is_iterable(item):
+        mixed = "; the items before it are rows" if index else ""
+        raise EncodeError(
+            f"the value cannot be written as CSV: [{index}] is of type {name_of(item)}, which is no row{mixed}"
+        )
+    fields = list(item)
+    if not fields:
+        raise EncodeError(
+            f"the value cannot be written as CSV: [{index}] is a row without fields, which a reader does not see"
+        )
+    return fields
+
+
+def _fields(row: list[object], place: str) -> list[str]:
+    return [_field(value, f"{place}[{index}]") for index, value in enumerate(row)]
+
+
+def _field(value: object, place: str) -> str:
+    if isinstance(value, Enum):
+        value = value.value  # str() of a member may be its name
+    if value is None:
+        return ""
+    if not _is_field(value):
+        raise _refused(place, f"is of type {name_of(value)}, which is no field")
+    try:
+        text = str(value)
+        text.encode()
+    except UnicodeEncodeError as error:
+        problem = f"has half of a surrogate pair at character {error.start}, which is no Unicode text"
+    except ValueError:  # thousands of digits
+        problem = "is a number with too many digits"
+    else:
+        return text
+    raise _refused(place, problem)
+
+
+def _refused(place: str, problem: str) -> EncodeError:
+    return EncodeError(f"the value cannot be written as CSV: {place} {problem}")
+
+
+def _is_field(value: object) -> bool:
+    """Whether it is a scalar. NumPy's are known by their dtype, so that it need not be imported."""
+    if value is None or isinstance(value, _SCALARS):
+        return True
+    dtype: object = getattr(value, "dtype", None)
+    return getattr(value, "ndim", None) == 0 and getattr(dtype, "kind", "?") in _NUMPY_KINDS

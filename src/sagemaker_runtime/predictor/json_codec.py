@@ -1,0 +1,108 @@
+"""`JSONCodec`: one JSON document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
+
+from sagemaker_runtime.predictor.documents import DocumentReader, DocumentWriter
+from sagemaker_runtime.predictor.exceptions import decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagemaker_runtime.predictor.documents import (
+        DefaultHook,
+        DocumentDecoder,
+        DocumentModel,
+        DocumentType,
+        DocumentValidator,
+        ObjectHook,
+    )
+
+O_co = TypeVar("O_co", covariant=True)
+
+
+class JSONCodec(Generic[O_co]):
+    """
+    One JSON document, ``application/json`` in UTF-8.
+
+    ``NaN``, ``Infinity`` and ``-Infinity``, which are not JSON, are written and read all the same, as by Python's `json` and by
+    `ResponseStream.iter_json_lines`: models return them. (A type that reads the bytes itself has its own rule:
+    pydantic's reads them, msgspec's does not.) Of duplicate keys the last counts. A byte order mark is skipped.
+
+    Args:
+        type: What a response becomes: a pydantic model or TypeAdapter, a ``msgspec.json.Decoder``, or any callable, which gets
+            what `json.loads` returns: ``lambda document: converter.structure(document, Iris)`` for cattrs. None for
+            what `json.loads` returns.
+
+        default: Replaces what `json.dumps` cannot write, as its argument does: ``pydantic_core.to_jsonable_python``,
+            ``msgspec.to_builtins``, ``cattrs.unstructure``.
+
+        object_hook: Replaces each object of a response, as the argument of `json.loads` does.
+
+    Raises:
+        ConfigError: The type cannot read JSON.
+    """
+
+    content_type = "application/json"
+    accept = "application/json"
+
+    # One for each kind of type: a checker that is given their union does not find the type in a model's class.
+    @overload
+    def __init__(
+        self: JSONCodec[object], *, default: DefaultHook | None = None, object_hook: ObjectHook | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        *,
+        type: DocumentValidator[O_co],
+        default: DefaultHook | None = None,
+        object_hook: ObjectHook | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, *, type: DocumentModel[O_co], default: DefaultHook | None = None, object_hook: ObjectHook | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(self, *, type: DocumentDecoder[O_co], default: DefaultHook | None = None) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        *,
+        type: Callable[[object], O_co],
+        default: DefaultHook | None = None,
+        object_hook: ObjectHook | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        *,
+        type: DocumentType[O_co] | None = None,
+        default: DefaultHook | None = None,
+        object_hook: ObjectHook | None = None,
+    ) -> None:
+        self._reader = DocumentReader(type, object_hook)
+        self._writer = DocumentWriter(default)
+
+    def encode(self, value: object, /) -> bytes:
+        """
+        The document.
+
+        Raises:
+            EncodeError: Something in the value cannot be written.
+        """
+        return self._writer.write(value)
+
+    def decode(self, body: bytes, content_type: str | None, /) -> O_co:
+        """
+        The value in a response.
+
+        Raises:
+            DecodeError: It is not JSON, or not of the type.
+        """
+        return decoded(self._reader.read, body, content_type, self.content_type)

@@ -1,0 +1,113 @@
+"""`JSONLinesCodec`: one JSON document on each line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
+
+from sagemaker_runtime.predictor.documents import DocumentReader, DocumentWriter, is_blank
+from sagemaker_runtime.predictor.exceptions import EncodeError, decoded
+from sagemaker_runtime.predictor.formats import json_lines_of
+from sagemaker_runtime.predictor.kinds import is_iterable, is_kind, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sagemaker_runtime.predictor.documents import (
+        DefaultHook,
+        DocumentDecoder,
+        DocumentModel,
+        DocumentType,
+        DocumentValidator,
+        ObjectHook,
+    )
+    from sagemaker_runtime.predictor.formats import StreamFormat
+
+T = TypeVar("T")
+
+
+class Documents(list[T]):
+    """The documents of a response: a list, whose class tells a checker what the pieces of a stream are."""
+
+
+class JSONLinesCodec(Generic[T]):
+    """
+    One JSON document on each line, ``application/jsonlines``: takes any iterable of documents, returns a list.
+
+    Documents are written and read as `JSONCodec` does. A stream's pieces are its documents, each as soon as its line is
+    whole. Blank lines are skipped.
+
+    Args:
+        type: What each document of a response becomes; see `JSONCodec`.
+
+        default: Replaces what `json.dumps` cannot write; see `JSONCodec`.
+
+        object_hook: Replaces each object of a response; see `JSONCodec`.
+
+    Raises:
+        ConfigError: The type cannot read JSON.
+    """
+
+    content_type = "application/jsonlines"
+    accept = "application/jsonlines"
+
+    @overload
+    def __init__(
+        self: JSONLinesCodec[object], *, default: DefaultHook | None = None, object_hook: ObjectHook | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, *, type: DocumentValidator[T], default: DefaultHook | None = None, object_hook: ObjectHook | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, *, type: DocumentModel[T], default: DefaultHook | None = None, object_hook: ObjectHook | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(self, *, type: DocumentDecoder[T], default: DefaultHook | None = None) -> None: ...
+
+    @overload
+    def __init__(
+        self, *, type: Callable[[object], T], default: DefaultHook | None = None, object_hook: ObjectHook | None = None
+    ) -> None: ...
+
+    def __init__(
+        self,
+        *,
+        type: DocumentType[T] | None = None,
+        default: DefaultHook | None = None,
+        object_hook: ObjectHook | None = None,
+    ) -> None:
+        self._reader = DocumentReader(type, object_hook)
+        self._writer = DocumentWriter(default)
+        self.stream_format: StreamFormat[T] = json_lines_of(self._reader)
+
+    def encode(self, value: Iterable[object], /) -> bytes:
+        """
+        The documents, each with a line feed after it.
+
+        Raises:
+            EncodeError: The value is no iterable of documents, or something in one cannot be written.
+        """
+        if is_kind(value, str, bytes, Mapping) or not is_iterable(value):
+            raise EncodeError(
+                f"the value is of type {name_of(value)}; it takes an iterable of documents, and a single one as "
+                "[document]"
+            )
+        return b"".join(self._writer.write(document, f"[{index}]") + b"\n" for index, document in enumerate(value))
+
+    def decode(self, body: bytes, content_type: str | None, /) -> Documents[T]:
+        """
+        The documents in a response.
+
+        Raises:
+            DecodeError: A line is not JSON, or not of the type.
+        """
+        return decoded(self._documents, body, content_type, self.content_type)
+
+    def _documents(self, body: bytes) -> Documents[T]:
+        lines = enumerate(body.split(b"\n"), 1)
+        return Documents(self._reader.read_line(line, number) for number, line in lines if not is_blank(line))

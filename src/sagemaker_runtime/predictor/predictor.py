@@ -1,0 +1,226 @@
+"""`Predictor`: values in, values out, for code with an event loop."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from sagemaker_runtime.predictor.base import BasePredictor
+from sagemaker_runtime.predictor.codec import I_contra, O_co
+from sagemaker_runtime.predictor.requests import CLOSE_BODY, DEFAULT_WAIT, OPEN_BODY, Requests, note_of, opened_session
+from sagemaker_runtime.predictor.streams import PredictionStream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from contextlib import AbstractAsyncContextManager
+    from typing import Unpack
+
+    from sagemaker_runtime import Client, InvokeEndpointAsyncOutput, OptFn
+    from sagemaker_runtime.predictor.codec import Codec
+    from sagemaker_runtime.predictor.formats import StreamFormat
+    from sagemaker_runtime.predictor.json_lines_codec import Documents
+    from sagemaker_runtime.predictor.members import AsyncMembers, InvokeMembers, Members, StreamMembers
+    from sagemaker_runtime.predictor.requests import Prediction, SessionBody
+
+T = TypeVar("T")
+
+
+class Predictor(BasePredictor[I_contra, O_co]):
+    """
+    An endpoint that takes and returns values. Encoding and decoding is the codec's::
+
+        async with Client(options) as client:
+            iris = Predictor(client, "iris", codec=JSONCodec())
+            print(await iris.predict([[5.1, 3.5, 1.4, 0.2]]))
+
+    It holds nothing open, and any number of tasks may share it. What a call may say beside its value, such as
+    ``target_variant`` or ``custom_attributes``, is set here for all calls, or given to one. A member of a call replaces the
+    predictor's, and None takes it away. ``content_type`` and ``accept`` replace the codec's.
+
+    Args:
+        client: Makes the calls. It stays open.
+
+        endpoint_name: The endpoint.
+
+        codec: Encodes values, and decodes responses.
+
+        members: Of the inputs of all calls. One that an operation has not is refused by its calls.
+
+    Raises:
+        ConfigError: There is no such member, or *codec* is not a codec.
+    """
+
+    def __init__(
+        self, client: Client, endpoint_name: str, *, codec: Codec[I_contra, O_co], **members: Unpack[Members]
+    ) -> None:
+        super().__init__(Requests(endpoint_name, codec, members))
+        self._client = client
+
+    async def predict(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> O_co:
+        """
+        Send a value and get the model's.
+
+        Args:
+            value: What the codec takes.
+
+            opt_fns: Change the client's options for this call: ``override(timeout=Timeout(total=5))``.
+
+            members: Of this call's input.
+
+        Raises:
+            EncodeError: The codec cannot take the value; nothing was sent.
+            DecodeError: The response is not in the codec's format.
+            ConfigError: There is no such member.
+            SageMakerRuntimeError: What `Client.invoke_endpoint` raises, and the base of all.
+        """
+        return (await self.invoke(value, *opt_fns, **members)).value
+
+    async def invoke(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> Prediction[O_co]:
+        """`predict`, with the output beside the value: its variant, its metadata, its body."""
+        output = await self._client.invoke_endpoint(self._requests.invoke(value, members), *opt_fns)
+        return self._requests.prediction(output)
+
+    @overload
+    def stream(
+        self, value: I_contra, /, *opt_fns: OptFn, format: StreamFormat[T], **members: Unpack[StreamMembers]
+    ) -> PredictionStream[T]: ...
+
+    @overload  # the documents of the codec; the protocol does not know them, so the next one is for all other codecs
+    def stream(  # type: ignore[overload-overlap]
+        self: Predictor[I_contra, Documents[T]], value: I_contra, /, *opt_fns: OptFn, **members: Unpack[StreamMembers]
+    ) -> PredictionStream[T]: ...
+
+    @overload
+    def stream(
+        self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[StreamMembers]
+    ) -> PredictionStream[str]: ...
+
+    def stream(
+        self,
+        value: I_contra,
+        /,
+        *opt_fns: OptFn,
+        format: StreamFormat[object] | None = None,
+        **members: Unpack[StreamMembers],
+    ) -> PredictionStream[object]:
+        """
+        Send a value and get the model's response piece by piece.
+
+        Args:
+            value: What the codec takes. It is encoded now, and the call is made when the stream is read.
+
+            opt_fns: Change the client's options for this call.
+
+            format: What the pieces are: `TEXT`, `LINES`, `JSON_LINES`, `json_lines`, `SERVER_SENT_EVENTS` or `BYTES`. None
+                for the codec's ``stream_format``: documents for `JSONLinesCodec`, text for all others here.
+
+            members: Of this call's input.
+
+        Raises:
+            EncodeError: The codec cannot take the value; nothing was sent.
+            ConfigError: There is no such member, or a streaming call has none.
+        """
+        params = self._requests.stream(value, members)
+        return PredictionStream(
+            lambda: self._client.invoke_endpoint_with_response_stream(params, *opt_fns),
+            self._requests.format_or(format),
+        )
+
+    async def predict_async(
+        self,
+        value: I_contra | str,
+        /,
+        *opt_fns: OptFn,
+        timeout: float | None = DEFAULT_WAIT,
+        **members: Unpack[AsyncMembers],
+    ) -> O_co:
+        """
+        Queue a value for an asynchronous endpoint, wait for the result, and decode it.
+
+        Args:
+            value: What the codec takes; or where in S3 the encoded value is, a ``str`` that starts with ``s3://``.
+
+            opt_fns: Change the client's options for the call and the wait.
+
+            timeout: Seconds to wait, an hour by default; 0 for one look, None for no limit.
+
+            members: Of this call's input.
+
+        Raises:
+            EncodeError: The codec cannot take the value; nothing was sent.
+            AsyncInferenceError: The inference failed.
+            WaitTimeoutError: No result in that time. To keep what is needed to wait again, use `submit_async`.
+            DecodeError: The result is not in the codec's format.
+            ConfigError: There is no such member, or an asynchronous inference has none.
+            SageMakerRuntimeError: What `Client.invoke_endpoint_async` and `Client.wait_for_output` raise.
+        """
+        submitted = await self.submit_async(value, *opt_fns, **members)
+        return await self.wait_for_prediction(submitted, *opt_fns, timeout=timeout)
+
+    async def submit_async(
+        self, value: I_contra | str, /, *opt_fns: OptFn, **members: Unpack[AsyncMembers]
+    ) -> InvokeEndpointAsyncOutput:
+        """The first half of `predict_async`: queue a value. `wait_for_prediction` takes what this returns."""
+        return await self._client.invoke_endpoint_async(self._requests.submit(value, members), *opt_fns)
+
+    async def wait_for_prediction(
+        self, submitted: InvokeEndpointAsyncOutput, *opt_fns: OptFn, timeout: float | None = DEFAULT_WAIT
+    ) -> O_co:
+        """The second half of `predict_async`. May be called again after it gave up."""
+        result = await self._client.wait_for_output(submitted, *opt_fns, timeout=timeout)
+        return self._requests.result(result, submitted)
+
+    def session(
+        self,
+        *opt_fns: OptFn,
+        open_body: SessionBody = OPEN_BODY,
+        close_body: SessionBody = CLOSE_BODY,
+        **members: Unpack[InvokeMembers],
+    ) -> AbstractAsyncContextManager[Predictor[I_contra, O_co]]:
+        """
+        Open a session, and close it at the end of the ``async with``, whatever happens in it::
+
+            async with chat.session() as session:
+                print(await session.predict("My name is Alice."))
+                print(await session.predict("What is my name?"))
+
+        Both are calls of InvokeEndpoint, which the container answers; these defaults are those of AWS's container toolkit. If the
+        call that closes fails after another error, it is a note on that one.
+
+        Args:
+            opt_fns: Change the client's options for the two calls.
+
+            open_body: Opens a session: a JSON object; bytes of JSON; or `Encoded` for another type.
+
+            close_body: Closes it.
+
+            members: Of all calls in the session, and of the two around them, except for ``content_type`` and ``accept``.
+
+        Raises:
+            SessionError: The container opened no session.
+            ConfigError: There is no such member.
+            SageMakerRuntimeError: What `Client.invoke_endpoint` raises.
+        """
+        return self._session(opt_fns, open_body, close_body, self._requests.for_session(members))
+
+    @asynccontextmanager
+    async def _session(
+        self,
+        opt_fns: tuple[OptFn, ...],
+        open_body: SessionBody,
+        close_body: SessionBody,
+        requests: Requests[I_contra, O_co],
+    ) -> AsyncGenerator[Predictor[I_contra, O_co]]:
+        opened = await self._client.invoke_endpoint(requests.open_session(open_body), *opt_fns)
+        session_id = opened_session(opened)
+        inside = requests.with_members({"session_id": session_id})
+        closing = requests.close_session(close_body, session_id)
+        try:
+            yield Predictor(self._client, inside.endpoint_name, codec=inside.codec, **inside.members)
+        except BaseException as error:
+            try:
+                await self._client.invoke_endpoint(closing, *opt_fns)
+            except Exception as failure:  # noqa: BLE001 - it must not hide the first
+                error.add_note(note_of(failure))
+            raise
+        await self._client.invoke_endpoint(closing, *opt_fns)

@@ -1,0 +1,222 @@
+"""What `Predictor` and `SyncPredictor` share: the inputs that they send, and what they read from the outputs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeGuard, TypeVar, cast
+
+from attrs import evolve, field, frozen
+
+from sagemaker_runtime import (
+    ConfigError,
+    InvokeEndpointAsyncInput,
+    InvokeEndpointInput,
+    InvokeEndpointOutput,
+    InvokeEndpointWithResponseStreamInput,
+)
+from sagemaker_runtime.predictor.codec import Encoded, I_contra, O_co
+from sagemaker_runtime.predictor.exceptions import DecodeError, SessionError, decoded, with_facts
+from sagemaker_runtime.predictor.formats import TEXT, StreamFormat
+from sagemaker_runtime.predictor.members import Members, check_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sagemaker_runtime import AsyncInferenceResult, InvokeEndpointAsyncOutput, Metadata, OperationInput
+    from sagemaker_runtime.predictor.codec import Codec
+
+In = TypeVar("In", bound="OperationInput")
+
+DEFAULT_WAIT = 3_600.0  # seconds; the default of wait_for_output, for its reasons
+NEW_SESSION = "NEW_SESSION"
+JSON = "application/json"
+
+
+@frozen
+class Prediction(Generic[O_co]):
+    """
+    A value with the output that it was decoded from.
+
+    Attributes:
+        value: The decoded response.
+
+        output: The response as it came: its body, its content type, the variant, ``result_metadata``.
+    """
+
+    value: O_co = field(repr=False)
+    output: InvokeEndpointOutput
+
+
+SessionBody: TypeAlias = "bytes | Encoded | Mapping[str, object]"
+"""What opens or closes a session: a JSON object; or bytes, of type application/json unless `Encoded` says otherwise."""
+
+OPEN_BODY: SessionBody = {"requestType": "NEW_SESSION"}
+CLOSE_BODY: SessionBody = {"requestType": "CLOSE"}
+
+
+@frozen
+class Requests(Generic[I_contra, O_co]):
+    """
+    Makes the inputs for one endpoint, and reads the outputs.
+
+    Attributes:
+        endpoint_name: The endpoint.
+
+        codec: Encodes and decodes.
+
+        members: What all inputs have in common.
+    """
+
+    endpoint_name: str
+    codec: Codec[I_contra, O_co]
+    members: Members
+
+    def __attrs_post_init__(self) -> None:
+        check_names(self.members)
+        missing = [name for name in ("content_type", "accept", "encode", "decode") if not hasattr(self.codec, name)]
+        if missing or isinstance(self.codec, type):
+            shown = self.codec.__name__ + " itself" if isinstance(self.codec, type) else type(self.codec).__name__
+            lacks = "make one: codec=JSONCodec()" if isinstance(self.codec, type) else f"it has no {', '.join(missing)}"
+            raise ConfigError(f"codec is {shown}, which is not a Codec; {lacks}")
+
+    def with_members(self, members: Mapping[str, object]) -> Requests[I_contra, O_co]:
+        """The same with more members."""
+        merged: Any = {**self.members, **members}
+        return evolve(self, members=merged)
+
+    def invoke(self, value: I_contra, members: Mapping[str, object]) -> InvokeEndpointInput:
+        """The input of a call whose response comes whole."""
+        return self._input(InvokeEndpointInput, self.codec.encode(value), members)
+
+    def stream(self, value: I_contra, members: Mapping[str, object]) -> InvokeEndpointWithResponseStreamInput:
+        """The input of a call whose response comes in parts."""
+        return self._input(InvokeEndpointWithResponseStreamInput, self.codec.encode(value), members)
+
+    def submit(self, value: I_contra | str, members: Mapping[str, object]) -> InvokeEndpointAsyncInput:
+        """The input of an asynchronous inference: of a value, or of the object in S3 that a ``str`` names."""
+        content: bytes | Encoded | str
+        if isinstance(value, str) and value.startswith("s3://"):
+            content = value
+        else:
+            content = self.codec.encode(cast("I_contra", value))
+        return self._input(InvokeEndpointAsyncInput, content, members)
+
+    def _input(self, input_type: type[In], content: bytes | Encoded | str, members: Mapping[str, object]) -> In:
+        check_names(self.members, input_type)
+        check_names(members, input_type)
+        arguments: dict[str, object] = {
+            "content_type": self.codec.content_type,
+            "accept": self.codec.accept,
+            "endpoint_name": self.endpoint_name,
+        }
+        if isinstance(content, Encoded):
+            arguments |= {"body": content.body, "content_type": content.content_type}
+        else:
+            arguments["input_location" if isinstance(content, str) else "body"] = content
+        create: Callable[..., In] = input_type
+        return create(**arguments | {**self.members} | {**members})
+
+    def for_session(self, members: Mapping[str, object]) -> Requests[I_contra, O_co]:
+        """
+        The same with more members, for the calls of a session.
+
+        Raises:
+            ConfigError: InvokeEndpoint, which opens and closes a session, has no such member.
+        """
+        check_names(members, InvokeEndpointInput)
+        return self.with_members(members)
+
+    def format_or(self, format: StreamFormat[object] | None) -> StreamFormat[object]:
+        """
+        How the pieces of a stream are read: *format*; the codec's if that is None.
+
+        Raises:
+            ConfigError: It is not a format; or the codec's bodies are no text, and the caller must say.
+        """
+        if format is not None:
+            return _checked_format(format, "format")
+        found: object = getattr(self.codec, "stream_format", TEXT)
+        if found is None:
+            raise ConfigError(
+                f"{self.codec.content_type} is no text to be read piece by piece; say what the pieces are: stream(format=BYTES)"
+            )
+        return _checked_format(found, f"stream_format of {type(self.codec).__name__}")
+
+    def prediction(self, output: InvokeEndpointOutput) -> Prediction[O_co]:
+        """
+        The value in a response, with the response.
+
+        Raises:
+            DecodeError: The response is not in the codec's format.
+        """
+        value = self._decode(output.body, output.content_type, "InvokeEndpoint", output.result_metadata)
+        return Prediction(value, output)
+
+    def result(self, result: AsyncInferenceResult, submitted: InvokeEndpointAsyncOutput) -> O_co:
+        """
+        The value in the result of an asynchronous inference.
+
+        Raises:
+            DecodeError: The result is not in the codec's format.
+        """
+        return self._decode(result.body, result.content_type, "InvokeEndpointAsync", submitted.result_metadata)
+
+    def _decode(self, body: bytes, content_type: str | None, operation: str, metadata: Metadata) -> O_co:
+        try:
+            return decoded(
+                lambda body: self.codec.decode(body, content_type), body, content_type, self.codec.content_type
+            )
+        except DecodeError as error:
+            with_facts(error, operation, metadata)
+            raise
+
+    def open_session(self, body: SessionBody) -> InvokeEndpointInput:
+        """The input of the call that opens a session."""
+        return self._session_input(body, NEW_SESSION)
+
+    def close_session(self, body: SessionBody, session_id: str) -> InvokeEndpointInput:
+        """The input of the call that closes it."""
+        return self._session_input(body, session_id)
+
+    def _session_input(self, body: SessionBody, session_id: str) -> InvokeEndpointInput:
+        """The members hold for this call too, but for those that describe the codec's bodies."""
+        if isinstance(body, bytes):
+            body = Encoded(body, JSON)
+        elif not isinstance(body, Encoded):
+            body = Encoded(json.dumps(body, separators=(",", ":")).encode(), JSON)
+        members = {"session_id": session_id, "content_type": body.content_type, "accept": None}
+        return self._input(InvokeEndpointInput, body, members)
+
+
+def _checked_format(value: object, name: str) -> StreamFormat[object]:
+    if not _is_format(value):
+        raise ConfigError(
+            f"{name} is of type {type(value).__name__}; it takes a StreamFormat, such as TEXT or SERVER_SENT_EVENTS"
+        )
+    return value
+
+
+def _is_format(value: object) -> TypeGuard[StreamFormat[object]]:
+    return isinstance(value, StreamFormat)
+
+
+def opened_session(output: InvokeEndpointOutput) -> str:
+    """
+    The id of the session that a call has opened.
+
+    Raises:
+        SessionError: The container has opened none.
+    """
+    session_id = (output.new_session_id or "").partition(";")[0].strip()
+    if session_id:
+        return session_id
+    error = SessionError(
+        "the container answered without a session id, so no session is open; it must support sessions and set the header "
+        "X-Amzn-SageMaker-New-Session-Id, and may want another open_body"
+    )
+    raise with_facts(error, "InvokeEndpoint", output.result_metadata)
+
+
+def note_of(failure: Exception) -> str:
+    """What stands on the error that ended a session, when closing it failed as well."""
+    return f"the session could not be closed: {type(failure).__name__}: {failure}"

@@ -1,0 +1,155 @@
+"""`SyncPredictor`: values in, values out, for code without an event loop."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar, overload
+
+from sagemaker_runtime.predictor.base import BasePredictor
+from sagemaker_runtime.predictor.codec import I_contra, O_co
+from sagemaker_runtime.predictor.requests import CLOSE_BODY, DEFAULT_WAIT, OPEN_BODY, Requests, note_of, opened_session
+from sagemaker_runtime.predictor.streams import SyncPredictionStream
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from contextlib import AbstractContextManager
+    from typing import Unpack
+
+    from sagemaker_runtime import InvokeEndpointAsyncOutput, OptFn, SyncClient
+    from sagemaker_runtime.predictor.codec import Codec
+    from sagemaker_runtime.predictor.formats import StreamFormat
+    from sagemaker_runtime.predictor.json_lines_codec import Documents
+    from sagemaker_runtime.predictor.members import AsyncMembers, InvokeMembers, Members, StreamMembers
+    from sagemaker_runtime.predictor.requests import Prediction, SessionBody
+
+T = TypeVar("T")
+
+
+class SyncPredictor(BasePredictor[I_contra, O_co]):
+    """
+    `Predictor` for code without an event loop: the same methods, without ``await``::
+
+        with SyncClient(options) as client:
+            iris = SyncPredictor(client, "iris", codec=JSONCodec())
+            print(iris.predict([[5.1, 3.5, 1.4, 0.2]]))
+
+    Any number of threads may share it. Values are encoded and decoded in the caller's thread.
+
+    Args:
+        client: Makes the calls. It stays open.
+
+        endpoint_name: The endpoint.
+
+        codec: Encodes values, and decodes responses.
+
+        members: Of the inputs of all calls. One that an operation has not is refused by its calls.
+
+    Raises:
+        ConfigError: There is no such member, or *codec* is not a codec.
+    """
+
+    def __init__(
+        self, client: SyncClient, endpoint_name: str, *, codec: Codec[I_contra, O_co], **members: Unpack[Members]
+    ) -> None:
+        super().__init__(Requests(endpoint_name, codec, members))
+        self._client = client
+
+    def predict(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> O_co:
+        """Send a value and get the model's; see `Predictor.predict`."""
+        return self.invoke(value, *opt_fns, **members).value
+
+    def invoke(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> Prediction[O_co]:
+        """`predict`, with the output beside the value: its variant, its metadata, its body."""
+        output = self._client.invoke_endpoint(self._requests.invoke(value, members), *opt_fns)
+        return self._requests.prediction(output)
+
+    @overload
+    def stream(
+        self, value: I_contra, /, *opt_fns: OptFn, format: StreamFormat[T], **members: Unpack[StreamMembers]
+    ) -> SyncPredictionStream[T]: ...
+
+    @overload  # the documents of the codec; the protocol does not know them, so the next one is for all other codecs
+    def stream(  # type: ignore[overload-overlap]
+        self: SyncPredictor[I_contra, Documents[T]],
+        value: I_contra,
+        /,
+        *opt_fns: OptFn,
+        **members: Unpack[StreamMembers],
+    ) -> SyncPredictionStream[T]: ...
+
+    @overload
+    def stream(
+        self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[StreamMembers]
+    ) -> SyncPredictionStream[str]: ...
+
+    def stream(
+        self,
+        value: I_contra,
+        /,
+        *opt_fns: OptFn,
+        format: StreamFormat[object] | None = None,
+        **members: Unpack[StreamMembers],
+    ) -> SyncPredictionStream[object]:
+        """Send a value and get the model's response piece by piece; see `Predictor.stream`."""
+        params = self._requests.stream(value, members)
+        return SyncPredictionStream(
+            lambda: self._client.invoke_endpoint_with_response_stream(params, *opt_fns),
+            self._requests.format_or(format),
+        )
+
+    def predict_async(
+        self,
+        value: I_contra | str,
+        /,
+        *opt_fns: OptFn,
+        timeout: float | None = DEFAULT_WAIT,
+        **members: Unpack[AsyncMembers],
+    ) -> O_co:
+        """Queue a value for an asynchronous endpoint, wait for the result, and decode it; see `Predictor.predict_async`."""
+        submitted = self.submit_async(value, *opt_fns, **members)
+        return self.wait_for_prediction(submitted, *opt_fns, timeout=timeout)
+
+    def submit_async(
+        self, value: I_contra | str, /, *opt_fns: OptFn, **members: Unpack[AsyncMembers]
+    ) -> InvokeEndpointAsyncOutput:
+        """The first half of `predict_async`: queue a value. `wait_for_prediction` takes what this returns."""
+        return self._client.invoke_endpoint_async(self._requests.submit(value, members), *opt_fns)
+
+    def wait_for_prediction(
+        self, submitted: InvokeEndpointAsyncOutput, *opt_fns: OptFn, timeout: float | None = DEFAULT_WAIT
+    ) -> O_co:
+        """The second half of `predict_async`. May be called again after it gave up."""
+        result = self._client.wait_for_output(submitted, *opt_fns, timeout=timeout)
+        return self._requests.result(result, submitted)
+
+    def session(
+        self,
+        *opt_fns: OptFn,
+        open_body: SessionBody = OPEN_BODY,
+        close_body: SessionBody = CLOSE_BODY,
+        **members: Unpack[InvokeMembers],
+    ) -> AbstractContextManager[SyncPredictor[I_contra, O_co]]:
+        """Open a session, and close it at the end of the ``with``, whatever happens in it; see `Predictor.session`."""
+        return self._session(opt_fns, open_body, close_body, self._requests.for_session(members))
+
+    @contextmanager
+    def _session(
+        self,
+        opt_fns: tuple[OptFn, ...],
+        open_body: SessionBody,
+        close_body: SessionBody,
+        requests: Requests[I_contra, O_co],
+    ) -> Generator[SyncPredictor[I_contra, O_co]]:
+        opened = self._client.invoke_endpoint(requests.open_session(open_body), *opt_fns)
+        session_id = opened_session(opened)
+        inside = requests.with_members({"session_id": session_id})
+        closing = requests.close_session(close_body, session_id)
+        try:
+            yield SyncPredictor(self._client, inside.endpoint_name, codec=inside.codec, **inside.members)
+        except BaseException as error:
+            try:
+                self._client.invoke_endpoint(closing, *opt_fns)
+            except Exception as failure:  # noqa: BLE001 - it must not hide the first
+                error.add_note(note_of(failure))
+            raise
+        self._client.invoke_endpoint(closing, *opt_fns)
