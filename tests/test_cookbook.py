@@ -33,6 +33,7 @@ from sagemaker_runtime import (
     Options,
     Output,
     PayloadPart,
+    Predictor,
     ResponseStream,
     SerializeInput,
     Stack,
@@ -244,6 +245,7 @@ OBJECTS: dict[str, object] = {
     "ctx": Context,
     "handle_build": middleware.BuildMiddleware.handle_build,
     "Metrics": Metrics,
+    "predictor": Predictor,
     "retrieve": CredentialsProvider.retrieve,
     "retryer": StandardRetryer,
     "stack": Stack("InvokeEndpoint"),
@@ -257,7 +259,7 @@ ATTRIBUTES = {
     "step": set(dir(SerializeInput)),
 }
 PLACEHOLDERS = {"aws_resolver", "config", "fallback_resolver", "fn", "functions", "KEY", "mw", "opt_fns", "options"}
-PLACEHOLDERS |= {"params", "region"}
+PLACEHOLDERS |= {"params", "region", "value"}
 
 
 def found(code: ast.expr) -> object:

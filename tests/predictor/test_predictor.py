@@ -102,6 +102,21 @@ async def test_a_type_that_depends_on_the_value_is_sent() -> None:
     assert SECRET not in repr(Encoded(SECRET.encode(), "text/x"))
 
 
+@pytest.mark.parametrize("returned", ["[1]", None, [1]])
+async def test_what_encode_returns_must_be_a_body(returned: object) -> None:
+    """Text is the likely mistake, and must not be taken for a location in S3."""
+
+    class Mine(JSONCodec[object]):
+        def encode(self, value: object, /) -> Any:
+            return returned
+
+    async with client(ScriptedHTTPClient()) as calls:
+        predictor = Predictor(calls, "echo", codec=Mine())
+        for call in (predictor.predict, predictor.predict_async):
+            with pytest.raises(ConfigError, match=r"encode of Mine returned \w+; it must return bytes, or Encoded"):
+                await call([1])
+
+
 # Members
 
 

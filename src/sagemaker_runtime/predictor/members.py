@@ -73,9 +73,12 @@ INPUTS: dict[type[OperationInput], str] = {
 }
 
 
-def members_of(input_type: type[OperationInput]) -> frozenset[str]:
-    """The names of the members that may be set for calls with this input."""
-    return frozenset(fields_dict(input_type)) - OF_THE_PREDICTOR
+NAMES: dict[type[OperationInput], frozenset[str]] = {
+    each: frozenset(fields_dict(each)) - OF_THE_PREDICTOR for each in INPUTS
+}
+"""The members that may be set for calls with each input."""
+
+ALL_NAMES = frozenset[str]().union(*NAMES.values())
 
 
 def check_names(members: Mapping[str, object], input_type: type[OperationInput] | None = None) -> None:
@@ -90,14 +93,13 @@ def check_names(members: Mapping[str, object], input_type: type[OperationInput] 
     Raises:
         ConfigError: There is no such member, or this operation has none.
     """
-    of_all = frozenset[str]().union(*map(members_of, INPUTS))
-    allowed = of_all if input_type is None else members_of(input_type)
+    allowed = ALL_NAMES if input_type is None else NAMES[input_type]
     for name in members:
         if name in allowed:
             continue
         if name in OF_THE_PREDICTOR:
             raise ConfigError(f"{name} is set by the predictor itself, from its endpoint and the value; leave it out")
-        if input_type is not None and name in of_all:
+        if input_type is not None and name in ALL_NAMES:
             raise ConfigError(
                 f"{INPUTS[input_type]} has no member {name!r}; it has {', '.join(sorted(allowed))}. If the predictor has "
                 f"set it, use another predictor for this call"

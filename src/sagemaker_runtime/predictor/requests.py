@@ -86,35 +86,38 @@ class Requests(Generic[I_contra, O_co]):
 
     def invoke(self, value: I_contra, members: Mapping[str, object]) -> InvokeEndpointInput:
         """The input of a call whose response comes whole."""
-        return self._input(InvokeEndpointInput, self.codec.encode(value), members)
+        return self._input(InvokeEndpointInput, self._body(value), members)
 
     def stream(self, value: I_contra, members: Mapping[str, object]) -> InvokeEndpointWithResponseStreamInput:
         """The input of a call whose response comes in parts."""
-        return self._input(InvokeEndpointWithResponseStreamInput, self.codec.encode(value), members)
+        return self._input(InvokeEndpointWithResponseStreamInput, self._body(value), members)
 
     def submit(self, value: I_contra | str, members: Mapping[str, object]) -> InvokeEndpointAsyncInput:
         """The input of an asynchronous inference: of a value, or of the object in S3 that a ``str`` names."""
-        content: bytes | Encoded | str
         if isinstance(value, str) and value.startswith("s3://"):
-            content = value
+            content: dict[str, object] = {"input_location": value, "content_type": self.codec.content_type}
         else:
-            content = self.codec.encode(cast("I_contra", value))
+            content = self._body(cast("I_contra", value))
         return self._input(InvokeEndpointAsyncInput, content, members)
 
-    def _input(self, input_type: type[In], content: bytes | Encoded | str, members: Mapping[str, object]) -> In:
+    def _body(self, value: I_contra) -> dict[str, object]:
+        """The value's body and its type, as members."""
+        encoded: object = self.codec.encode(value)
+        if isinstance(encoded, Encoded):
+            return {"body": encoded.body, "content_type": encoded.content_type}
+        if not isinstance(encoded, bytes | bytearray | memoryview):
+            codec, kind = type(self.codec).__name__, type(encoded).__name__
+            raise ConfigError(
+                f"encode of {codec} returned {kind}; it must return bytes, or Encoded(body, content_type)"
+            )
+        return {"body": encoded, "content_type": self.codec.content_type}
+
+    def _input(self, input_type: type[In], content: Mapping[str, object], members: Mapping[str, object]) -> In:
         check_names(self.members, input_type)
         check_names(members, input_type)
-        arguments: dict[str, object] = {
-            "content_type": self.codec.content_type,
-            "accept": self.codec.accept,
-            "endpoint_name": self.endpoint_name,
-        }
-        if isinstance(content, Encoded):
-            arguments |= {"body": content.body, "content_type": content.content_type}
-        else:
-            arguments["input_location" if isinstance(content, str) else "body"] = content
         create: Callable[..., In] = input_type
-        return create(**arguments | {**self.members} | {**members})
+        given = {"endpoint_name": self.endpoint_name, "accept": self.codec.accept, **content}
+        return create(**given | {**self.members} | {**members})
 
     def for_session(self, members: Mapping[str, object]) -> Requests[I_contra, O_co]:
         """
@@ -185,7 +188,7 @@ class Requests(Generic[I_contra, O_co]):
         elif not isinstance(body, Encoded):
             body = Encoded(json.dumps(body, separators=(",", ":")).encode(), JSON)
         members = {"session_id": session_id, "content_type": body.content_type, "accept": None}
-        return self._input(InvokeEndpointInput, body, members)
+        return self._input(InvokeEndpointInput, {"body": body.body}, members)
 
 
 def _checked_format(value: object, name: str) -> StreamFormat[object]:
