@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, List, Literal, NamedTuple, TypedDict  # noqa: UP035 - the old way too
 
 import attrs
 import cattrs
@@ -18,6 +19,7 @@ from predictor.bodies import SECRET, decode, refused, round_trip, unreadable
 from pydantic_core import to_jsonable_python
 
 from sagemaker_runtime import Codec, ConfigError, JSONCodec, JSONLinesCodec, JSONLinesParser
+from sagemaker_runtime.predictor import json_lines
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
@@ -319,11 +321,56 @@ def test_what_a_type_refuses_in_json_lines_is_named_by_its_line() -> None:
     assert "line 2: species: missing" == unreadable(codec, b'{"species": "a"}\n{}\n')
 
 
-@pytest.mark.parametrize("type", [Leaf, Plant, Struct])
-def test_a_class_that_would_take_the_document_as_its_first_field_is_refused(type: Any) -> None:
-    """``Leaf({"species": ...})`` raises nothing, and is found much later."""
-    with pytest.raises(ConfigError, match=f"TypeAdapter\\({type.__name__}\\)"):
-        JSONCodec(type=type)
+class Pair(NamedTuple):
+    """With fields."""
+
+    species: str
+
+
+class Loose(TypedDict):
+    """For checkers only."""
+
+    species: str
+
+
+@pytest.mark.parametrize(
+    ("type", "name"),
+    [
+        (Leaf, "Leaf"),
+        (Plant, "Plant"),
+        (Struct, "Struct"),
+        (Pair, "Pair"),
+        (Loose, "Loose"),
+        (list[Flower], "Flower"),
+        (List[Flower], "Flower"),  # noqa: UP006 - the old way to write it
+    ],
+)
+@pytest.mark.parametrize("codec", [JSONCodec, JSONLinesCodec, json_lines])
+def test_a_class_that_checks_nothing_is_refused(codec: Any, type: Any, name: str) -> None:
+    """``Leaf({"species": ...})`` and ``list[Flower]([...])`` raise nothing, and are found out much later."""
+    with pytest.raises(ConfigError, match=f"TypeAdapter\\(.*{name}\\]?\\)"):
+        codec(type=type)
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        JSONCodec(),
+        JSONCodec(type=Flower),
+        JSONCodec(type=structure, default=to_jsonable_python),
+        JSONLinesCodec(),
+        JSONLinesCodec(type=Flower),
+        JSONLinesCodec(type=structure),
+    ],
+)
+def test_a_codec_pickles(codec: Any) -> None:
+    """It is sent to the workers of a pool along with the work; a msgspec.json.Decoder is the one type that cannot be."""
+    body = b'{"species": "setosa"}'
+    again = pickle.loads(pickle.dumps(codec))  # noqa: S301 - our own
+
+    assert decode(codec, body) == decode(again, body)
+    if isinstance(codec, JSONLinesCodec):
+        assert [*codec.stream_format.parser().feed(body + b"\n")] == [*again.stream_format.parser().feed(body + b"\n")]
 
 
 def test_what_cannot_read_json_is_refused_when_the_codec_is_made() -> None:

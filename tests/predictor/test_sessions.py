@@ -6,12 +6,23 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from predictor.models import Chat
 from support import ScriptedHTTPClient, answer, client
 
-from sagemaker_runtime import Client, Encoded, JSONCodec, ModelError, Predictor, SessionError, ValidationError
+from sagemaker_runtime import (
+    Client,
+    ConfigError,
+    Encoded,
+    EncodeError,
+    JSONCodec,
+    ModelError,
+    Predictor,
+    SessionError,
+    ValidationError,
+)
 from sagemaker_runtime.local import LocalEndpoint, Reset, Sessions
 
 JSON = JSONCodec()
@@ -90,6 +101,27 @@ async def test_both_bodies_can_be_set() -> None:
             request.headers["X-Amzn-SageMaker-Target-Variant"],
             request.headers["X-Amzn-SageMaker-Inference-Id"],
         )
+
+
+@pytest.mark.parametrize(
+    ("bodies", "error", "problem"),
+    [
+        ({"open_body": '{"a": 1}'}, ConfigError, "a body of a session is of type str; it takes a dict, bytes of JSON"),
+        ({"close_body": [1]}, ConfigError, "a body of a session is of type list"),
+        ({"close_body": {"a": {1}}}, EncodeError, r'\["a"\] is of type set'),
+    ],
+)
+async def test_a_body_that_cannot_be_sent_is_refused_before_the_session_is_opened(
+    bodies: dict[str, Any], error: type[Exception], problem: str
+) -> None:
+    """Or one that cannot be closed would be open."""
+    http = ScriptedHTTPClient()
+    async with client(http) as calls:
+        predictor = Predictor(calls, "chat", codec=JSON)
+        with pytest.raises(error, match=problem):
+            predictor.session(**bodies)
+
+    assert [] == http.requests
 
 
 async def test_an_answer_without_a_session_is_an_error_that_says_so() -> None:

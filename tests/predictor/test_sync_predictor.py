@@ -15,6 +15,7 @@ from predictor.models import Chat, echo, events, lines
 from sagemaker_runtime import (
     REQUEST_ID,
     AsyncInferenceError,
+    Client,
     ConfigError,
     CSVCodec,
     DecodeError,
@@ -194,3 +195,16 @@ def test_a_session_is_opened_used_and_closed(client: SyncClient, chat: Chat) -> 
     assert caught.value.__notes__[0].startswith("the session could not be closed: ModelError:")
     with pytest.raises(SessionError), SyncPredictor(client, "echo", codec=JSON).session():
         pass
+
+
+async def test_each_predictor_takes_its_own_kind_of_client(client: SyncClient) -> None:
+    """The other's calls would give a coroutine that nobody awaits, or an output that nobody can."""
+    mistakes: list[tuple[Any, Any, str]] = [
+        (Predictor, client, "Predictor takes a Client; for a SyncClient there is SyncPredictor"),
+        (SyncPredictor, Client(), "SyncPredictor takes a SyncClient; for a Client there is Predictor"),
+        (Predictor, "iris", "the first argument of a predictor is of type str"),
+        (SyncPredictor, None, "the first argument of a predictor is of type NoneType"),
+    ]
+    for kind, wrong, problem in mistakes:
+        with pytest.raises(ConfigError, match=problem):
+            kind(wrong, "iris", codec=JSON)

@@ -8,7 +8,8 @@ from builtins import type as type_of
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import is_dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
+from functools import partial
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, get_origin, is_typeddict, runtime_checkable
 
 import attrs
 
@@ -127,10 +128,10 @@ class DocumentReader(Generic[T]):
         )
 
     def _converter(self, convert: Callable[[object], T]) -> Callable[[bytes], T]:
-        def read(body: bytes) -> T:
-            return convert(self._document(body))
+        return partial(self._converted, convert)  # and no closure, which could not be pickled
 
-        return read
+    def _converted(self, convert: Callable[[object], T], body: bytes) -> T:
+        return convert(self._document(body))
 
     def _plain(self, body: bytes) -> T:
         value: T = self._document(body)
@@ -148,22 +149,25 @@ class DocumentReader(Generic[T]):
 
 
 def _checked(type: Callable[[object], T]) -> Callable[[object], T]:
-    """Refuse a class that would take the whole document as its first field, and raise nothing."""
+    """Refuse what would raise nothing and check nothing: take the whole document as its first field, or as it is."""
     name = _record_name(type)
     if name is not None:
         raise ConfigError(
-            f"type={name} would get the whole document as its first field; give what makes one of a document: "
+            f"type={name} does not read a document into its parts; give what does: "
             f"a TypeAdapter({name}), a msgspec.json.Decoder({name}), or a function"
         )
     return type
 
 
 def _record_name(type: Any) -> str | None:
-    """The name of a class of dataclasses, attrs or msgspec; None for all else."""
+    """The name of what has fields of its own, or is only a hint for checkers; None for all else."""
+    if get_origin(type) is not None:
+        return str(type)
     if not is_kind(type, type_of):
         return None
     name: str = type.__name__
-    return name if is_dataclass(type) or attrs.has(type) or hasattr(type, "__struct_fields__") else None
+    marks = [is_dataclass(type), attrs.has(type), hasattr(type, "__struct_fields__"), is_typeddict(type)]
+    return name if any(marks) or (type is not tuple and issubclass(type, tuple)) else None
 
 
 def is_blank(line: bytes) -> bool:

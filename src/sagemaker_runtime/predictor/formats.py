@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import field, frozen
@@ -94,7 +95,7 @@ class _DocumentParser(Generic[T]):
 
 def json_lines_of(reader: DocumentReader[T]) -> StreamFormat[T]:
     """The format whose pieces are documents that *reader* reads."""
-    return StreamFormat("JSON Lines", lambda: _DocumentParser(reader))
+    return StreamFormat("JSON Lines", partial(_DocumentParser[T], reader))  # which can be pickled, unlike a lambda
 
 
 def json_lines(*, type: DocumentType[T], object_hook: ObjectHook | None = None) -> StreamFormat[T]:

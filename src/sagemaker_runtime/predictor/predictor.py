@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from sagemaker_runtime.predictor.base import BasePredictor
 from sagemaker_runtime.predictor.codec import I_contra, O_co
-from sagemaker_runtime.predictor.requests import CLOSE_BODY, DEFAULT_WAIT, OPEN_BODY, Requests, note_of, opened_session
+from sagemaker_runtime.predictor.requests import (
+    CLOSE_BODY,
+    DEFAULT_WAIT,
+    OPEN_BODY,
+    Requests,
+    check_client,
+    note_of,
+    opened_session,
+    session_body,
+)
 from sagemaker_runtime.predictor.streams import PredictionStream
 
 if TYPE_CHECKING:
@@ -15,8 +24,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import Unpack
 
-    from sagemaker_runtime import Client, InvokeEndpointAsyncOutput, OptFn
-    from sagemaker_runtime.predictor.codec import Codec
+    from sagemaker_runtime import Client, InvokeEndpointAsyncOutput, InvokeEndpointInput, OptFn
+    from sagemaker_runtime.predictor.codec import Codec, Encoded
     from sagemaker_runtime.predictor.formats import StreamFormat
     from sagemaker_runtime.predictor.json_lines_codec import Documents
     from sagemaker_runtime.predictor.members import AsyncMembers, InvokeMembers, Members, StreamMembers
@@ -53,6 +62,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
     def __init__(
         self, client: Client, endpoint_name: str, *, codec: Codec[I_contra, O_co], **members: Unpack[Members]
     ) -> None:
+        check_client(client, awaits=True)
         super().__init__(Requests(endpoint_name, codec, members))
         self._client = client
 
@@ -201,18 +211,18 @@ class Predictor(BasePredictor[I_contra, O_co]):
             ConfigError: There is no such member.
             SageMakerRuntimeError: What `Client.invoke_endpoint` raises.
         """
-        return self._session(opt_fns, open_body, close_body, self._requests.for_session(members))
+        requests = self._requests.for_session(members)
+        return self._session(opt_fns, requests, requests.open_session(open_body), session_body(close_body))
 
     @asynccontextmanager
     async def _session(
         self,
         opt_fns: tuple[OptFn, ...],
-        open_body: SessionBody,
-        close_body: SessionBody,
         requests: Requests[I_contra, O_co],
+        opening: InvokeEndpointInput,
+        close_body: Encoded,
     ) -> AsyncGenerator[Predictor[I_contra, O_co]]:
-        opened = await self._client.invoke_endpoint(requests.open_session(open_body), *opt_fns)
-        session_id = opened_session(opened)
+        session_id = opened_session(await self._client.invoke_endpoint(opening, *opt_fns))
         inside = requests.with_members({"session_id": session_id})
         closing = requests.close_session(close_body, session_id)
         try:

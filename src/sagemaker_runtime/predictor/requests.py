@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeGuard, TypeVar, cast
 
 from attrs import evolve, field, frozen
@@ -13,14 +14,17 @@ from sagemaker_runtime import (
     InvokeEndpointInput,
     InvokeEndpointOutput,
     InvokeEndpointWithResponseStreamInput,
+    SyncClient,
 )
 from sagemaker_runtime.predictor.codec import Encoded, I_contra, O_co
+from sagemaker_runtime.predictor.documents import DocumentWriter
 from sagemaker_runtime.predictor.exceptions import DecodeError, SessionError, decoded, with_facts
 from sagemaker_runtime.predictor.formats import TEXT, StreamFormat
+from sagemaker_runtime.predictor.kinds import is_kind, name_of
 from sagemaker_runtime.predictor.members import Members, check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sagemaker_runtime import AsyncInferenceResult, InvokeEndpointAsyncOutput, Metadata, OperationInput
     from sagemaker_runtime.predictor.codec import Codec
@@ -105,7 +109,7 @@ class Requests(Generic[I_contra, O_co]):
         encoded: object = self.codec.encode(value)
         if isinstance(encoded, Encoded):
             return {"body": encoded.body, "content_type": encoded.content_type}
-        if not isinstance(encoded, bytes | bytearray | memoryview):
+        if not is_kind(encoded, bytes, bytearray, memoryview):
             codec, kind = type(self.codec).__name__, type(encoded).__name__
             raise ConfigError(
                 f"encode of {codec} returned {kind}; it must return bytes, or Encoded(body, content_type)"
@@ -183,12 +187,28 @@ class Requests(Generic[I_contra, O_co]):
 
     def _session_input(self, body: SessionBody, session_id: str) -> InvokeEndpointInput:
         """The members hold for this call too, but for those that describe the codec's bodies."""
-        if isinstance(body, bytes):
-            body = Encoded(body, JSON)
-        elif not isinstance(body, Encoded):
-            body = Encoded(json.dumps(body, separators=(",", ":")).encode(), JSON)
-        members = {"session_id": session_id, "content_type": body.content_type, "accept": None}
-        return self._input(InvokeEndpointInput, {"body": body.body}, members)
+        encoded = session_body(body)
+        members = {"session_id": session_id, "content_type": encoded.content_type, "accept": None}
+        return self._input(InvokeEndpointInput, {"body": encoded.body}, members)
+
+
+def session_body(body: SessionBody) -> Encoded:
+    """
+    The body that opens or closes a session, with its type.
+
+    Raises:
+        ConfigError: It is of another type.
+        EncodeError: It holds what JSON cannot.
+    """
+    if isinstance(body, Encoded):
+        return body
+    if isinstance(body, bytes):
+        return Encoded(body, JSON)
+    if not is_kind(body, Mapping):
+        raise ConfigError(
+            f"a body of a session is of type {name_of(body)}; it takes a dict, bytes of JSON, or Encoded(body, content_type)"
+        )
+    return Encoded(DocumentWriter(None).write({**body}), JSON)
 
 
 def _checked_format(value: object, name: str) -> StreamFormat[object]:
@@ -223,3 +243,26 @@ def opened_session(output: InvokeEndpointOutput) -> str:
 def note_of(failure: Exception) -> str:
     """What stands on the error that ended a session, when closing it failed as well."""
     return f"the session could not be closed: {type(failure).__name__}: {failure}"
+
+
+def check_client(client: object, *, awaits: bool) -> None:
+    """
+    Refuse a client of the other kind, whose calls would give what nobody awaits, or what nobody can.
+
+    Args:
+        client: What a predictor was given.
+
+        awaits: Whether the predictor awaits its calls.
+
+    Raises:
+        ConfigError: It is no client, or one of the other kind.
+    """
+    call: object = getattr(client, "invoke_endpoint", None)
+    if not callable(call):
+        raise ConfigError(
+            f"the first argument of a predictor is of type {name_of(client)}; it takes a Client or a SyncClient"
+        )
+    if awaits and isinstance(client, SyncClient):
+        raise ConfigError("Predictor takes a Client; for a SyncClient there is SyncPredictor")
+    if not awaits and iscoroutinefunction(call):
+        raise ConfigError("SyncPredictor takes a SyncClient; for a Client there is Predictor")
