@@ -23,6 +23,7 @@ from sagemaker_runtime import (
     Credentials,
     CredentialsCache,
     DeserializeInput,
+    Encoded,
     Endpoint,
     EnvironmentCredentialsProvider,
     FinalizeInput,
@@ -34,6 +35,7 @@ from sagemaker_runtime import (
     InvokeEndpointOutput,
     InvokeEndpointWithResponseStreamInput,
     InvokeEndpointWithResponseStreamOutput,
+    JSONCodec,
     JSONLinesParser,
     Key,
     LineParser,
@@ -41,6 +43,8 @@ from sagemaker_runtime import (
     Options,
     Output,
     PayloadPart,
+    Prediction,
+    Predictor,
     Request,
     Response,
     ResponseStream,
@@ -53,6 +57,7 @@ from sagemaker_runtime import (
     ServiceError,
     StaticCredentialsProvider,
     SyncClient,
+    SyncPredictor,
     SyncResponseStream,
     SyncResponseStreamOutput,
     TextParser,
@@ -109,6 +114,14 @@ def read_from_environment(monkeypatch: pytest.MonkeyPatch) -> EnvironmentCredent
     return EnvironmentCredentialsProvider()
 
 
+def predictor() -> Predictor[object, object]:
+    return Predictor(Client(OPTIONS), "iris", codec=JSONCodec(), custom_attributes=HUSH)
+
+
+def sync_predictor() -> SyncPredictor[object, object]:
+    return SyncPredictor(SyncClient(OPTIONS), "iris", codec=JSONCodec(), custom_attributes=HUSH)
+
+
 def service_error() -> ServiceError:
     error = ServiceError("No.")
     error.body, error.metadata = b'{"message": "No.", "detail": "SECRET"}', facts(Metadata)
@@ -122,6 +135,12 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Client": lambda: Client(OPTIONS),
     "Config": lambda: Config(credentials=PROVIDER),
     "Context": lambda: facts(Context),
+    "Encoded": lambda: Encoded(DATA, "text/plain"),
+    "Prediction": lambda: Prediction(HUSH, InvokeEndpointOutput(body=DATA, custom_attributes=HUSH)),
+    "PredictionStream": lambda: predictor().stream(HUSH),
+    "Predictor": lambda: predictor(),
+    "SyncPredictionStream": lambda: sync_predictor().stream(HUSH),
+    "SyncPredictor": lambda: sync_predictor(),
     "Credentials": lambda: Credentials("AKID", HUSH, HUSH),
     "CredentialsCache": lambda: CredentialsCache(PROVIDER),
     "DeserializeInput": lambda: DeserializeInput(REQUEST),
@@ -169,6 +188,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "UnknownEvent": lambda: UnknownEvent("Tag", DATA),
 }
 HARMLESS = """
+    ArrowCodec CSVCodec JSONCodec JSONLinesCodec NumPyCodec ParquetCodec TritonCodec
     AdaptiveRetryer AnonymousCredentialsProvider AttemptRecord BotocoreCredentialsProvider ClientLogMode
     DefaultCredentialsProvider DefaultEndpointResolver Endpoint EndpointResolverFunc EndpointResolverOptions
     EnvironmentCredentialsProvider Key NopRetryer Operation OperationInput OperationOutput ResolveEndpoint ResponseTiming RetryQuota Service SigV4Signer Stack

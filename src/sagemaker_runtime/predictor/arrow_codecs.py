@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from sagemaker_runtime.predictor.exceptions import EncodeError, Problem, decoded
+from sagemaker_runtime.predictor.exceptions import Caught, EncodeError, UnreadableError, decoded
 from sagemaker_runtime.predictor.kinds import name_of
 
 if TYPE_CHECKING:
@@ -160,11 +160,9 @@ def _table(value: object, codec: str) -> pa.Table:
 
 
 def _opened(open: Callable[[], T], problem: str) -> T:
-    try:
+    with Caught() as caught:  # of any kind, which a hostile body can raise; the text may quote it
         return open()
-    except Exception as error:  # noqa: BLE001 - a hostile body can raise anything, and the text may quote it
-        problem = f"{problem} ({type(error).__name__})"
-    raise Problem(problem)
+    raise UnreadableError(f"{problem} ({name_of(caught.error).rpartition('.')[2]})")
 
 
 def _readable(schema: pa.Schema) -> pa.Schema:
@@ -203,5 +201,5 @@ def _next(iterator: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
     return batch
 
 
-def _too_large(limit: int) -> Problem:
-    return Problem(f"it would become a table of more than {limit} bytes (max_bytes)")
+def _too_large(limit: int) -> UnreadableError:
+    return UnreadableError(f"it would become a table of more than {limit} bytes (max_bytes)")

@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any, Generic, TypeVar, overload
 from uuid import UUID
 
-from sagemaker_runtime.predictor.exceptions import EncodeError, Problem, decoded, named
+from sagemaker_runtime.predictor.exceptions import Caught, EncodeError, UnreadableError, decoded, named
 from sagemaker_runtime.predictor.kinds import is_iterable, is_kind, name_of
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class CSVCodec(Generic[T]):
         except UnicodeDecodeError as error:
             problem = f"{error.reason} at byte {error.start}, and it is read as UTF-8"
         if problem is not None:
-            raise Problem(problem)
+            raise UnreadableError(problem)
         rows: list[list[T]] = []
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         while True:
@@ -102,20 +102,17 @@ class CSVCodec(Generic[T]):
                 return rows
             if row:
                 rows.append(self._values(row, len(rows) + 1))
-        raise Problem(problem)
+        raise UnreadableError(problem)
 
     def _values(self, row: list[str], number: int) -> list[T]:
         values: list[T] = []
         for index, text in enumerate(row, 1):
-            try:
+            with Caught() as caught:  # of any kind, which the caller's function may raise; its text may hold the field
                 value: Any = text if self._field is None else self._field(text)
-            except Exception as error:  # noqa: BLE001 - whatever the caller's function may raise; its text may hold the field
-                problem = f"row {number}, field {index}: field= raised {named(error)}"
-                break
-            values.append(value)
-        else:
-            return values
-        raise Problem(problem)
+                values.append(value)
+                continue
+            raise UnreadableError(f"row {number}, field {index}: field= raised {named(caught.error)}")
+        return values
 
 
 class _Lines(list[str]):

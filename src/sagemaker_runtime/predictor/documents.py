@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar, get_origin, is_ty
 import attrs
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.predictor.exceptions import EncodeError, Problem, named
+from sagemaker_runtime.predictor.exceptions import Caught, EncodeError, UnreadableError, named
 from sagemaker_runtime.predictor.kinds import is_dict, is_kind, is_sequence, name_of
 from sagemaker_runtime.predictor.type_problems import problem_of
 
@@ -77,34 +77,37 @@ class DocumentReader(Generic[T]):
         The document, in UTF-8; a byte order mark is skipped.
 
         Raises:
-            Problem: It is not JSON, or not of the type. Nothing that holds the content is its cause or context.
+            UnreadableError: It is not JSON, or not of the type. Nothing that holds the content is its cause or context.
         """
-        try:
+        with Caught() as caught:  # of any kind, which the caller's type may raise; its text may hold the content
             return self._convert(body.removeprefix(codecs.BOM_UTF8))
-        except Problem as found:
-            problem = str(found)
-        except UnicodeDecodeError as error:
-            problem = f"{error.reason} at byte {error.start}, and JSON is UTF-8"
-        except json.JSONDecodeError as error:
-            problem = f"{error.msg} at line {error.lineno} column {error.colno}"
-        except RecursionError:
-            problem = "it is nested too deeply"
-        except Exception as error:  # noqa: BLE001 - whatever the caller's type may raise; its text may hold the content
-            problem = problem_of(error, self._type)
-        raise Problem(problem)
+        raise UnreadableError(self._problem(caught.error))
+
+    def _problem(self, error: Exception) -> str:
+        match error:
+            case UnreadableError():
+                return str(error)
+            case UnicodeDecodeError():
+                return f"{error.reason} at byte {error.start}, and JSON is UTF-8"
+            case json.JSONDecodeError():
+                return f"{error.msg} at line {error.lineno} column {error.colno}"
+            case RecursionError():
+                return "it is nested too deeply"
+            case _:
+                return problem_of(error, self._type)
 
     def read_line(self, line: bytes, number: int) -> T:
         """
         The document on a line of JSON Lines, without its line feed.
 
         Raises:
-            Problem: See `read`. It names the line.
+            UnreadableError: See `read`. It names the line.
         """
         try:
             return self.read(line)
-        except Problem as found:
+        except UnreadableError as found:
             problem = str(found).replace(" at line 1 column ", " at column ")
-        raise Problem(f"line {number}: {problem}")
+        raise UnreadableError(f"line {number}: {problem}")
 
     def _reader_of(self, type: DocumentType[T] | None) -> Callable[[bytes], T]:
         if type is None:
@@ -145,7 +148,7 @@ class DocumentReader(Generic[T]):
             raise
         except ValueError as error:  # a number of thousands of digits; or the caller's hook, with any text
             problem = "a number has too many digits" if self._object_hook is None else named(error)
-        raise Problem(problem)
+        raise UnreadableError(problem)
 
 
 def _checked(type: Callable[[object], T]) -> Callable[[object], T]:
@@ -236,10 +239,10 @@ class DocumentWriter:
             elif self._default is None:
                 return place, f"is of type {name_of(item)}; convert it, or give the codec a default= that does"
             else:
-                try:
+                with Caught() as caught:
                     left.append((self._default(item), place, inside))
-                except Exception as error:  # noqa: BLE001 - as above
-                    return place, f"is of type {name_of(item)}, and default= raised {named(error)}"
+                    continue
+                return place, f"is of type {name_of(item)}, and default= raised {named(caught.error)}"
         return "", "is nested too deeply"
 
     def _scalar_problem(self, value: str | float | None) -> str | None:

@@ -10,6 +10,8 @@ from sagemaker_runtime import ATTEMPTS, REQUEST_ID, SageMakerRuntimeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
 
     from sagemaker_runtime import Metadata
 
@@ -28,7 +30,7 @@ class SessionError(SageMakerRuntimeError):
     """The container did not open a session."""
 
 
-class Problem(ValueError):  # noqa: N818 - it never reaches a caller
+class UnreadableError(ValueError):
     """
     What is wrong with a body, in words that do not show it. What reads a body raises it.
 
@@ -46,7 +48,7 @@ def decoded(
     What *read* makes of the body of a response.
 
     Args:
-        read: Raises `Problem`, whose text is shown, or any other exception, whose text is not.
+        read: Raises `UnreadableError`, whose text is shown, or any other exception, whose text is not.
 
         body: The body.
 
@@ -57,17 +59,38 @@ def decoded(
     Raises:
         DecodeError: *read* raised. No exception is its cause or context: those hold the content.
     """
-    try:
+    with Caught() as caught:  # of any kind, which a hook, or a library that reads a hostile body, may raise
         return read(body)
-    except DecodeError:
-        raise
-    except Problem as found:
-        problem = str(found)
-    except Exception as error:  # noqa: BLE001 - whatever a hook, or a library that reads a hostile body, may raise
-        problem = named(error)
+    error = caught.error
+    if isinstance(error, DecodeError):
+        raise error
+    problem = str(error) if isinstance(error, UnreadableError) else named(error)
     size = "1 byte" if len(body) == 1 else f"{len(body)} bytes"
     kind = "no type" if content_type is None else f"type {content_type}"
     raise DecodeError(f"the response, {size} of {kind}, cannot be read as {format}: {problem}")
+
+
+class Caught:
+    """
+    A context that ends with any `Exception` inside, and keeps it.
+
+    What is raised behind it has no context of its own, unlike what is raised in an ``except``: an exception that holds the
+    content of a response must not travel along with the error that is about it.
+    """
+
+    def __init__(self) -> None:
+        self.error = Exception()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(exc, Exception):
+            return False
+        self.error = exc
+        return True
 
 
 def named(error: BaseException) -> str:

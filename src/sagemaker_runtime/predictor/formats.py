@@ -16,7 +16,7 @@ from sagemaker_runtime import (
     TextParser,
 )
 from sagemaker_runtime.predictor.documents import DocumentReader, is_blank
-from sagemaker_runtime.predictor.exceptions import Problem
+from sagemaker_runtime.predictor.exceptions import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -85,7 +85,7 @@ class _DocumentParser(Generic[T]):
                 continue
             try:
                 documents.append(self._reader.read_line(data, self._number))
-            except Problem as found:
+            except UnreadableError as found:
                 self._problem = f"the stream cannot be read as JSON Lines: {found}"
                 break
         if not documents:

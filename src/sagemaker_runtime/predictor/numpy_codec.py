@@ -6,7 +6,7 @@ import io
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sagemaker_runtime.predictor.exceptions import EncodeError, Problem, decoded
+from sagemaker_runtime.predictor.exceptions import EncodeError, UnreadableError, decoded
 from sagemaker_runtime.predictor.kinds import is_kind, name_of
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _read(body: bytes) -> npt.NDArray[Any]:
     except ValueError:
         version = None
     if version not in ((1, 0), (2, 0)):
-        raise Problem("it does not begin as a .npy file of version 1 or 2")
+        raise UnreadableError("it does not begin as a .npy file of version 1 or 2")
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     head = None
     with suppress(
@@ -88,19 +88,21 @@ def _read(body: bytes) -> npt.NDArray[Any]:
     ):  # NumPy parses the head as Python; a hostile one can raise anything, with a text that quotes it
         head = read_header(file)
     if head is None:
-        raise Problem("the head, from byte 8 on, is not one of an array")
+        raise UnreadableError("the head, from byte 8 on, is not one of an array")
     shape, fortran_order, dtype = head
     if dtype.hasobject:
-        raise Problem("an array of objects, which are pickles")
+        raise UnreadableError("an array of objects, which are pickles")
     if dtype.itemsize == 0:
-        raise Problem("an array with elements of no size")
+        raise UnreadableError("an array with elements of no size")
     start = file.tell()
     if min(shape, default=0) < 0:  # NumPy would take -1 for as many as there are
-        raise Problem("the shape has a negative length")
+        raise UnreadableError("the shape has a negative length")
     try:
         array = np.ndarray(shape, dtype, body, start, order="F" if fortran_order else "C")
     except (ValueError, TypeError, OverflowError):
         array = None
     if array is None or array.nbytes != len(body) - start:
-        raise Problem(f"the data from byte {start} on, {len(body) - start} bytes, is not as long as the head says")
+        raise UnreadableError(
+            f"the data from byte {start} on, {len(body) - start} bytes, is not as long as the head says"
+        )
     return array

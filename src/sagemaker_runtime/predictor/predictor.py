@@ -11,9 +11,9 @@ from sagemaker_runtime.predictor.requests import (
     CLOSE_BODY,
     DEFAULT_WAIT,
     OPEN_BODY,
+    NoteOn,
     Requests,
     check_client,
-    note_of,
     opened_session,
     session_body,
 )
@@ -228,9 +228,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
         try:
             yield Predictor(self._client, inside.endpoint_name, codec=inside.codec, **inside.members)
         except BaseException as error:
-            try:
+            with NoteOn(error):
                 await self._client.invoke_endpoint(closing, *opt_fns)
-            except Exception as failure:  # noqa: BLE001 - it must not hide the first
-                error.add_note(note_of(failure))
             raise
         await self._client.invoke_endpoint(closing, *opt_fns)

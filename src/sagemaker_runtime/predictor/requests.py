@@ -18,13 +18,14 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.predictor.codec import Encoded, I_contra, O_co
 from sagemaker_runtime.predictor.documents import DocumentWriter
-from sagemaker_runtime.predictor.exceptions import DecodeError, SessionError, decoded, with_facts
+from sagemaker_runtime.predictor.exceptions import Caught, DecodeError, SessionError, decoded, with_facts
 from sagemaker_runtime.predictor.formats import TEXT, StreamFormat
 from sagemaker_runtime.predictor.kinds import is_kind, name_of
 from sagemaker_runtime.predictor.members import Members, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from sagemaker_runtime import AsyncInferenceResult, InvokeEndpointAsyncOutput, Metadata, OperationInput
     from sagemaker_runtime.predictor.codec import Codec
@@ -73,7 +74,7 @@ class Requests(Generic[I_contra, O_co]):
 
     endpoint_name: str
     codec: Codec[I_contra, O_co]
-    members: Members
+    members: Members = field(repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_names(self.members)
@@ -240,9 +241,21 @@ def opened_session(output: InvokeEndpointOutput) -> str:
     raise with_facts(error, "InvokeEndpoint", output.result_metadata)
 
 
-def note_of(failure: Exception) -> str:
-    """What stands on the error that ended a session, when closing it failed as well."""
-    return f"the session could not be closed: {type(failure).__name__}: {failure}"
+class NoteOn(Caught):
+    """A context in which a session is closed after an error: a failure of its own must not hide that one, and is a note on it."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._first = error
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        caught = super().__exit__(exc_type, exc, traceback)
+        if caught:
+            failure = self.error
+            self._first.add_note(f"the session could not be closed: {type(failure).__name__}: {failure}")
+        return caught
 
 
 def check_client(client: object, *, awaits: bool) -> None:

@@ -11,7 +11,7 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any
 
-from sagemaker_runtime.predictor.exceptions import EncodeError, Problem
+from sagemaker_runtime.predictor.exceptions import EncodeError, UnreadableError
 from sagemaker_runtime.predictor.kinds import is_dict, is_kind, is_sequence, name_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ DATATYPES: dict[str, str] = {
 }
 """Triton's types, each with NumPy's for its elements; for BF16 that of its bits."""
 
+_BF16 = "bfloat16"  # what ml_dtypes calls its type
 _LENGTH = struct.Struct("<I")
 _MAX_DIMENSIONS = 32  # NumPy 1's
 
@@ -61,7 +62,7 @@ def datatype_of(array: npt.NDArray[Any], name: str, wanted: str | None) -> str:
     if not is_kind(array, np.ndarray) or is_kind(array, np.ma.MaskedArray):
         raise EncodeError(f"{place} is of type {name_of(array)}; TritonCodec takes arrays: np.asarray(...)")
     dtype: np.dtype[Any] = array.dtype
-    if dtype.name == "bfloat16":
+    if dtype.name == _BF16:
         found = "BF16"
     elif dtype.kind in "OSU":
         found = "BYTES"
@@ -89,7 +90,7 @@ def tensor_bytes(array: npt.NDArray[Any], name: str, datatype: str) -> bytes:
     if datatype == "BYTES":
         return b"".join(_elements(array, name))
     if datatype == "BF16":
-        if array.dtype.itemsize == 2:  # noqa: PLR2004 - bytes; ml_dtypes has it as it is sent
+        if array.dtype.name == _BF16:  # as it is sent
             return np.ascontiguousarray(array).tobytes()
         return _to_bf16(array).tobytes()
     return array.astype(DATATYPES[datatype], copy=False).tobytes()
@@ -128,35 +129,35 @@ def read_tensors(body: bytes, header_size: int | None) -> dict[str, npt.NDArray[
         header_size: Bytes of the JSON at its start; None if all of it is.
 
     Raises:
-        Problem: It is not Triton's, or its sizes contradict each other.
+        UnreadableError: It is not Triton's, or its sizes contradict each other.
     """
     size = len(body) if header_size is None else header_size
     if size > len(body):
-        raise Problem(f"json-header-size is {size}")
+        raise UnreadableError(f"json-header-size is {size}")
     header = _header(body[:size])
     outputs = header.get("outputs")
     if not is_sequence(outputs):
-        raise Problem("the header has no list of outputs")
+        raise UnreadableError("the header has no list of outputs")
     tensors: dict[str, npt.NDArray[Any]] = {}
     at = size
     for number, output in enumerate(outputs):
         where = f"outputs[{number}]"
         if not is_dict(output) or not isinstance(name := output.get("name"), str) or name in tensors:
-            raise Problem(f"{where} has no name of its own")
+            raise UnreadableError(f"{where} has no name of its own")
         datatype, shape = output.get("datatype"), _shape(output.get("shape"), where)
         if not isinstance(datatype, str) or datatype not in DATATYPES:
-            raise Problem(f"{where} has a datatype that Triton has not")
+            raise UnreadableError(f"{where} has a datatype that Triton has not")
         parameters = output.get("parameters")
         length = parameters.get("binary_data_size") if is_dict(parameters) else None
         if length is None:
             tensors[name] = _from_json(output.get("data"), datatype, shape, where)
             continue
         if not isinstance(length, int) or isinstance(length, bool) or not 0 <= length <= len(body) - at:
-            raise Problem(f"{where}, at byte {at}, has a binary_data_size that the body has not")
+            raise UnreadableError(f"{where}, at byte {at}, has a binary_data_size that the body has not")
         tensors[name] = _from_binary(memoryview(body)[at : at + length], datatype, shape, f"{where}, at byte {at},")
         at += length
     if at != len(body):
-        raise Problem(f"{len(body) - at} bytes from byte {at} on belong to no output")
+        raise UnreadableError(f"{len(body) - at} bytes from byte {at} on belong to no output")
     return tensors
 
 
@@ -166,7 +167,7 @@ def _header(data: bytes) -> dict[object, object]:
     except (ValueError, RecursionError):
         header = None
     if not is_dict(header):
-        raise Problem(f"the header, the first {len(data)} bytes, is not a JSON object")
+        raise UnreadableError(f"the header, the first {len(data)} bytes, is not a JSON object")
     return header
 
 
@@ -175,7 +176,7 @@ def _shape(shape: object, where: str) -> tuple[int, ...]:
         lengths = tuple(each for each in shape if isinstance(each, int) and not isinstance(each, bool) and each >= 0)
         if len(lengths) == len(shape):
             return lengths
-    raise Problem(f"{where} has no shape of at most {_MAX_DIMENSIONS} lengths")
+    raise UnreadableError(f"{where} has no shape of at most {_MAX_DIMENSIONS} lengths")
 
 
 def _from_binary(data: memoryview, datatype: str, shape: tuple[int, ...], where: str) -> npt.NDArray[Any]:
@@ -186,10 +187,10 @@ def _from_binary(data: memoryview, datatype: str, shape: tuple[int, ...], where:
         return _shaped(_objects(_split(data, count, where)), shape, where)
     dtype = np.dtype(DATATYPES[datatype])
     if len(data) != count * dtype.itemsize:
-        raise Problem(f"{where} has {len(data)} bytes, which are not {count} elements of {datatype}")
+        raise UnreadableError(f"{where} has {len(data)} bytes, which are not {count} elements of {datatype}")
     array = np.frombuffer(data, dtype)
     if datatype == "BOOL" and bool((np.frombuffer(data, "u1") > 1).any()):
-        raise Problem(f"{where} has a BOOL that is neither 0 nor 1")
+        raise UnreadableError(f"{where} has a BOOL that is neither 0 nor 1")
     if datatype == "BF16":
         array = (array.astype("<u4") << 16).view("<f4")
     return _shaped(array, shape, where)
@@ -198,18 +199,18 @@ def _from_binary(data: memoryview, datatype: str, shape: tuple[int, ...], where:
 def _split(data: memoryview, count: int, where: str) -> list[object]:
     """The elements of BYTES, each behind its length."""
     if count * _LENGTH.size > len(data):
-        raise Problem(f"{where} has {len(data)} bytes, too few for {count} elements of BYTES")
+        raise UnreadableError(f"{where} has {len(data)} bytes, too few for {count} elements of BYTES")
     elements: list[object] = []
     at = 0
     for index in range(count):
         start = at + _LENGTH.size
         end = start + _LENGTH.unpack_from(data, at)[0] if start <= len(data) else len(data) + 1
         if end > len(data):
-            raise Problem(f"{where} ends inside element {index}")
+            raise UnreadableError(f"{where} ends inside element {index}")
         elements.append(bytes(data[start:end]))
         at = end
     if at != len(data):
-        raise Problem(f"{where} has {len(data) - at} bytes behind its {count} elements")
+        raise UnreadableError(f"{where} has {len(data) - at} bytes behind its {count} elements")
     return elements
 
 
@@ -218,34 +219,34 @@ def _from_json(data: object, datatype: str, shape: tuple[int, ...], where: str) 
 
     flat = _flat(data, where)
     if len(flat) != math.prod(shape):
-        raise Problem(f"{where} has {len(flat)} elements in its data, and {math.prod(shape)} by its shape")
+        raise UnreadableError(f"{where} has {len(flat)} elements in its data, and {math.prod(shape)} by its shape")
     if datatype == "BYTES":
         if not all(isinstance(each, str) for each in flat):
-            raise Problem(f"{where} has elements that are no text")
+            raise UnreadableError(f"{where} has elements that are no text")
         return _shaped(_objects([str(each).encode(errors="surrogatepass") for each in flat]), shape, where)
     dtype = np.dtype("<f4" if datatype == "BF16" else DATATYPES[datatype])
     wanted = int | float if dtype.kind == "f" else int  # a bool is an int too
     if not all(isinstance(each, wanted) and isinstance(each, bool) == (dtype.kind == "b") for each in flat):
-        raise Problem(f"{where} has elements that are not of {datatype}")
+        raise UnreadableError(f"{where} has elements that are not of {datatype}")
     try:
         array = np.array(flat, dtype)
     except (OverflowError, ValueError):
         array = None
     if array is None:
-        raise Problem(f"{where} has elements out of the range of {datatype}")
+        raise UnreadableError(f"{where} has elements out of the range of {datatype}")
     return _shaped(array, shape, where)
 
 
 def _flat(data: object, where: str) -> list[object]:
     """The elements of lists in lists, which may be as deep as a shape has lengths."""
     if not is_sequence(data):
-        raise Problem(f"{where} has neither data nor a binary_data_size")
+        raise UnreadableError(f"{where} has neither data nor a binary_data_size")
     flat = list(data)
     for _ in range(_MAX_DIMENSIONS):
         if not any(is_sequence(each) for each in flat):
             return flat
         flat = [inner for each in flat for inner in (each if is_sequence(each) else [each])]
-    raise Problem(f"{where} has data in too many lists")
+    raise UnreadableError(f"{where} has data in too many lists")
 
 
 def _objects(elements: list[Any]) -> npt.NDArray[Any]:
@@ -261,4 +262,4 @@ def _shaped(array: npt.NDArray[Any], shape: tuple[int, ...], where: str) -> npt.
         return array.reshape(shape)
     except (ValueError, OverflowError):  # a length that NumPy has no number for, beside one of 0
         pass
-    raise Problem(f"{where} has a shape that NumPy cannot hold")
+    raise UnreadableError(f"{where} has a shape that NumPy cannot hold")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypeGuard
 
 from sagemaker_runtime.predictor.exceptions import named
@@ -55,10 +56,9 @@ def _of_pydantic(error: Any, type: object) -> str:
 
 def _schema(type: object) -> object:
     make = getattr(type, "json_schema", None) or getattr(type, "model_json_schema", None)
-    try:
+    with suppress(Exception):  # there are types without a JSON schema; then no field is known
         return None if make is None else make()
-    except Exception:  # noqa: BLE001 - there are types without a JSON schema; then no field is known
-        return None
+    return None
 
 
 def _fields(schema: object) -> Iterator[str]:
