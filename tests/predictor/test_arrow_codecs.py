@@ -53,7 +53,7 @@ def test_any_table_comes_back_as_it_was(codec: Codec[Any, Any], table: pa.Table)
 @BOTH
 def test_a_batch_is_a_table_and_a_table_without_rows_keeps_its_schema(codec: Codec[Any, Any]) -> None:
     """A container may well return no rows."""
-    batch = pa.record_batch({"a": [1, 2]})
+    batch = pa.RecordBatch.from_pydict({"a": [1, 2]})
 
     assert [1, 2] == round_trip(codec, batch)["a"].to_pylist()
     assert batch.schema == round_trip(codec, batch.slice(0, 0)).schema
@@ -86,7 +86,7 @@ def test_a_response_in_another_format_is_an_error(codec: Codec[Any, Any], body: 
 
 def test_a_stream_cut_inside_a_batch_names_it() -> None:
     """The number of batches before it is all that is known of where."""
-    body = ARROW.encode(pa.Table.from_batches([pa.record_batch({"a": list(range(100))})] * 2))
+    body = ARROW.encode(pa.Table.from_batches([pa.RecordBatch.from_pydict({"a": list(range(100))})] * 2))
 
     assert unreadable(ARROW, body[:-100]).startswith("batch 2 is broken (")
 
@@ -111,7 +111,7 @@ def test_text_that_is_no_utf_8_is_found() -> None:
 
 def bomb_of_arrow() -> bytes:
     options = pa.ipc.IpcWriteOptions(compression="zstd")
-    batch = pa.record_batch({"a": pa.array([bytes(2**20)])})
+    batch = pa.RecordBatch.from_pydict({"a": pa.array([bytes(2**20)])})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
         for _ in range(64):

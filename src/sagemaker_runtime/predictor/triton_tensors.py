@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sagemaker_runtime.predictor.exceptions import EncodeError, UnreadableError
@@ -228,13 +229,14 @@ def _from_json(data: object, datatype: str, shape: tuple[int, ...], where: str) 
     wanted = int | float if dtype.kind == "f" else int  # a bool is an int too
     if not all(isinstance(each, wanted) and isinstance(each, bool) == (dtype.kind == "b") for each in flat):
         raise UnreadableError(f"{where} has elements that are not of {datatype}")
-    try:
-        array = np.array(flat, dtype)
-    except (OverflowError, ValueError):
-        array = None
-    if array is None:
-        raise UnreadableError(f"{where} has elements out of the range of {datatype}")
-    return _shaped(array, shape, where)
+    in_range = True
+    if dtype.kind in "iu":  # compared here, because NumPy 1 takes a number that is out of range, and changes it
+        limits = np.iinfo(dtype)
+        in_range = all(limits.min <= number <= limits.max for number in flat if isinstance(number, int))
+    with suppress(OverflowError):  # an integer that no float can hold
+        if in_range:
+            return _shaped(np.array(flat, dtype), shape, where)
+    raise UnreadableError(f"{where} has elements out of the range of {datatype}")
 
 
 def _flat(data: object, where: str) -> list[object]:
