@@ -92,6 +92,7 @@ ROWS = (
     },
 )
 GUESTS = {
+    "bulk",
     "local",
     "plugins",
     "predictor",

@@ -277,6 +277,7 @@ _HOMES = {
 }
 # Those that are documented: ``sagemaker_runtime.errors``.
 _SUBMODULES = [
+    "bulk",
     "context",
     "credentials",
     "endpoints",

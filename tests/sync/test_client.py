@@ -75,7 +75,7 @@ def test_it_has_every_call_of_the_asynchronous_client_with_the_same_parameters()
     """A call that is added to one and forgotten in the other would be found by a user."""
     public = {name for name in dir(Client) if not name.startswith("_")}
 
-    assert public == {name for name in dir(SyncClient) if not name.startswith("_")}
+    assert public | {"run"} == {name for name in dir(SyncClient) if not name.startswith("_")}
     for name in public - {"options"}:
         mine, theirs = (inspect.signature(getattr(cls, name)).parameters for cls in (SyncClient, Client))
         assert [(each.name, each.kind, each.default) for each in mine.values()] == [
@@ -97,6 +97,15 @@ def test_a_call_returns_what_the_model_answers(client: SyncClient) -> None:
 
     assert output.body == b"5.1,3.5"
     assert output.invoked_production_variant == "AllTraffic"
+
+
+def test_a_coroutine_function_of_ones_own_runs_in_its_loop(client: SyncClient) -> None:
+    """For what is asynchronous only, such as many calls at once."""
+
+    async def three(found: Client) -> list[bytes]:
+        return [output.body for output in await asyncio.gather(*(found.invoke_endpoint(PARAMS) for _ in range(3)))]
+
+    assert client.run(three) == [b"5.1,3.5"] * 3
 
 
 def test_a_call_raises_what_the_asynchronous_one_raises(client: SyncClient) -> None:

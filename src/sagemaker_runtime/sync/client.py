@@ -24,7 +24,7 @@ from sagemaker_runtime.sync.loop_thread import LoopThread, NotRunError
 from sagemaker_runtime.sync.streams import SyncResponseStream
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
     from typing import Self
 
@@ -176,6 +176,15 @@ class SyncClient:
             custom_attributes=output.custom_attributes,
             result_metadata=metadata,
         )
+
+    def run(self, function: Callable[[Client], Coroutine[object, None, T]]) -> T:
+        """
+        Run a coroutine function of your own in the client's event loop, and wait for its result.
+
+        Args:
+            function: Gets the asynchronous client. It must not block: every thread that shares this client waits for the loop.
+        """
+        return self._run(function(self._client))
 
     def stack(self, operation: str) -> Stack:
         """

@@ -1,0 +1,222 @@
+"""`invoke_many`: many records through an endpoint, as many at once as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Iterable
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
+
+from sagemaker_runtime import Client, ConfigError, SyncClient, override, with_api_options
+from sagemaker_runtime.bulk.retryer import PatientRetryer
+from sagemaker_runtime.bulk.workload import Result, Workload
+from sagemaker_runtime.plugins.concurrency import KneeLimit
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
+    from typing import TypeAlias
+
+    from sagemaker_runtime import InvokeEndpointInput, InvokeEndpointOutput, OptFn
+
+Given = TypeVar("Given")
+Taken = TypeVar("Taken")
+
+if TYPE_CHECKING:
+    Caller: TypeAlias = Callable[[Client, tuple[OptFn, ...]], Callable[[Given], Awaitable[Taken]]]
+    """Makes what sends one record, of a client and of options."""
+
+
+@overload
+def invoke_many(
+    client: Client,
+    inputs: Iterable[InvokeEndpointInput] | AsyncIterable[InvokeEndpointInput],
+    /,
+    *opt_fns: OptFn,
+    limit: int | KneeLimit | None = None,
+    ordered: bool = True,
+    on_error: Literal["return", "raise"] = "return",
+) -> AsyncGenerator[Result[InvokeEndpointInput, InvokeEndpointOutput]]: ...
+
+
+@overload
+def invoke_many(
+    client: SyncClient,
+    inputs: Iterable[InvokeEndpointInput],
+    /,
+    *opt_fns: OptFn,
+    limit: int | KneeLimit | None = None,
+    ordered: bool = True,
+    on_error: Literal["return", "raise"] = "return",
+) -> Generator[Result[InvokeEndpointInput, InvokeEndpointOutput]]: ...
+
+
+def invoke_many(
+    client: Client | SyncClient,
+    inputs: Iterable[InvokeEndpointInput] | AsyncIterable[InvokeEndpointInput],
+    /,
+    *opt_fns: OptFn,
+    limit: int | KneeLimit | None = None,
+    ordered: bool = True,
+    on_error: Literal["return", "raise"] = "return",
+) -> (
+    AsyncGenerator[Result[InvokeEndpointInput, InvokeEndpointOutput]]
+    | Generator[Result[InvokeEndpointInput, InvokeEndpointOutput]]
+):
+    """
+    Send many inputs, as many at once as the endpoint takes, and give what became of each.
+
+    ::
+
+        async with aclosing(invoke_many(client, inputs)) as results:
+            async for result in results:
+                print(result.index, result.output.body)
+
+    An ordinary iterator for a `SyncClient`. Memory is bounded: inputs are taken from their source as places become free,
+    and no more than 1,024 results wait, so that a slow reader slows the calls down.
+
+    An overloaded or unavailable endpoint, a lost connection and a model that is not ready are waited out, without end and
+    without the retry quota: the concurrency gives way instead. What is wrong with one record becomes its result's
+    ``error``; a read timeout too, unless the client's retryer repeats those. What every other record would meet as well is
+    raised: credentials, access, an unknown endpoint or region, options that make no sense, an endpoint that nobody has
+    reached for a minute.
+
+    To leave early, close the iterator: ``aclosing`` does, and a ``break`` alone leaves it to the garbage collector. What is
+    under way is then cancelled.
+
+    Args:
+        client: Makes the calls. It stays open.
+
+        inputs: What to send. Of a `SyncClient`, they are taken in the caller's thread.
+
+        opt_fns: Change the client's options for these calls. A retryer among them replaces the patient one.
+
+        limit: Calls at once; a `KneeLimit`, to share one, or to bound it. None for one of its own.
+
+        ordered: Whether results come in the order of the inputs, or as they are made.
+
+        on_error: What becomes of the error of a record: ``"return"`` makes it a result; ``"raise"`` raises it, after the
+            results before it, and ends the calls.
+
+    Raises:
+        ConfigError: An argument makes no sense.
+        SageMakerRuntimeError: What is about all records; or about one, if that is asked for.
+    """
+    how = Manner(opt_fns, limit, ordered=ordered, on_error=on_error)
+    if isinstance(client, SyncClient):
+        if isinstance(inputs, AsyncIterable):
+            raise ConfigError("the inputs for a SyncClient are an asynchronous iterable; it takes an ordinary one")
+        return each_in_thread(client, _caller, inputs, how)
+    return each(client, _caller, inputs, how)
+
+
+def _caller(
+    client: Client, opt_fns: tuple[OptFn, ...]
+) -> Callable[[InvokeEndpointInput], Awaitable[InvokeEndpointOutput]]:
+    return lambda params: client.invoke_endpoint(params, *opt_fns)
+
+
+class Manner:
+    """
+    How records are sent; the arguments of `invoke_many`.
+
+    Raises:
+        ConfigError: One of them makes no sense.
+    """
+
+    def __init__(
+        self, opt_fns: tuple[OptFn, ...], limit: int | KneeLimit | None, *, ordered: bool, on_error: str
+    ) -> None:
+        if on_error not in ("return", "raise"):
+            raise ConfigError(f"on_error is {on_error!r}; it takes 'return' or 'raise'")
+        self._opt_fns = opt_fns
+        self._limit = KneeLimit() if limit is None else _checked_limit(limit)
+        self._ordered = ordered
+        self._raises = on_error == "raise"
+
+    def workload(self, client: Client, caller: Caller[Given, Taken]) -> Workload[Given, Taken]:
+        """A new one, in the running loop."""
+        # The same objects for every call, so that the client compiles one stack for all of them.
+        ours: tuple[OptFn, ...] = (override(retryer=PatientRetryer(client.options.retryer)),)
+        if isinstance(self._limit, KneeLimit):
+            ours = (*ours, with_api_options(self._limit))
+        call = caller(client, (*ours, *self._opt_fns))
+        return Workload(call, self._limit, ordered=self._ordered, raises=self._raises)
+
+
+def _checked_limit(limit: object) -> int | KneeLimit:
+    if isinstance(limit, KneeLimit) or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1):
+        return limit
+    raise ConfigError(f"limit is {limit!r}; it takes a number of calls from 1 on, a KneeLimit, or None")
+
+
+async def each(
+    client: Client, caller: Caller[Given, Taken], inputs: Iterable[Given] | AsyncIterable[Given], how: Manner
+) -> AsyncGenerator[Result[Given, Taken]]:
+    """`invoke_many` for calls of any kind."""
+    workload = how.workload(client, caller)
+    source = None if isinstance(inputs, AsyncIterable) else iter(inputs)
+    later = aiter(inputs) if isinstance(inputs, AsyncIterable) else None
+    pull: asyncio.Task[Given] | None = None
+    try:
+        while True:
+            if source is not None and (room := workload.room):
+                records = list(islice(source, room))
+                workload.add(records)
+                if len(records) < room:
+                    source = None
+            if later is not None and pull is None and workload.room:
+                pull = asyncio.create_task(_next(later))
+            if source is None and later is None and workload.is_idle:
+                return
+            await workload.wait(pull)
+            if pull is not None and pull.done():
+                try:
+                    workload.add([pull.result()])
+                except StopAsyncIteration:
+                    later = None
+                pull = None
+            for result in workload.take():
+                yield result
+    finally:
+        if pull is not None:
+            pull.cancel()
+            await asyncio.gather(pull, return_exceptions=True)
+        await workload.close()
+
+
+def each_in_thread(
+    client: SyncClient, caller: Caller[Given, Taken], inputs: Iterable[Given], how: Manner
+) -> Generator[Result[Given, Taken]]:
+    """The same in the loop of a `SyncClient`: each hand-over brings all results that are there."""
+
+    async def begin(found: Client) -> Workload[Given, Taken]:
+        return how.workload(found, caller)
+
+    workload = client.run(begin)
+
+    async def step(records: list[Given]) -> list[Result[Given, Taken]]:
+        workload.add(records)
+        await workload.wait()
+        return workload.take()
+
+    source = iter(inputs)
+    ended = False
+    try:
+        while not (ended and workload.is_idle):
+            room = 0 if ended else workload.room
+            records = list(islice(source, room))
+            ended = ended or len(records) < room
+            yield from client.run(partial(_ignoring, step, records))
+    finally:
+        client.run(lambda _: workload.close())
+
+
+def _ignoring(
+    step: Callable[[Given], Coroutine[object, None, Taken]], records: Given, _: Client
+) -> Coroutine[object, None, Taken]:
+    return step(records)
+
+
+async def _next(source: AsyncIterator[Given]) -> Given:
+    return await anext(source)  # in a coroutine of its own, so that it can be a task

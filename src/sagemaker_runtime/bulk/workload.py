@@ -1,0 +1,159 @@
+"""`Workload`: the records that are under way in one event loop, and their results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from attrs import field, frozen
+
+from sagemaker_runtime import SageMakerRuntimeError
+from sagemaker_runtime.bulk.failures import is_about_run
+from sagemaker_runtime.plugins.concurrency import KneeLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+Given = TypeVar("Given")
+Taken = TypeVar("Taken")
+
+AHEAD = 8  # records beyond a limit that adapts, so that a place which becomes free never waits for one
+BACKLOG = 1_024  # results that nobody has taken, at most
+
+
+@frozen
+class Result(Generic[Given, Taken]):
+    """What became of one record."""
+
+    index: int
+    """Its place in the source, from 0."""
+
+    input: Given = field(repr=False)
+    """The record."""
+
+    error: SageMakerRuntimeError | None = None
+    """Why it failed; None if it did not."""
+
+    _outputs: tuple[Taken, ...] = field(default=(), repr=False)
+
+    @property
+    def output(self) -> Taken:
+        """
+        The response.
+
+        Raises:
+            SageMakerRuntimeError: The record failed: its ``error``.
+        """
+        if self.error is not None:
+            raise self.error
+        return self._outputs[0]
+
+
+class Workload(Generic[Given, Taken]):
+    """
+    Runs a task for each record, and keeps the results until they are taken.
+
+    Args:
+        call: Sends one record.
+
+        limit: Calls at once.
+
+        ordered: Whether results are given in the order of the records.
+
+        raises: Whether the error of a record is raised by `take`.
+    """
+
+    def __init__(
+        self, call: Callable[[Given], Awaitable[Taken]], limit: int | KneeLimit, *, ordered: bool, raises: bool
+    ) -> None:
+        self._call = call
+        self._limit = limit
+        self._ordered = ordered
+        self._raises = raises
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._added = 0
+        self._given = 0  # in order
+        self._held: dict[int, Result[Given, Taken]] = {}  # that wait for one before them
+        self._ready: deque[Result[Given, Taken]] = deque()
+        self._error: Exception | None = None  # about the run
+        self._changed = asyncio.Event()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, and nothing is to be taken."""
+        return not self._tasks and not self._ready and self._error is None
+
+    @property
+    def room(self) -> int:
+        """How many records it would take now."""
+        if isinstance(self._limit, KneeLimit):
+            at_once = AHEAD + sum(state.limit for state in self._limit.limits.values())
+        else:
+            at_once = self._limit
+        return max(0, min(at_once - len(self._tasks), BACKLOG - len(self._held) - len(self._ready)))
+
+    def add(self, records: Iterable[Given]) -> None:
+        """Begin with these."""
+        for record in records:
+            task = asyncio.get_running_loop().create_task(self._run(self._added, record))
+            self._added += 1
+            self._tasks.add(task)
+            task.add_done_callback(self._end)
+
+    async def wait(self, beside: asyncio.Future[Given] | None = None) -> None:
+        """Wait until there is something to take, nothing is under way, or *beside* is done."""
+        if beside is not None:
+            beside.add_done_callback(lambda _: self._changed.set())
+        while self._tasks and not self._ready and self._error is None and not (beside is not None and beside.done()):
+            self._changed.clear()
+            await self._changed.wait()
+        if beside is not None and not self._tasks and not self._ready and self._error is None:
+            await asyncio.wait([beside])
+
+    def take(self) -> list[Result[Given, Taken]]:
+        """
+        The results that are there.
+
+        Raises:
+            Exception: What is about the run; or the error of a record, if it is to be raised. All results before it were given.
+        """
+        results = list[Result[Given, Taken]]()
+        while self._ready:
+            result = self._ready[0]
+            if self._raises and result.error is not None:
+                if results:
+                    return results
+                result.error.add_note(f"of record {result.index}")
+                raise result.error
+            results.append(self._ready.popleft())
+        if not results and self._error is not None:
+            raise self._error
+        return results
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, index: int, record: Given) -> None:
+        try:
+            result = Result[Given, Taken](index, record, None, (await self._call(record),))
+        except Exception as error:  # noqa: BLE001 - given to whoever takes the results
+            if not isinstance(error, SageMakerRuntimeError) or is_about_run(error):
+                self._error = self._error or error
+                return
+            result = Result(index, record, error)
+        if not self._ordered:
+            self._ready.append(result)
+            return
+        self._held[index] = result
+        while (ready := self._held.pop(self._given, None)) is not None:
+            self._given += 1
+            self._ready.append(ready)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._changed.set()
