@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import clients
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,22 @@ from hypothesis import HealthCheck, settings
 # hypothesis's tables of characters, which takes seconds.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that are marked as `twice` run with `SyncClient` too."""
+    twice, once = (metafunc.definition.get_closest_marker(name) for name in ("twice", "async_only"))
+    if twice and not once:
+        metafunc.parametrize("client_kind", ["async", "sync"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def client_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Which client `clients.Client` is: "async" or "sync"."""
+    kind = getattr(request, "param", "async")
+    clients.SYNC = kind == "sync"
+    yield kind
+    clients.SYNC = False
 
 
 @pytest.fixture(scope="module")

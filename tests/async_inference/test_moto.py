@@ -8,13 +8,16 @@ import gc
 import boto3
 import pytest
 import support
+from clients import wait_for_output
 from transport.servers import serving, until_client_lets_go
 
 from sagemaker_runtime import StaticCredentialsProvider, Timeout
 from sagemaker_runtime.async_inference.s3 import S3Object, S3Reader
-from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult, wait_for_output
+from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult
 from sagemaker_runtime.errors import AsyncInferenceError, ServiceError, WaitTimeoutError
 from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
+
+pytestmark = pytest.mark.twice
 
 KEYS = ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 BUCKETS = ("results", "results.with.dots")
@@ -64,25 +67,27 @@ def at(bucket, key):
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
-async def test_a_result_is_found_when_it_appears(store, reader, bucket):
+async def test_a_result_is_found_when_it_appears(store, reader, bucket, client_kind):
     """The whole of it, as a user has it: nothing, nothing, and then the result with its type."""
+    result, failure = f"out/{client_kind}.out", "failures/1.out"
     body = bytes(range(256)) * 4_096
-    clock = WritingClock(lambda: store.put_object(Bucket=bucket, Key="out/1.out", Body=body, ContentType="image/png"))
+    clock = WritingClock(lambda: store.put_object(Bucket=bucket, Key=result, Body=body, ContentType="image/png"))
 
-    found = await wait_for_output(at(bucket, "out/1.out"), at(bucket, "failures/1.out"), s3=reader, clock=clock)
+    found = await wait_for_output(at(bucket, result), at(bucket, failure), s3=reader, clock=clock)
 
-    assert AsyncInferenceResult(body, "image/png", at(bucket, "out/1.out")) == found
+    assert AsyncInferenceResult(body, "image/png", at(bucket, result)) == found
     assert 2 == len(clock.slept)
 
 
-async def test_a_failure_is_raised_when_it_appears(store, reader):
+async def test_a_failure_is_raised_when_it_appears(store, reader, client_kind):
     """Peers look for the result alone, and would be waiting still."""
-    clock = WritingClock(lambda: store.put_object(Bucket="results", Key="failures/2.out", Body="kaputt: ö".encode()))
+    result, failure = "out/2.out", f"failures/{client_kind}.out"
+    clock = WritingClock(lambda: store.put_object(Bucket="results", Key=failure, Body="kaputt: ö".encode()))
 
     with pytest.raises(AsyncInferenceError) as caught:
-        await wait_for_output(at("results", "out/2.out"), at("results", "failures/2.out"), s3=reader, clock=clock)
+        await wait_for_output(at("results", result), at("results", failure), s3=reader, clock=clock)
 
-    assert ("kaputt: ö", at("results", "failures/2.out")) == (caught.value.message, caught.value.failure_location)
+    assert ("kaputt: ö", at("results", failure)) == (caught.value.message, caught.value.failure_location)
     assert 2 == len(clock.slept)
 
 
@@ -108,6 +113,7 @@ async def test_a_bucket_that_does_not_exist_is_raised_at_once(store, reader):
     assert [] == clock.slept
 
 
+@pytest.mark.async_only("a reader has no client")
 @pytest.mark.parametrize("key", ODD_KEYS)
 @pytest.mark.parametrize("bucket", BUCKETS)
 async def test_a_key_of_odd_characters_names_the_object_it_names_for_boto3(store, reader, bucket, key):
@@ -117,6 +123,7 @@ async def test_a_key_of_odd_characters_names_the_object_it_names_for_boto3(store
     assert S3Object(key.encode(), "text/x-odd") == await reader.read(at(bucket, key))
 
 
+@pytest.mark.async_only("its subject is the cancellation of a task")
 async def test_a_wait_over_real_connections_can_be_cancelled_in_the_middle_of_a_body():
     """Both looks are under way, one of them with half its object: connections and tasks end with the wait."""
     reached = asyncio.Event()

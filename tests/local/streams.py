@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from clients import Client
+
 from sagemaker_runtime import (
-    Client,
     InvokeEndpointWithResponseStreamInput,
     PayloadPart,
 )

@@ -11,12 +11,12 @@ import sys
 import uuid
 
 import pytest
+from clients import Client
 
 from sagemaker_runtime import (
     REQUEST_ID,
     BuildHandler,
     BuildInput,
-    Client,
     ConfigError,
     ConnectError,
     Context,
@@ -37,6 +37,7 @@ def echo_input(body: bytes = b"") -> InvokeEndpointInput:
     return InvokeEndpointInput(endpoint_name="echo", body=body)
 
 
+@pytest.mark.twice
 async def test_every_member_of_input_and_output_makes_the_round_trip() -> None:
     """The endpoint stands for the service, so nothing that a client or a container sends may be lost."""
     seen: list[Invocation] = []
@@ -90,6 +91,7 @@ async def test_every_member_of_input_and_output_makes_the_round_trip() -> None:
     )
 
 
+@pytest.mark.twice
 async def test_members_that_were_not_sent_are_none() -> None:
     """A model must be able to distinguish an absent member from an empty one."""
     seen: list[Invocation] = []
@@ -106,6 +108,7 @@ async def test_members_that_were_not_sent_are_none() -> None:
     assert ("application/octet-stream", "AllTraffic") == (output.content_type, output.invoked_production_variant)
 
 
+@pytest.mark.twice
 async def test_a_body_of_the_largest_size_passes(local: LocalEndpoint) -> None:
     """6 MiB is what the API model allows; it crosses the wire in many pieces."""
     body = os.urandom(6_291_456)
@@ -116,6 +119,7 @@ async def test_a_body_of_the_largest_size_passes(local: LocalEndpoint) -> None:
     assert body == output.body
 
 
+@pytest.mark.twice
 async def test_parallel_calls_get_each_their_own_response(local: LocalEndpoint) -> None:
     """Calls overtake one another on many connections, and no response may be mixed up."""
     bodies = [b"%d" % number for number in range(200)]
@@ -139,6 +143,7 @@ async def test_a_burst_of_connections_is_queued_while_the_loop_is_busy(local: Lo
             stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=0.9))
 
 
+@pytest.mark.twice
 async def test_a_compressed_body_reaches_the_model_as_it_was_sent(local: LocalEndpoint) -> None:
     """The signature covers the compressed bytes, and it is the container that unpacks them."""
     body = gzip.compress(b"5.1,3.5,1.4,0.2", mtime=0)
@@ -154,6 +159,7 @@ async def test_a_compressed_body_reaches_the_model_as_it_was_sent(local: LocalEn
     assert body == output.body
 
 
+@pytest.mark.twice
 async def test_every_response_has_a_request_id(local: LocalEndpoint) -> None:
     """AWS Support asks for it, of failed calls above all."""
     local.fail("echo", call=2, error="ValidationError")
@@ -168,6 +174,7 @@ async def test_every_response_has_a_request_id(local: LocalEndpoint) -> None:
     assert output.result_metadata[REQUEST_ID] != raised.value.request_id
 
 
+@pytest.mark.twice
 async def test_start_and_stop_may_be_called_again() -> None:
     """Fixtures and `finally` blocks call them without knowing what went before."""
     local = LocalEndpoint({"echo": lambda invocation: invocation.body})
@@ -195,6 +202,7 @@ async def test_start_and_stop_may_be_called_again() -> None:
     assert b"again" == output.body
 
 
+@pytest.mark.twice
 async def test_stop_does_not_wait_for_idle_connections(local: LocalEndpoint) -> None:
     """Clients keep their connections open for reuse; they must not hold up the end of a test."""
     async with Client(local.options()) as client:
@@ -226,6 +234,7 @@ async def test_two_endpoints_have_different_credentials_and_ports(local: LocalEn
         assert local.credentials != other.credentials
 
 
+@pytest.mark.twice
 async def test_credentials_and_region_can_be_given() -> None:
     """For a client in another process, which is configured beforehand, with a session token as a role's have."""
     given = Credentials("AKIDLOCAL", "secret", "token")
@@ -240,6 +249,7 @@ async def test_credentials_and_region_can_be_given() -> None:
         assert ("eu-west-1", given) == (local.region, local.credentials)
 
 
+@pytest.mark.twice
 async def test_no_repr_shows_a_secret() -> None:
     """Reprs end up in logs and in the output of failing tests."""
     seen: list[Invocation] = []

@@ -12,8 +12,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from clients import Client
 
-from sagemaker_runtime import Client, ConfigError, InvokeEndpointAsyncInput, InvokeEndpointInput
+from sagemaker_runtime import ConfigError, InvokeEndpointAsyncInput, InvokeEndpointInput
 from sagemaker_runtime.local import (
     Answer,
     InferenceComponents,
@@ -58,6 +59,7 @@ async def call(local: LocalEndpoint, body: bytes = b"1") -> bytes:
         return (await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=body))).body
 
 
+@pytest.mark.twice
 async def test_of_starts_at_once_one_starts_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two fixtures may share it; a second listener, or a second temporary folder, would never be closed."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -120,6 +122,7 @@ async def test_a_stop_that_is_cancelled_goes_on() -> None:
     assert [] == [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
+@pytest.mark.twice
 async def test_a_queued_inference_that_does_not_end_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some code catches every cancellation."""
     monkeypatch.setattr(asynchronous, "SHUTDOWN_TIMEOUT", 0.01)
@@ -145,6 +148,7 @@ async def test_a_queued_inference_that_does_not_end_does_not_hold_up_the_stop(mo
     assert 1 == len(others)
 
 
+@pytest.mark.twice
 def test_one_whose_event_loop_was_closed_can_be_started_again() -> None:
     """As in a test that fails before it stops it: the next one must find the port free, and an endpoint that works."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -172,6 +176,7 @@ def test_one_whose_event_loop_was_closed_can_be_started_again() -> None:
         local.options()
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("what", ["start", "stop"])
 def test_one_that_runs_in_another_event_loop_is_left_alone(what: str) -> None:
     """Its connections belong to that loop; to stop it from here would break them in the middle."""
@@ -188,6 +193,7 @@ def test_one_that_runs_in_another_event_loop_is_left_alone(what: str) -> None:
         third.run(local.stop())
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize(
     "around",
     [
@@ -215,6 +221,7 @@ async def test_a_backend_is_in_one_place_at_a_time(around: object) -> None:
     assert (b"1", 1, 0) == (result, running, backend.running)
 
 
+@pytest.mark.twice
 async def test_a_backend_that_could_not_start_may_be_tried_again() -> None:
     """It is at work nowhere."""
 
@@ -286,6 +293,7 @@ def test_a_child_that_was_forked_off_leaves_the_endpoint_alone(tmp_path: Path) -
     assert done.returncode != -signal.SIGALRM
 
 
+@pytest.mark.twice
 async def test_an_event_loop_that_ended_says_why_when_its_with_ends() -> None:
     """What ended it is the reason; that it is closed is not."""
     local = LocalEndpoint({"it": echo})
@@ -333,6 +341,7 @@ def test_a_name_that_no_region_has_is_refused(region: str) -> None:
         LocalEndpoint({"it": echo}, region=region)
 
 
+@pytest.mark.twice
 async def test_the_longest_region_has_a_bucket() -> None:
     """S3 takes 63 characters."""
     async with LocalEndpoint({"it": echo}, region="x" * 40) as local:

@@ -6,9 +6,13 @@ import asyncio
 import json
 import urllib.request
 
+import pytest
 import support
+from clients import Client
 
-from sagemaker_runtime import Client, InvokeEndpointInput
+from sagemaker_runtime import InvokeEndpointInput
+
+pytestmark = pytest.mark.twice
 
 MODEL_RESPONSE = {
     "Body": '{"species": "setosa", "étage": "ö"}',  # moto returns a 500 for a body that is not UTF-8
@@ -37,7 +41,7 @@ def client_of(moto):
     return Client(options)
 
 
-async def test_a_response_comes_through_whole(moto):
+async def test_a_response_comes_through_whole(moto, client_kind):
     """Another implementation of the service understands our request, and we its response."""
     await queue(moto, MODEL_RESPONSE)
 
@@ -45,7 +49,7 @@ async def test_a_response_comes_through_whole(moto):
         output = await client.invoke_endpoint(
             InvokeEndpointInput(
                 endpoint_name="iris",
-                body='{"größe": [5.1, 3.5]}'.encode(),
+                body=f'{{"größe": [5.1, 3.5], "client": "{client_kind}"}}'.encode(),
                 content_type="application/json",
                 accept="application/json",
                 target_variant="blue",
@@ -61,7 +65,7 @@ async def test_a_response_comes_through_whole(moto):
     }
 
 
-async def test_the_body_and_the_endpoint_tell_requests_apart(moto):
+async def test_the_body_and_the_endpoint_tell_requests_apart(moto, client_kind):
     """A request it has seen gets the same response again, another one the next: so both arrived as they were sent."""
     for number in range(2):
         await queue(moto, {**MODEL_RESPONSE, "Body": f"response {number}"})
@@ -69,7 +73,7 @@ async def test_the_body_and_the_endpoint_tell_requests_apart(moto):
     async with client_of(moto) as client:
         first, second, again = [
             await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="digits", body=body))
-            for body in (b"one", b"two", b"one")
+            for body in (f"{client_kind} 1".encode(), f"{client_kind} 2".encode(), f"{client_kind} 1".encode())
         ]
 
     assert [b"response 0", b"response 1", b"response 0"] == [first.body, second.body, again.body]

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from clients import Client
 
 from sagemaker_runtime import (
-    Client,
     InvokeEndpointInput,
     InvokeEndpointOutput,
     NopRetryer,

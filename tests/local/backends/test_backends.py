@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 import pytest
+from clients import Client
 
 from sagemaker_runtime import (
-    Client,
     InvokeEndpointInput,
     InvokeEndpointOutput,
     ModelError,
@@ -57,6 +57,7 @@ async def invoke(model: Model, body: bytes = b"body") -> InvokeEndpointOutput:
         return await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=body))
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize(
     "model",
     [plain, coroutine, functools.partial(repeated, 1), PlainObject(), CoroutineObject()],
@@ -68,6 +69,7 @@ async def test_a_model_is_anything_that_can_be_called(model: Model) -> None:
     assert b"BODY" == output.body
 
 
+@pytest.mark.twice
 async def test_a_plain_function_does_not_hold_up_the_event_loop() -> None:
     """Client and server may share a loop: both calls must be inside the model at once, or neither would get out."""
     both_inside = threading.Barrier(2)
@@ -176,6 +178,7 @@ async def test_a_plain_function_sees_the_context_of_its_request() -> None:
     assert b"the request's" == answer.body
 
 
+@pytest.mark.twice
 async def test_a_coroutine_function_runs_in_the_event_loop() -> None:
     """It may use what belongs to the loop: queues, events, clients."""
     threads: list[int] = []
@@ -197,6 +200,7 @@ async def raise_in_the_loop(invocation: Invocation) -> bytes:
     raise ValueError("no such flower: \u2740")
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("model", [raise_plainly, raise_in_the_loop])
 async def test_a_model_that_raises_is_a_model_error(model: Model, caplog: pytest.LogCaptureFixture) -> None:
     """The caller gets what a failing container gives; whoever wrote the model gets the traceback, in the log."""
@@ -210,6 +214,7 @@ async def test_a_model_that_raises_is_a_model_error(model: Model, caplog: pytest
     assert "ValueError" in caplog.text
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -226,6 +231,7 @@ async def test_an_answer_that_cannot_be_sent_is_a_model_error(model: Callable[[I
         await invoke(model)
 
 
+@pytest.mark.twice
 async def test_the_server_goes_on_after_a_model_failed() -> None:
     """One bad request is the usual test of error handling, with good ones after it."""
 
@@ -244,6 +250,7 @@ def piece_by_piece(invocation: Invocation) -> Iterator[bytes]:
     yield invocation.body
 
 
+@pytest.mark.twice
 @pytest.mark.usefixtures("full_executor")
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("model", [plain, piece_by_piece, MultiModel(lambda name: plain, capacity=1)])

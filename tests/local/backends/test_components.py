@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from clients import Client
 
 from sagemaker_runtime import (
-    Client,
     ConfigError,
     InvokeEndpointInput,
     InvokeEndpointOutput,
@@ -19,6 +19,8 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.local import InferenceComponents, Invocation, LocalEndpoint, MultiModel, Sessions, Variants
+
+pytestmark = pytest.mark.twice
 
 ONCE = override(retryer=NopRetryer())
 

@@ -7,13 +7,13 @@ import contextlib
 
 import pytest
 from aiohttp import web
+from clients import Client
 from local.backends.containers import ONCE, client_of, echo, holding, invoke, responding, served
 from support import ManualClock
 
 from sagemaker_runtime import (
     BuildHandler,
     BuildInput,
-    Client,
     Context,
     InvokeEndpointInput,
     InvokeEndpointOutput,
@@ -27,6 +27,8 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.local import Container, LocalEndpoint, Sessions
+
+pytestmark = pytest.mark.twice
 
 TIMED_OUT = "Your invocation timed out while waiting for a response from container primary"
 

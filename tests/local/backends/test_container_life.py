@@ -12,11 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from aiohttp import web
+from clients import Client
 from local.backends.containers import ONCE, echo, served
 from support import ManualClock
 
 from sagemaker_runtime import (
-    Client,
     ConfigError,
     InvokeEndpointInput,
     Timeout,
@@ -134,6 +134,7 @@ def old_server() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.twice
 def test_one_container_serves_one_event_loop_after_another() -> None:
     """A test suite gives each test a loop of its own, and makes its endpoint once."""
     with old_server() as url:

@@ -8,10 +8,10 @@ import pickle
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from clients import Client
 
 from sagemaker_runtime import (
     AsyncInferenceError,
-    Client,
     InvokeEndpointAsyncInput,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
@@ -87,6 +87,7 @@ def ok(invocation: Invocation) -> bytes:
     return b"ok"
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("kind", [plain, coroutine, generator, asynchronous_generator])
 @pytest.mark.parametrize(("error", "words"), ODD, ids=lambda value: type(value).__name__)
 async def test_whatever_a_model_raises_is_its_own_failure(
@@ -117,6 +118,7 @@ async def test_whatever_a_model_raises_is_its_own_failure(
     assert ["the model of endpoint 'it' failed"] * 3 == [record.getMessage() for record in caplog.records]
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("error", [error for error, _ in ODD], ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("kind", ["plain", "asynchronous"])
 async def test_whatever_a_generator_raises_when_it_is_closed_is_logged(
@@ -183,6 +185,7 @@ async def test_whatever_the_loading_of_a_model_raises_is_reported(
     assert ["the model 'a' could not be loaded"] == [record.getMessage() for record in caplog.records]
 
 
+@pytest.mark.twice
 async def test_a_model_that_cannot_be_stopped_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The others are still to be unloaded, and the endpoint to be stopped."""
 
@@ -259,6 +262,7 @@ class Forgetful:
         return b"no Answer"
 
 
+@pytest.mark.twice
 async def test_the_log_says_that_a_backend_gave_no_answer() -> None:
     """It is a mistake of who wrote the backend, and no mystery of the server's."""
     async with LocalEndpoint({"it": Forgetful()}) as local, Client(local.options()) as client:

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from clients import Client
 
 from sagemaker_runtime import (
     ATTEMPTS,
-    Client,
     ConfigError,
     InvokeEndpointInput,
     InvokeEndpointOutput,
@@ -24,6 +24,8 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.local import Answer, Backend, Body, Invocation, LocalEndpoint, Model, MultiModel
+
+pytestmark = pytest.mark.twice
 
 ONCE = override(retryer=NopRetryer())
 

@@ -8,15 +8,17 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from clients import Client
 from local.streams import ask, parts, until
 
 from sagemaker_runtime import (
-    Client,
     InvokeEndpointInput,
     ModelError,
     ModelStreamError,
 )
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model
+
+pytestmark = pytest.mark.twice
 
 PIECES = [b"a", b"", b"\xe2\x82", b"\xac"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from clients import Client
 from support import NOON, ManualClock
 
 from sagemaker_runtime import (
-    Client,
     ConfigError,
     InvokeEndpointInput,
     InvokeEndpointOutput,
@@ -20,6 +20,8 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model, Sessions
+
+pytestmark = pytest.mark.twice
 
 ONCE = override(retryer=NopRetryer())
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
+from clients import Client
 
 from sagemaker_runtime import (
-    Client,
     ConfigError,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
@@ -18,6 +18,8 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Sessions, Variants
+
+pytestmark = pytest.mark.twice
 
 ONCE = override(retryer=NopRetryer())
 

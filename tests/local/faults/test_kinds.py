@@ -11,12 +11,12 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
+from clients import Client
 from support import NOON, ManualClock, ScriptedHTTPClient
 
 from sagemaker_runtime import (
     ATTEMPTS,
     RAW_RESPONSE,
-    Client,
     ConfigError,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
@@ -53,6 +53,7 @@ def echo_input(body: bytes = b"") -> InvokeEndpointInput:
     return InvokeEndpointInput(endpoint_name="echo", body=body)
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
@@ -77,6 +78,7 @@ async def test_a_fault_has_the_status_and_message_of_its_error(
     assert (error, status, message) == (raised.value.code, raised.value.status, raised.value.message)
 
 
+@pytest.mark.twice
 async def test_a_fault_can_be_any_error_at_all(local: LocalEndpoint) -> None:
     """What the service has not thought of yet is what a client must survive."""
     local.fail("echo", call=1, error="TeapotException", status=418, message="short and stout")
@@ -88,6 +90,7 @@ async def test_a_fault_can_be_any_error_at_all(local: LocalEndpoint) -> None:
     assert 418 == raised.value.status
 
 
+@pytest.mark.twice
 async def test_a_model_error_as_a_fault_has_its_members(local: LocalEndpoint) -> None:
     """A handler of ModelError reads them, and the model that never ran cannot provide them."""
     local.fail("echo", call=1, error="ModelError", message="out of memory")
@@ -236,6 +239,7 @@ async def test_a_connection_can_be_cut_under_the_next_request(local: LocalEndpoi
     assert local.journal[0].fault is local.journal[1].fault is not None
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize(
     ("fault", "slept"),
     [
@@ -260,6 +264,7 @@ async def test_a_fault_that_takes_time_takes_it_from_the_clock(fault: Fault, sle
     assert slept == clock.slept
 
 
+@pytest.mark.twice
 async def test_a_wrong_clock_refuses_the_signature_and_shows_its_time() -> None:
     """The ``Date`` of the refusal is what a client can correct its own clock by."""
     clock = ManualClock()
@@ -277,6 +282,7 @@ async def test_a_wrong_clock_refuses_the_signature_and_shows_its_time() -> None:
     assert [1, 2] == [injected.call for injected in local.faults]
 
 
+@pytest.mark.twice
 async def test_the_date_is_the_clocks_where_nothing_is_wrong() -> None:
     """Or a client would be put right by a time that its signature is not checked by."""
     clock = ManualClock()
@@ -362,6 +368,7 @@ async def streamed(client: Client) -> None:
         await anext(stream)
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("fault", [TruncatedBody(kept=9), Reset(after_head=True)])
 @pytest.mark.parametrize("call", [whole, streamed])
 async def test_an_empty_response_can_be_cut_too(fault: Fault, call: Callable[[Client], Awaitable[None]]) -> None:
@@ -380,6 +387,7 @@ def failing(invocation: Invocation) -> Iterator[bytes]:
     yield b""
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("fault", [SlowBody(0.0), CorruptFrame(after=0), CutKeepAlive()])
 async def test_a_model_that_fails_under_a_fault_is_still_a_model_error(fault: Fault) -> None:
     """A fault of the response's body does not hide what the response would have been."""
@@ -391,6 +399,7 @@ async def test_a_model_that_fails_under_a_fault_is_still_a_model_error(fault: Fa
     assert (424, "ModelError") == (local.journal[0].status, local.journal[0].error_code)
 
 
+@pytest.mark.twice
 async def test_a_fault_of_frames_leaves_a_call_alone_that_does_not_stream(local: LocalEndpoint) -> None:
     """A fault that was not met is not in the log, and is there for the call that streams."""
     local.inject("echo", StreamError(after=0), call=1, times=2)

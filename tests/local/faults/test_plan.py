@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from clients import Client
 
 from sagemaker_runtime import (
     ATTEMPTS,
-    Client,
     ConfigError,
     InvokeEndpointInput,
     NopRetryer,
@@ -27,6 +27,8 @@ from sagemaker_runtime.local import (
     Reset,
     Throttled,
 )
+
+pytestmark = pytest.mark.twice
 
 AT_ONCE = override(retryer=StandardRetryer(draw=lambda: 0.0))
 

@@ -8,10 +8,10 @@ from hashlib import sha256
 
 import pytest
 from attrs import evolve
+from clients import Client
 from local.front.test_signature import AT_NOON, KEYS, after_signing, check, keys_of, refused, signed
 
 from sagemaker_runtime import (
-    Client,
     Credentials,
     InvokeEndpointInput,
     OptFn,
@@ -133,6 +133,7 @@ def set_body(request: Request) -> None:
     request.headers["content-length"] = str(len(request.body))
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -173,6 +174,7 @@ async def test_a_client_with_the_endpoints_options_is_told_exactly(
     assert not [secret for secret in (*SECRETS, local.credentials.secret_access_key) if secret in str(raised.value)]
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("token", [None, "the-token"])
 async def test_a_wrong_secret_in_the_endpoints_options_is_named_as_the_likely_reason(token: str | None) -> None:
     """All the rest is as it was signed; the token does not come into the text."""
@@ -199,6 +201,7 @@ def body_left_out() -> OptFn:
     return with_api_options(lambda stack: stack.build.add(unsigned))
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("header", [False, True])
 async def test_a_body_that_is_left_out_of_the_signature_is_named(header: bool) -> None:  # noqa: FBT001
     """With the header that says so, and without."""

@@ -8,9 +8,9 @@ import uuid
 
 import aiohttp
 import pytest
+from clients import Client
 
 from sagemaker_runtime import (
-    Client,
     InvokeEndpointInput,
     NopRetryer,
     ServiceError,
@@ -19,6 +19,8 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.local import LocalEndpoint
+
+pytestmark = pytest.mark.twice
 
 CARELESS = with_api_options(lambda stack: stack.initialize.remove("OperationInputValidation"))
 

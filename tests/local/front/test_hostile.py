@@ -15,11 +15,11 @@ from importlib.metadata import version
 from urllib.parse import quote
 
 import pytest
+from clients import Client
 from hypothesis import given, settings, strategies as st
 from support import NOON, ManualClock
 
 from sagemaker_runtime import (
-    Client,
     Credentials,
     InvokeEndpointInput,
     Request,
@@ -191,6 +191,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_name_that_no_endpoint_has_is_a_validation_error(local: LocalEndpoint, name: str) -> None:
     """Signed as it should be: names are looked up in a table, and lead to no file."""
@@ -359,6 +360,7 @@ async def test_a_header_that_trickles_in_without_end_is_cut_off(local: LocalEndp
     assert 400 == status
 
 
+@pytest.mark.twice
 async def test_callers_that_never_finish_their_request_hold_up_nobody(local: LocalEndpoint) -> None:
     """They cost a connection each, and are dropped at the end; the fixture's own call comes after them."""
     async with contextlib.AsyncExitStack() as stack:

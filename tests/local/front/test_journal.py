@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from clients import Client
 from support import NOON, ManualClock
 
 from sagemaker_runtime import (
     REQUEST_ID,
-    Client,
     ConfigError,
     ConnectionLostError,
     Headers,
@@ -41,6 +41,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
+@pytest.mark.twice
 async def test_an_exchange_has_what_arrived_and_what_was_sent_back() -> None:
     """A user's test asserts on what its program sent: as the model sees it, and as it was on the wire."""
     clock = ManualClock()
@@ -64,6 +65,7 @@ async def test_an_exchange_has_what_arrived_and_what_was_sent_back() -> None:
     assert (200, None, None, True) == (exchange.status, exchange.error_code, exchange.fault, exchange.written)
 
 
+@pytest.mark.twice
 async def test_the_attempts_of_a_call_are_found_by_its_id(local: LocalEndpoint) -> None:
     """The client gives them one id, so that a service, or a test, can distinguish a retry from another call."""
     local.inject("echo", Reset(), call=1)
@@ -88,6 +90,7 @@ async def test_the_attempts_of_a_call_are_found_by_its_id(local: LocalEndpoint) 
     assert [b"second"] == [exchange.body for exchange in local.journal if exchange not in attempts]
 
 
+@pytest.mark.twice
 async def test_connections_can_be_distinguished(local: LocalEndpoint) -> None:
     """Whether a connection was kept, or cut and replaced, is what a test of keep-alive asks."""
     local.inject("echo", CutKeepAlive(at_next_request=True), call=2)
@@ -100,6 +103,7 @@ async def test_connections_can_be_distinguished(local: LocalEndpoint) -> None:
     assert [200, 200, None, 200] == [exchange.status for exchange in local.journal]
 
 
+@pytest.mark.twice
 async def test_the_exchanges_of_one_endpoint_are_found(local: LocalEndpoint) -> None:
     """One that does not exist has some too: a wrong name is what such a test is looking for."""
     async with Client(local.options()) as client:
@@ -113,6 +117,7 @@ async def test_the_exchanges_of_one_endpoint_are_found(local: LocalEndpoint) -> 
     ]
 
 
+@pytest.mark.twice
 async def test_a_refused_request_is_kept_with_what_is_known(local: LocalEndpoint) -> None:
     """Why a request was refused is asked more often than why one was not."""
     wrong = override(credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret"))
@@ -145,6 +150,7 @@ async def test_a_caller_that_leaves_in_the_middle_of_its_request_is_kept(local: 
     assert (b"", None, False) == (local.journal[0].body, local.journal[0].status, local.journal[0].written)
 
 
+@pytest.mark.twice
 async def test_a_response_that_the_caller_left_is_not_written_to_its_end() -> None:
     """Its head was sent, so the status is there; only `written` shows it."""
     left: list[str] = []
@@ -167,6 +173,7 @@ async def test_a_response_that_the_caller_left_is_not_written_to_its_end() -> No
     assert ("InvokeEndpointWithResponseStream", 200, False) == (exchange.operation, exchange.status, exchange.written)
 
 
+@pytest.mark.twice
 async def test_nothing_secret_is_shown(local: LocalEndpoint) -> None:
     """Tests print what they assert on, and what they print is kept in logs."""
     async with Client(local.options()) as client:
@@ -179,6 +186,7 @@ async def test_nothing_secret_is_shown(local: LocalEndpoint) -> None:
     assert "<Journal of 2 exchanges, 0 dropped>" == repr(local.journal)
 
 
+@pytest.mark.twice
 async def test_a_fault_is_shown(local: LocalEndpoint) -> None:
     """So a failing test says by itself what went wrong on request."""
     local.inject("echo", Reset(), call=1, times=3)
@@ -288,6 +296,7 @@ def test_a_journal_that_keeps_nothing_is_refused(bounds: dict[str, int]) -> None
         Journal(**bounds)
 
 
+@pytest.mark.twice
 async def test_a_journal_of_ones_own_is_used() -> None:
     """Its bounds are then what the test needs."""
     journal = Journal(max_exchanges=1)

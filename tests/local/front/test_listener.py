@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 from aiohttp import web
+from clients import Client
 
-from sagemaker_runtime import Client, InvokeEndpointInput
+from sagemaker_runtime import InvokeEndpointInput
 from sagemaker_runtime.local import LocalEndpoint
 from sagemaker_runtime.local.front.listener import Listener
 
@@ -25,6 +26,7 @@ def has_ipv6() -> bool:
         return False
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize(
     ("host", "expected"),
     [

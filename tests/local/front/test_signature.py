@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+from clients import Client
 from support import NOON, ManualClock
 
 from sagemaker_runtime import (
-    Client,
     Context,
     Credentials,
     FinalizeHandler,
@@ -55,6 +55,7 @@ def keys_of(local: LocalEndpoint, *, secret: str | None = None, token: str | Non
     return override(credentials=StaticCredentialsProvider(keys.access_key_id, secret or keys.secret_access_key, token))
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize(
     ("make", "code", "words"),
     [
@@ -126,6 +127,7 @@ async def test_a_request_that_is_not_signed_as_it_should_be_is_refused(
     assert 0 == local.calls("echo")
 
 
+@pytest.mark.twice
 @pytest.mark.parametrize("sent", ["other", None])
 async def test_a_session_token_must_be_the_one_of_the_credentials(sent: str | None) -> None:
     """Temporary credentials without their token, or with an old one, are refused by the service."""
@@ -142,6 +144,7 @@ async def test_a_session_token_must_be_the_one_of_the_credentials(sent: str | No
         assert 1 == local.calls("echo")
 
 
+@pytest.mark.twice
 async def test_credentials_that_have_expired_are_refused_as_such() -> None:
     """Those of a role do expire in a program that runs for hours, and what it does then wants a test of moments."""
     given = Credentials("AKIDLOCAL", "secret", "token", expires_at=NOON)

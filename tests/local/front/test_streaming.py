@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from clients import Client
 from local.streams import ask, parts, until
 
 from sagemaker_runtime import (
@@ -18,7 +19,6 @@ from sagemaker_runtime import (
     REQUEST_ID,
     BuildHandler,
     BuildInput,
-    Client,
     Context,
     InvokeEndpointWithResponseStreamInput,
     Output,
@@ -30,6 +30,8 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, Model
+
+pytestmark = pytest.mark.twice
 
 AT_ONCE = override(retryer=StandardRetryer(draw=lambda: 0.0))
 CARELESS = with_api_options(lambda stack: stack.initialize.remove("OperationInputValidation"))

@@ -14,13 +14,13 @@ import pytest
 from attrs import evolve
 from botocore.loaders import Loader
 from botocore.session import Session
+from clients import Client
 from support import ManualClock
 
 from sagemaker_runtime import (
     ATTEMPTS,
     AsyncInferenceError,
     AsyncInferenceResult,
-    Client,
     Headers,
     InvokeEndpointAsyncInput,
     InvokeEndpointAsyncOutput,
@@ -37,6 +37,8 @@ from sagemaker_runtime.local.faults.plan import FaultPlan
 from sagemaker_runtime.local.storage.asynchronous import Asynchronous, queued
 from sagemaker_runtime.local.storage.storage import Storage
 from sagemaker_runtime.operations.routes import route
+
+pytestmark = pytest.mark.twice
 
 BUCKET = "sagemaker-us-east-1-000000000000"
 CARELESS = with_api_options(lambda stack: stack.initialize.remove("OperationInputValidation"))

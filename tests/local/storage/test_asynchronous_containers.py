@@ -6,12 +6,12 @@ import asyncio
 import time
 
 import pytest
+from clients import Client
 from local.backends.containers import holding, responding
 from support import ManualClock
 
 from sagemaker_runtime import (
     AsyncInferenceError,
-    Client,
     InvokeEndpointAsyncInput,
     InvokeEndpointInput,
     ModelError,
@@ -19,6 +19,8 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.local import Answer, Backend, Container, Invocation, LocalEndpoint, Sessions, Variants
+
+pytestmark = pytest.mark.twice
 
 NO_LENGTH = "The response from container primary did not specify the required Content-Length header"
 LONG = "Response received from the primary container has headers with length greater than 4096 bytes."
