@@ -217,7 +217,7 @@ async def test_what_holds_a_secret_does_not_show_it(name: str) -> None:
     shown = f"{made!r} {made!s} {[made]!r}"
     for each in (made, getattr(made, "body", None)):
         if isinstance(each, SyncResponseStream):
-            each._closed = True
+            each._released = True
             each = each._stream  # noqa: PLW2901 - which is what is open
         if isinstance(each, ResponseStream):
             await each.aclose()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import os
+import pickle
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +35,7 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
-from sagemaker_runtime.sync import SyncClient, SyncResponseStreamOutput
+from sagemaker_runtime.sync import LoopThread, SyncClient, SyncResponseStreamOutput
 
 PARAMS = InvokeEndpointInput(endpoint_name="echo", body=b"5.1,3.5")
 
@@ -287,3 +290,90 @@ def test_options_that_make_no_sense_fail_where_the_client_is_made() -> None:
     """As they do for the asynchronous one."""
     with pytest.raises(ConfigError):
         SyncClient(Options(retry_max_attempts=0))
+
+
+def test_a_middleware_may_close_its_client(local: LocalEndpoint) -> None:
+    """It runs in the thread that would be waited for. The call itself has been ended with the others."""
+    clients: list[SyncClient] = []
+
+    @finalize_middleware("Close")
+    async def close(ctx: Context, step: FinalizeInput, next):
+        clients[0].close()
+        return await next(ctx, step)
+
+    client = SyncClient(local.options(), with_api_options(lambda stack: stack.finalize.add(close)))
+    clients.append(client)
+    with pytest.raises(ClientClosedError):
+        client.invoke_endpoint(InvokeEndpointInput(endpoint_name="never", body=b""))
+    client.close()
+
+    assert threads_of_clients() == set()
+
+
+def test_a_signal_handler_may_close_the_client_while_a_call_waits(local: LocalEndpoint) -> None:
+    """As a server's handler of SIGTERM does, in the thread that it interrupts."""
+    client = SyncClient(local.options())
+    before = signal.signal(signal.SIGALRM, lambda *_: client.close())
+    try:
+        client.invoke_endpoint(PARAMS)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(ClientClosedError):
+            client.invoke_endpoint(InvokeEndpointInput(endpoint_name="never", body=b""))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    assert threads_of_clients() == set()
+
+
+@pytest.mark.parametrize("what", ["close", "call"])
+def test_a_signal_handler_may_use_the_client_while_its_thread_is_being_started(
+    local: LocalEndpoint, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The lock of the start is held by the thread that the handler interrupts."""
+    client = SyncClient(local.options())
+    entering, go_on = threading.Event(), threading.Event()
+    stay = LoopThread._stay
+
+    async def slow(self: LoopThread) -> None:
+        if not entering.is_set():
+            entering.set()
+            await asyncio.to_thread(go_on.wait)
+        await stay(self)
+
+    def handle(number: int, frame: object) -> None:
+        if what == "close":
+            client.close()
+        else:
+            assert client.invoke_endpoint(PARAMS).body == b"5.1,3.5"
+        go_on.set()
+
+    monkeypatch.setattr(LoopThread, "_stay", slow)
+    before = signal.signal(signal.SIGALRM, handle)
+    threading.Thread(target=lambda: (entering.wait(), os.kill(os.getpid(), signal.SIGALRM))).start()
+    try:
+        if what == "close":
+            with pytest.raises(ClientClosedError):
+                client.invoke_endpoint(PARAMS)
+        else:
+            assert client.invoke_endpoint(PARAMS).body == b"5.1,3.5"
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        client.close()
+    for thread in threads_of_clients():
+        thread.join(20)
+
+    assert threads_of_clients() == set()
+
+
+def test_a_client_is_neither_copied_nor_pickled(client: SyncClient) -> None:
+    """What is sent to another process cannot bring its thread along; the error says what to do there."""
+    with pytest.raises(TypeError, match="make one in each process"):
+        pickle.dumps(client)
+
+
+def test_five_hundred_threads_wait_for_their_turn(local: LocalEndpoint) -> None:
+    """The limit of connections makes a call wait; none fails."""
+    with SyncClient(local.options()) as client, ThreadPoolExecutor(500) as pool:
+        bodies = list(pool.map(lambda _: client.invoke_endpoint(PARAMS).body, range(1000)))
+
+    assert bodies == [b"5.1,3.5"] * 1000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -13,82 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sync.programs import MODELS, echo, environment, run, start
 
-from sagemaker_runtime.local import Invocation, LocalEndpoint, RandomFaults, Reset, Throttled
+from sagemaker_runtime.local import LocalEndpoint, RandomFaults, Reset, Throttled
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
-PRELUDE = """
-import os, signal, sys, threading, time
-from sagemaker_runtime import InvokeEndpointInput, InvokeEndpointWithResponseStreamInput, StandardRetryer, override
-from sagemaker_runtime.sync import SyncClient
-
-signal.alarm(60)  # ends this process, should it hang; a child has an alarm of its own
-PARAMS = InvokeEndpointInput(endpoint_name="echo", body=b"ok")
-NEVER = InvokeEndpointInput(endpoint_name="never", body=b"")
-
-def calls(client, number):
-    for _ in range(number):
-        assert client.invoke_endpoint(PARAMS).body == b"ok"
-"""
-
-
-def echo(invocation: Invocation) -> bytes:
-    return invocation.body
-
-
-async def never(invocation: Invocation) -> bytes:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
-async def story(invocation: Invocation):
-    for number in range(1_000):
-        yield b"part %d\n" % number
 
 
 @pytest.fixture
 def local() -> Iterator[LocalEndpoint]:
-    with LocalEndpoint({"echo": echo, "never": never, "story": story}) as endpoint:
+    with LocalEndpoint(MODELS) as endpoint:
         yield endpoint
-
-
-def environment(local: LocalEndpoint) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "AWS_ENDPOINT_URL": local.url,
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": local.credentials.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": local.credentials.secret_access_key,
-    }
-
-
-def start(local: LocalEndpoint, program: str, *options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - a program of this test's
-        [
-            sys.executable,
-            "-W",
-            "default",
-            "-W",
-            "ignore::DeprecationWarning",
-            *options,
-            "-c",
-            PRELUDE + textwrap.dedent(program),
-        ],
-        env=environment(local),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def run(local: LocalEndpoint, program: str) -> list[str]:
-    """The lines that it prints, if it ends well and complains of nothing."""
-    with start(local, program) as process:
-        out, err = process.communicate()
-    assert ("", 0) == (err, process.returncode)
-    return out.splitlines()
 
 
 def test_children_call_while_the_threads_of_the_parent_do(local: LocalEndpoint) -> None:

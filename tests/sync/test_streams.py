@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
+import signal
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from sagemaker_runtime import (
     ClientClosedError,
+    ConfigError,
+    EventStreamError,
     InvokeEndpointWithResponseStreamInput,
     ModelStreamError,
     PayloadPart,
@@ -54,10 +59,29 @@ async def jsonl(invocation: Invocation) -> AsyncIterator[bytes]:
 
 async def silent(invocation: Invocation) -> AsyncIterator[bytes]:
     yield b"first"
-    await asyncio.Event().wait()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        left.append("silent")
 
 
-MODELS = {"count": count, "large": large, "breaks": breaks, "events": events, "jsonl": jsonl, "silent": silent}
+async def held(invocation: Invocation) -> AsyncIterator[bytes]:
+    yield b"first"
+    await asyncio.to_thread(release.wait)
+    yield b"second"
+
+
+release = threading.Event()
+left: list[str] = []  # the models whose caller has left
+MODELS = {
+    "held": held,
+    "count": count,
+    "large": large,
+    "breaks": breaks,
+    "events": events,
+    "jsonl": jsonl,
+    "silent": silent,
+}
 
 
 @pytest.fixture
@@ -152,7 +176,7 @@ def test_a_stream_that_is_left_is_closed(local: LocalEndpoint, client: SyncClien
     stream.close()
 
     assert "closed" in repr(stream)
-    assert list(stream) == []
+    assert not stream.ended
 
 
 @pytest.mark.parametrize("name", ["count", "silent"])
@@ -193,3 +217,140 @@ def test_a_stream_is_neither_copied_nor_pickled(client: SyncClient) -> None:
     with opened(client, "count", b"1").body as stream, pytest.raises(TypeError, match="read it first"):
         pickle.dumps(stream)
     assert isinstance(stream, SyncResponseStream)
+
+
+def test_it_is_iterated_once(client: SyncClient) -> None:
+    """A second loop over it would look like an empty response; a second call of next is told of the end again."""
+    with opened(client, "count", b"2").body as stream:
+        assert len(list(stream)) == 2
+        assert stream.ended
+        assert next(stream, None) is None
+
+        with pytest.raises(EventStreamError, match="read to its end, and gives its events once") as caught:
+            iter(stream)
+        with pytest.raises(EventStreamError):
+            list(stream.iter_lines())
+    assert caught.value.operation == "InvokeEndpointWithResponseStream"
+    assert caught.value.request_id is not None
+
+
+def test_a_closed_stream_says_that_it_was_closed(client: SyncClient) -> None:
+    """And looks like no end of the response, which would be taken for all of it."""
+    with opened(client, "count", b"1000").body as stream:
+        next(stream)
+
+    for _ in range(2):
+        with pytest.raises(
+            EventStreamError, match=r"closed before its end, after \d+ bytes; read it inside its 'with'"
+        ):
+            next(stream)
+
+
+def test_an_error_is_raised_again_after_it_was_closed(client: SyncClient) -> None:
+    """It says more than that the stream was closed."""
+    with opened(client, "breaks").body as stream, pytest.raises(ModelStreamError):
+        list(stream)
+    with opened(client, "jsonl").body as other, pytest.raises(StreamContentError):
+        list(other.iter_json_lines())
+
+    with pytest.raises(ModelStreamError):
+        next(stream)
+    with pytest.raises(StreamContentError):
+        list(other.iter_lines())
+
+
+def test_a_reader_is_told_when_another_thread_closes_its_stream(client: SyncClient) -> None:
+    """It waits for an event that nobody will take."""
+    stream = opened(client, "silent").body
+    next(stream)
+    threading.Timer(0.05, stream.close).start()
+
+    with pytest.raises(EventStreamError, match="closed before its end"):
+        next(stream)
+
+
+def test_two_readers_at_once_are_refused(client: SyncClient) -> None:
+    """Each would get some of the events."""
+    outcomes: list[str] = []
+
+    def read() -> None:
+        try:
+            next(stream)
+        except (RuntimeError, EventStreamError) as error:
+            outcomes.append(str(error))
+            stream.close()  # for the other one
+
+    with opened(client, "silent").body as stream:
+        next(stream)
+        threads = [threading.Thread(target=read) for _ in range(2)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(20)
+
+    assert "two threads read one stream" in outcomes[0]
+    assert "closed before its end" in outcomes[1]
+
+
+def test_an_interrupted_read_loses_nothing(client: SyncClient) -> None:
+    """A program that handles Ctrl-C may read on."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    release.clear()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with opened(client, "held").body as stream:
+            next(stream)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(KeyboardInterrupt):
+                next(stream)
+            release.set()
+            assert list(stream.iter_bytes()) == [b"second"]
+    finally:
+        release.set()
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_decoder_makes_objects_of_events_and_documents(client: SyncClient) -> None:
+    """As that of the asynchronous stream does."""
+    assert list(opened(client, "events").body.iter_server_sent_events(decoder=len)) == [8]
+    with opened(client, "jsonl").body as stream:
+        documents = stream.iter_json_lines(decoder=str.upper)
+        assert [next(documents), next(documents)] == ['{"A": 1}', '{"A": 2}']
+
+
+def test_a_generator_that_is_dropped_in_the_loops_own_thread_closes_the_stream(
+    local: LocalEndpoint, client: SyncClient
+) -> None:
+    """The garbage collector runs in any thread, and this one cannot wait for itself."""
+    left.clear()
+    held = [opened(client, "silent").body.iter_text()]
+    next(held[0])
+    client._thread().call_soon(held.clear)
+
+    until(lambda: left == ["silent"])
+    assert not held
+
+
+def test_a_stream_cannot_be_read_in_its_own_loop(client: SyncClient) -> None:
+    """It would wait for itself for ever."""
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            next(stream)
+        except ConfigError as error:
+            errors.append(error)
+
+    with opened(client, "silent").body as stream:
+        client._thread().call_soon(read)
+        until(lambda: bool(errors))
+        assert next(stream) == PayloadPart(b"first")
+
+
+def until(condition) -> None:
+    """Let other threads go on until the condition holds; faulthandler ends a wait that has no end."""
+    while not condition():
+        time.sleep(0.001)

@@ -21,10 +21,12 @@ from sagemaker_runtime import (
     ServerSentEvent,
     ServerSentEventParser,
     StandardRetryer,
+    SyncClient,
     UnknownEvent,
     override,
 )
 from sagemaker_runtime.local import Invocation, Model
+from sagemaker_runtime.sync import LoopThread
 
 
 async def wait(client: Client) -> None:
@@ -58,6 +60,42 @@ async def read(client: Client) -> None:
         async for number in stream.iter_json_lines(decoder=number_of):
             assert_type(number, float)
         stream.iter_json_lines(decoder=5)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
+
+
+def read_without_async(client: SyncClient) -> None:
+    """What the stream of a `SyncClient` gives: the same."""
+    params = InvokeEndpointWithResponseStreamInput(endpoint_name="story", body=b"")
+    with client.invoke_endpoint_with_response_stream(params).body as stream:
+        for event in stream:
+            assert_type(event, PayloadPart | UnknownEvent)
+        assert_type(list(stream.iter_bytes()), list[bytes])
+        assert_type(list(stream.iter_text()), list[str])
+        assert_type(list(stream.iter_lines()), list[str])
+        assert_type(list(stream.iter_server_sent_events()), list[ServerSentEvent])
+        assert_type(list(stream.iter_json_lines()), list[object])
+        assert_type(list(stream.iter_json_lines(decoder=record_of)), list[tuple[str, int]])
+        assert_type(list(stream.iter_server_sent_events(decoder=record_of)), list[tuple[str, int]])
+        assert_type(list(stream.iter_json_lines(decoder=number_of)), list[float])
+        stream.iter_json_lines(decoder=5)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
+
+
+def call_without_async(client: SyncClient) -> None:
+    """What its other calls give: the same too."""
+    output = client.invoke_endpoint(InvokeEndpointInput(endpoint_name="story", body=b""))
+    assert_type(output.body, bytes)
+    queued = client.invoke_endpoint_async(InvokeEndpointAsyncInput(endpoint_name="story", body=b""))
+    assert_type(client.wait_for_output(queued, timeout=60), AsyncInferenceResult)
+    client.invoke_endpoint_async(InvokeEndpointInput(endpoint_name="a", body=b""))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def keep_a_loop(thread: LoopThread) -> None:
+    """What a coroutine function takes and gives is checked through the thread."""
+
+    async def length(text: str, *, times: int = 1) -> int:
+        return len(text) * times
+
+    assert_type(thread.run(length, "a", times=2), int)
+    thread.run(length, 5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def record_of(line: str) -> tuple[str, int]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import os
 from asyncio import CancelledError
 from contextlib import nullcontext
-from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 from weakref import WeakSet, finalize
 
 from attrs import define, field
@@ -20,7 +18,8 @@ from sagemaker_runtime import (
     load_config,
 )
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
-from sagemaker_runtime.sync.loop_thread import LoopThread, NotRunError
+from sagemaker_runtime.sync.loop_thread import LoopThread, NotRunError, this_process
+from sagemaker_runtime.sync.process_state import ProcessState
 from sagemaker_runtime.sync.streams import SyncResponseStream
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     )
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _AT_EXIT = 5.0  # seconds for which the end of the process waits for a client that nobody has closed
 
@@ -100,7 +100,7 @@ class SyncClient:
     def __init__(self, options: Options | None = None, *opt_fns: OptFn, _client: Client | None = None) -> None:
         self._client = Client(options, *opt_fns) if _client is None else _client
         self._closed = False
-        self._states: dict[int, _State] = {}  # by process
+        self._states: dict[object, ProcessState] = {}  # by process
         _CLIENTS.add(self)
         finalize(self, _close_soon, self._states).atexit = False
 
@@ -125,15 +125,15 @@ class SyncClient:
             ConfigError: What is configured cannot be read, or makes no sense.
         """
         thread = LoopThread(nullcontext(), name="sagemaker-runtime-load")
-        thread.open()
         try:
-            return cls.from_config(thread.run(load_config(region=region, profile=profile)), *opt_fns)
+            thread.open()
+            return cls.from_config(thread.run(load_config, region=region, profile=profile), *opt_fns)
         finally:
             thread.close()
 
     def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
         """Send a body to an endpoint's model and get its response; see `Client.invoke_endpoint`."""
-        return self._run(self._client.invoke_endpoint(params, *opt_fns))
+        return self._run(self._client.invoke_endpoint, params, *opt_fns)
 
     def invoke_endpoint_async(self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn) -> InvokeEndpointAsyncOutput:
         """
@@ -141,7 +141,7 @@ class SyncClient:
 
         `wait_for_output` fetches the result.
         """
-        return self._run(self._client.invoke_endpoint_async(params, *opt_fns))
+        return self._run(self._client.invoke_endpoint_async, params, *opt_fns)
 
     def wait_for_output(
         self,
@@ -151,7 +151,7 @@ class SyncClient:
         s3: S3ObjectReader | None = None,
     ) -> AsyncInferenceResult:
         """Wait until an asynchronous inference has ended, and give its result; see `Client.wait_for_output`."""
-        return self._run(self._client.wait_for_output(output, *opt_fns, timeout=timeout, s3=s3))
+        return self._run(self._client.wait_for_output, output, *opt_fns, timeout=timeout, s3=s3)
 
     def invoke_endpoint_with_response_stream(
         self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
@@ -167,15 +167,7 @@ class SyncClient:
                 for text in stream.iter_text():
                     print(text, end="")
         """
-        output = self._run(self._client.invoke_endpoint_with_response_stream(params, *opt_fns))
-        metadata = output.result_metadata
-        return SyncResponseStreamOutput(
-            body=SyncResponseStream(output.body, self._thread(), metadata, "InvokeEndpointWithResponseStream"),
-            content_type=output.content_type,
-            invoked_production_variant=output.invoked_production_variant,
-            custom_attributes=output.custom_attributes,
-            result_metadata=metadata,
-        )
+        return self._run(self._open_stream, params, *opt_fns)
 
     def run(self, function: Callable[[Client], Coroutine[object, None, T]]) -> T:
         """
@@ -204,10 +196,11 @@ class SyncClient:
         """
         Close what the client opened, and end its thread. Calls under way end with ClientClosedError.
 
-        An ``http_client`` that it was given stays open. May be called again.
+        An ``http_client`` that it was given stays open. May be called again, and by any thread; in the client's own, as by
+        a middleware, it does not wait for the end.
         """
         self._closed = True
-        state = self._states.get(os.getpid())
+        state = self._states.get(this_process())
         if state is not None:
             state.close()
 
@@ -222,59 +215,59 @@ class SyncClient:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self.options.region}{', closed' if self._closed else ''}>"
 
-    def _run(self, coroutine: Coroutine[object, None, T]) -> T:
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled; make one in each process")
+
+    async def _open_stream(
+        self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
+    ) -> SyncResponseStreamOutput:
+        # In the loop: where nobody is left to take the result, the stream is dropped, and has itself closed.
+        output = await self._client.invoke_endpoint_with_response_stream(params, *opt_fns)
+        metadata = output.result_metadata
+        return SyncResponseStreamOutput(
+            body=SyncResponseStream(output.body, self._thread(), metadata, "InvokeEndpointWithResponseStream"),
+            content_type=output.content_type,
+            invoked_production_variant=output.invoked_production_variant,
+            custom_attributes=output.custom_attributes,
+            result_metadata=metadata,
+        )
+
+    def _run(self, function: Callable[P, Coroutine[object, None, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        thread = self._thread()
         try:
-            thread = self._thread()
-        except BaseException:
-            coroutine.close()
-            raise
-        try:
-            return thread.run(coroutine)
+            return thread.run(function, *args, **kwargs)
         except (NotRunError, CancelledError):
             if thread.is_current:
                 raise ConfigError(
                     "a SyncClient was called in its own event loop, which would wait for itself: a middleware, or what else "
                     "runs there, calls next(ctx, step), or awaits an asynchronous Client"
                 ) from None
+            if thread.is_open:  # something in the call raised it
+                raise
             raise ClientClosedError("the client is closed; make a new one") from None
 
     def _thread(self) -> LoopThread:
         """That of this process; started when it is first needed."""
-        state = self._states.get(os.getpid())
+        state = self._states.get(this_process())
         if state is not None and state.thread is not None:
             return state.thread
-        if self._closed:
-            raise ClientClosedError("the client is closed; make a new one")
         # A lock that another thread holds while the process is forked is held in the child for ever: hence one for each.
-        state = self._states.setdefault(os.getpid(), _State())
+        state = self._states.setdefault(this_process(), ProcessState())
         with state.lock:
-            if state.thread is None:
-                thread = LoopThread(self._client, name="sagemaker-runtime")
-                thread.open()
-                state.thread = thread
-            return state.thread
-
-
-class _State:
-    """What a client has in one process."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.thread: LoopThread | None = None  # before the first call
-
-    def close(self) -> None:
-        with self.lock:
-            thread = self.thread
-        if thread is not None:
-            thread.close()
+            if state.thread is None and not self._closed:
+                state.open(self._client)
+            if state.thread is not None and not self._closed:
+                return state.thread
+        state.close()  # perhaps a signal handler has closed the client while this was opened
+        raise ClientClosedError("the client is closed; make a new one")
 
 
 _CLIENTS: WeakSet[SyncClient] = WeakSet()
 
 
-def _close_soon(states: dict[int, _State]) -> None:
+def _close_soon(states: dict[object, ProcessState]) -> None:
     """Of a client that was dropped: begin to close it, in whatever thread the garbage collector runs."""
-    state = states.get(os.getpid())
+    state = states.get(this_process())
     if state is not None and state.thread is not None:
         state.thread.close_soon()
 
@@ -283,6 +276,6 @@ def _close_soon(states: dict[int, _State]) -> None:
 def _close_all() -> None:
     """A thread that is still in its loop when the interpreter ends could bring it down."""
     for client in list(_CLIENTS):
-        state = client._states.get(os.getpid())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
+        state = client._states.get(this_process())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
         if state is not None and state.thread is not None:
             state.thread.close_at_exit(_AT_EXIT)

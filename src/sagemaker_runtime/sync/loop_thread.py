@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import os
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
-from threading import Thread, current_thread
-from typing import TYPE_CHECKING, Generic, TypeVar
+from threading import Thread
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+
+_process = object()
+"""Stands for this process. A forked child has another one, whose id may be that of an ancestor which has ended."""
+
+
+def this_process() -> object:
+    """What is another one after each fork."""
+    return _process
+
+
+def _note_fork() -> None:
+    global _process  # noqa: PLW0603 - as the docstring has it
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 class NotRunError(RuntimeError):
@@ -37,12 +55,15 @@ class LoopThread:
 
     def __init__(self, context: AbstractAsyncContextManager[object], *, name: str) -> None:
         self._context = context
-        self._entered: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._entered: Future[None] = Future()
         self._left: Future[None] = Future()
-        self._process: int | None = None  # that of the thread
+        self._process: object = None  # that of the thread; None before it is started
         self._name = name
         self._thread: Thread | None = None
+        self._ident: int | None = None  # of the thread, once it runs
         self._loop: asyncio.AbstractEventLoop | None = None  # while it takes coroutines
+        self._end: Callable[[], object] | None = None  # ends the loop, from any thread; None before there is one
+        self._has_begun = self._is_closing = False
         self._running: set[_Run[object]] = set()
 
     def open(self) -> None:
@@ -50,15 +71,20 @@ class LoopThread:
         Start the thread and enter the context.
 
         Raises:
-            BaseException: What entering the context raised; the thread has ended then.
+            BaseException: What entering the context raised, or what interrupted the wait for it; the thread has ended then,
+                or is about to.
         """
         if self._thread is not None:
             raise RuntimeError("a LoopThread is opened once")
-        self._process = os.getpid()
+        self._process = _process
         # Made here: since Python 3.13, one that was made before a fork cannot be started in the child.
         self._thread = thread = Thread(target=self._work, name=self._name, daemon=True)
-        thread.start()
-        error = self._entered.exception()
+        try:
+            thread.start()
+            error = self._entered.exception()
+        except BaseException:
+            self.close_soon()
+            raise
         if error is not None:
             thread.join()
             raise error
@@ -66,16 +92,21 @@ class LoopThread:
     @property
     def is_current(self) -> bool:
         """Whether the caller is in this thread."""
-        return current_thread() is self._thread
+        return get_ident() == self._ident and self._process is _process
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether another process has opened it, and this one was forked off since."""
+        return self._process is not None and self._process is not _process
 
     @property
     def is_open(self) -> bool:
         """Whether it takes coroutines: it was opened in this process, and nobody has begun to close it."""
-        return self._loop is not None and self._process == os.getpid()
+        return self._loop is not None and self._process is _process
 
-    def run(self, coroutine: Coroutine[object, None, T]) -> T:
+    def run(self, function: Callable[P, Coroutine[object, None, T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """
-        Run a coroutine in the loop, with the caller's context variables, and wait for its result.
+        Call a coroutine function in the loop, with the caller's context variables, and wait for its result.
 
         What interrupts the wait, such as a KeyboardInterrupt, cancels the coroutine, and is raised when that has ended.
 
@@ -87,45 +118,42 @@ class LoopThread:
             BaseException: What the coroutine raises; `asyncio.CancelledError` where `close` has cancelled it.
         """
         loop = self._loop
-        if loop is None or self._process != os.getpid() or self.is_current:
-            coroutine.close()
-            raise NotRunError(
-                f"the thread {self._name!r} cannot wait for itself"
-                if self.is_current
-                else f"the thread {self._name!r} is not open in this process"
-            )
-        run = _Run(coroutine)
+        if loop is None or self._process is not _process:
+            raise NotRunError(f"the thread {self._name!r} is not open in this process")
+        if get_ident() == self._ident:
+            raise NotRunError(f"the thread {self._name!r} cannot wait for itself")
+        # The coroutine is made in the loop: one made here would never be awaited where an interrupt comes first.
+        run = _Run(lambda: function(*args, **kwargs))
         self._running.add(run)
         try:
-            loop.call_soon_threadsafe(self._start, run)
+            try:
+                loop.call_soon_threadsafe(self._start, run)
+            except RuntimeError:  # the loop is closed
+                raise NotRunError(f"the thread {self._name!r} was closed") from None
             run.ended.acquire()
         except BaseException:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(run.cancel)
                 if not run.is_over:  # or the interrupt came when the wait was over
                     run.ended.acquire()
-            coroutine.close()
             raise
         finally:
             self._running.discard(run)
         return run.result()
 
-    def start(self, coroutine: Coroutine[object, None, object]) -> None:
-        """Run a coroutine in the loop, and do not wait for its end. It is dropped where `run` would raise NotRunError."""
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Call a plain function in the loop, and do not wait for it. Does nothing where `run` would raise NotRunError."""
         loop = self._loop
-        if loop is None or self._process != os.getpid():
-            coroutine.close()
-            return
-        try:
-            asyncio.run_coroutine_threadsafe(coroutine, loop)
-        except RuntimeError:  # the loop is closed
-            coroutine.close()
+        if loop is not None and self._process is _process:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(function)
 
     def close(self, *, timeout: float | None = None) -> None:
         """
         Exit the context and end the thread. Coroutines that still run are cancelled; nothing runs in its loop afterwards.
 
-        Does nothing in a process that was forked off in the meantime: the context is the parent's.
+        In the thread itself, it begins to close and does not wait. Does nothing in a process that was forked off in the
+        meantime: the context is the parent's.
 
         Args:
             timeout: Seconds to wait for the end of the thread, after which it is left alone; None for as long as it takes.
@@ -133,11 +161,13 @@ class LoopThread:
         Raises:
             BaseException: What exiting the context raised; the thread has ended all the same.
         """
-        if self._thread is None or os.getpid() != self._process:  # a forked child has no such thread
+        if self._thread is None or self._process is not _process:  # a forked child has no such thread
             return
         self.close_soon()
+        if not self._has_begun or self.is_current:  # its start was interrupted; or it would wait for itself
+            return
         self._thread.join(timeout)
-        if not self._thread.is_alive():
+        if not self._thread.is_alive() and self._left.done():
             self._left.result()
 
     def close_at_exit(self, timeout: float) -> None:
@@ -153,12 +183,13 @@ class LoopThread:
 
     def close_soon(self) -> None:
         """Begin to close, and do not wait for the end."""
-        if self._thread is None or os.getpid() != self._process or self._entered.exception() is not None:
+        if self._process is not _process:
             return
-        loop, closing = self._entered.result()
+        self._is_closing = True  # first: a thread that is about to enter looks at it afterwards
         self._loop = None
-        with suppress(RuntimeError):  # the loop has ended: `_left` knows why
-            loop.call_soon_threadsafe(closing.set)
+        if self._end is not None:
+            with suppress(RuntimeError):  # the loop has ended: `_left` knows why
+                self._end()
 
     def _start(self, run: _Run[object]) -> None:
         if self._loop is None:
@@ -167,6 +198,7 @@ class LoopThread:
             run.start(self._loop)
 
     def _work(self) -> None:
+        self._ident, self._has_begun = get_ident(), True
         try:
             asyncio.run(self._stay())
         except BaseException as error:  # noqa: BLE001 - raised in `open` or in `close`
@@ -174,29 +206,44 @@ class LoopThread:
         else:
             self._left.set_result(None)
         finally:
+            self._loop = self._ident = None
             for run in list(self._running):
                 run.refuse()  # the loop has ended before it came to it
 
     async def _stay(self) -> None:
-        closing = asyncio.Event()
+        closing, loop = asyncio.Event(), asyncio.get_running_loop()
         async with self._context:
-            self._loop = asyncio.get_running_loop()
-            self._entered.set_result((self._loop, closing))
-            await closing.wait()
+            self._end = lambda: loop.call_soon_threadsafe(closing.set)
+            self._loop = loop
+            if self._is_closing:
+                self._loop = None
+            self._entered.set_result(None)
+            if not self._is_closing:
+                await closing.wait()
 
 
 class _Run(Generic[T_co]):
     """A coroutine that a thread waits for."""
 
-    __slots__ = ("_context", "_coroutine", "_error", "_result", "_task", "ended", "is_abandoned", "is_over")
+    __slots__ = (
+        "_context",
+        "_error",
+        "_function",
+        "_has_begun",
+        "_result",
+        "_task",
+        "ended",
+        "is_abandoned",
+        "is_over",
+    )
 
-    def __init__(self, coroutine: Coroutine[object, None, T_co]) -> None:
-        self._coroutine = coroutine
+    def __init__(self, function: Callable[[], Coroutine[object, None, T_co]]) -> None:
+        self._function = function
         self._context = copy_context()
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._result: list[T_co] = []
-        self.is_over = self.is_abandoned = False
+        self.is_over = self.is_abandoned = self._has_begun = False
         self.ended = allocate_lock()  # held until then; a fifth of the time of an Event
         self.ended.acquire()
 
@@ -205,17 +252,15 @@ class _Run(Generic[T_co]):
 
     def refuse(self) -> None:
         """End what has not begun, or what nobody will go on with."""
-        if self._task is None:
-            self._coroutine.close()
         if not self.is_over:
             self._error = self._error or NotRunError("the thread of the event loop was closed")
             self._release()
 
     def cancel(self) -> None:
-        if self._task is None:
-            self.refuse()
-        else:
+        if self._task is not None:
             self._task.cancel()
+        if not self._has_begun:  # nor will it: a task that is cancelled before its first step runs none of its code
+            self.refuse()
 
     def result(self) -> T_co:
         if self._error is None:
@@ -226,8 +271,9 @@ class _Run(Generic[T_co]):
             self._error = None  # whose traceback leads here
 
     async def _run(self) -> None:
+        self._has_begun = True
         try:
-            self._result.append(await self._coroutine)
+            self._result.append(await self._function())
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             self._error = error
         finally:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import warnings
-from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar, overload
 
 from sagemaker_runtime import (
     ATTEMPTS,
     REQUEST_ID,
     ClientClosedError,
+    ConfigError,
+    EventStreamError,
     JSONLinesParser,
     LineParser,
     PayloadPart,
@@ -22,9 +22,10 @@ from sagemaker_runtime import (
     TextParser,
 )
 from sagemaker_runtime.sync.loop_thread import NotRunError
+from sagemaker_runtime.sync.read_ahead import ReadAhead
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator
     from types import TracebackType
     from typing import Self
 
@@ -39,10 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EVENTS_AHEAD = 64  # events that are taken before anybody asks for them: one hand-over for all of them
-_BYTES_AHEAD = 262_144  # the same for their bytes
-
-_INHERITED: list[_Ahead] = []
+_INHERITED: list[ReadAhead] = []
 """Of streams that the parent of this process has opened. Kept: their end would be that of the parent's connections."""
 
 
@@ -57,7 +55,9 @@ class SyncResponseStream:
                     sys.stdout.buffer.write(event.bytes)
 
     It reads ahead by at most 64 events and 256 KiB, so that a slow reader stops the server. One that is neither read to
-    its end nor closed is closed by the garbage collector, with a ResourceWarning. To be read by one thread at a time.
+    its end nor closed is closed by the garbage collector, with a ResourceWarning. To be read by one thread at a time;
+    another one may close it, and the reader then gets an EventStreamError. A read that is interrupted, as by Ctrl-C, loses
+    nothing: the stream can be read on.
 
     The client makes them. They raise what a `ResponseStream` raises.
 
@@ -76,14 +76,18 @@ class SyncResponseStream:
         self._thread = thread
         self._metadata = metadata
         self._operation = operation
-        self._ahead = _Ahead(stream)
-        self._closed = self._failed = False
-        self._process = os.getpid()
+        self._ahead = ReadAhead(stream)
+        self._events = self._ahead.events
+        self._failure: SageMakerRuntimeError | None = None
+        self._waiting = False
+        self._ended = False  # was read to its end
+        self._closed = False  # gives no more events
+        self._released = False  # needs no closing
 
     @property
     def ended(self) -> bool:
         """Whether it was read to its end."""
-        return self._stream.ended and not self._ahead.events
+        return self._ended
 
     @property
     def bytes_received(self) -> int:
@@ -91,29 +95,36 @@ class SyncResponseStream:
         return self._stream.bytes_received
 
     def __iter__(self) -> Self:
+        if self._ended and self._failure is None:
+            raise self._with_facts(
+                EventStreamError("the stream was read to its end, and gives its events once; keep them while you read")
+            )
         return self
 
     def __next__(self) -> ResponseStreamEvent:
         """The next event."""
-        events = self._ahead.events
-        if not events and not self._closed:
-            try:
-                self._run(self._ahead.wait())
-            except SageMakerRuntimeError:
-                self._failed = True  # and has let go of its connection
-                raise
-        if events:  # here and not in the loop, so that an interrupted wait loses none
-            return events.popleft()
-        self._closed = True
-        raise StopIteration
+        if self._events and not self._closed:
+            with suppress(IndexError):  # another thread took it
+                return self._events.popleft()  # not in the loop, so that an interrupted wait loses none
+        return self._wait()
 
     def close(self) -> None:
         """Let go of the connection: back to the pool at the stream's end, else closed. May be called again."""
-        if not self._closed and self._process == os.getpid():  # or it is the parent's
-            self._closed = True
-            self._ahead.events.clear()
-            with suppress(ClientClosedError):  # the client has closed it
-                self._run(self._ahead.close())
+        self._closed = True
+        self._events.clear()
+        if not self._released and not self._thread.is_inherited:  # or it is the parent's
+            if self._thread.is_current:
+                self._close_soon()
+            else:
+                with suppress(ClientClosedError):  # the client has closed it
+                    self._run(self._ahead.aclose)
+                self._released = True
+
+    def _close_soon(self) -> None:
+        """What `close` does, without waiting: the garbage collector calls it in any thread, the loop's too."""
+        self._closed = self._released = True
+        if not self._thread.is_inherited:
+            self._thread.call_soon(self._ahead.close)
 
     def __enter__(self) -> Self:
         return self
@@ -124,13 +135,14 @@ class SyncResponseStream:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_closed", True) or self._failed:
+        if getattr(self, "_released", True):
             return
-        if self._process != os.getpid():
+        if self._thread.is_inherited:
             _INHERITED.append(self._ahead)
-        else:
-            self._closed = True
-            self._thread.start(self._ahead.close())
+            return
+        was_closed = self._closed  # but the wait for that was interrupted
+        self._close_soon()
+        if not was_closed:
             warnings.warn(
                 f"a {type(self).__name__} of {self._operation} was neither read to its end nor closed; read it in a 'with'",
                 ResourceWarning,
@@ -142,17 +154,17 @@ class SyncResponseStream:
         raise TypeError(f"a {type(self).__name__} cannot be copied or pickled; read it first")
 
     def __repr__(self) -> str:
-        state = "ended" if self.ended else "closed" if self._closed or self._failed else "open"
+        state = "ended" if self.ended else "closed" if self._closed else "open"
         return f"<{type(self).__name__}, {state}, {self.bytes_received} bytes received>"
 
     def iter_bytes(self) -> Generator[bytes]:
         """The bytes of the parts, as they come."""
         try:
             for event in self:
-                if isinstance(event, PayloadPart):
+                if type(event) is PayloadPart:
                     yield event.bytes
         except GeneratorExit:  # whoever reads has left
-            self.close()
+            self._close_soon()
             raise
 
     def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> Generator[str]:
@@ -163,91 +175,101 @@ class SyncResponseStream:
         """The lines, without their ends, the last one too if nothing ends it; see `LineParser`."""
         return self._parse(LineParser(encoding, errors=errors))
 
-    def iter_server_sent_events(self) -> Generator[ServerSentEvent]:
-        """The events of a ``text/event-stream``, which most LLMs send; see `ServerSentEventParser`."""
-        return self._parse(ServerSentEventParser())
+    @overload
+    def iter_server_sent_events(self) -> Generator[ServerSentEvent]: ...
+    @overload
+    def iter_server_sent_events(self, *, decoder: Callable[[str], T]) -> Generator[T]: ...
+    def iter_server_sent_events(self, *, decoder: Callable[[str], T] | None = None) -> Generator[object]:
+        """
+        The events of a ``text/event-stream``, which most LLMs send; with a *decoder*, what it makes of the data of each.
 
-    def iter_json_lines(self) -> Generator[object]:
-        """The documents of a response with one JSON document on each line; see `JSONLinesParser`."""
-        return self._parse(JSONLinesParser())
+        See `ServerSentEventParser`.
+        """
+        return self._parse(ServerSentEventParser() if decoder is None else ServerSentEventParser(decoder=decoder))
 
-    def _run(self, coroutine: Coroutine[object, None, None]) -> None:
+    @overload
+    def iter_json_lines(self) -> Generator[object]: ...
+    @overload
+    def iter_json_lines(self, *, decoder: Callable[[str], T]) -> Generator[T]: ...
+    def iter_json_lines(self, *, decoder: Callable[[str], T] | None = None) -> Generator[object]:
+        """
+        The documents of a response with one JSON document on each line; with a *decoder*, what it makes of each line.
+
+        See `JSONLinesParser`.
+        """
+        return self._parse(JSONLinesParser() if decoder is None else JSONLinesParser(decoder=decoder))
+
+    def _wait(self) -> ResponseStreamEvent:
+        """The next event, where none is there."""
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)  # or it would grow with each read
+        if self._closed:
+            self._refuse()
+        if self._waiting:  # the stream is good, and the other one reads on
+            raise RuntimeError("two threads read one stream; let one of them read, and pass on what it gets")
+        if self._thread.is_current:
+            raise ConfigError(
+                "a SyncResponseStream was read in its client's event loop, which would wait for itself; read it in another "
+                "thread"
+            )
+        self._waiting = True
         try:
-            self._thread.run(coroutine)
+            self._run(self._ahead.wait)
+        except SageMakerRuntimeError as error:
+            if self._closed:  # by another thread, and that is what broke the read
+                self._refuse()
+            if not self._thread.is_inherited:
+                self._failure = error
+                self._closed = self._released = True  # the asynchronous stream has let go of its connection
+            raise
+        finally:
+            self._waiting = False
+        if self._closed:
+            self._refuse()
+        if self._events:
+            return self._events.popleft()
+        self._ended = self._closed = self._released = True
+        raise StopIteration
+
+    def _refuse(self) -> NoReturn:
+        """Raise what there is to say of a stream that gives no more."""
+        if self._ended:
+            raise StopIteration
+        raise self._with_facts(
+            EventStreamError(
+                f"the stream was closed before its end, after {self.bytes_received} bytes; read it inside its 'with'"
+            )
+        )
+
+    def _run(self, function: Callable[[], Coroutine[object, None, None]]) -> None:
+        try:
+            self._thread.run(function)
         except (NotRunError, asyncio.CancelledError):
             raise ClientClosedError(
-                "the client of this stream was closed"
-                if self._process == os.getpid()
-                else "this stream is the parent process's; make the call in this one"
+                "this stream is the parent process's; make the call in this one"
+                if self._thread.is_inherited
+                else "the client of this stream was closed"
             ) from None
 
     def _parse(self, parser: StreamParser[T]) -> Generator[T]:
         try:
             for event in self:
-                if isinstance(event, PayloadPart):
+                if type(event) is PayloadPart:
                     data = event.bytes
                     while items := parser.feed(data):  # again, because an error waits for the call after what is good
                         yield from items
                         data = b""
             yield from parser.end()
         except StreamContentError as error:
-            error.operation, error.metadata = self._operation, self._metadata
-            error.request_id, error.attempts = self._metadata.get(REQUEST_ID), self._metadata.get(ATTEMPTS, ())
-            self.close()
+            if error is not self._failure:
+                self._failure = self._with_facts(error)
+                self.close()
             raise
         except GeneratorExit:
-            self.close()
+            self._close_soon()
             raise
 
-
-class _Ahead:
-    """
-    Takes events in the loop before they are asked for, up to a limit. Made, and used but for ``events``, in its thread.
-
-    Attributes:
-        events: Those that are there, the next one first.
-    """
-
-    def __init__(self, stream: ResponseStream) -> None:
-        self.events: deque[ResponseStreamEvent] = deque()
-        self._stream = stream
-        self._task: asyncio.Task[None] | None = None  # None before the first is asked for
-        self._some, self._room = asyncio.Event(), asyncio.Event()
-
-    async def wait(self) -> None:
-        """Wait until there is an event, or the end. Raises what ended the stream, when all before that were taken."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._read(), name="read ahead")
-            self._task.add_done_callback(_forget_error)
-        while not self.events and not self._task.done():
-            self._room.set()
-            self._some.clear()
-            await self._some.wait()
-        if not self.events:
-            await self._task
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        self._stream.close()
-
-    async def _read(self) -> None:
-        size = 0
-        try:
-            async for event in self._stream:
-                self.events.append(event)
-                self._some.set()
-                size += len(event.bytes if isinstance(event, PayloadPart) else event.payload)
-                if size >= _BYTES_AHEAD or len(self.events) >= _EVENTS_AHEAD:
-                    self._room.clear()
-                    await self._room.wait()
-                    size = 0
-        finally:
-            self._some.set()
-
-
-def _forget_error(task: asyncio.Task[None]) -> None:
-    """Or asyncio would log that nobody asked for it, where the reader has left."""
-    if not task.cancelled():
-        task.exception()
+    def _with_facts(self, error: SageMakerRuntimeError) -> SageMakerRuntimeError:
+        error.operation, error.metadata = self._operation, self._metadata
+        error.request_id, error.attempts = self._metadata.get(REQUEST_ID), self._metadata.get(ATTEMPTS, ())
+        return error

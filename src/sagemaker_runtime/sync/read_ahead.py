@@ -1,0 +1,75 @@
+"""`ReadAhead`: takes the events of a stream before anybody asks for them, so that many cost one hand-over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import PayloadPart
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import ResponseStream, ResponseStreamEvent
+
+_EVENTS_AHEAD = 64  # events that are taken before anybody asks for them: one hand-over for all of them
+_BYTES_AHEAD = 262_144  # the same for their bytes
+
+
+class ReadAhead:
+    """
+    Takes events in the loop before they are asked for, up to a limit. Made, and used but for ``events``, in its thread.
+
+    Attributes:
+        events: Those that are there, the next one first.
+    """
+
+    def __init__(self, stream: ResponseStream) -> None:
+        self.events: deque[ResponseStreamEvent] = deque()
+        self._stream = stream
+        self._task: asyncio.Task[None] | None = None  # None before the first is asked for
+        self._some, self._room = asyncio.Event(), asyncio.Event()
+
+    async def wait(self) -> None:
+        """Wait until there is an event, or the end. Raises what ended the stream, when all before that were taken."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._read(), name="read ahead")
+            self._task.add_done_callback(_forget_error)
+        while not self.events and not self._task.done():
+            self._room.set()
+            self._some.clear()
+            await self._some.wait()
+        if not self.events:
+            await self._task
+
+    def close(self) -> None:
+        """Stop reading, and close the stream."""
+        if self._task is not None:
+            self._task.cancel()
+        self._stream.close()  # here, because a task that is cancelled before its first step runs none of its code
+
+    async def aclose(self) -> None:
+        """What `close` does, and wait until nothing reads any more."""
+        self.close()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _read(self) -> None:
+        size = 0
+        try:
+            async for event in self._stream:
+                self.events.append(event)
+                self._some.set()
+                size += len(event.bytes if isinstance(event, PayloadPart) else event.payload)
+                if size >= _BYTES_AHEAD or len(self.events) >= _EVENTS_AHEAD:
+                    self._room.clear()
+                    await self._room.wait()
+                    size = 0
+        finally:
+            self._stream.close()
+            self._some.set()
+
+
+def _forget_error(task: asyncio.Task[None]) -> None:
+    """Or asyncio would log that nobody asked for it, where the reader has left."""
+    if not task.cancelled():
+        task.exception()
