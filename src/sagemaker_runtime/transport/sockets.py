@@ -16,6 +16,7 @@ if sys.platform != "win32":
     from fcntl import ioctl
     from termios import TIOCOUTQ
 
+_HAS_POLL = hasattr(select, "poll")  # Windows has none, and eventlet takes it away
 _INT = struct.Struct("i")
 
 
@@ -24,7 +25,7 @@ def is_readable(transport: asyncio.Transport) -> bool:
     fileno = _fileno(transport)
     if fileno < 0:
         return False
-    if sys.platform == "win32":
+    if sys.platform == "win32" or not _HAS_POLL:
         return bool(select.select([fileno], [], [], 0)[0])
     poll = select.poll()
     poll.register(fileno, select.POLLIN)
