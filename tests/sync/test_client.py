@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import inspect
 import os
@@ -366,9 +367,10 @@ def test_a_signal_handler_may_use_the_client_while_its_thread_is_being_started(
 
 
 def test_a_client_is_neither_copied_nor_pickled(client: SyncClient) -> None:
-    """What is sent to another process cannot bring its thread along; the error says what to do there."""
-    with pytest.raises(TypeError, match="make one in each process"):
-        pickle.dumps(client)
+    """As an argument of another process's task it would have no thread there; the error says where to make one."""
+    for make in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="make one in each process"):
+            make(client)
 
 
 def test_five_hundred_threads_wait_for_their_turn(local: LocalEndpoint) -> None:

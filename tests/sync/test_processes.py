@@ -154,6 +154,37 @@ def until_called(local: LocalEndpoint) -> None:
         time.sleep(0.005)
 
 
+def test_what_a_signal_handler_raises_ends_the_call_too(local: LocalEndpoint) -> None:
+    """The soft time limit of a worker, such as Celery's, comes that way; the worker goes on to the next task."""
+    program = """
+        class SoftTimeLimit(Exception):
+            pass
+
+        def handler(*_):
+            raise SoftTimeLimit
+
+        client = SyncClient.load()
+        calls(client, 1)
+        signal.signal(signal.SIGUSR1, handler)
+        print("ready", flush=True)
+        try:
+            client.invoke_endpoint(NEVER)
+        except SoftTimeLimit:
+            print("over")
+        calls(client, 1)
+        client.close()
+        print(threading.active_count())
+    """
+    with start(local, program) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        until_called(local)
+        process.send_signal(signal.SIGUSR1)
+        out, err = process.communicate()
+
+    assert ("", "over\n1\n", 0) == (err, out, process.returncode)
+
+
 @pytest.mark.parametrize(
     "end",
     [

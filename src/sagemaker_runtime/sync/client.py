@@ -212,11 +212,13 @@ class SyncClient:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} cannot be copied or pickled; make one in each process, such as at module level"
+        )
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self.options.region}{', closed' if self._closed else ''}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled; make one in each process")
 
     async def _open_stream(
         self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
