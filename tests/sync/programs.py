@@ -11,7 +11,7 @@ import textwrap
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 
 PRELUDE = """
-import os, signal, sys, threading, time
+import gc, os, signal, sys, threading, time
 from sagemaker_runtime import InvokeEndpointInput, InvokeEndpointWithResponseStreamInput, StandardRetryer, override
 from sagemaker_runtime.sync import SyncClient
 

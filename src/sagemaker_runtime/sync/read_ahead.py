@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from sagemaker_runtime import PayloadPart
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 
 _EVENTS_AHEAD = 64  # events that are taken before anybody asks for them: one hand-over for all of them
 _BYTES_AHEAD = 262_144  # the same for their bytes
+
+_READING: WeakSet[ReadAhead] = WeakSet()
+_INHERITED: list[ReadAhead] = []
+"""Of streams that the parent of this process has opened. Kept: their end would be that of the parent's connections."""
 
 
 class ReadAhead:
@@ -28,6 +34,7 @@ class ReadAhead:
         self._stream = stream
         self._task: asyncio.Task[None] | None = None  # None before the first is asked for
         self._some, self._room = asyncio.Event(), asyncio.Event()
+        _READING.add(self)
 
     async def wait(self) -> None:
         """Wait until there is an event, or the end. Raises what ended the stream, when all before that were taken."""
@@ -73,3 +80,12 @@ def _forget_error(task: asyncio.Task[None]) -> None:
     """Or asyncio would log that nobody asked for it, where the reader has left."""
     if not task.cancelled():
         task.exception()
+
+
+def _keep_inherited() -> None:
+    """In a child, and before it drops anything: what a garbage collector finds there is beyond saving."""
+    _INHERITED.extend(_READING)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_inherited)

@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_INHERITED: list[ReadAhead] = []
-"""Of streams that the parent of this process has opened. Kept: their end would be that of the parent's connections."""
-
 
 class SyncResponseStream:
     """
@@ -135,10 +132,7 @@ class SyncResponseStream:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_released", True):
-            return
-        if self._thread.is_inherited:
-            _INHERITED.append(self._ahead)
+        if getattr(self, "_released", True) or self._thread.is_inherited:
             return
         was_closed = self._closed  # but the wait for that was interrupted
         self._close_soon()
