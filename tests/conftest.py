@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import clients
+import both_clients
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
@@ -30,11 +30,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def client_kind(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Which client `clients.Client` is: "async" or "sync"."""
+    """Which client `both_clients.Client` is: "async" or "sync"."""
     kind = getattr(request, "param", "async")
-    clients.SYNC = kind == "sync"
+    both_clients.SYNC = kind == "sync"
     yield kind
-    clients.SYNC = False
+    both_clients.SYNC = False
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import gc
 import boto3
 import pytest
 import support
-from clients import wait_for_output
+from both_clients import wait_for_output
 from transport.servers import serving, until_client_lets_go
 
 from sagemaker_runtime import StaticCredentialsProvider, Timeout

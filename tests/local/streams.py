@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     InvokeEndpointWithResponseStreamInput,

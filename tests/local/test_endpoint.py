@@ -11,7 +11,7 @@ import sys
 import uuid
 
 import pytest
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     REQUEST_ID,

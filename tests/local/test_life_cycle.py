@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import ConfigError, InvokeEndpointAsyncInput, InvokeEndpointInput
 from sagemaker_runtime.local import (

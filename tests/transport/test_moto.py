@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 import support
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import InvokeEndpointInput
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     InvokeEndpointInput,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 import pytest
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     InvokeEndpointInput,

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 from aiohttp import web
-from clients import Client
+from both_clients import Client
 from local.backends.containers import ONCE, client_of, echo, holding, invoke, responding, served
 from support import ManualClock
 

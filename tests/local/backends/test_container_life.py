@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from aiohttp import web
-from clients import Client
+from both_clients import Client
 from local.backends.containers import ONCE, echo, served
 from support import ManualClock
 

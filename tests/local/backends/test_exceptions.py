@@ -8,7 +8,7 @@ import pickle
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     AsyncInferenceError,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     ATTEMPTS,

@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
-from clients import Client
+from both_clients import Client
 from local.streams import ask, parts, until
 
 from sagemaker_runtime import (

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     ConfigError,

@@ -11,7 +11,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
-from clients import Client
+from both_clients import Client
 from support import NOON, ManualClock, ScriptedHTTPClient
 
 from sagemaker_runtime import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     ATTEMPTS,

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 from attrs import evolve
-from clients import Client
+from both_clients import Client
 from local.front.test_signature import AT_NOON, KEYS, after_signing, check, keys_of, refused, signed
 
 from sagemaker_runtime import (

@@ -8,7 +8,7 @@ import uuid
 
 import aiohttp
 import pytest
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import (
     InvokeEndpointInput,

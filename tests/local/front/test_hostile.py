@@ -15,7 +15,7 @@ from importlib.metadata import version
 from urllib.parse import quote
 
 import pytest
-from clients import Client
+from both_clients import Client
 from hypothesis import given, settings, strategies as st
 from support import NOON, ManualClock
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from clients import Client
+from both_clients import Client
 from support import NOON, ManualClock
 
 from sagemaker_runtime import (

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 from aiohttp import web
-from clients import Client
+from both_clients import Client
 
 from sagemaker_runtime import InvokeEndpointInput
 from sagemaker_runtime.local import LocalEndpoint

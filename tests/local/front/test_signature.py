@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
-from clients import Client
+from both_clients import Client
 from support import NOON, ManualClock
 
 from sagemaker_runtime import (

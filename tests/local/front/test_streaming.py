@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from clients import Client
+from both_clients import Client
 from local.streams import ask, parts, until
 
 from sagemaker_runtime import (

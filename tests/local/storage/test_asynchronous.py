@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from both_clients import Client
 from botocore.loaders import Loader
 from botocore.session import Session
-from clients import Client
 from support import ManualClock
 
 from sagemaker_runtime import (

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from clients import Client
+from both_clients import Client
 from local.backends.containers import holding, responding
 from support import ManualClock
 
