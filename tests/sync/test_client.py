@@ -317,10 +317,11 @@ def test_a_signal_handler_may_close_the_client_while_a_call_waits(local: LocalEn
     before = signal.signal(signal.SIGALRM, lambda *_: client.close())
     try:
         client.invoke_endpoint(PARAMS)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)  # again, for one that arrives just before the wait
         with pytest.raises(ClientClosedError):
             client.invoke_endpoint(InvokeEndpointInput(endpoint_name="never", body=b""))
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
     assert threads_of_clients() == set()
@@ -332,7 +333,7 @@ def test_a_signal_handler_may_use_the_client_while_its_thread_is_being_started(
 ) -> None:
     """The lock of the start is held by the thread that the handler interrupts."""
     client = SyncClient(local.options())
-    entering, go_on = threading.Event(), threading.Event()
+    entering, began, go_on = threading.Event(), threading.Event(), threading.Event()
     stay = LoopThread._stay
 
     async def slow(self: LoopThread) -> None:
@@ -342,15 +343,23 @@ def test_a_signal_handler_may_use_the_client_while_its_thread_is_being_started(
         await stay(self)
 
     def handle(number: int, frame: object) -> None:
+        if began.is_set():
+            return
+        began.set()
         if what == "close":
             client.close()
         else:
             assert client.invoke_endpoint(PARAMS).body == b"5.1,3.5"
         go_on.set()
 
+    def send() -> None:
+        entering.wait()
+        while not began.wait(0.02):  # one that arrives just before a lock is waited for does not end the wait
+            os.kill(os.getpid(), signal.SIGALRM)
+
     monkeypatch.setattr(LoopThread, "_stay", slow)
     before = signal.signal(signal.SIGALRM, handle)
-    threading.Thread(target=lambda: (entering.wait(), os.kill(os.getpid(), signal.SIGALRM))).start()
+    threading.Thread(target=send).start()
     try:
         if what == "close":
             with pytest.raises(ClientClosedError):

@@ -176,7 +176,7 @@ class SyncClient:
         Args:
             function: Gets the asynchronous client. It must not block: every thread that shares this client waits for the loop.
         """
-        return self._run(function(self._client))
+        return self._run(function, self._client)
 
     def stack(self, operation: str) -> Stack:
         """
