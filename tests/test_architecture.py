@@ -32,6 +32,7 @@ ROWS = (
         "custom_attributes",
         "dates",
         "errors",
+        "escapes",
         "headers",
         "known_keys",
         "log_mode",

@@ -18,13 +18,18 @@ from transport.servers import Exchange, Server, client_for, serving
 from sagemaker_runtime import (
     AioHTTPClient,
     ClientLogMode,
+    Context,
+    DeserializeHandler,
+    DeserializeInput,
     InvokeEndpointAsyncOutput,
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
+    Output,
     S3Reader,
     SageMakerRuntimeError,
     StandardRetryer,
     StaticCredentialsProvider,
+    deserialize_middleware,
 )
 from sagemaker_runtime.redaction import REDACTED, Secrets
 from sagemaker_runtime.streams.frames import Message, encode
@@ -73,6 +78,14 @@ ENCODINGS: dict[str, Encoding] = {
     "JSON in JSON": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
     "URL in JSON in HTML": lambda text: html.escape(php(quote(text))),
     "URL in URL": lambda text: quote(quote(text, safe=""), safe=""),
+    "URL, some characters": lambda text: "".join(
+        f"%{ord(each):02x}" if each.isascii() and at % 3 else each for at, each in enumerate(text)
+    ),
+    "escape() of JavaScript": every("%u{:04X}"),
+    "Python, long": every("\\U{:08x}"),
+    "octal": lambda text: "".join(f"\\{each:03o}" for each in text.encode()),
+    "entities with zeros": every("&#{:09d};"),
+    "entities without an end": lambda text: html.escape(text).replace(";", ""),
     "cut": lambda text: f"{text[: max(24, len(text) - 4)]}...",
 }
 
@@ -94,6 +107,55 @@ def test_a_secret_is_found_in_every_encoding(secret: str, encoding: str) -> None
     redacted = Secrets(sent, body=BODY, others=(KEY,)).redact(f"before {quoted} after")
 
     assert redacted in (f"before {REDACTED} after", f"before {REDACTED}... after")
+
+
+def in_lines(text: str, end: str) -> str:
+    return end.join(text[at : at + 16] for at in range(0, len(text), 16))
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        pytest.param(in_lines(TOKEN, "\n").encode(), id="lines"),
+        pytest.param(in_lines(TOKEN, "\r\n ").encode(), id="a folded header"),
+        pytest.param(in_lines(TOKEN, "\\n\\t").encode(), id="lines in JSON"),
+        pytest.param(in_lines(quote(TOKEN), "&#10;").encode(), id="lines of a URL in XML"),
+        pytest.param(TOKEN.encode("utf-16"), id="UTF-16"),
+        pytest.param(json.dumps(TOKEN).encode("utf-16-be"), id="JSON in UTF-16"),
+        pytest.param(TOKEN.encode().hex().encode(), id="hexadecimal"),
+        pytest.param(in_lines(TOKEN.encode().hex(" "), "\n").encode(), id="a hex dump"),
+        *(
+            pytest.param(encode(b"." * before + TOKEN.encode() + b"."), id=f"{encode.__name__} after {before}")
+            for encode in (base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes)
+            for before in range(3)
+        ),
+    ],
+)
+def test_a_secret_is_found_in_what_shows_it_in_another_form(quoted: bytes) -> None:
+    """All but what base64 shares with the bytes around it, which is a character or two."""
+    redacted = Secrets({"X-Amz-Security-Token": TOKEN}).redact_bytes(b"before: " + quoted + b" :after")
+
+    shown = redacted.replace(REDACTED.encode(), b"").replace(b"before: ", b"").replace(b" :after", b"")
+    assert REDACTED.encode() in redacted
+    assert len(shown) <= 12
+
+
+def test_the_beginning_of_a_long_body_is_found() -> None:
+    """An echo of ten kilobytes is kept on the error to its 4,096th byte."""
+    body = b",".join(b"%d" % number for number in range(3_000))
+
+    assert Secrets(body=body).redact_bytes(body[:4_096]) == REDACTED.encode()
+
+
+def test_a_group_and_what_a_traceback_hides_are_redacted_too() -> None:
+    """A handler of logs may walk all of it, even what `raise … from None` hides."""
+    hidden, behind = ValueError(TOKEN), KeyError(TOKEN)
+    error = ExceptionGroup("two", [SageMakerRuntimeError(TOKEN), ExceptionGroup("one", [RuntimeError(TOKEN)])])
+    error.__context__, error.__cause__, error.__suppress_context__ = hidden, behind, True
+
+    Secrets({"x-amz-security-token": TOKEN}).redact_error(error)
+
+    assert TOKEN not in repr([error, error.exceptions, hidden, behind])
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:
@@ -283,6 +345,51 @@ async def test_no_path_of_a_stream_shows_what_a_peer_sends_back(
             text = shown(error, caplog)
 
         assert_nothing_leaks(server, "\n".join([text, *logged(caplog)]), encode_text, quotes=path != "no stream")
+
+
+async def test_an_error_of_a_middleware_that_quotes_a_response_is_redacted() -> None:
+    """Users write such checks, and put what they got into the text."""
+
+    @deserialize_middleware("Check")
+    async def check(ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Output:
+        output = await next(ctx, step)
+        assert output.raw_response is not None
+        raise ValueError(f"unexpected {output.raw_response.headers!r}")
+
+    async with (
+        serving(quoting(str, UNARY["header"])) as server,
+        client_for(
+            server,
+            credentials=StaticCredentialsProvider("AKID", KEY, TOKEN),
+            api_options=[lambda stack: stack.deserialize.add(check)],
+        ) as caller,
+    ):
+        body = json.dumps("a body without a line's end").encode()
+        with pytest.raises(ValueError, match="unexpected") as caught:
+            await caller.invoke_endpoint(InvokeEndpointInput(endpoint_name="e", body=body))
+
+    assert TOKEN not in repr(caught.value)
+
+
+async def test_no_more_of_a_response_is_shown_than_can_be_searched(caplog: pytest.LogCaptureFixture) -> None:
+    """A hostile page of ten megabytes would hold the loop for seconds, to look for secrets in what nobody reads."""
+    caplog.set_level(logging.DEBUG, "sagemaker_runtime")
+    letters = "\\u0041" * 100_000
+
+    async def step(exchange: Exchange) -> None:
+        await exchange.read_body()
+        await exchange.send(http(400, f'{{"message": "{letters}"}}'))
+
+    async with (
+        serving(step) as server,
+        client_for(server, client_log_mode=ClientLogMode.RESPONSE_WITH_BODY) as caller,
+    ):
+        with pytest.raises(SageMakerRuntimeError) as caught:
+            await caller.invoke_endpoint(InvokeEndpointInput(endpoint_name="e", body=b""))
+
+    assert caught.value.message == "A" * 32_768 + "… and 67,232 characters more"
+    assert caplog.messages[-1].endswith(" and 534,479 bytes more")
+    assert len(caplog.messages[-1]) < 200_000
 
 
 S3_ERROR = (

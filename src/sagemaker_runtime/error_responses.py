@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.streams.frames import Message
 
+_TEXT_KEPT = 32_768  # characters of a message: a container's may be a long traceback
 ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
 _NAME_LENGTH = 256  # characters of an error's name
 _MESSAGE_SHOWN = 1024  # characters of a body that is not JSON and serves as the message
@@ -65,13 +66,15 @@ class ErrorReader:
             (code for key in ("code", "Code", "__type") if (code := _error_code(document.get(key)))), None
         )
         text = next((value for key, value in document.items() if key.lower() == "message"), None)
-        error = self._errors.get((code or "").lower(), ServiceError)(text if isinstance(text, str) else message)
+        error = self._errors.get((code or "").lower(), ServiceError)(
+            _shortened(text if isinstance(text, str) else message)
+        )
         if type(error) is ServiceError and code:
             error.code = code
         for key, (attribute, kind) in error.members.items():
             value = document.get(key)
             if isinstance(value, kind) and not isinstance(value, bool):
-                setattr(error, attribute, value)
+                setattr(error, attribute, _shortened(value) if isinstance(value, str) else value)
         return error
 
 
@@ -82,6 +85,12 @@ def json_object(body: bytes) -> dict[str, object] | None:
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError; a hostile body can nest too deep
         return None
     return document if is_str_dict(document) else None
+
+
+def _shortened(text: str) -> str:
+    """A text of a peer, without the rest of one that nobody reads: all of it is searched for secrets."""
+    more = len(text) - _TEXT_KEPT
+    return f"{text[:_TEXT_KEPT]}… and {more:,} characters more" if more > 0 else text
 
 
 def _error_code(text: object) -> str | None:

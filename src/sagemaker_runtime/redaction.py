@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode, urlsafe_b64encode
-from bisect import bisect_right
-from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from typing import TYPE_CHECKING, TypeGuard
+
+from sagemaker_runtime.escapes import Decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from sagemaker_runtime.escapes import Span
 
 __all__ = ["REDACTED", "SENSITIVE_HEADERS", "Secrets"]
 
@@ -35,18 +37,9 @@ _MAY_BE_CUT = 1024  # bytes; a text of ours that is as long may end within a val
 _LONGEST_BODY = 4096  # bytes of a request's body that is looked for; no error keeps more of a text
 _ROUNDS = 4  # of decoding: a page that quotes JSON that quotes a URL takes three
 
-_ESCAPED = rb"""
-      \\+u(d[89ab][0-9a-f]{2})\\+u(d[c-f][0-9a-f]{2})                   # JSON, two for one character
-    | \\+(?:u([0-9a-f]{4})|u\{([0-9a-f]{1,6})\})                         # JSON, JavaScript
-    | \\+x([0-9a-f]{2})                                                # Python's repr of bytes
-    | \\+(.)                                                           # JSON's others, such as \\/ and \\n
-    | &(?:amp;)*(\#[0-9]{1,7}|\#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});    # XML, HTML
-    | %(?:25)*([0-9a-f]{2})                                             # URL
-    """
-_CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _FOLDED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ+", b"abcdefghijklmnopqrstuvwxyz ")  # a form has + for a blank
-
-_Span: TypeAlias = tuple[int, int]
+_BLANKS = b" \t\r\n\0"  # what wraps a text, and what stands between the letters of UTF-16
+_WRAPS = (b"\n", b"\r", b"\0")
 
 
 class Secrets:
@@ -54,15 +47,15 @@ class Secrets:
     What one exchange has that is shown nowhere. `redact` takes it out of a text that a peer sent.
 
     A peer may quote what it was sent in an encoding of its own. So a value is found in clear, with the escapes of JSON, as
-    entities of XML and HTML, percent-encoded, in Python's repr, and where one of these stands in another. One of fewer than
-    eight bytes is found after the name of its header alone, the user and the password of a proxy from four bytes on.
+    entities of XML and HTML, percent-encoded, in Python's repr, in base64 or hexadecimal digits, broken into lines, in
+    UTF-16 (of ASCII), and where one of these stands in another. One of fewer than eight bytes is found after the name of its header alone, the user and the password of a proxy from four bytes on.
 
     Args:
         headers: What was sent, to the service or to a proxy. Secret are the values of those in `SENSITIVE_HEADERS`, and what
             is in them: the signature, the user and password of a proxy, each custom attribute.
 
-        body: The request's, which is sensitive too. It is found where it is quoted whole and has at most 4,096 bytes. Empty
-            where it may be shown.
+        body: The request's, which is sensitive too. It is found where it is quoted from its beginning on, up to 4,096 bytes of
+            it. Empty where it may be shown.
 
         others: Further values, such as the secret access key.
     """
@@ -71,7 +64,7 @@ class Secrets:
 
     def __init__(self, *headers: Mapping[str, str], body: bytes = b"", others: Iterable[str] = ()) -> None:
         self._headers = headers
-        self._body = body if len(body) <= _LONGEST_BODY else b""
+        self._body = body[:_LONGEST_BODY]
         self._others = tuple(others)
         self._values: list[bytes] | None = None  # nothing is made before there is a text
 
@@ -97,19 +90,22 @@ class Secrets:
 
     def redact_error(self, error: BaseException) -> None:
         """Redact all texts of an exception, its attributes and notes among them, and those of the exceptions behind it."""
-        behind: BaseException | None = error
-        seen = set[int]()
-        while behind is not None and id(behind) not in seen:
-            seen.add(id(behind))
-            args = self._redacted(behind.args)
-            if args != behind.args and isinstance(args, tuple):
-                behind.args = args
-            facts = vars(behind)
+        waiting, seen = [error], set[int]()
+        while waiting:
+            each = waiting.pop()
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
+            args = self._redacted(each.args)
+            if args != each.args and isinstance(args, tuple):
+                each.args = args
+            facts = vars(each)
             for name, value in list(facts.items()):
                 redacted = self._redacted(value)
                 if redacted != value:
                     facts[name] = redacted
-            behind = behind.__cause__ or (None if behind.__suppress_context__ else behind.__context__)
+            within = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+            waiting += [other for other in (each.__cause__, each.__context__, *within) if other is not None]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"
@@ -161,27 +157,42 @@ def _within(name: str, value: str) -> Iterator[tuple[str, int]]:
 
 
 def _forms(value: bytes, least: int) -> Iterator[bytes]:
-    """A value as it is looked for: as it stands, and as it is after decoding; nothing if it is too short."""
+    """A value as it is looked for: as it stands, as it is after decoding, and in digits; nothing if it is too short."""
+    if len(value) >= _DISTINCTIVE:
+        yield value.hex().encode()
+        yield from map(_folded, _in_base64(value))
     for form in (value, *_decodings(value)):
         if len(form) >= least:
-            yield form.translate(_FOLDED)
+            yield _folded(form)
+
+
+def _in_base64(value: bytes) -> Iterator[bytes]:
+    """The digits that a value has in base64, wherever it stands in what was encoded, without those it shares."""
+    for before in range(3):
+        digits = b64encode(bytes(before) + value)[-(-before * 8 // 6) : (before + len(value)) * 8 // 6]
+        yield digits
+        yield digits.replace(b"+", b"-").replace(b"/", b"_")
+
+
+def _folded(data: bytes) -> bytes:
+    return data.translate(_FOLDED)
 
 
 def _decodings(data: bytes) -> Iterator[bytes]:
     for _ in range(_ROUNDS):
-        decoded = _Decoded(data)
+        decoded = Decoded(data)
         if not decoded.starts:
             return
         data = decoded.data
         yield data
 
 
-def _quotations(data: bytes, values: list[bytes]) -> list[_Span]:
+def _quotations(data: bytes, values: list[bytes]) -> list[Span]:
     """Where *data* quotes one of *values*."""
     spans = _found_in(data, values)
-    rounds = list[_Decoded]()
+    rounds = list[Decoded]()
     for _ in range(_ROUNDS):
-        rounds.append(_Decoded(data))
+        rounds.append(Decoded(data))
         if not rounds[-1].starts:
             break
         data = rounds[-1].data
@@ -192,77 +203,33 @@ def _quotations(data: bytes, values: list[bytes]) -> list[_Span]:
     return spans
 
 
-def _found_in(data: bytes, values: list[bytes]) -> list[_Span]:
-    folded, spans = data.translate(_FOLDED), list[_Span]()
-    for value in values:
-        beginning = value[:_CUT]
-        at = folded.find(beginning)
-        while at >= 0:
-            end = at + len(beginning)
-            while end < len(folded) and end - at < len(value) and folded[end] == value[end - at]:
-                end += 1
-            spans.append((at, end))
-            at = folded.find(beginning, end)
-        for length in range(len(beginning) - 1, _DISTINCTIVE - 1, -1) if len(data) >= _MAY_BE_CUT else ():
-            if folded.endswith(value[:length]):
-                spans.append((len(data) - length, len(data)))
-                break
+def _found_in(data: bytes, values: list[bytes]) -> list[Span]:
+    folded = _folded(data)
+    may_be_cut = len(data) >= _MAY_BE_CUT
+    spans = [span for value in values for span in _occurrences(folded, value, may_be_cut=may_be_cut)]
+    if any(wrap in data for wrap in _WRAPS):
+        joined = folded.translate(None, _BLANKS)
+        whole = [value for value in (value.translate(None, _BLANKS) for value in values) if len(value) >= _DISTINCTIVE]
+        found = [span for value in whole for span in _occurrences(joined, value, may_be_cut=may_be_cut)]
+        if found:
+            places = [at for at, byte in enumerate(folded) if byte not in _BLANKS]
+            spans += [(places[start], places[end - 1] + 1) for start, end in found]
     return spans
 
 
-class _Decoded:
-    """A text decoded once, and where each part of it stood."""
-
-    def __init__(self, data: bytes) -> None:
-        pieces, length, at = list[bytes](), 0, 0
-        self.starts: list[int] = []  # in the decoded text, of what was encoded
-        self._encoded: list[tuple[int, _Span]] = []  # where that ends, and its span in the text before
-        for escaped in _escaped().finditer(data):
-            literal, decoded = data[at : escaped.start()], _decode(escaped)
-            pieces += (literal, decoded)
-            length += len(literal)
-            self.starts.append(length)
-            length += len(decoded)
-            self._encoded.append((length, escaped.span()))
-            at = escaped.end()
-        self.data = b"".join((*pieces, data[at:]))
-
-    def encoded(self, span: _Span) -> _Span:
-        """The span in the text before decoding."""
-        first, last = self._place(span[0]), self._place(span[1] - 1)
-        return first[0], last[1]
-
-    def _place(self, position: int) -> _Span:
-        index = bisect_right(self.starts, position) - 1
-        if index < 0:
-            return position, position + 1
-        end, span = self._encoded[index]
-        if position < end:
-            return span
-        at = span[1] + position - end
-        return at, at + 1
-
-
-@lru_cache(maxsize=1)
-def _escaped() -> re.Pattern[bytes]:
-    """Compiled when there is a text: it takes a millisecond, and a program that starts has none."""
-    return re.compile(_ESCAPED, re.IGNORECASE | re.VERBOSE | re.DOTALL)
-
-
-def _decode(escaped: re.Match[bytes]) -> bytes:
-    high, low, json, javascript, byte, character, entity, percent = escaped.groups()
-    if character is not None:
-        return _CONTROLS.get(character, character)
-    if byte or percent:
-        return bytes([int(byte or percent, 16)])
-    if entity:
-        from html import unescape  # 2 ms, and few texts have an entity
-
-        return unescape(f"&{entity.decode()};").encode(errors="surrogatepass")
-    code = int(json or javascript or high, 16)
-    if low:
-        code = 0x10000 + ((code & 0x3FF) << 10) + (int(low, 16) & 0x3FF)
-    return chr(min(code, 0x10FFFF)).encode(errors="surrogatepass")
+def _occurrences(folded: bytes, value: bytes, *, may_be_cut: bool) -> Iterator[Span]:
+    beginning = value[:_CUT]
+    at = folded.find(beginning)
+    while at >= 0:
+        end = at + len(beginning)
+        while end < len(folded) and end - at < len(value) and folded[end] == value[end - at]:
+            end += 1
+        yield at, end
+        at = folded.find(beginning, end)
+    for length in range(len(beginning) - 1, _DISTINCTIVE - 1, -1) if may_be_cut else ():
+        if folded.endswith(value[:length]):
+            yield len(folded) - length, len(folded)
+            return
 
 
 def _is_list(value: object) -> TypeGuard[list[object]]:

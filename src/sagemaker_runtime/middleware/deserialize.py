@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 _LOG_EVENT: Key[Callable[[Message], None]] = Key("log event")
 """Logs the messages of a stream. Set by RequestResponseLogger where they are asked for."""
 
-_LONGEST_ID = 63  # characters; AWS sends a UUID. A signature has 64. In errors, shorter ones are looked at too
+_LONGEST_ID = 36  # characters: AWS sends a UUID. A longer one may be what a peer was sent; in errors any is looked at
+_LOGGED = 65_536  # bytes of a body; one of megabytes would hold the loop for seconds, to look for secrets in it
 
 REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-requestid")
 
@@ -128,6 +129,8 @@ class ResponseErrorWrapper:
                 attach_facts(error, metadata=opened.metadata)
                 if self.skew is not None and isinstance(error, ServiceError) and error.code in SKEW_CODES:
                     error.clock_skew = skew_of_refusal(self.skew, step.request, opened.metadata)
+            if not isinstance(error, ServiceError | TransportError):  # a middleware's own, which may quote a response
+                _secrets(ctx, step.request, opened.response).redact_error(error)
             refused = ctx.get(SIGNED_WITH)
             if refused is not None and isinstance(error, ServiceError) and may_be_renewed(error, refused):
                 error.credentials_renewed = await renewed(ctx[CREDENTIALS], refused, error)
@@ -191,7 +194,7 @@ class RequestIDRetriever:
             headers, usual = output.raw_response.headers.raw, REQUEST_ID_HEADERS[0]
             request_id = headers[usual] if usual in headers else _request_id(output.raw_response)
             if request_id is not None:
-                if request_id[_LONGEST_ID:]:  # a peer may have put anything there
+                if request_id[_LONGEST_ID:]:
                     request_id = _secrets(ctx, step.request, output.raw_response).redact(request_id)
                 output.metadata[REQUEST_ID] = request_id
         return output
@@ -199,10 +202,7 @@ class RequestIDRetriever:
 
 def _request_id(response: Response) -> str | None:
     headers = response.headers.raw
-    for name in REQUEST_ID_HEADERS:
-        if name in headers:
-            return headers[name]
-    return None
+    return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
 
 
 class RecordResponseTiming:
@@ -271,8 +271,10 @@ class RequestResponseLogger:
         # A stream's body is for its reader alone: to log it whole would be to wait for its end.
         if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and response.status in SUCCESS):
             try:
-                body = secrets.redact_bytes(await response.body.read())
-                logger.debug("%s response: %s, body %r", operation, head, body, extra=facts)
+                body = await response.body.read()
+                shown, more = secrets.redact_bytes(body[:_LOGGED]), max(len(body) - _LOGGED, 0)
+                rest = f" and {more:,} bytes more" if more else ""
+                logger.debug("%s response: %s, body %r%s", operation, head, shown, rest, extra=facts)
             except TransportError as error:  # which OperationDeserializer's own read meets again
                 secrets.redact_error(error)
                 logger.debug("%s response: %s, and its body broke off: %s", operation, head, error, extra=facts)
