@@ -202,6 +202,10 @@ NO_BODIES = {
         lambda: iter([b"1", b"2"]),
         r'list_iterator, and takes bytes; .*join the pieces first, as in b"".join\(pi',
     ),
+    "a generator": (
+        lambda: (piece for piece in [b"1", b"2"]),
+        "generator, and takes bytes; .*join the pieces first",
+    ),
     "pieces to await": (lines, "async_generator, and takes bytes; .*join the pieces first"),
     "an object": (object, "object, and takes bytes; encode it first, as the model's content_type says"),
 }

@@ -98,7 +98,7 @@ def test_from_config_of_what_is_no_config_says_what_to_write(make: Callable[[], 
     """A forgotten await is the likely one."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(ConfigError, match=f"from_config got {advice}"):
+        with pytest.raises(ConfigError, match=f"the argument of from_config is {advice}"):
             Client.from_config(make())
 
 
@@ -193,8 +193,9 @@ async def test_an_error_of_an_option_function_itself_is_not_taken_for_that() -> 
         (Plugin, r"the class Plugin; pass an object: with_api_options\(Plugin\(...\)\)"),
         (AdaptiveRetryer, "the class AdaptiveRetryer; pass an object"),
         ("us-east-1", r"of type str; it cannot be called; pass override\(...\), with_api_options\(...\) or a function"),
-        (lambda _: override(region="us-east-1"), "returned of type Override"),
-        (lambda options: options.copy(), "returned of type Options"),
+        (b"1,2", r"of type bytes; a body is part of the input: InvokeEndpointInput\(endpoint_name=..., body=...\)"),
+        (lambda _: override(region="us-east-1"), "returned is of type Override"),
+        (lambda options: options.copy(), "returned is of type Options"),
     ],
 )
 async def test_what_is_no_option_function_says_what_to_pass(given: Any, advice: str) -> None:
@@ -361,6 +362,8 @@ URL = "https://runtime.sagemaker.us-east-1.amazonaws.com/endpoints/iris/invocati
         ),
         ("/endpoints/iris/invocations", "is a path; pass the name in it: 'iris'"),
         ("endpoint/iris", "is a path; pass the name in it: 'iris'"),
+        (URL.removeprefix("https://"), "is a path; pass the name in it: 'iris'"),
+        ("localhost:8080/endpoints/iris/invocations", "is a path; pass the name in it: 'iris'"),
         ("my_endpoint", "'my_endpoint'; a name cannot have '_', at position 2: it has letters, digits and hyphens"),
         ("iris.v2", "a name cannot have '.', at position 4: it has letters, digits and hyphens"),
         ("iris\n", "a name cannot have '\\n', at position 4"),
@@ -426,6 +429,7 @@ def test_a_fact_that_is_asked_for_by_text_names_the_key_to_import(facts: type[Me
         ("attemps", "ATTEMPTS"),
         ("ResponseMetadata", "RAW_RESPONSE"),
         ("HTTPStatusCode", "RAW_RESPONSE"),
+        ("status", "RAW_RESPONSE"),
         ("RetryAttempts", "ATTEMPTS"),
     ],
 )
@@ -435,6 +439,8 @@ async def test_a_near_miss_and_a_key_of_boto3_are_recognised(text: str, name: st
         output = await caller.invoke_endpoint(PARAMS)
         with pytest.raises(KeyError, match=f"from sagemaker_runtime import {name}, and write"):
             output.result_metadata[text]  # type: ignore[index]
+        with pytest.raises(KeyError, match=f"from sagemaker_runtime import {name}, and write"):
+            output.result_metadata.get(text)  # type: ignore[call-overload]
 
 
 def test_a_text_like_no_key_says_that_keys_are_objects() -> None:

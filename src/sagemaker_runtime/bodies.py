@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 from collections.abc import AsyncIterable
@@ -58,7 +57,7 @@ def _advice(value: object) -> str:
         return "encode it first, as in text.encode()"
     if isinstance(value, os.PathLike):
         return "read the file first, as in path.read_bytes()"
-    if asyncio.iscoroutine(value):
+    if inspect.iscoroutine(value):
         value.close()  # or Python would warn about it too, as never awaited
         return "await it first: body=await ..."
     if inspect.isawaitable(value):

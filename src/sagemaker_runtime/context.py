@@ -187,6 +187,12 @@ class Metadata(_Facts):
 
     __slots__ = ()
 
+    if not TYPE_CHECKING:  # a checker refuses a text as key
+
+        def get(self, key: object, default: object = None) -> object:
+            """The fact under *key*, or *default*; a text is no key, and would get the default for ever."""
+            return self[key] if isinstance(key, str) else dict.get(self, key, default)
+
     def __reduce__(self) -> tuple[type[Metadata], tuple[()]]:
         # What is in it may hold the live response, so pickle and deepcopy make an empty one.
         return Metadata, ()

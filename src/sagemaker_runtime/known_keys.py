@@ -38,6 +38,7 @@ _BOTO3 = {  # the keys of its ResponseMetadata, and what they are called here
     "responsemetadata": "RAW_RESPONSE",
     "httpstatuscode": "RAW_RESPONSE",
     "httpheaders": "RAW_RESPONSE",
+    "status": "RAW_RESPONSE",
     "statuscode": "RAW_RESPONSE",
     "headers": "RAW_RESPONSE",
     "retryattempts": "ATTEMPTS",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.bodies import is_bytes_like
 from sagemaker_runtime.checks import is_list
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError
 from sagemaker_runtime.middleware.advice import STEPS
@@ -39,7 +39,7 @@ def not_options(given: object) -> ConfigError:
 
 def not_config(given: object) -> ConfigError:
     """The error for what is given to `Client.from_config`."""
-    what = f"from_config got {_described(given)}; it takes a Config"
+    what = f"the argument of from_config is {_described(given)}; it takes a Config"
     if _discarded(given):
         return ConfigError(f"{what}: await it, as in Client.from_config(await load_config())")
     if isinstance(given, Options):
@@ -77,7 +77,8 @@ def call_option_function(function: object, options: Options, number: int) -> Non
         raise ConfigError(f"option function {number} is async, and would never run; make it a plain function")
     if returned is not options and (isinstance(returned, Options) or hasattr(returned, "appended")):
         raise ConfigError(
-            f"option function {number} returned {_described(returned)}, which nobody would use; change the Options that it gets"
+            f"what option function {number} returned is {_described(returned)}, which nobody would use; change the Options "
+            "that it gets"
         )
 
 
@@ -113,6 +114,8 @@ def members_given(operation: Operation[OperationInput, OperationOutput], given: 
 
 
 def _in_place_of_option_function(given: object) -> str:
+    if is_bytes_like(given):
+        return "a body is part of the input: InvokeEndpointInput(endpoint_name=..., body=...)"
     if isinstance(given, type):
         return f"pass an object: with_api_options({given.__name__}(...)) for a plugin"
     if handles := [step for step in STEPS if hasattr(given, f"handle_{step}")]:
@@ -157,7 +160,7 @@ def _is_load_config(given: object) -> bool:
 
 def _discarded(given: object) -> bool:
     """Whether it is something to await; a coroutine is closed, or Python would warn about it too, as never awaited."""
-    if asyncio.iscoroutine(given):
+    if inspect.iscoroutine(given):
         given.close()
     return inspect.isawaitable(given)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _PATTERNS = ("^[a-zA-Z0-9](-*", r"^[a-zA-Z0-9]([\-")
 _ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:(?P<kind>[^/:]+)[/:](?P<name>[^/]+)")
-_PATH = re.compile(r"/?(?:endpoint|endpoints|inference-component)/(?P<name>[^/]+)(?:/.*)?")
+_PATH = re.compile(r"(?:[^/]+[.:][^/]+/|/)?(?:endpoint|endpoints|inference-component)/(?P<name>[^/]+)(?:/.*)?")
 _ALLOWED = "it has letters, digits and hyphens"
 
 

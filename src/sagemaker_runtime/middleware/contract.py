@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from types import CoroutineType
 from typing import TypeAlias, TypeVar
@@ -66,7 +66,7 @@ def _not_awaitable(returned: object) -> str:
 def _no_output(returned: object) -> str:
     if returned is None:
         return "returned None; end it with 'return await next(ctx, step)', or return the Output that this gave"
-    if asyncio.iscoroutine(returned):
+    if inspect.iscoroutine(returned):
         returned.close()  # or Python would warn about it too, as never awaited
     if isinstance(returned, Awaitable):
         return "returned what is still to be awaited; write 'return await next(ctx, step)'"
