@@ -836,6 +836,21 @@ async def test_a_file_that_botocore_cannot_decode_is_named_with_its_encoding(
     assert str(caught.value) in str(of_chain.value)
 
 
+@pytest.mark.parametrize(("encoding", "letter"), [("ascii", "ü"), ("cp1252", "\N{LATIN CAPITAL LETTER A WITH ACUTE}")])
+async def test_in_a_locale_that_is_not_utf_8_a_file_in_utf_8_is_not_called_latin_1(
+    encoding: str, letter: str, write: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows, or under LC_ALL=C: to save it as UTF-8, which it is, would help nobody."""
+    write(f"[default]\nregion = eu-west-1\n# {letter}\n")
+    monkeypatch.setattr("locale.getpreferredencoding", lambda do_setlocale: encoding)
+
+    expected = (
+        f"is in UTF-8, .* read it as {encoding.upper()}, .* fails in line 3; set PYTHONUTF8=1, or write that line"
+    )
+    with pytest.raises(ConfigError, match=expected):
+        await load_config()
+
+
 async def test_letters_beyond_ascii_are_read_in_utf_8(write: Callable[[str], int]) -> None:
     """A comment in one's own language is no reason to refuse a file."""
     write("# für München \N{SNOWMAN}\n[default]\nregion = eu-west-1\n")

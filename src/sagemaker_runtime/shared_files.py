@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SHARED_FILES = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
 """The variable that names each, and where it is if that is empty or not set."""
 
+_ADVICE = "save it as UTF-8 without a byte order mark (BOM)"
+
 # UTF-32 first, because its mark begins with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -43,7 +45,7 @@ def shared_file(variable: str, default: str) -> str | None:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     problem = _encoding_problem(content)
     if problem is not None:
-        raise ConfigError(f"{path} {problem}; save it as UTF-8 without a byte order mark (BOM)")
+        raise ConfigError(f"{path} {problem}")
     return path
 
 
@@ -54,21 +56,37 @@ def _named(variable: str) -> str:
 
 def _encoding_problem(content: bytes) -> str | None:
     """
-    Why botocore's parser, which knows only the encoding of the locale, would not read *content*; None if it would.
+    Why botocore's parser, which knows only the encoding of the locale, would not read *content*, and what to do; None if it
+    would.
 
     It would take UTF-16 without a mark for a file without profiles, so that is looked for too.
     """
     mark = next((mark for mark in _MARKS if content.startswith(mark)), None)
     if mark is not None:
-        return f"is in {_MARKS[mark]} with a byte order mark, as some editors and PowerShell write it, and AWS's tools do not read it"
+        return (
+            f"is in {_MARKS[mark]} with a byte order mark, as some editors and PowerShell write it, and AWS's tools do not read "
+            f"it; {_ADVICE}"
+        )
     if 4 * content.count(b"\0") > len(content):
-        return "has zero bytes, as text in UTF-16 has"
+        return f"has zero bytes, as text in UTF-16 has; {_ADVICE}"
     encoding = locale.getpreferredencoding(do_setlocale=False)
+    line = _undecodable_line(content, encoding)
+    if line is None:
+        return None
+    if _undecodable_line(content, "UTF-8") is None:
+        return (
+            f"is in UTF-8, and AWS's tools read it as {encoding.upper()}, the encoding of the locale, which fails in line {line}; "
+            "set PYTHONUTF8=1, or write that line in ASCII"
+        )
+    return f"is not text in {encoding.upper()} in line {line}, but perhaps in Latin-1 or Windows-1252; {_ADVICE}"
+
+
+def _undecodable_line(content: bytes, encoding: str) -> int | None:
+    """The number, from 1, of the first line that is no text in *encoding*; None if all are."""
     try:
         content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return f"is not text in {encoding.upper()} in line {line}, but perhaps in Latin-1 or Windows-1252"
+        return content.count(b"\n", 0, error.start) + 1
     return None
 
 
