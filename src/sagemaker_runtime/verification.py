@@ -29,6 +29,7 @@ __all__ = [
     "changes",
     "check_coverage",
     "must_be_signed",
+    "not_signed",
     "shown",
 ]
 
@@ -143,6 +144,11 @@ def check_coverage(authorization: Authorization, headers: Headers, body: bytes, 
     if claimed not in (None, payload_hash):
         raise _invalid("The value of 'x-amz-content-sha256' does not match the hash of the body that was received.")
     return payload_hash
+
+
+def not_signed() -> SignatureRefusedError:
+    """The error for a request without ``Authorization``."""
+    return SignatureRefusedError("MissingAuthenticationTokenException", "Missing Authentication Token")
 
 
 def changed(differences: Iterable[str]) -> SignatureRefusedError:

@@ -187,6 +187,7 @@ REFUSED: dict[str, OptFn] = {
     "the date changed": after_signing(raw("x-amz-date", "20250615T150641Z")),
     "a header added": after_signing(raw("x-amz-target", "other")),
     "a token added": after_signing(raw("x-amz-content-sha256", "UNSIGNED-PAYLOAD")),
+    "the signature removed": after_signing(lambda request: request.headers.pop("authorization")),
     "the endpoint changed": after_signing(part("path", "/endpoints/other/invocations")),
     "the host not signed": after_signing(signed_headers(";host", "")),
     "the date not signed": after_signing(signed_headers(";x-amz-date", "")),

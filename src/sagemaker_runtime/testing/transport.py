@@ -30,6 +30,7 @@ from sagemaker_runtime.verification import (
     changed,
     changes,
     check_coverage,
+    not_signed,
 )
 
 Outcome: TypeAlias = StubResponse | Response | BaseException
@@ -62,6 +63,8 @@ def check_signature(request: Request) -> None:
         SignatureRefusedError: The service would not take it.
     """
     header = request.headers.get("authorization", "")
+    if not header and "x-amz-date" in request.headers:  # only a signature has a date of its own
+        raise not_signed()
     if not header.startswith("AWS4-HMAC-SHA256 "):
         return
     authorization, https = Authorization.parse(header), request.scheme == "https"

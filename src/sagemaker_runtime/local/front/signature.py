@@ -25,6 +25,7 @@ from sagemaker_runtime.verification import (
     changed,
     changes,
     check_coverage,
+    not_signed,
 )
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def check_signature(request: ReceivedRequest, *, credentials: Credentials, regio
 def _check(request: ReceivedRequest, credentials: Credentials, region: str, now: datetime) -> None:
     headers = request.headers
     if "authorization" not in headers:
-        raise refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise not_signed()
     authorization = Authorization.parse(headers["authorization"])
     token = headers.get("x-amz-security-token")
     if authorization.access_key_id != credentials.access_key_id or token != credentials.session_token:
