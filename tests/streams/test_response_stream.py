@@ -558,6 +558,19 @@ async def test_a_stream_that_was_read_is_not_read_again_as_an_empty_one(way: str
     assert 0 < body.closed
 
 
+@pytest.mark.parametrize("way", ["iter_text", "iter_lines", "iter_json_lines", "iter_server_sent_events"])
+async def test_a_second_iterator_does_not_go_on_in_the_middle_of_a_line(way: str) -> None:
+    """The first one, which was left with a break, has the beginning of it: the second read half a document."""
+    stream, _ = stream_of(part(b'{"a": 1}\n{"b":'), part(b" 2}\n"))
+
+    async with stream:
+        first = stream.iter_json_lines()
+        assert {"a": 1} == await anext(first)
+        with pytest.raises(EventStreamError, match=r"another iterator has begun to read the stream, .*go on with that"):
+            await anext(getattr(stream, way)())
+        assert [{"b": 2}] == [document async for document in first]
+
+
 class Token(NamedTuple):
     """As a user's class of what a model sends."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar, overload
 
-from sagemaker_runtime.errors import StreamContentError
+from sagemaker_runtime.errors import EventStreamError, StreamContentError
 from sagemaker_runtime.operations.events import PayloadPart
 from sagemaker_runtime.streams.parsers import JSONLinesParser, LineParser, TextParser
 from sagemaker_runtime.streams.server_sent_events import ServerSentEventParser
@@ -26,8 +26,13 @@ class StreamContents(ABC):
     The ways to read a stream of events for what is in its parts.
 
     Events of unknown types are passed over. After an early end of the loop, the stream is closed by its ``async with``, or
-    soon after by the event loop.
+    soon after by the event loop. Text, lines, events and documents are read by one iterator: what it has of the next one
+    would be missing in another.
     """
+
+    _closed: bool
+    _is_parsed = False
+    """Whether an iterator has begun that may hold a part of what comes next."""
 
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[ResponseStreamEvent]: ...
@@ -83,6 +88,11 @@ class StreamContents(ABC):
         return self._parse(JSONLinesParser() if decoder is None else JSONLinesParser(decoder=decoder))
 
     async def _parse(self, parser: StreamParser[T]) -> AsyncGenerator[T]:
+        if self._is_parsed and not self._closed:
+            raise EventStreamError(
+                "another iterator has begun to read the stream, and has a part of what comes next; go on with that one"
+            )
+        self._is_parsed = True
         try:
             async for event in self:
                 if type(event) is PayloadPart:
