@@ -104,7 +104,7 @@ class Secrets:
                 redacted = self._redacted(value)
                 if redacted != value:
                     facts[name] = redacted
-            within = each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+            within = each.exceptions if _is_group(each) else ()
             waiting += [other for other in (each.__cause__, each.__context__, *within) if other is not None]
 
     def __repr__(self) -> str:
@@ -238,3 +238,7 @@ def _is_list(value: object) -> TypeGuard[list[object]]:
 
 def _is_tuple(value: object) -> TypeGuard[tuple[object, ...]]:
     return type(value) is tuple  # and no record of an attempt, whose texts were redacted when it was made
+
+
+def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    return isinstance(error, BaseExceptionGroup)
