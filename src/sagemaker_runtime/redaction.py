@@ -6,12 +6,10 @@ import re
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING, TypeGuard
 
-from sagemaker_runtime.escapes import Decoded
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sagemaker_runtime.escapes import Span
+    from sagemaker_runtime.escapes import Decoded, Span
 
 __all__ = ["REDACTED", "SENSITIVE_HEADERS", "Secrets"]
 
@@ -178,9 +176,15 @@ def _folded(data: bytes) -> bytes:
     return data.translate(_FOLDED)
 
 
+def _decoded(data: bytes) -> Decoded:
+    from sagemaker_runtime.escapes import Decoded  # 2 ms, and a program that starts has no text to look at
+
+    return Decoded(data)
+
+
 def _decodings(data: bytes) -> Iterator[bytes]:
     for _ in range(_ROUNDS):
-        decoded = Decoded(data)
+        decoded = _decoded(data)
         if not decoded.starts:
             return
         data = decoded.data
@@ -190,9 +194,9 @@ def _decodings(data: bytes) -> Iterator[bytes]:
 def _quotations(data: bytes, values: list[bytes]) -> list[Span]:
     """Where *data* quotes one of *values*."""
     spans = _found_in(data, values)
-    rounds = list[Decoded]()
+    rounds: list[Decoded] = []
     for _ in range(_ROUNDS):
-        rounds.append(Decoded(data))
+        rounds.append(_decoded(data))
         if not rounds[-1].starts:
             break
         data = rounds[-1].data
