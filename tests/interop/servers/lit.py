@@ -1,7 +1,7 @@
 """
 A model behind LitServe, at the paths of a SageMaker container. It stops when its standard input closes.
 
-Usage: ``python lit.py PORT whole`` or ``python lit.py PORT stream``.
+Usage: ``python lit.py PORT whole``, ``python lit.py PORT stream`` or ``python lit.py PORT sums``.
 """
 
 from __future__ import annotations
@@ -36,6 +36,22 @@ class Shout(LitAPI):
         return Response(output, media_type="text/plain")
 
 
+class Sums(LitAPI):
+    """Answers in JSON with the sum of each row."""
+
+    def setup(self, device: str) -> None:
+        """Nothing to load."""
+
+    def decode_request(self, request: dict[str, list[list[float]]]) -> list[list[float]]:
+        return request["instances"]
+
+    def predict(self, rows: list[list[float]]) -> list[float]:
+        return [sum(row) for row in rows]
+
+    def encode_response(self, output: list[float]) -> dict[str, list[float]]:
+        return {"predictions": output}
+
+
 class Tell(LitAPI):
     """Answers word by word. After the first it waits until there is a file at the path in ``go_on``."""
 
@@ -67,7 +83,8 @@ def stop_with_standard_input() -> None:
 def main() -> None:
     port, way = sys.argv[1:]
     threading.Thread(target=stop_with_standard_input, daemon=True).start()
-    api = Tell(api_path="/invocations", stream=True) if way == "stream" else Shout(api_path="/invocations")
+    kind = {"whole": Shout, "stream": Tell, "sums": Sums}[way]
+    api = kind(api_path="/invocations", stream=way == "stream")
     server = LitServer(api, accelerator="cpu", healthcheck_path="/ping")
     server.run(host="127.0.0.1", port=int(port), generate_client_file=False, log_level="warning")
 
