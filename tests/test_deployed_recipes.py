@@ -54,7 +54,11 @@ def served(local: LocalEndpoint, *module: str) -> Iterator[str]:
             yield found.group()
         finally:
             process.send_signal(signal.SIGINT)
-            printed.append(process.communicate(timeout=WAIT)[0])
+            try:
+                printed.append(process.communicate(timeout=WAIT)[0])
+            except subprocess.TimeoutExpired:
+                process.kill()  # or the `with` would wait for it for ever
+                raise
     # Gunicorn's workers leave open what they listen on, and the browser's connections: those have the server's own port.
     port = found.group().rpartition(":")[2]
     text = re.sub(
