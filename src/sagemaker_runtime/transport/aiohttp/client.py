@@ -151,9 +151,9 @@ def _forget_connections() -> None:
     They are kept and never touched: to close one would send TLS's goodbye, and with uvloop it would end in the parent too.
     """
     for client in list(_CLIENTS):
-        _INHERITED.append(client._pools)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
-        _INHERITED_LOOPS.update(client._pools)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
-        client._pools = {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
+        pools, client._pools = client._pools, {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
+        _INHERITED.append(pools)
+        _INHERITED_LOOPS.update(pools)
 
 
 if hasattr(os, "register_at_fork"):
