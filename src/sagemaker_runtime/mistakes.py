@@ -97,7 +97,8 @@ def apply_api_option(function: Callable[[Stack], object], stack: Stack) -> None:
     try:
         returned = function(stack)
     except AttributeError as error:
-        if any(str(error) == f"'Stack' object has no attribute {name!r}" for name in OPTION_RULES):  # read, or set
+        # Its text, because one that comes of setting has no `name`; since Python 3.13 there is more behind.
+        if str(error).startswith(tuple(f"'Stack' object has no attribute {name!r}" for name in OPTION_RULES)):
             raise ConfigError(of_options) from None
         raise
     if _discarded(returned):
