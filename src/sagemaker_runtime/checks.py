@@ -57,13 +57,19 @@ def is_str_dict(value: object) -> TypeGuard[dict[str, object]]:
 
 def did_you_mean(given: object, known: Iterable[str]) -> str:
     """The end of an error's text, such as ``" Did you mean 'Signing'?"``; empty where nothing known is like *given*."""
+    near = nearest(given, known)
+    return "" if near is None else f" Did you mean {near!r}?"
+
+
+def nearest(given: object, known: Iterable[str]) -> str | None:
+    """The known name that *given* most likely stands for; None where none is like it."""
     from difflib import get_close_matches  # for an error only
 
     if not isinstance(given, str):
-        return ""
+        return None
     names = {_plainly(name): name for name in known}
     near = get_close_matches(_plainly(given), names, n=1, cutoff=0.5)
-    return f" Did you mean {names[near[0]]!r}?" if near else ""
+    return names[near[0]] if near else None
 
 
 def _plainly(name: str) -> str:

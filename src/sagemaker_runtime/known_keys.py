@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagemaker_runtime.checks import did_you_mean
+from sagemaker_runtime.checks import nearest
 
 KEYS = {
     "sagemaker_runtime": (
@@ -50,7 +50,7 @@ def import_of(text: str) -> str:
     """What to write instead of *text* as a key, as a sentence."""
     home_of = {name: module for module, names in KEYS.items() for name in names}
     plainly = "".join(filter(str.isalnum, text)).lower()
-    name = _BOTO3.get(plainly) or did_you_mean(plainly, home_of).partition("'")[2].partition("'")[0]
-    if not name:
+    name = _BOTO3.get(plainly) or nearest(plainly, home_of)
+    if name is None:
         return "Keys are objects and not text, such as REQUEST_ID: from sagemaker_runtime import REQUEST_ID"
     return f"Keys are objects and not text: from {home_of[name]} import {name}, and write [{name}]"

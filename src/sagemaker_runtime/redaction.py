@@ -46,7 +46,8 @@ class Secrets:
 
     A peer may quote what it was sent in an encoding of its own. So a value is found in clear, with the escapes of JSON, as
     entities of XML and HTML, percent-encoded, in Python's repr, in base64 or hexadecimal digits, broken into lines, in
-    UTF-16 (of ASCII), and where one of these stands in another. One of fewer than eight bytes is found after the name of its header alone, the user and the password of a proxy from four bytes on.
+    UTF-16 (of ASCII), and where one of these stands in another. One of fewer than eight bytes is found after the name of its
+    header alone, the user and the password of a proxy from four bytes on.
 
     Args:
         headers: What was sent, to the service or to a proxy. Secret are the values of those in `SENSITIVE_HEADERS`, and what

@@ -32,8 +32,6 @@ from sagemaker_runtime.user_agent import user_agent
 from sagemaker_runtime.version import __version__
 from sagemaker_runtime.wire import Request, Timeout, read_error, read_whole
 
-REGIONS_KEPT = 256  # of buckets elsewhere; one that is forgotten costs a redirect more
-
 if TYPE_CHECKING:
     from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.url import BaseURL
@@ -46,6 +44,8 @@ _BUCKET = re.compile(
 _HOST_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _MOVED = frozenset({301, 302, 307, 308, 400})  # statuses with which S3 sends a request to the bucket's own region
 _NOTHING = sha256(b"").hexdigest()
+
+REGIONS_KEPT = 256  # of buckets elsewhere; one that is forgotten costs a redirect more
 
 
 @frozen

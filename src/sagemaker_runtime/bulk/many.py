@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Iterable
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
@@ -14,7 +13,7 @@ from sagemaker_runtime.bulk.workload import Result, Workload
 from sagemaker_runtime.plugins.concurrency import KneeLimit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
     from typing import TypeAlias
 
     from sagemaker_runtime import InvokeEndpointInput, InvokeEndpointOutput, OptFn
@@ -193,29 +192,26 @@ def each_in_thread(
     async def begin(found: Client) -> Workload[Given, Taken]:
         return how.workload(found, caller)
 
-    workload = client.run(begin)
-
-    async def step(records: list[Given]) -> list[Result[Given, Taken]]:
+    async def step(_: Client) -> list[Result[Given, Taken]]:
         workload.add(records)
         await workload.wait()
         return workload.take()
 
+    async def end(_: Client) -> None:
+        await workload.close()
+
+    workload = client.run(begin)
     source = iter(inputs)
+    records: list[Given] = []
     ended = False
     try:
         while not (ended and workload.is_idle):
             room = 0 if ended else workload.room
             records = list(islice(source, room))
             ended = ended or len(records) < room
-            yield from client.run(partial(_ignoring, step, records))
+            yield from client.run(step)
     finally:
-        client.run(lambda _: workload.close())
-
-
-def _ignoring(
-    step: Callable[[Given], Coroutine[object, None, Taken]], records: Given, _: Client
-) -> Coroutine[object, None, Taken]:
-    return step(records)
+        client.run(end)
 
 
 async def _next(source: AsyncIterator[Given]) -> Given:

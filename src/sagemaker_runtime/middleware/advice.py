@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.checks import did_you_mean
+from sagemaker_runtime.checks import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -40,6 +40,9 @@ def for_unknown_place(id: str, name: str, places: Mapping[str, Collection[str]])
         return f"{text} {id!r} stands in {home_of[id]}: use stack.{home_of[id]}"
     if near := did_you_mean(id, here):
         return f"{text}{near}"
-    near = did_you_mean(id, home_of)
-    place = next((place for place in home_of if near == f" Did you mean {place!r}?"), None)
-    return text if place is None else f"{text}{near} It stands in {home_of[place]}: use stack.{home_of[place]}"
+    place = nearest(id, home_of)
+    return (
+        text
+        if place is None
+        else f"{text} Did you mean {place!r}? It stands in {home_of[place]}: use stack.{home_of[place]}"
+    )
