@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BODY = b'{"instances": [' + b"0.5, " * 200 + b"0.5]}"  # 1 KB
 MOST = 2048  # connections; our client's default
+THREADS = 32  # of boto3's pool
 KEYS = ("AKIDEXAMPLE", "secret")
 
 
@@ -209,13 +210,11 @@ async def aiobotocore_calls(url: str, body: bytes, /, headers: Mapping[str, str]
         yield call
 
 
-@asynccontextmanager
-async def boto3_calls(url: str, body: bytes, /, headers: Mapping[str, str]) -> AsyncIterator[Call]:
-    """boto3 in a pool of 32 threads, which is how asyncio programs use it."""
+def boto3_invoke(url: str, body: bytes) -> Callable[[], bytes]:
+    """The same call by boto3, for any thread."""
     import boto3
     import botocore.config
 
-    threads = 32
     make: Any = boto3.client
     client = make(
         "sagemaker-runtime",
@@ -223,7 +222,7 @@ async def boto3_calls(url: str, body: bytes, /, headers: Mapping[str, str]) -> A
         aws_access_key_id=KEYS[0],
         aws_secret_access_key=KEYS[1],
         endpoint_url=url,
-        config=botocore.config.Config(max_pool_connections=threads),
+        config=botocore.config.Config(max_pool_connections=THREADS),
     )
 
     def invoke() -> bytes:
@@ -231,7 +230,14 @@ async def boto3_calls(url: str, body: bytes, /, headers: Mapping[str, str]) -> A
         read: bytes = response["Body"].read()
         return read
 
-    with ThreadPoolExecutor(threads) as pool:
+    return invoke
+
+
+@asynccontextmanager
+async def boto3_calls(url: str, body: bytes, /, headers: Mapping[str, str]) -> AsyncIterator[Call]:
+    """boto3 in a pool of 32 threads, which is how asyncio programs use it."""
+    invoke = boto3_invoke(url, body)
+    with ThreadPoolExecutor(THREADS) as pool:
         loop = asyncio.get_running_loop()
 
         async def call() -> bytes:

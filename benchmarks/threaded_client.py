@@ -14,9 +14,9 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from clients import BODY, KEYS, options
+from clients import BODY, boto3_invoke, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,25 +39,7 @@ def sync_client(url: str) -> Iterator[Call]:
 @contextmanager
 def boto3_client(url: str) -> Iterator[Call]:
     """The same call by boto3."""
-    import boto3
-    import botocore.config
-
-    make: Any = boto3.client
-    client = make(
-        "sagemaker-runtime",
-        region_name="us-east-1",
-        aws_access_key_id=KEYS[0],
-        aws_secret_access_key=KEYS[1],
-        endpoint_url=url,
-        config=botocore.config.Config(max_pool_connections=32),
-    )
-
-    def call() -> bytes:
-        response = client.invoke_endpoint(EndpointName="iris", Body=BODY, ContentType="application/json")
-        read: bytes = response["Body"].read()
-        return read
-
-    yield call
+    yield boto3_invoke(url, BODY)
 
 
 THREADED = {"SyncClient": sync_client, "boto3 in threads": boto3_client}
