@@ -1,0 +1,1 @@
+"""How records become requests, and responses one document a record."""
