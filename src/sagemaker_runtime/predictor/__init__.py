@@ -16,7 +16,7 @@ from sagemaker_runtime.predictor.arrow_codecs import ArrowCodec, ParquetCodec
 from sagemaker_runtime.predictor.codec import Codec, Encoded
 from sagemaker_runtime.predictor.csv_codec import CSVCodec
 from sagemaker_runtime.predictor.documents import DocumentDecoder, DocumentModel, DocumentType, DocumentValidator
-from sagemaker_runtime.predictor.exceptions import DecodeError, EncodeError, SessionError
+from sagemaker_runtime.predictor.exceptions import DecodeError, EncodeError, SessionError, UnreadableError, decoded
 from sagemaker_runtime.predictor.formats import (
     BYTES,
     JSON_LINES,
@@ -71,5 +71,7 @@ __all__ = [
     "SyncPredictionStream",
     "SyncPredictor",
     "TritonCodec",
+    "UnreadableError",
+    "decoded",
     "json_lines",
 ]
