@@ -30,7 +30,7 @@ from sagemaker_runtime import (
     override,
 )
 from sagemaker_runtime.bulk import PatientRetryer, Result, invoke_many
-from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, RandomFaults, Reset, Throttled
+from sagemaker_runtime.local import Invocation, LocalEndpoint, RandomFaults, Reset, Throttled
 from sagemaker_runtime.plugins.concurrency import KneeLimit
 
 
@@ -38,8 +38,10 @@ def echo(invocation: Invocation) -> bytes:
     return invocation.body
 
 
-def picky(invocation: Invocation) -> bytes | Answer:
-    return Answer(500, b"no") if invocation.body.endswith(b"7") else invocation.body
+def picky(invocation: Invocation) -> bytes:
+    if invocation.body.endswith(b"7"):
+        raise ValueError("no")
+    return invocation.body
 
 
 async def backwards(invocation: Invocation) -> bytes:

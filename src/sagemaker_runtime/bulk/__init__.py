@@ -1,15 +1,39 @@
 """
 Many records through an endpoint.
 
-`invoke_many` takes any iterable of inputs, and gives what became of each. It calls as many at once as the endpoint takes,
-which a `KneeLimit` finds out.
+`invoke_many` takes any iterable of inputs, and gives what became of each. `run_bulk` takes files, and writes files. Both call
+as many at once as the endpoint takes, which a `KneeLimit` finds out.
 """
 
 from __future__ import annotations
 
+from sagemaker_runtime.bulk.bodies.base import Body
+from sagemaker_runtime.bulk.bodies.json_body import JSONBody
+from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.failures import is_about_run
+from sagemaker_runtime.bulk.formats.base import Batch, Format, Shard
+from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.many import invoke_many
+from sagemaker_runtime.bulk.places import InputFile, Source
+from sagemaker_runtime.bulk.report import BulkReport
 from sagemaker_runtime.bulk.retryer import PatientRetryer
+from sagemaker_runtime.bulk.run import run_bulk
 from sagemaker_runtime.bulk.workload import Result
 
-__all__ = ["PatientRetryer", "Result", "invoke_many", "is_about_run"]
+__all__ = [
+    "Batch",
+    "Body",
+    "BulkError",
+    "BulkReport",
+    "Format",
+    "InputFile",
+    "JSONBody",
+    "JSONLines",
+    "PatientRetryer",
+    "Result",
+    "Shard",
+    "Source",
+    "invoke_many",
+    "is_about_run",
+    "run_bulk",
+]

@@ -168,7 +168,7 @@ async def each(
                 pull = asyncio.create_task(_next(later))
             if source is None and later is None and workload.is_idle:
                 return
-            await workload.wait(pull)
+            await workload.wait(*(() if pull is None else (pull,)))
             if pull is not None and pull.done():
                 try:
                     workload.add([pull.result()])

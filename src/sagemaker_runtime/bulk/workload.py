@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import field, frozen
 
@@ -101,15 +102,19 @@ class Workload(Generic[Given, Taken]):
             self._tasks.add(task)
             task.add_done_callback(self._end)
 
-    async def wait(self, beside: asyncio.Future[Given] | None = None) -> None:
-        """Wait until there is something to take, nothing is under way, or *beside* is done."""
-        if beside is not None:
-            beside.add_done_callback(lambda _: self._changed.set())
-        while self._tasks and not self._ready and self._error is None and not (beside is not None and beside.done()):
-            self._changed.clear()
-            await self._changed.wait()
-        if beside is not None and not self._tasks and not self._ready and self._error is None:
-            await asyncio.wait([beside])
+    async def wait(self, *beside: asyncio.Future[Any]) -> None:
+        """Wait until there is something to take, nothing is under way, or one of *beside* is done."""
+        for each in beside:
+            each.add_done_callback(self._wake)
+        try:
+            while self._tasks and not self._ready and self._error is None and not any(map(_is_done, beside)):
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            for each in beside:
+                each.remove_done_callback(self._wake)
+        if beside and not self._tasks and not self._ready and self._error is None:
+            await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
 
     def take(self) -> list[Result[Given, Taken]]:
         """
@@ -157,3 +162,9 @@ class Workload(Generic[Given, Taken]):
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._changed.set()
+
+    def _wake(self, _: object) -> None:
+        self._changed.set()
+
+
+_is_done = methodcaller("done")

@@ -1,0 +1,174 @@
+"""`Feed`: the work of a run, from where the journal says that it stands."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from sagemaker_runtime.bulk.exceptions import BulkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.formats.base import Batch, Format
+    from sagemaker_runtime.bulk.journal import Entry, Journal
+    from sagemaker_runtime.bulk.parts import Part
+    from sagemaker_runtime.bulk.places import Destination, Source
+    from sagemaker_runtime.bulk.plan import Plan
+
+AHEAD = 64  # batches that are read at once
+AHEAD_BYTES = 2**20  # of their records, at most, but for one
+
+
+@frozen
+class Work:
+    """A batch to be sent, or the end of a part."""
+
+    part: Part
+    """What its results are part of."""
+
+    batch: Batch | None = field(repr=False)
+    """The records; None at the end of the part."""
+
+    offset: int
+    """The first of them that is to be sent."""
+
+    at: int
+    """Where the part's input goes on after them."""
+
+    number: int
+    """The number of the record that is there."""
+
+    size: int = 0
+    """Bytes of the records."""
+
+
+class Feed:
+    """
+    Reads the input, and gives its records in order.
+
+    Args:
+        plan: The run's.
+
+        source: Opens the files.
+
+        format: Reads them.
+
+        body: Says how many records a request takes.
+
+        destination: Has the dead letters that are taken up.
+
+        journal: Says what is done already, and where an open part stands.
+    """
+
+    def __init__(
+        self, plan: Plan, source: Source, format: Format, body: Body, destination: Destination, journal: Journal
+    ) -> None:
+        self._plan = plan
+        self._source = source
+        self._format = format
+        self._rows, self._size = body.max_rows, body.max_bytes
+        self._destination = destination
+        self._journal = journal
+
+    def parts(self, numbers: Sequence[int], suffix: str, round: int) -> Iterator[tuple[int, Part, int | None]]:
+        """
+        The parts of a round that are not done: the number of the shard, the part, and the number of its first record, which is
+        None if that is known only at the end of the part before.
+
+        Args:
+            numbers: Of the shards.
+
+            suffix: Of published parts.
+
+            round: Which round; see `Plan.part`.
+        """
+        number: int | None = 0
+        file = -1
+        for shard in numbers:
+            part = self._plan.part(shard, suffix, round)
+            if self._plan.shards[shard].file != file:
+                number, file = 0, self._plan.shards[shard].file
+            entry = self._journal.last(part.name)
+            if entry is not None and entry.state == "done":
+                number = entry.number
+                continue
+            yield shard, part, number
+            number = None
+
+    def work(self, parts: Iterable[tuple[int, Part, int | None]], opened: Entry, round: int) -> Iterator[Work]:
+        """
+        All that is left of a round.
+
+        Args:
+            parts: Those that are not done.
+
+            opened: Where the first of them goes on.
+
+            round: Which round.
+        """
+        at: int | None = opened.at
+        number = opened.number
+        for shard, part, first in parts:
+            if at is None:
+                at, number = part.begin, number if first is None else first
+            for piece in self._letters(shard, part, at) if round else self._batches(shard, part, at, number):
+                at, number = piece.at, piece.number
+                yield piece
+            yield Work(part, None, 0, at, number)
+            at = None
+
+    def take(self, work: Iterator[Work]) -> list[Work]:
+        """The next pieces of work, as many as are to be read at once; none at the end."""
+        taken: list[Work] = []
+        size = 0
+        for piece in work:
+            taken.append(piece)
+            size += piece.size
+            if len(taken) >= AHEAD or size >= AHEAD_BYTES:
+                break
+        return taken
+
+    def _batches(self, shard: int, part: Part, at: int, number: int) -> Iterator[Work]:
+        batches = self._format.batches(
+            self._plan.files,
+            self._source,
+            self._plan.shards[shard],
+            at=at,
+            number=number,
+            rows=self._rows,
+            size=self._size,
+        )
+        for batch in batches:
+            yield Work(part, batch, 0, batch.end, batch.next, sum(map(len, batch.records)))
+
+    def _letters(self, shard: int, part: Part, at: int) -> Iterator[Work]:
+        """The records of dead letters, read from the input again."""
+        name = part.replaces or ""
+        with self._destination.open(name) as letters:
+            for index, line in enumerate(letters):
+                if index >= at:
+                    yield Work(part, *self._record(shard, line, name), index + 1, 0)
+
+    def _record(self, shard: int, line: bytes, name: str) -> tuple[Batch, int]:
+        try:
+            letter = json.loads(line)
+            begin, first = map(int, letter["at"])
+            offset = int(letter["record"]) - first
+        except (ValueError, TypeError, KeyError):
+            begin = first = offset = -1
+        batch: Batch | None = None
+        if offset >= 0:
+            files, shards = self._plan.files, self._plan.shards
+            read = self._format.batches(
+                files, self._source, shards[shard], at=begin, number=first, rows=offset + 1, size=2**62
+            )
+            batch = next(read, None)
+        if batch is None or len(batch.records) <= offset:
+            raise BulkError(
+                f"a line of {name} in {self._destination.where} is no dead letter of this run; put back what the run wrote"
+            )
+        return batch, offset

@@ -1,0 +1,69 @@
+"""`RunFolder`: where a run keeps what it has done, which only one process may use at a time."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.local_folder import make_folder, open_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+
+class RunFolder:
+    """
+    A folder with the plan, the journal, the lock and the parts that are not published. A context manager that holds the lock.
+
+    The operating system gives the lock back when the process ends, however it ends.
+
+    Args:
+        path: The folder; made if it is missing.
+
+    Raises:
+        ConfigError: Another run is at work there, or the system cannot lock files.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.plan_path = path / "plan.json"
+        self.journal_path = path / "journal"
+        try:
+            make_folder(path)
+            self._lock = open_private(path / "lock")
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        else:
+            return
+        raise ConfigError(f"the folder of the run, {path}, cannot be used: {problem}; say another one by state=")
+
+    def __enter__(self) -> Self:
+        try:
+            import fcntl
+
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            problem = "this system has no flock, which keeps two runs apart; bulk runs need Linux or macOS"
+        except BlockingIOError:
+            self._lock.seek(0)
+            holder = self._lock.read(64).decode(errors="replace").strip()
+            problem = f"another run is at work there ({holder or 'an unknown process'}); wait for it, or end it"
+        except OSError as error:
+            problem = f"it cannot be locked ({error.strerror}); say a folder on a local disk by state="
+        else:
+            with suppress(OSError):  # on a full disk, who holds it is not known
+                self._lock.truncate(0)
+                self._lock.seek(0)
+                self._lock.write(f"process {os.getpid()}".encode())
+            return self
+        self._lock.close()
+        raise ConfigError(f"the folder of the run, {self.path}, cannot be used: {problem}")
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._lock.close()

@@ -1,0 +1,164 @@
+"""`JSONLines`: a JSON document on each line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.formats.base import SHARD_BYTES, Batch, Shard
+from sagemaker_runtime.predictor import EncodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    from sagemaker_runtime.bulk.places import InputFile, Source
+
+BLOCK = 2**20  # bytes that are read at once
+LONGEST = 64 * 2**20  # bytes of a line; a request takes 25 MB at most
+_BOM = b"\xef\xbb\xbf"
+
+
+@frozen
+class JSONLines:
+    """
+    Files with a JSON document on each line, in UTF-8.
+
+    Lines end at a line feed, with or without a carriage return before it. Blank lines are skipped and not counted, and so is
+    a byte order mark at the beginning of a file.
+    """
+
+    shard_bytes: int = SHARD_BYTES
+    """Bytes of a file that become one part of the output."""
+
+    content_type = "application/json"
+
+    def __attrs_post_init__(self) -> None:
+        if self.shard_bytes < 1:
+            raise ConfigError(f"shard_bytes is {self.shard_bytes}; it takes a number of bytes from 1 on")
+
+    def shards(self, files: Sequence[InputFile], source: Source) -> Iterator[Shard]:
+        """Stretches of equal length. A line belongs to the one that its first byte is in."""
+        for number, file in enumerate(files):
+            for begin in range(0, file.size, self.shard_bytes):
+                yield Shard(number, begin, min(begin + self.shard_bytes, file.size))
+
+    def batches(
+        self, files: Sequence[InputFile], source: Source, shard: Shard, *, at: int, number: int, rows: int, size: int
+    ) -> Iterator[Batch]:
+        """See `Format.batches`."""
+        file = files[shard.file]
+        with source.open(file) as opened:
+            lines = _Lines(opened, file, first_in=at, end=shard.end, skips=at == shard.begin > 0)
+            while group := lines.take(rows, size):
+                begin, end, records = group
+                yield Batch(file.name, number, records, begin, end, number + len(records))
+                number += len(records)
+
+    def document(self, record: bytes) -> bytes:
+        """The line as it is, if it is a JSON document."""
+        try:
+            json.loads(record)
+        except (ValueError, RecursionError):
+            problem = True
+        else:
+            problem = False
+        if problem:
+            raise EncodeError("the record is not a JSON document")
+        return record
+
+
+class _Lines:
+    """The lines of a file that begin before a certain byte, in groups."""
+
+    def __init__(self, opened: BinaryIO, file: InputFile, *, first_in: int, end: int, skips: bool) -> None:
+        self._opened = opened
+        self._file = file
+        self._end = end
+        self._lines: list[bytes] = []  # that have been read
+        self._next = 0  # the first of them that has not been taken
+        self._rest: list[bytes] = []  # of a line whose end has not been read
+        self._ended = False
+        self._has_returns = False
+        self._position = first_in  # of the first line that has not been taken
+        if skips:  # the line that begins before, unless it ends right here
+            opened.seek(first_in - 1)
+            self._position = first_in - 1
+            self._read()
+            self._position += len(self._lines[0]) + 1 if self._lines else 0
+            self._next = 1
+        else:
+            opened.seek(first_in)
+            if first_in == 0 and opened.read(len(_BOM)) == _BOM:
+                self._position = len(_BOM)
+            opened.seek(self._position)
+
+    def take(self, rows: int, size: int) -> tuple[int, int, list[bytes]] | None:
+        """
+        The next lines that are not blank, with the position of the first, and that behind them; None at the end.
+
+        Args:
+            rows: How many, at most.
+
+            size: Of how many bytes together, at most, unless it is one alone.
+        """
+        begin = self._position
+        taken: list[bytes] = []
+        while len(taken) < rows:
+            if self._next >= len(self._lines) and not self._read():
+                break
+            group = self._lines[self._next : self._next + rows - len(taken)]
+            length = sum(map(len, group)) + len(group)
+            plain = self._position + length <= self._end and sum(map(len, taken)) + length <= size
+            if not plain:
+                group = self._first_of(group, size - sum(map(len, taken)), alone=not taken)
+                if not group:
+                    break
+                length = sum(map(len, group)) + len(group)
+            taken.extend(line for line in group if line and not line.isspace())
+            self._next += len(group)
+            self._position += length
+        if not taken:
+            return None
+        if self._has_returns:
+            taken = [line.rstrip(b"\r") for line in taken]
+        return begin, min(self._position, self._file.size), taken
+
+    def _first_of(self, group: list[bytes], size: int, *, alone: bool) -> list[bytes]:
+        """Those that begin before the end, and are not too large together."""
+        position, length = self._position, 0
+        for index, line in enumerate(group):
+            blank = not line or line.isspace()
+            if position >= self._end or (length + len(line) > size and not blank and not (alone and length == 0)):
+                return group[:index]
+            position += len(line) + 1
+            length += 0 if blank else len(line)
+        return group
+
+    def _read(self) -> bool:
+        """Read more lines; False if there are none."""
+        if self._position >= self._end and not self._rest:
+            return False
+        self._lines, self._next = [], 0
+        while not self._lines and not self._ended:
+            block = self._opened.read(BLOCK)
+            self._ended = not block
+            self._has_returns = self._has_returns or b"\r" in block
+            if block and b"\n" not in block:
+                self._rest.append(block)
+                if sum(map(len, self._rest)) > LONGEST:
+                    raise ConfigError(
+                        f"{self._file.location} has a line of more than {LONGEST} bytes, at byte {self._position}; "
+                        "is it JSON Lines?"
+                    )
+                continue
+            lines = b"".join([*self._rest, block]).split(b"\n")
+            last = lines.pop()
+            self._rest = [last] if last and block else []
+            if last and not block:
+                lines.append(last)
+            self._lines = lines
+        return bool(self._lines)

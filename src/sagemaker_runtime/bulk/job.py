@@ -1,0 +1,181 @@
+"""`Job`: a run from its plan to its report, with what the journal says in between."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.exceptions import BulkError
+from sagemaker_runtime.bulk.execution import Execution, Noted, whole
+from sagemaker_runtime.bulk.feeding import Feed
+from sagemaker_runtime.bulk.journal import Journal
+from sagemaker_runtime.bulk.local_folder import write_whole
+from sagemaker_runtime.bulk.parts import OpenPart, Publisher
+from sagemaker_runtime.bulk.plan import Plan, check_identity
+from sagemaker_runtime.bulk.report import BulkReport
+from sagemaker_runtime.bulk.rounds import Rounds
+from sagemaker_runtime.bulk.sending import Sender
+from sagemaker_runtime.bulk.writing import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from sagemaker_runtime import Client, OptFn
+    from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.feeding import Work
+    from sagemaker_runtime.bulk.folder import RunFolder
+    from sagemaker_runtime.bulk.formats.base import Format
+    from sagemaker_runtime.bulk.many import Manner
+    from sagemaker_runtime.bulk.parts import Part
+    from sagemaker_runtime.bulk.places import Destination, Source
+    from sagemaker_runtime.bulk.requests import Inputs
+    from sagemaker_runtime.bulk.rows import Rows
+    from sagemaker_runtime.bulk.sending import Sent
+
+
+@frozen(kw_only=True)
+class Job:
+    """What a run is to do."""
+
+    endpoint: str
+    source: Source
+    destination: Destination
+    format: Format
+    body: Body
+    rows: Rows
+    suffix: str
+    """Of published parts."""
+
+    convert: Callable[[Path, Path], None] | None
+    """See `Publisher`."""
+
+    settings: Mapping[str, str | None]
+    """See `Plan`."""
+
+    max_errors: int | None
+    drain: float
+
+    async def run(
+        self,
+        folder: RunFolder,
+        client: Client,
+        manner: Manner,
+        inputs: Callable[[str], Inputs],
+        *,
+        retry_dead: bool,
+    ) -> BulkReport:
+        """
+        Do what is left of it.
+
+        Args:
+            folder: Holds the lock.
+
+            client: Makes the calls.
+
+            manner: How.
+
+            inputs: Makes what makes the inputs, of the run's id.
+
+            retry_dead: Whether to take up dead letters, if all else is done.
+        """
+        plan = await whole(self._plan, folder)
+        began = asyncio.get_running_loop().time()
+        journal = await whole(Journal, folder.journal_path)
+        rounds = Rounds(plan, journal, self.suffix)
+        try:
+            publisher = Publisher(folder.path, journal, self.destination, self.convert)
+            for part in rounds.done_parts():
+                publisher.sweep(part)
+            if rounds.is_done and retry_dead:
+                await whole(rounds.begin_next)
+            noted = Noted()
+            if not rounds.is_done:
+                with StoppedBy(folder.path):
+                    await self._execute(rounds, publisher, client, manner, inputs(plan.run_id), noted)
+        finally:
+            await whole(rounds.add_seconds, asyncio.get_running_loop().time() - began)
+            journal.close()
+        return await whole(self._report, rounds, folder, noted)
+
+    def _plan(self, folder: RunFolder) -> Plan:
+        """The plan that the run was begun with; a new one at its beginning."""
+        plan = Plan.read(folder.plan_path)
+        if plan is not None:
+            plan.check_settings(self.settings, folder.path)
+            plan.check_files(self.source.files(), folder.path)
+            return plan
+        others = sorted(name for name in self.destination.names() if name.startswith(("part-", "dead-letters/")))
+        if others:
+            raise ConfigError(
+                f"{self.destination.where} has the parts of another run, such as {others[0]}, and {folder.path} has no "
+                "plan of it; choose an empty output, or the state that it was made with"
+            )
+        files = self.source.files()
+        shards = list(self.format.shards(files, self.source))
+        plan = Plan(secrets.token_hex(4), self.settings, files, shards)
+        plan.write(folder.plan_path)
+        return plan
+
+    async def _execute(
+        self, rounds: Rounds, publisher: Publisher, client: Client, manner: Manner, inputs: Inputs, noted: Noted
+    ) -> None:
+        plan, journal, round = rounds.plan, rounds.journal, rounds.current
+        feed = Feed(plan, self.source, self.format, self.body, self.destination, journal)
+        parts = list(feed.parts(rounds.shards, self.suffix, round))
+        _, part, number = parts[0]
+        opened = await whole(OpenPart, part, number or 0, publisher)
+
+        def check(part: Part) -> None:
+            for file in plan.files_of(part.shard):
+                check_identity(file, self.source.identity(file))
+
+        def caller(client: Client, opt_fns: tuple[OptFn, ...]) -> Callable[[Work], Awaitable[Sent | None]]:
+            sender = Sender(lambda params: client.invoke_endpoint(params, *opt_fns), inputs, self.body, self.rows)
+
+            async def send(work: Work) -> Sent | None:
+                return None if work.batch is None else await sender.send(work.batch, work.offset)
+
+            return send
+
+        writer = Writer(publisher, opened, check)
+        workload = manner.workload(client, caller)
+        execution = Execution(feed, workload, writer, noted, max_errors=self.max_errors, dead=rounds.failed())
+        await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)
+
+    def _report(self, rounds: Rounds, folder: RunFolder, noted: Noted) -> BulkReport:
+        report = BulkReport.of(self.endpoint, self.destination.where, rounds, noted)
+        path = folder.path / "report.json"
+        write_whole(path, report.to_json())
+        self.destination.put(path, "report.json")
+        return report
+
+
+class StoppedBy:
+    """
+    A context that says of an error of the disk that it stopped the run, and of any other how to go on.
+
+    Args:
+        folder: The run's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(exc, OSError):
+            raise BulkError(
+                f"{exc.strerror or type(exc).__name__}: {exc.filename or self._folder}. What is done is kept; once the cause "
+                "is gone, the same call goes on"
+            ) from exc
+        if isinstance(exc, Exception | asyncio.CancelledError):
+            exc.add_note(f"The bulk run in {self._folder} has stopped; what is done is kept. The same call goes on.")

@@ -1,0 +1,202 @@
+"""`LocalSource` and `LocalDestination`: files on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from hashlib import blake2b
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.places import InputFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+EDGE = 64 * 2**10  # bytes of either end of a file that its identity has a hash of
+_BLOCK = 2**20
+
+
+class LocalSource:
+    """
+    Files, folders and globs on this machine.
+
+    Of a folder, all files in it and below; not those whose name, or the name of a folder on the way, begins with a dot or an
+    underscore, which programs leave beside data.
+
+    Args:
+        places: Paths, or globs such as ``rows/**/*.jsonl``.
+
+        besides: A folder whose files are none of the input: the output, which may lie inside.
+
+        verify: Whether the identity of a file has a hash of all of it. Without, a change that leaves size, times and both
+            ends alone is not noticed.
+    """
+
+    def __init__(self, places: Sequence[str], *, besides: Path | None = None, verify: bool = False) -> None:
+        self._places = places
+        self._besides = besides
+        self._verify = verify
+
+    def files(self) -> Sequence[InputFile]:
+        """See `Source.files`."""
+        paths = sorted({path.absolute() for place in self._places for path in self._below(place)})
+        common = Path(os.path.commonpath([path.parent for path in paths]))
+        files = [self._file(path, common) for path in paths]
+        return sorted(files, key=lambda file: file.name)
+
+    def identity(self, file: InputFile) -> Mapping[str, str | int]:
+        """See `Source.identity`. Without a hash of the content, for it is asked for often."""
+        return _identity(Path(file.location), verify=False)
+
+    def open(self, file: InputFile) -> BinaryIO:
+        """See `Source.open`."""
+        return Path(file.location).open("rb", buffering=0)
+
+    def _below(self, place: str) -> Iterator[Path]:
+        path = Path(place).expanduser()
+        if path.is_file():
+            yield path
+            return
+        found = [path] if path.is_dir() else _matches(path)
+        count = 0
+        for each in found:
+            for file in (path for path in each.rglob("*") if path.is_file()) if each.is_dir() else [each]:
+                inside = file.relative_to(each).parts
+                hidden = any(part.startswith((".", "_")) for part in inside)
+                if not hidden and not (self._besides is not None and file.absolute().is_relative_to(self._besides)):
+                    count += 1
+                    yield file
+        if not count:
+            raise ConfigError(f"input {place!r}: there is no such file, and no file below it")
+
+    def _file(self, path: Path, common: Path) -> InputFile:
+        identity = _identity(path, verify=self._verify)
+        return InputFile(path.relative_to(common).as_posix(), str(path), int(identity["size"]), identity)
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """What a glob finds; ``**`` is any number of folders."""
+    root = Path(*takewhile(lambda part: not set(part) & set("*?["), pattern.parts[:-1]))
+    return sorted(root.glob(str(pattern.relative_to(root)))) if root.is_dir() else []
+
+
+def _hash(opened: BinaryIO) -> str:
+    opened.seek(0)
+    content = blake2b(digest_size=16)
+    while block := opened.read(_BLOCK):
+        content.update(block)
+    return content.hexdigest()
+
+
+def _identity(path: Path, *, verify: bool) -> Mapping[str, str | int]:
+    try:
+        with path.open("rb", buffering=0) as opened:
+            facts = os.fstat(opened.fileno())
+            found: dict[str, str | int] = {"size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
+            found["ctime_ns"] = facts.st_ctime_ns
+            edges = blake2b(opened.read(EDGE), digest_size=16)
+            opened.seek(max(0, facts.st_size - EDGE))
+            edges.update(opened.read(EDGE))
+            found["edges"] = edges.hexdigest()
+            if verify:
+                found["content"] = _hash(opened)
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    else:
+        return found
+    raise ConfigError(f"input {str(path)!r} cannot be read: {problem}")
+
+
+class LocalDestination:
+    """
+    A folder on this machine. What it makes can be read by its owner alone.
+
+    Args:
+        folder: Made if it is missing, when something is put there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def where(self) -> str:
+        """See `Destination.where`."""
+        return str(self._folder)
+
+    def put(self, path: Path, name: str) -> None:
+        """
+        See `Destination.put`.
+
+        The file keeps its old name too, as long as both lie in one file system; elsewhere it is copied.
+        """
+        final = self._folder / name
+        make_folder(final.parent)
+        aside = final.with_name(f".{final.name}.new")
+        aside.unlink(missing_ok=True)
+        try:
+            os.link(path, aside)
+        except OSError:  # another file system, or one without links
+            with path.open("rb") as read, open_private(aside) as written:
+                shutil.copyfileobj(read, written, _BLOCK)
+                os.fsync(written.fileno())
+        aside.replace(final)
+        aside.unlink(missing_ok=True)  # replacing a file with itself does nothing
+        sync_folder(final.parent)
+
+    def remove(self, name: str) -> None:
+        """See `Destination.remove`."""
+        (self._folder / name).unlink(missing_ok=True)
+        if (self._folder / name).parent.is_dir():
+            sync_folder((self._folder / name).parent)
+
+    def names(self) -> set[str]:
+        """See `Destination.names`."""
+        paths = self._folder.rglob("*") if self._folder.is_dir() else iter(())
+        return {path.relative_to(self._folder).as_posix() for path in paths if path.is_file()}
+
+    def open(self, name: str) -> BinaryIO:
+        """See `Destination.open`."""
+        return (self._folder / name).open("rb")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, that only its owner can look into. One that is there stays as it is."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a file to be read and written, without a buffer. If it is new, nobody but its owner can read it."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write to a file without a buffer, which may take less than it is given."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a private file whole or not at all, and wait until it is on the disk."""
+    aside = path.with_name(f".{path.name}.new")
+    aside.unlink(missing_ok=True)
+    with open_private(aside) as opened:
+        write_all(opened, data)
+        os.fsync(opened.fileno())
+    aside.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,181 @@
+"""
+`OpenPart`: a part of the output while it is made, and its publication.
+
+What is written goes to two files in the run's folder: results and dead letters. They are on the disk before the journal
+says so, and they stay until the journal says that the part is published.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import TYPE_CHECKING
+
+from attrs import evolve, field, frozen
+
+from sagemaker_runtime.bulk.journal import Entry, Extent
+from sagemaker_runtime.bulk.local_folder import open_private, sync_folder, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from sagemaker_runtime.bulk.journal import Counts, Journal
+    from sagemaker_runtime.bulk.places import Destination
+
+_BLOCK = 2**20
+
+
+@frozen
+class Part:
+    """A part of the output: what it is called, and where its input begins."""
+
+    name: str
+    """In the journal."""
+
+    shard: int
+    """The number of the shard that its records are of."""
+
+    begin: int
+    """Where its input begins, in the format's unit; of a retry, in dead letters."""
+
+    rows_name: str
+    """Where its results are published."""
+
+    dead_name: str
+    """Where its dead letters are published."""
+
+    replaces: str | None = None
+    """Dead letters that it takes up, which go when it is published; None if it has records of the input."""
+
+
+@frozen
+class Publisher:
+    """Where parts go, and as what."""
+
+    folder: Path
+    """The run's."""
+
+    journal: Journal
+    destination: Destination
+    convert: Callable[[Path, Path], None] | None = field(repr=False)
+    """Makes of the rows, in JSON Lines, the file that is published; None to publish them as they are."""
+
+    def rows_path(self, part: Part) -> Path:
+        """Where the results of a part are until they are published."""
+        return self.folder / f"{part.name}.rows"
+
+    def dead_path(self, part: Part) -> Path:
+        """Where its dead letters are."""
+        return self.folder / f"{part.name}.dead"
+
+    def publish(self, part: Part, sealed: Entry) -> None:
+        """Publish a part of which all is written. May be repeated, whatever it had done before it was killed."""
+        if sealed.rows.length:
+            rows = self.rows_path(part)
+            if self.convert is not None:
+                rows = self.folder / f"{part.name}.converted"
+                self.convert(self.rows_path(part), rows)
+            self.destination.put(rows, part.rows_name)
+        if sealed.dead.length:
+            self.destination.put(self.dead_path(part), part.dead_name)
+        if part.replaces is not None:
+            self.destination.remove(part.replaces)
+        self.journal.add(evolve(sealed, state="done"))
+        self.sweep(part)
+
+    def sweep(self, part: Part) -> None:
+        """Remove what a part that is published leaves in the run's folder."""
+        for path in (self.rows_path(part), self.dead_path(part), self.folder / f"{part.name}.converted"):
+            path.unlink(missing_ok=True)
+
+
+class OpenPart:
+    """
+    A part that is being written, from where the journal says that it stands.
+
+    Args:
+        part: Which one.
+
+        number: The number of its first record.
+
+        publisher: Where it goes.
+    """
+
+    def __init__(self, part: Part, number: int, publisher: Publisher) -> None:
+        self._part = part
+        self._publisher = publisher
+        journal = publisher.journal
+        self._rows = open_private(publisher.rows_path(part))
+        self._dead = open_private(publisher.dead_path(part))
+        sync_folder(publisher.folder)
+        entries = [Entry(part.name, part.begin, number), *journal.entries.get(part.name, [])]
+        self.entry = _last_sound(entries, self._rows, self._dead)
+        """How far it has come. Until `save`, files may have more than it says."""
+
+        for file, extent in ((self._rows, self.entry.rows), (self._dead, self.entry.dead)):
+            file.truncate(extent.length)
+            file.seek(extent.length)
+
+    def write(self, rows: bytes, dead: bytes, *, at: int, number: int, counts: Counts) -> None:
+        """Append results and dead letters, and put into the journal where the input goes on after them."""
+        write_all(self._rows, rows)
+        write_all(self._dead, dead)
+        os.fsync(self._rows.fileno())
+        os.fsync(self._dead.fileno())
+        entry = evolve(
+            self.entry,
+            at=at,
+            number=number,
+            rows=self.entry.rows.longer_by(rows),
+            dead=self.entry.dead.longer_by(dead),
+            counts=counts,
+            state="open",
+        )
+        self._publisher.journal.add(entry)
+        self.entry = entry
+
+    def publish(self) -> None:
+        """Publish it: there is no more of it."""
+        self.close()
+        if self.entry.state != "sealed":
+            self.entry = evolve(self.entry, state="sealed")
+            self._publisher.journal.add(self.entry)
+        self._publisher.publish(self._part, self.entry)
+
+    def close(self) -> None:
+        """Close its files."""
+        self._rows.close()
+        self._dead.close()
+
+
+def _last_sound(entries: list[Entry], rows: BinaryIO, dead: BinaryIO) -> Entry:
+    """
+    The last entry whose files are as it says.
+
+    After a power cut a file may be shorter than the journal says, or have zeros where its end was. Going on behind those would
+    leave a hole in the output.
+    """
+    sound = [
+        _sound_lengths([entry.rows for entry in entries], rows),
+        _sound_lengths([entry.dead for entry in entries], dead),
+    ]
+    return [entry for entry in entries if entry.rows in sound[0] and entry.dead in sound[1]][-1]
+
+
+def _sound_lengths(extents: list[Extent], file: BinaryIO) -> set[Extent]:
+    """Those that the file begins with."""
+    sound: set[Extent] = set()
+    file.seek(0)
+    length = crc = 0
+    for extent in sorted(set(extents), key=lambda extent: extent.length):
+        while length < extent.length:
+            block = file.read(min(_BLOCK, extent.length - length))
+            if not block:
+                return sound
+            length += len(block)
+            crc = zlib.crc32(block, crc)
+        if extent == Extent(length, crc):
+            sound.add(extent)
+    return sound

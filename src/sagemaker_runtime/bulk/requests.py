@@ -1,0 +1,96 @@
+"""`Inputs`: the calls that a run makes of its records."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sagemaker_runtime import ConfigError, InvokeEndpointInput
+from sagemaker_runtime.bulk.expressions import compiled
+from sagemaker_runtime.predictor import EncodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.formats.base import Batch, Format
+    from sagemaker_runtime.predictor import InvokeMembers
+
+
+class Inputs:
+    """
+    Makes the input of a call for consecutive records of a batch.
+
+    Args:
+        endpoint_name: The endpoint.
+
+        format: What has read the records.
+
+        body: What makes bodies of them.
+
+        members: Of all calls.
+
+        session_id: JMESPath of a record's document: the session that it belongs to. None for none.
+
+        custom_attributes: JMESPath of a record's document: its custom attributes. None for none.
+
+        id_prefix: What the inference id of a record begins with, before its place. None for no ids.
+
+    Raises:
+        ConfigError: An expression is no JMESPath; or one is asked for each record, and requests have several.
+    """
+
+    def __init__(
+        self,
+        endpoint_name: str,
+        format: Format,
+        body: Body,
+        members: InvokeMembers,
+        *,
+        session_id: str | None = None,
+        custom_attributes: str | None = None,
+        id_prefix: str | None = None,
+    ) -> None:
+        self._endpoint_name = endpoint_name
+        self._format = format
+        self._body = body
+        self._members = {"accept": body.accept, **members}
+        self._id_prefix = id_prefix
+        self._of_record: dict[str, Callable[[object], object]] = {}
+        for name, expression in (("session_id", session_id), ("custom_attributes", custom_attributes)):
+            if expression is not None:
+                if body.max_rows > 1:
+                    raise ConfigError(
+                        f"{name} is taken from each record, and {body!r} puts several into a request; set max_rows=1"
+                    )
+                self._of_record[name] = compiled(expression, name)
+
+    def inference_id(self, batch: Batch, offset: int) -> str | None:
+        """The id of the call for the records of a batch from *offset* on; None if none was asked for."""
+        return None if self._id_prefix is None else f"{self._id_prefix}-{batch.begin}-{batch.first + offset}"
+
+    def input(self, batch: Batch, offset: int, records: Sequence[bytes]) -> InvokeEndpointInput:
+        """
+        The input for *records*, which stand at *offset* in a batch.
+
+        Raises:
+            EncodeError: One of them cannot be sent.
+        """
+        encoded = self._body.encode(records, self._format, batch.file)
+        members: Mapping[str, object] = self._members
+        if self._of_record:
+            members = {**members, **self._members_of(records[0])}
+        if self._id_prefix is not None:
+            members = {**members, "inference_id": self.inference_id(batch, offset)}
+        given: dict[str, Any] = {"endpoint_name": self._endpoint_name, "content_type": encoded.content_type, **members}
+        return InvokeEndpointInput(body=encoded.body, **given)
+
+    def _members_of(self, record: bytes) -> Mapping[str, str | None]:
+        document: object = json.loads(self._format.document(record))
+        found: dict[str, str | None] = {}
+        for name, find in self._of_record.items():
+            value = find(document)
+            if value is not None and not isinstance(value, str):
+                raise EncodeError(f"the {name} of the record is of type {type(value).__name__}; it takes text or null")
+            found[name] = value
+        return found

@@ -1,0 +1,119 @@
+"""`Rounds`: where a run stands: first the records of the input, then, as often as asked for, its dead letters."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeGuard
+
+from sagemaker_runtime.bulk.journal import Entry
+from sagemaker_runtime.bulk.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sagemaker_runtime.bulk.journal import Journal
+    from sagemaker_runtime.bulk.parts import Part
+    from sagemaker_runtime.bulk.plan import Plan
+
+_CLOCK = "clock"  # the name of the journal's entry for the time that the run has taken
+
+
+class Rounds:
+    """
+    What the journal says of a run.
+
+    Args:
+        plan: The run's.
+
+        journal: The run's.
+
+        suffix: Of published parts.
+    """
+
+    def __init__(self, plan: Plan, journal: Journal, suffix: str) -> None:
+        self.plan = plan
+        self.journal = journal
+        self.suffix = suffix
+        self._shards: list[Sequence[int]] = [range(len(plan.shards))]
+        while (entry := journal.last(f"round-{len(self._shards)}")) is not None:
+            self._shards.append([number for number in _list(entry.counts.get("shards")) if isinstance(number, int)])
+
+    @property
+    def current(self) -> int:
+        """The number of the round; 0 for the records of the input."""
+        return len(self._shards) - 1
+
+    @property
+    def shards(self) -> Sequence[int]:
+        """The shards of the round."""
+        return self._shards[-1]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all parts of the round are published."""
+        return all(self._is_done(self._part(number, self.current)) for number in self.shards)
+
+    def done_parts(self) -> Iterator[Part]:
+        """All parts that are published."""
+        for part in self._parts():
+            if self._is_done(part):
+                yield part
+
+    def begin_next(self) -> None:
+        """Begin a round with the shards that have dead letters. There may be none."""
+        shards = [number for number in range(len(self.plan.shards)) if self._dead_of(number)]
+        if shards:
+            name = f"round-{len(self._shards)}"
+            self.journal.add(Entry(name, 0, 0, counts={"shards": shards}, state="done"))
+            self._shards.append(shards)
+
+    def tally(self) -> Tally:
+        """What has been counted, of all rounds."""
+        entries = [self.journal.last(part.name) for part in self._parts()]
+        return Tally.of(entry.counts for entry in entries if entry is not None)
+
+    def failed(self) -> int:
+        """Records that are dead letters now."""
+        return sum(map(self._dead_of, range(len(self.plan.shards))))
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, as far as that was written down."""
+        entry = self.journal.last(_CLOCK)
+        seconds = None if entry is None else entry.counts.get("seconds")
+        return seconds if isinstance(seconds, float) else 0.0
+
+    def add_seconds(self, seconds: float) -> None:
+        """Write down how long this process has taken. Where that fails, it is not counted."""
+        with suppress(OSError):
+            self.journal.add(Entry(_CLOCK, 0, 0, counts={"seconds": self.seconds + seconds}, state="done"))
+
+    def _dead_of(self, shard: int) -> int:
+        """Dead letters of a shard: those of the last round that it was part of, less what a retry has saved so far."""
+        dead = 0
+        for round, shards in enumerate(self._shards):
+            entry = self.journal.last(self._part(shard, round).name) if shard in shards else None
+            if entry is not None:
+                tally = Tally.of([entry.counts])
+                dead = tally.dead if round == 0 or entry.state == "done" else dead - tally.rows
+        return dead
+
+    def _parts(self) -> Iterator[Part]:
+        for round, shards in enumerate(self._shards):
+            for number in shards:
+                yield self._part(number, round)
+
+    def _part(self, shard: int, round: int) -> Part:
+        return self.plan.part(shard, self.suffix, round)
+
+    def _is_done(self, part: Part) -> bool:
+        entry = self.journal.last(part.name)
+        return entry is not None and entry.state == "done"
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if _is_list(value) else []
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)

@@ -1,0 +1,99 @@
+"""`Rows`: how results and dead letters are written, a JSON document a line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import ServiceError
+from sagemaker_runtime.bulk.expressions import compiled
+from sagemaker_runtime.predictor import EncodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagemaker_runtime import SageMakerRuntimeError
+    from sagemaker_runtime.bulk.formats.base import Batch, Format
+
+
+class Rows:
+    """
+    Writes lines.
+
+    Args:
+        format: What has read the records.
+
+        join: Whether a result has its record beside it.
+
+        select: JMESPath of a result with its record: what is written instead. None for all of it.
+
+    Raises:
+        ConfigError: *select* is no JMESPath.
+    """
+
+    def __init__(self, format: Format, *, join: bool, select: str | None) -> None:
+        self._format = format
+        self._join = join
+        self._select = None if select is None else compiled(select, "select")
+
+    def results(
+        self, batch: Batch, offset: int, records: Sequence[bytes], texts: Sequence[bytes], inference_id: str | None
+    ) -> list[bytes]:
+        """
+        The lines for results.
+
+        Args:
+            batch: What the records are of.
+
+            offset: Where they stand in it.
+
+            records: The records.
+
+            texts: The result of each, as JSON on one line.
+
+            inference_id: Of their call; None if it had none.
+
+        Raises:
+            EncodeError: A record to be joined is not what its format says.
+        """
+        head = b'{"file":%b,"record":' % json.dumps(batch.file).encode()
+        middle = b"" if inference_id is None else b',"inference_id":%b' % json.dumps(inference_id).encode()
+        number = batch.first + offset
+        if not self._join and self._select is None:
+            middle += b',"output":'
+            return [b"%b%d%b%b}\n" % (head, each, middle, text) for each, text in enumerate(texts, number)]
+        lines = [
+            b'%b%d%b,"input":%b,"output":%b}' % (head, each, middle, self._format.document(record), text)
+            for each, (record, text) in enumerate(zip(records, texts, strict=True), number)
+        ]
+        if self._select is not None:
+            lines = [json.dumps(self._select(json.loads(line)), ensure_ascii=False).encode() for line in lines]
+        return [line + b"\n" for line in lines]
+
+    def dead_letter(self, batch: Batch, offset: int, error: SageMakerRuntimeError) -> bytes:
+        """
+        The line for a record that failed for good.
+
+        Args:
+            batch: What it is of.
+
+            offset: Where it stands there.
+
+            error: Why.
+        """
+        record = batch.records[offset]
+        try:
+            document = self._format.document(record).decode()
+        except EncodeError:
+            document = json.dumps(record.decode(errors="replace"))
+        facts = {
+            "file": batch.file,
+            "record": batch.first + offset,
+            "status": error.status if isinstance(error, ServiceError) else None,
+            "code": error.code if isinstance(error, ServiceError) else type(error).__name__,
+            "message": error.message,
+            "request_id": error.request_id,
+            "attempts": len(error.attempts),
+            "at": [batch.begin, batch.first],
+        }
+        return f'{json.dumps(facts)[:-1]}, "input": {document}}}\n'.encode()

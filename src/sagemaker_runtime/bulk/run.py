@@ -1,0 +1,182 @@
+"""`run_bulk`: files in, files out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from sagemaker_runtime import with_api_options
+from sagemaker_runtime.bulk.bodies.json_body import JSONBody
+from sagemaker_runtime.bulk.folder import RunFolder
+from sagemaker_runtime.bulk.formats.json_lines import JSONLines
+from sagemaker_runtime.bulk.job import Job
+from sagemaker_runtime.bulk.local_folder import LocalDestination, LocalSource
+from sagemaker_runtime.bulk.many import Manner
+from sagemaker_runtime.bulk.plan import digest
+from sagemaker_runtime.bulk.requests import Inputs
+from sagemaker_runtime.bulk.rows import Rows
+from sagemaker_runtime.bulk.status import Watch
+from sagemaker_runtime.plugins.concurrency import KneeLimit
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Client, OptFn
+    from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.formats.base import Format
+    from sagemaker_runtime.bulk.report import BulkReport
+    from sagemaker_runtime.predictor import InvokeMembers
+
+Place: TypeAlias = "str | os.PathLike[str]"
+DRAIN = 10.0  # seconds for what is under way, after Ctrl-C
+
+
+async def run_bulk(
+    client: Client,
+    endpoint: str,
+    input: Place | Sequence[Place],
+    output: Place,
+    /,
+    *opt_fns: OptFn,
+    format: Format | None = None,
+    body: Body | None = None,
+    output_format: Literal["jsonl", "csv", "parquet"] = "jsonl",
+    join: bool = False,
+    select: str | None = None,
+    members: InvokeMembers | None = None,
+    session_id: str | None = None,
+    custom_attributes: str | None = None,
+    inference_ids: bool = False,
+    limit: int | KneeLimit | None = None,
+    max_errors: int | None = None,
+    retry_dead: bool = False,
+    state: Place | None = None,
+    verify: bool = False,
+    drain: float = DRAIN,
+) -> BulkReport:
+    """
+    Send the records of files to an endpoint, and write what it says of each.
+
+    ::
+
+        report = await run_bulk(
+            client,
+            "iris",
+            "rows/*.jsonl",
+            "scores/",
+            body=JSONBody(key="instances", max_rows=32),
+        )
+
+    Every record is in the output or among the dead letters exactly once, whatever happens on the way: the same call goes on
+    where the one before it stopped, or was killed. (What was under way then is invoked again.) Called once more after the
+    end, it returns the report. Records are called as by `invoke_many`: as many at once as the endpoint takes, with an
+    overloaded or unreachable endpoint waited for. A record that fails for good becomes a dead letter, alone, also if it was
+    sent with others. What every record would meet, such as missing access, is raised; the same call goes on then, too.
+
+    A stretch of the input becomes a part of the output: ``part-00000.jsonl``, and, if it has any, its dead letters
+    ``dead-letters/part-00000.jsonl``. Each appears when it is whole. A result is a line of ``file``, ``record`` (its number
+    in the file, from 0) and ``output``. ``report.json`` comes at the end.
+
+    Cancelled, as by Ctrl-C, it waits a moment for what is under way.
+
+    Args:
+        client: Makes the calls. It stays open.
+
+        endpoint: The name of the endpoint.
+
+        input: Files, folders or globs.
+
+        output: A folder, which is made if it is missing.
+
+        opt_fns: Change the client's options for these calls.
+
+        format: How files are read. None for what their suffixes say.
+
+        body: How records become requests. None for what fits the format, one record a request.
+
+        output_format: Of the parts.
+
+        join: Whether a result has its record beside it, as ``input``.
+
+        select: JMESPath of a result with ``file``, ``record``, ``input`` and ``output``: what is written instead of it.
+
+        members: Of the inputs of all calls, such as ``{"target_variant": "blue"}``.
+
+        session_id: JMESPath of a record: the session that it belongs to.
+
+        custom_attributes: JMESPath of a record: its custom attributes.
+
+        inference_ids: Whether each call has an inference id that is made of its first record's place. Results then say it,
+            so that captured data can be joined.
+
+        limit: Calls at once; a `KneeLimit`, to share one, or to bound it. None for one of its own.
+
+        max_errors: Dead letters at which it stops. None for any number.
+
+        retry_dead: Whether to take up the dead letters of a run that is done. Their results are parts of their own,
+            ``part-00000-retry-1.jsonl``; those that fail again are dead letters again.
+
+        state: A folder on a local disk for the plan, the journal, and parts that are not whole. None for ``.bulk`` in the output.
+
+        verify: Whether going on compares all of the input with what it was, and not only sizes, times and both ends of files.
+
+        drain: Seconds to wait for what is under way, after a cancellation.
+
+    Raises:
+        ConfigError: An argument makes no sense; the input, or a setting, is not what the run was begun with; another run is at
+            work in the folder.
+        BulkError: It stopped: the disk is full, the input changed, too many records failed.
+        SageMakerRuntimeError: What all records would meet.
+    """
+    where = _path(output)
+    places = [input] if isinstance(input, str | os.PathLike) else list(input)
+    source = LocalSource([os.fspath(each) for each in places], besides=where, verify=verify)
+    format = JSONLines() if format is None else format
+    body = JSONBody() if body is None else body
+    settings = {
+        "endpoint": endpoint,
+        "format": repr(format),
+        "body": repr(body),
+        "output_format": output_format,
+        "join": str(join),
+        "select": select,
+        "members": None if members is None else digest(members),
+        "session_id": session_id,
+        "custom_attributes": custom_attributes,
+        "inference_ids": str(inference_ids),
+    }
+    job = Job(
+        endpoint=endpoint,
+        source=source,
+        destination=LocalDestination(where),
+        format=format,
+        body=body,
+        rows=Rows(format, join=join, select=select),
+        suffix=f".{output_format}",
+        convert=None,
+        settings=settings,
+        max_errors=max_errors,
+        drain=drain,
+    )
+
+    def inputs(run_id: str) -> Inputs:
+        return Inputs(
+            endpoint,
+            format,
+            body,
+            {} if members is None else members,
+            session_id=session_id,
+            custom_attributes=custom_attributes,
+            id_prefix=run_id if inference_ids else None,
+        )
+
+    inputs("")  # what is wrong with them is said before anything is made
+    limit = KneeLimit() if limit is None else limit
+    watch = Watch()
+    manner = Manner((with_api_options(watch), *opt_fns), limit, ordered=True, on_error="return")
+    with RunFolder(where / ".bulk" if state is None else _path(state)) as folder:
+        return await job.run(folder, client, manner, inputs, retry_dead=retry_dead)
+
+
+def _path(place: Place) -> Path:
+    return Path(place).expanduser().absolute()

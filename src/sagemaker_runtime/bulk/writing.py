@@ -1,0 +1,99 @@
+"""`Writer`: what has come of the work, onto the disk, and part by part to where it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from sagemaker_runtime.bulk.parts import OpenPart
+from sagemaker_runtime.bulk.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sagemaker_runtime.bulk.feeding import Work
+    from sagemaker_runtime.bulk.parts import Part, Publisher
+    from sagemaker_runtime.bulk.sending import Sent
+
+
+@define
+class Piece:
+    """Results of one part that go onto the disk together."""
+
+    part: Part
+    at: int
+    number: int
+    rows: list[bytes] = field(factory=list[bytes], repr=False)
+    dead: list[bytes] = field(factory=list[bytes], repr=False)
+    tally: Tally = field(factory=Tally)
+    """Of these results alone."""
+
+    ends: bool = False
+    """Whether the part has no more."""
+
+
+class Writer:
+    """
+    Writes results, in the order of the input.
+
+    `add` is called in the event loop, `write` in a thread, one at a time.
+
+    Args:
+        publisher: Where parts go.
+
+        open: The first part.
+
+        check: Raises if the input of a part has changed; called before it is published.
+    """
+
+    def __init__(self, publisher: Publisher, open: OpenPart, check: Callable[[Part], None]) -> None:
+        self._publisher = publisher
+        self._open: OpenPart | None = open
+        self._check = check
+        self._pieces: list[Piece] = []
+        self.size = 0
+        """Bytes that wait to be written."""
+
+    @property
+    def has_ended_part(self) -> bool:
+        """Whether what waits has the end of a part."""
+        return any(piece.ends for piece in self._pieces)
+
+    def add(self, work: Work, sent: Sent | None) -> None:
+        """Take what has come of a piece of work; None for the end of a part."""
+        if not self._pieces or self._pieces[-1].part is not work.part:
+            self._pieces.append(Piece(work.part, work.at, work.number))
+        piece = self._pieces[-1]
+        piece.at, piece.number = work.at, work.number
+        if sent is None:
+            piece.ends = True
+            return
+        piece.rows += sent.rows
+        piece.dead += sent.dead
+        sent.count(piece.tally)
+        self.size += sum(map(len, sent.rows)) + sum(map(len, sent.dead))
+
+    def take(self) -> Sequence[Piece]:
+        """All that waits."""
+        pieces, self._pieces, self.size = self._pieces, [], 0
+        return pieces
+
+    def write(self, pieces: Sequence[Piece]) -> None:
+        """Write it, and publish each part that is whole."""
+        for piece in pieces:
+            if self._open is None:
+                self._open = OpenPart(piece.part, piece.number, self._publisher)
+            counts = Tally.of([self._open.entry.counts, piece.tally.to_json()]).to_json()
+            self._open.write(
+                b"".join(piece.rows), b"".join(piece.dead), at=piece.at, number=piece.number, counts=counts
+            )
+            if piece.ends:
+                self._check(piece.part)
+                self._open.publish()
+                self._open = None
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._open is not None:
+            self._open.close()

@@ -1,0 +1,64 @@
+"""A bulk run that is killed at any moment goes on as if it had not been."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sagemaker_runtime.local import Invocation, LocalEndpoint
+
+PROGRAM = Path(__file__).with_name("bulk_program.py")
+
+
+def doubled(invocation: Invocation) -> bytes:
+    """Twice each number; a request with a 13 in it fails."""
+    rows = json.loads(invocation.body)["instances"]
+    if any(row % 100 == 13 for row in rows):
+        raise ValueError("unlucky")
+    return json.dumps({"predictions": [2 * row for row in rows]}).encode()
+
+
+@pytest.fixture
+async def local() -> AsyncIterator[LocalEndpoint]:
+    async with LocalEndpoint({"m": doubled}) as endpoint:
+        yield endpoint
+
+
+def write_rows(folder: Path, number: int) -> None:
+    (folder / "in.jsonl").write_text("".join(f"{index}\n" for index in range(number)))
+
+
+async def program(local: LocalEndpoint, *arguments: str) -> tuple[int, bytes, bytes]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(PROGRAM),
+        *arguments,
+        env=os.environ | local.environ(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    stdout, stderr = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, stdout, stderr
+
+
+@pytest.mark.slow
+async def test_a_run_may_be_killed_at_any_of_its_operations_on_the_disk(local: LocalEndpoint, tmp_path: Path) -> None:
+    """Before each one, or in the middle of a write; and the next run too. Parts are equal byte for byte, dead letters are there
+    once, and nothing is left over.
+    """
+    write_rows(tmp_path, 150)
+
+    code, stdout, stderr = await program(local, "crashes", local.url, str(tmp_path))
+
+    assert code == 0, stderr.decode()
+    found = json.loads(stdout)
+    assert [] == found["wrong"], stderr.decode()
+    assert found["killed"] > 20
+    assert {"part-00000.jsonl", "dead-letters/part-00000.jsonl"} <= found["expected"].keys()
