@@ -4,7 +4,8 @@ A server that responds to every POST with the same bytes, on a plain asyncio pro
 It never sleeps either: waking a process on an idle core of a virtual machine costs 20 us and more, which the kernel
 charges to the sender. A client that takes a little longer for a call would pay that at each call, a fast one never.
 
-Argument: how many requests it collects before it responds to them; 1 by default.
+Arguments: how many requests it collects before it responds to them, 1 by default; and of how many records a response has
+a prediction each, under ``predictions``, instead of the one of all others.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import asyncio
 import sys
 from typing import ClassVar
 
-RESPONSE = (
+ONE = b'{"label":"iris"}'
+HEAD = (
     b"HTTP/1.1 200 OK\r\n"
     b"Content-Type: application/json\r\n"
-    b"Content-Length: 16\r\n"
+    b"Content-Length: %d\r\n"
     b"x-amzn-RequestId: 01234567-89ab-cdef-0123-456789abcdef\r\n"
     b"x-Amzn-Invoked-Production-Variant: AllTraffic\r\n"
     b"Date: Sun, 22 Nov 2026 17:30:00 GMT\r\n"
     b"\r\n"
-    b'{"label":"iris"}'
 )
 
 
@@ -29,6 +30,7 @@ class Canned(asyncio.Protocol):
     """Counts the bytes of a request's body, and responds."""
 
     together = 1
+    response = HEAD % len(ONE) + ONE
     waiting: ClassVar[list[asyncio.Transport]] = []
 
     def __init__(self) -> None:
@@ -58,7 +60,7 @@ class Canned(asyncio.Protocol):
                 self.waiting.append(self._transport)
                 if len(self.waiting) >= self.together:
                     for transport in self.waiting:
-                        transport.write(RESPONSE)
+                        transport.write(self.response)
                     self.waiting.clear()
 
 
@@ -66,6 +68,9 @@ async def main() -> None:
     """Serve on a free port, which is printed, until standard input ends."""
     loop = asyncio.get_running_loop()
     Canned.together = int(sys.argv[1]) if sys.argv[1:] else 1
+    if sys.argv[2:]:
+        body = b'{"predictions":[%b]}' % b",".join([ONE] * int(sys.argv[2]))
+        Canned.response = HEAD % len(body) + body
     server = await loop.create_server(Canned, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
 

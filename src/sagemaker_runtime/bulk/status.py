@@ -43,7 +43,7 @@ class Status:
     """Why nothing has come for some seconds, as the service says; None while something comes."""
 
 
-@define
+@define(eq=False)  # so that it can be kept: the client compiles one stack for all calls
 class Watch:
     """
     Finalize: sees every attempt, so that a run that waits can say what for.
