@@ -35,8 +35,17 @@ REPORTED = 10  # requests, and failures
 class Noted:
     """What a report shows of one process."""
 
+    began: float
+    """When its part of the run began, in the time of the event loop."""
+
     done: int = 0
     """Records with a result or a dead letter."""
+
+    failed: int = 0
+    """Those with a dead letter."""
+
+    units: int = 0
+    """How far the input has been worked through, in the format's unit."""
 
     slowest: list[tuple[float, str, int]] = field(factory=list[tuple[float, str, int]])
     """The ten slowest requests: seconds, file, and first record; in no order."""
@@ -49,7 +58,9 @@ class Noted:
 
     def note(self, batch: Batch, sent: Sent) -> None:
         """Take what has come of a batch."""
+        self.done += len(sent.rows) + len(sent.dead)
         if sent.dead:
+            self.failed += len(sent.dead)
             self.first_failures += sent.dead[: REPORTED - len(self.first_failures)]
         for _, attempts in sent.requests:
             entry = (attempts[-1].seconds if attempts else 0.0, batch.file, batch.first)
@@ -144,8 +155,9 @@ class Execution:
             self._workload.add([ahead.popleft()])
 
     def _beside(self) -> Sequence[asyncio.Future[None] | asyncio.Task[list[Work]]]:
-        """What may be done before the next result."""
-        return [each for each in (self._reading, self._writing, self._due) if each is not None]
+        """What may be done before the next result. One write at a time, so what is due waits for the one before."""
+        due = self._due if self._writing is None else None
+        return [each for each in (self._reading, self._writing, due) if each is not None]
 
     def _take(self) -> None:
         """Take the results that are there, and see that they are written in time."""
@@ -153,10 +165,10 @@ class Execution:
             piece, sent = result.input, result.output
             self._under_way -= piece.size
             self._writer.add(piece, sent)
+            self._noted.units += piece.units
             if sent is not None and piece.batch is not None:
                 self._noted.note(piece.batch, sent)
                 self._dead += len(sent.dead)
-                self._noted.done += len(sent.rows) + len(sent.dead)
                 if self._max_errors is not None and self._dead > self._max_errors:
                     raise BulkError(
                         f"{self._dead} records have failed, and max_errors is {self._max_errors}; the dead letters say why, "

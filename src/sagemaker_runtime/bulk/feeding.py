@@ -45,6 +45,9 @@ class Work:
     size: int = 0
     """Bytes of the records."""
 
+    units: int = 0
+    """How far it brings the part on, in the format's unit."""
+
 
 class Feed:
     """
@@ -118,7 +121,10 @@ class Feed:
             for piece in self._letters(shard, part, at) if round else self._batches(shard, part, at, number):
                 at, number = piece.at, piece.number
                 yield piece
-            yield Work(part, None, 0, at, number)
+            left = (
+                0 if round else self._plan.shards[shard].end - at
+            )  # of a shard whose last record ends behind it, less than 0
+            yield Work(part, None, 0, at, number, units=left)
             at = None
 
     def take(self, work: Iterator[Work]) -> list[Work]:
@@ -143,7 +149,8 @@ class Feed:
             size=self._size,
         )
         for batch in batches:
-            yield Work(part, batch, 0, batch.end, batch.next, sum(map(len, batch.records)))
+            yield Work(part, batch, 0, batch.end, batch.next, sum(map(len, batch.records)), batch.end - at)
+            at = batch.end
 
     def _letters(self, shard: int, part: Part, at: int) -> Iterator[Work]:
         """The records of dead letters, read from the input again."""
@@ -151,7 +158,7 @@ class Feed:
         with self._destination.open(name) as letters:
             for index, line in enumerate(letters):
                 if index >= at:
-                    yield Work(part, *self._record(shard, line, name), index + 1, 0)
+                    yield Work(part, *self._record(shard, line, name), index + 1, 0, units=1)
 
     def _record(self, shard: int, line: bytes, name: str) -> tuple[Batch, int]:
         try:

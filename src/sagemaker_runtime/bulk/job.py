@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -16,9 +17,11 @@ from sagemaker_runtime.bulk.journal import Journal
 from sagemaker_runtime.bulk.local_folder import write_whole
 from sagemaker_runtime.bulk.parts import OpenPart, Publisher
 from sagemaker_runtime.bulk.plan import Plan, check_identity
+from sagemaker_runtime.bulk.progress import shown
 from sagemaker_runtime.bulk.report import BulkReport
 from sagemaker_runtime.bulk.rounds import Rounds
 from sagemaker_runtime.bulk.sending import Sender
+from sagemaker_runtime.bulk.status import Status
 from sagemaker_runtime.bulk.writing import Writer
 
 if TYPE_CHECKING:
@@ -34,9 +37,13 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.many import Manner
     from sagemaker_runtime.bulk.parts import Part
     from sagemaker_runtime.bulk.places import Destination, Source
+    from sagemaker_runtime.bulk.progress import Display
     from sagemaker_runtime.bulk.requests import Inputs
     from sagemaker_runtime.bulk.rows import Rows
     from sagemaker_runtime.bulk.sending import Sent
+    from sagemaker_runtime.bulk.status import Watch
+    from sagemaker_runtime.bulk.tally import Tally
+    from sagemaker_runtime.bulk.workload import Workload
 
 
 @frozen(kw_only=True)
@@ -60,6 +67,8 @@ class Job:
 
     max_errors: int | None
     drain: float
+    watch: Watch
+    display: Display | None
 
     async def run(
         self,
@@ -94,7 +103,7 @@ class Job:
                 publisher.sweep(part)
             if rounds.is_done and retry_dead:
                 await whole(rounds.begin_next)
-            noted = Noted()
+            noted = Noted(began)
             if not rounds.is_done:
                 with StoppedBy(folder.path):
                     await self._execute(rounds, publisher, client, manner, inputs(plan.run_id), noted)
@@ -146,7 +155,31 @@ class Job:
         writer = Writer(publisher, opened, check)
         workload = manner.workload(client, caller)
         execution = Execution(feed, workload, writer, noted, max_errors=self.max_errors, dead=rounds.failed())
-        await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)
+        look = partial(self._look, rounds.tally(), rounds.failed(), rounds.units(), workload, noted)
+        async with shown(self.display, look):
+            await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)
+
+    def _look(
+        self, tally: Tally, failed: int, units: tuple[int, int], workload: Workload[Work, Sent | None], noted: Noted
+    ) -> Status:
+        """How it is doing; *tally*, *failed* and *units* are of the processes before, *noted* of this one."""
+        now = asyncio.get_running_loop().time()
+        seconds = now - noted.began
+        limit = workload.at_once
+        if limit and (not noted.limits or noted.limits[-1][1] != limit):
+            noted.limits.append((round(seconds, 1), limit))
+        failing = self.watch.failing_since
+        return Status(
+            done=tally.rows + failed + noted.done,
+            failed=failed + noted.failed,
+            share=min(1.0, (units[0] + noted.units) / units[1]) if units[1] else 1.0,
+            records_per_second=noted.done / seconds if seconds > 0 else 0.0,
+            in_flight=workload.under_way,
+            limit=limit,
+            throttled=self.watch.throttled,
+            paused=0.0 if failing is None else self.watch.now - failing,
+            reason=self.watch.failure,
+        )
 
     def _report(self, rounds: Rounds, folder: RunFolder, noted: Noted) -> BulkReport:
         report = BulkReport.of(self.endpoint, self.destination.where, rounds, noted)

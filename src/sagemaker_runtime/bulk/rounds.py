@@ -76,6 +76,19 @@ class Rounds:
         """Records that are dead letters now."""
         return sum(map(self._dead_of, range(len(self.plan.shards))))
 
+    def units(self) -> tuple[int, int]:
+        """How far the round is, and how far it goes: in the format's unit for the input, in dead letters for a retry."""
+        done = total = 0
+        for number in self.shards:
+            part, shard = self._part(number, self.current), self.plan.shards[number]
+            before = self.journal.last(self._part(number, self.current - 1).name) if self.current else None
+            # Of a shard that is not of the round before, the letters are of one before that, of which there are as many.
+            length = Tally.of([before.counts]).dead if before is not None else shard.end - shard.begin
+            entry = self.journal.last(part.name)
+            total += length
+            done += length if self._is_done(part) else 0 if entry is None else min(length, entry.at - part.begin)
+        return done, total
+
     @property
     def seconds(self) -> float:
         """How long the run has taken, as far as that was written down."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -15,15 +15,17 @@ from sagemaker_runtime.bulk.job import Job
 from sagemaker_runtime.bulk.local_folder import LocalDestination, LocalSource
 from sagemaker_runtime.bulk.many import Manner
 from sagemaker_runtime.bulk.plan import digest
+from sagemaker_runtime.bulk.progress import Callback, display
 from sagemaker_runtime.bulk.requests import Inputs
 from sagemaker_runtime.bulk.rows import Rows
-from sagemaker_runtime.bulk.status import Watch
+from sagemaker_runtime.bulk.status import Status, Watch
 from sagemaker_runtime.plugins.concurrency import KneeLimit
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Client, OptFn
     from sagemaker_runtime.bulk.bodies.base import Body
     from sagemaker_runtime.bulk.formats.base import Format
+    from sagemaker_runtime.bulk.progress import Display
     from sagemaker_runtime.bulk.report import BulkReport
     from sagemaker_runtime.predictor import InvokeMembers
 
@@ -52,6 +54,7 @@ async def run_bulk(
     retry_dead: bool = False,
     state: Place | None = None,
     verify: bool = False,
+    progress: bool | Callable[[Status], object] = True,
     drain: float = DRAIN,
 ) -> BulkReport:
     """
@@ -120,6 +123,9 @@ async def run_bulk(
 
         verify: Whether going on compares all of the input with what it was, and not only sizes, times and both ends of files.
 
+        progress: Whether to show how it is doing on standard error: a bar on a terminal or in a notebook, if tqdm is
+            installed, elsewhere a line every 30 s. Or a function that is called with a `Status` every second.
+
         drain: Seconds to wait for what is under way, after a cancellation.
 
     Raises:
@@ -145,6 +151,7 @@ async def run_bulk(
         "custom_attributes": custom_attributes,
         "inference_ids": str(inference_ids),
     }
+    watch = Watch()
     job = Job(
         endpoint=endpoint,
         source=source,
@@ -157,6 +164,8 @@ async def run_bulk(
         settings=settings,
         max_errors=max_errors,
         drain=drain,
+        watch=watch,
+        display=_display(endpoint, progress),
     )
 
     def inputs(run_id: str) -> Inputs:
@@ -172,10 +181,15 @@ async def run_bulk(
 
     inputs("")  # what is wrong with them is said before anything is made
     limit = KneeLimit() if limit is None else limit
-    watch = Watch()
     manner = Manner((with_api_options(watch), *opt_fns), limit, ordered=True, on_error="return")
     with RunFolder(where / ".bulk" if state is None else _path(state)) as folder:
         return await job.run(folder, client, manner, inputs, retry_dead=retry_dead)
+
+
+def _display(endpoint: str, progress: object) -> Display | None:
+    if callable(progress):
+        return Callback(progress)
+    return display(endpoint) if progress else None
 
 
 def _path(place: Place) -> Path:

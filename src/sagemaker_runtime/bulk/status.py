@@ -19,19 +19,19 @@ class Status:
     """How a run is doing."""
 
     done: int
-    """Records with a result or a dead letter, of all of the run."""
+    """Records with a result or a dead letter, since the beginning of the run."""
 
     failed: int
-    """Those with a dead letter."""
+    """Those that are dead letters."""
 
-    bytes_done: int
-    """How much of the input that is; for files and tables, about."""
+    share: float
+    """How much of the input that is, from 0.0 to 1.0; by bytes, rows or files, whichever its format counts."""
 
-    bytes_total: int
-    """The size of the input."""
+    records_per_second: float
+    """Of this process, so far."""
 
     in_flight: int
-    """Calls that have been begun."""
+    """Requests that have been begun, those among them that wait for a place or a retry."""
 
     limit: int
     """Calls at once, at present."""
@@ -39,8 +39,18 @@ class Status:
     throttled: int
     """Attempts of this process that were throttled."""
 
-    pause: str | None
-    """Why nothing has come for some seconds, as the service says; None while something comes."""
+    paused: float
+    """Seconds since which every attempt has failed; 0 if the last one did not."""
+
+    reason: str | None
+    """What those failed with; None if the last one did not."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how long it will take; None if that cannot be said."""
+        if not self.records_per_second or not self.share:
+            return None
+        return self.done * (1 / self.share - 1) / self.records_per_second
 
 
 @define(eq=False)  # so that it can be kept: the client compiles one stack for all calls
@@ -62,6 +72,9 @@ class Watch:
     failing_since: float | None = None
     """When the first of the attempts failed that have all failed since, in monotonic time."""
 
+    now: float = 0.0
+    """When the last attempt ended, in monotonic time."""
+
     def __call__(self, stack: Stack) -> None:
         stack.finalize.insert(self, after="Retry")
 
@@ -76,8 +89,9 @@ class Watch:
                 self.failure, self.failing_since = None, None
             else:
                 self.failure = f"{type(error).__name__}: {error}"
+                self.now = ctx[CLOCK].monotonic()
                 if self.failing_since is None:
-                    self.failing_since = ctx[CLOCK].monotonic()
+                    self.failing_since = self.now
             raise
         self.failure, self.failing_since = None, None
         return output

@@ -86,12 +86,21 @@ class Workload(Generic[Given, Taken]):
         return not self._tasks and not self._ready and self._error is None
 
     @property
+    def under_way(self) -> int:
+        """Records that have been begun and have no result."""
+        return len(self._tasks)
+
+    @property
+    def at_once(self) -> int:
+        """Calls at once, at present."""
+        if isinstance(self._limit, KneeLimit):
+            return sum(state.limit for state in self._limit.limits.values())
+        return self._limit
+
+    @property
     def room(self) -> int:
         """How many records it would take now."""
-        if isinstance(self._limit, KneeLimit):
-            at_once = AHEAD + sum(state.limit for state in self._limit.limits.values())
-        else:
-            at_once = self._limit
+        at_once = self.at_once + (AHEAD if isinstance(self._limit, KneeLimit) else 0)
         return max(0, min(at_once - len(self._tasks), BACKLOG - len(self._held) - len(self._ready)))
 
     def add(self, records: Iterable[Given]) -> None:
