@@ -12,6 +12,7 @@ from sagemaker_runtime.bulk.bodies.json_body import JSONBody
 from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.failures import is_about_run
 from sagemaker_runtime.bulk.formats.base import Batch, Format, Shard
+from sagemaker_runtime.bulk.formats.csv_rows import CSV
 from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.many import invoke_many
 from sagemaker_runtime.bulk.places import InputFile, Source
@@ -21,6 +22,7 @@ from sagemaker_runtime.bulk.run import run_bulk
 from sagemaker_runtime.bulk.workload import Result
 
 __all__ = [
+    "CSV",
     "Batch",
     "Body",
     "BulkError",
