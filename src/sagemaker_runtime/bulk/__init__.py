@@ -14,6 +14,7 @@ from sagemaker_runtime.bulk.failures import is_about_run
 from sagemaker_runtime.bulk.formats.base import Batch, Format, Shard
 from sagemaker_runtime.bulk.formats.csv_rows import CSV
 from sagemaker_runtime.bulk.formats.json_lines import JSONLines
+from sagemaker_runtime.bulk.formats.parquet import Parquet
 from sagemaker_runtime.bulk.many import invoke_many
 from sagemaker_runtime.bulk.places import InputFile, Source
 from sagemaker_runtime.bulk.report import BulkReport
@@ -31,6 +32,7 @@ __all__ = [
     "InputFile",
     "JSONBody",
     "JSONLines",
+    "Parquet",
     "PatientRetryer",
     "Result",
     "Shard",

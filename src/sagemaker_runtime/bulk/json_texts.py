@@ -1,0 +1,56 @@
+"""JSON texts of values that JSON has not, in one way everywhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+JSON = "application/json"
+
+
+def json_text(value: object) -> bytes:
+    """
+    A value as JSON on one line, without blanks.
+
+    Dates and times become ISO 8601, in UTC if they have a time zone; durations seconds; decimals text; bytes base64; scalars
+    and arrays of NumPy what they hold.
+
+    Raises:
+        TypeError: It holds what is nothing of these.
+        ValueError: It contains itself, or a number of thousands of digits.
+        RecursionError: It is nested too deeply.
+    """
+    try:
+        return _encode(value).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say, and UTF-8 cannot
+        return _encode_ascii(value).encode()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            if value.tzinfo is None:
+                return value.isoformat()
+            return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        case date() | time():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Decimal():
+            return format(value, "f")
+        case bytes() | bytearray() | memoryview():
+            return base64.b64encode(value).decode()
+        case UUID():
+            return str(value)
+        case _:
+            to_list: object = getattr(value, "tolist", None)  # of NumPy's scalars too
+            if callable(to_list):
+                return to_list()
+            raise TypeError(f"JSON has no {type(value).__qualname__}")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+_encode_ascii = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
