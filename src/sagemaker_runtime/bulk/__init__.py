@@ -13,6 +13,7 @@ from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.failures import is_about_run
 from sagemaker_runtime.bulk.formats.base import Batch, Format, Shard
 from sagemaker_runtime.bulk.formats.csv_rows import CSV
+from sagemaker_runtime.bulk.formats.files import Files
 from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.formats.parquet import Parquet
 from sagemaker_runtime.bulk.many import invoke_many
@@ -28,6 +29,7 @@ __all__ = [
     "Body",
     "BulkError",
     "BulkReport",
+    "Files",
     "Format",
     "InputFile",
     "JSONBody",
