@@ -8,7 +8,13 @@ as many at once as the endpoint takes, which a `KneeLimit` finds out.
 from __future__ import annotations
 
 from sagemaker_runtime.bulk.bodies.base import Body
+from sagemaker_runtime.bulk.bodies.codec_body import CodecBody
+from sagemaker_runtime.bulk.bodies.csv_body import CSVBody
+from sagemaker_runtime.bulk.bodies.file_body import FileBody
 from sagemaker_runtime.bulk.bodies.json_body import JSONBody
+from sagemaker_runtime.bulk.bodies.json_lines_body import JSONLinesBody
+from sagemaker_runtime.bulk.bodies.prompt_body import PromptBody
+from sagemaker_runtime.bulk.bodies.selected import Selected
 from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.failures import is_about_run
 from sagemaker_runtime.bulk.formats.base import Batch, Format, Shard
@@ -29,14 +35,20 @@ __all__ = [
     "Body",
     "BulkError",
     "BulkReport",
+    "CSVBody",
+    "CodecBody",
+    "FileBody",
     "Files",
     "Format",
     "InputFile",
     "JSONBody",
     "JSONLines",
+    "JSONLinesBody",
     "Parquet",
     "PatientRetryer",
+    "PromptBody",
     "Result",
+    "Selected",
     "Shard",
     "Source",
     "invoke_many",

@@ -6,6 +6,7 @@ import base64
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import TypeGuard
 from uuid import UUID
 
 JSON = "application/json"
@@ -29,6 +30,16 @@ def json_text(value: object) -> bytes:
         return _encode_ascii(value).encode()
 
 
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether a value that `json.loads` returned is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Whether a value that `json.loads` returned is a list."""
+    return isinstance(value, list)
+
+
 def _plain(value: object) -> object:
     match value:
         case datetime():
@@ -41,7 +52,7 @@ def _plain(value: object) -> object:
             return value.total_seconds()
         case Decimal():
             return format(value, "f")
-        case bytes() | bytearray() | memoryview():
+        case bytes() | bytearray():
             return base64.b64encode(value).decode()
         case UUID():
             return str(value)
@@ -49,7 +60,7 @@ def _plain(value: object) -> object:
             to_list: object = getattr(value, "tolist", None)  # of NumPy's scalars too
             if callable(to_list):
                 return to_list()
-            raise TypeError(f"JSON has no {type(value).__qualname__}")
+            raise TypeError(f"JSON has no {type(value).__name__}")
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode

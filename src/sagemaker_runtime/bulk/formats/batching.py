@@ -8,7 +8,7 @@ from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.formats.base import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
 _CHUNK = 2**20  # bytes of a read
@@ -94,3 +94,17 @@ def refuse_compressed(head: bytes, name: str) -> None:
             raise ConfigError(
                 f"{name} is compressed ({kind}), so no place in it can be found again: decompress it first"
             )
+
+
+def column_names(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    """
+    What ``columns=`` was given.
+
+    Raises:
+        ConfigError: It is one text, or names nothing.
+    """
+    if isinstance(columns, str):
+        raise ConfigError(f"columns is the text {columns!r}; it takes a list of names")
+    if columns is not None and not columns:
+        raise ConfigError("columns is empty; it takes the names of columns, or None for all")
+    return None if columns is None else tuple(columns)

@@ -95,6 +95,11 @@ class CSV:
             return _dumps(cells).encode()
         return _dumps(dict(zip(self._names, cells, strict=True))).encode()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether rows are what ``text/csv`` means: with commas and double quotes."""
+        return self.delimiter == "," and self.quote == '"'
+
     def cells(self, record: bytes) -> list[str]:
         """
         The cells of a row.

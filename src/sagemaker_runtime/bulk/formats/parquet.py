@@ -2,11 +2,12 @@
 
 # pyarrow has no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false, reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -14,7 +15,7 @@ from attrs import field, frozen
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.arrow import require_pyarrow
 from sagemaker_runtime.bulk.formats.base import SHARD_BYTES, Shard
-from sagemaker_runtime.bulk.formats.batching import batched
+from sagemaker_runtime.bulk.formats.batching import batched, column_names
 from sagemaker_runtime.bulk.json_texts import JSON, json_text
 
 if TYPE_CHECKING:
@@ -30,14 +31,6 @@ _BATCH_BYTES = 2**20  # of rows that are in memory as Python's values, about
 _BATCH_ROWS = 8_192  # and at most
 _BUFFER = 2**20  # bytes of a column that are read at once; by default all of a row group are
 _EXACT_DIGITS = 15  # of a decimal, that a double gives back
-
-
-def _names(columns: Sequence[str] | None) -> tuple[str, ...] | None:
-    if isinstance(columns, str):
-        raise ConfigError(f"columns is the text {columns!r}; it takes a list of names")
-    if columns is not None and not columns:
-        raise ConfigError("columns is empty; it takes the names of columns, or None for all")
-    return None if columns is None else tuple(columns)
 
 
 @frozen
@@ -59,7 +52,7 @@ class Parquet:
     - Structs are objects, and maps lists of pairs.
     """
 
-    columns: tuple[str, ...] | None = field(default=None, converter=_names)
+    columns: tuple[str, ...] | None = field(default=None, converter=column_names)
     """Which columns, in this order. None for all."""
 
     content_type = JSON
@@ -174,5 +167,5 @@ def _values(column: pa.Array) -> list[object]:
         column = pc.divide(column.cast(pa.int64()).cast(pa.float64()), float(per_second))
     values: list[object] = column.to_pylist()
     if pa.types.is_decimal(kind) and kind.precision <= _EXACT_DIGITS:
-        return [None if value is None else float(value) for value in values]
+        return [float(value) if isinstance(value, Decimal) else value for value in values]
     return values

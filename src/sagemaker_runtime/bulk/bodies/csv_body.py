@@ -1,0 +1,97 @@
+"""`CSVBody`: rows of CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from sagemaker_runtime.bulk.bodies.json_body import MAX_BYTES
+from sagemaker_runtime.bulk.bodies.row_answers import CSV_TYPE, answers, check_limits
+from sagemaker_runtime.bulk.csv_lines import CSVLines
+from sagemaker_runtime.bulk.formats.batching import column_names
+from sagemaker_runtime.bulk.formats.csv_rows import CSV
+from sagemaker_runtime.bulk.formats.parquet import Parquet
+from sagemaker_runtime.bulk.json_texts import is_list, is_object
+from sagemaker_runtime.predictor import Encoded, EncodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagemaker_runtime.bulk.formats.base import Format
+
+
+@frozen
+class CSVBody:
+    """
+    Records as rows of CSV without a header, ``text/csv``.
+
+    Rows of CSV files are sent as they stand, if commas separate them. Otherwise a row has the values of a record's list or
+    object: text as it is, numbers and bools as in JSON, null as an empty cell. The objects of JSON Lines need *columns*: the
+    order of their keys may differ, and a model would not notice.
+
+    The response has a row for each record. It becomes a list of text, or text alone if it is one cell. One row with a cell for
+    each record, as SageMaker's XGBoost writes it, is taken apart. JSON and JSON Lines are read as by `JSONLinesBody`.
+    """
+
+    max_rows: int = 1
+    """Records of a request, at most."""
+
+    max_bytes: int = MAX_BYTES
+    """Bytes of the records of a request, at most; one that is larger is sent alone."""
+
+    columns: tuple[str, ...] | None = field(default=None, converter=column_names)
+    """Which values of an object are sent, in this order. None for all of a row of CSV or Parquet."""
+
+    output_key: str = "predictions"
+    """What the list of a response in JSON stands under, if it is an object."""
+
+    accept = CSV_TYPE
+
+    def __attrs_post_init__(self) -> None:
+        check_limits(self)
+
+    def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
+        """See `Body.encode`."""
+        if isinstance(format, CSV) and self.columns is None and format.is_plain:
+            for record in records:
+                format.cells(record)
+            return Encoded(b"\n".join(records), CSV_TYPE)
+        is_table = isinstance(format, CSV | Parquet)
+        lines = CSVLines()
+        csv.writer(lines).writerows(self._row(format.document(record), is_table=is_table) for record in records)
+        return Encoded("".join(lines).removesuffix("\n").encode(), CSV_TYPE)
+
+    def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
+        """See `Body.decode`."""
+        single = self.max_rows == 1
+        return answers(body, content_type, number, single=single, key=self.output_key, otherwise=CSV_TYPE)
+
+    def _row(self, text: bytes, *, is_table: bool) -> list[str]:
+        document: object = json.loads(text)
+        if is_object(document):
+            if self.columns is not None:
+                for name in self.columns:
+                    if name not in document:
+                        raise EncodeError(f"the record has no {name!r}, which is one of columns=")
+                return [_cell(document[name], name) for name in self.columns]
+            if is_table:
+                return [_cell(value, name) for name, value in document.items()]
+            raise EncodeError("the record is an object, whose keys may stand in any order: give CSVBody(columns=[...])")
+        if not is_list(document):
+            raise EncodeError("the record is neither a list nor an object, and so no row of CSV")
+        if self.columns is not None:
+            raise EncodeError("the record is a list, and columns= takes values of an object")
+        return [_cell(value, index) for index, value in enumerate(document)]
+
+
+def _cell(value: object, place: str | int) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    raise EncodeError(f"the value at {place!r} is a list or an object, and so no cell of CSV")

@@ -1,0 +1,77 @@
+"""`Selected`: a part of each record in another body."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from attrs import Factory, field, frozen
+
+from sagemaker_runtime.bulk.expressions import compiled
+from sagemaker_runtime.bulk.formats.json_lines import JSONLines
+from sagemaker_runtime.bulk.json_texts import json_text
+from sagemaker_runtime.predictor import EncodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.formats.base import Format
+    from sagemaker_runtime.predictor import Encoded
+
+_DOCUMENTS = JSONLines()  # what a body is told of the parts: each is a JSON document
+
+
+def _compiled(selected: Selected) -> Callable[[object], object]:
+    return compiled(selected.expression, "the expression of Selected")
+
+
+@frozen
+class Selected:
+    """
+    What a JMESPath selects of each record, in the requests of another body.
+
+    ``Selected("[height, width]", CSVBody())`` sends two fields of an object as a row of CSV. The join of the output, and dead
+    letters, have the whole record.
+    """
+
+    expression: str
+    """The JMESPath. It is evaluated on the record's JSON: `Format.document`."""
+
+    body: Body
+    """What makes requests of the parts, as JSON documents."""
+
+    _find: Callable[[object], object] = field(
+        default=Factory(_compiled, takes_self=True), init=False, repr=False, eq=False
+    )
+
+    @property
+    def max_rows(self) -> int:
+        """See `Body.max_rows`."""
+        return self.body.max_rows
+
+    @property
+    def max_bytes(self) -> int:
+        """See `Body.max_bytes`. It counts whole records."""
+        return self.body.max_bytes
+
+    @property
+    def accept(self) -> str | None:
+        """See `Body.accept`."""
+        return self.body.accept
+
+    def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
+        """See `Body.encode`."""
+        parts = [self._part(json.loads(format.document(record))) for record in records]
+        return self.body.encode(parts, _DOCUMENTS, name)
+
+    def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
+        """See `Body.decode`."""
+        return self.body.decode(body, content_type, number)
+
+    def _part(self, document: object) -> bytes:
+        try:
+            return json_text(self._find(document))
+        except ValueError as error:  # JMESPath's are such; their texts have the value
+            problem = type(error).__name__
+        raise EncodeError(f"the JMESPath {self.expression!r} cannot be evaluated on the record: {problem}")
