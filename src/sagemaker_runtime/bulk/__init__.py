@@ -27,6 +27,7 @@ from sagemaker_runtime.bulk.places import InputFile, Source
 from sagemaker_runtime.bulk.report import BulkReport
 from sagemaker_runtime.bulk.retryer import PatientRetryer
 from sagemaker_runtime.bulk.run import run_bulk
+from sagemaker_runtime.bulk.suffixes import body_for, format_for
 from sagemaker_runtime.bulk.workload import Result
 
 __all__ = [
@@ -51,6 +52,8 @@ __all__ = [
     "Selected",
     "Shard",
     "Source",
+    "body_for",
+    "format_for",
     "invoke_many",
     "is_about_run",
     "run_bulk",

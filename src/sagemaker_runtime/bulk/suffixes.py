@@ -1,0 +1,82 @@
+"""What the suffix of a file tells."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.bodies.csv_body import CSVBody
+from sagemaker_runtime.bulk.bodies.file_body import FileBody
+from sagemaker_runtime.bulk.bodies.json_body import JSONBody
+from sagemaker_runtime.bulk.formats.csv_rows import CSV
+from sagemaker_runtime.bulk.formats.files import Files
+from sagemaker_runtime.bulk.formats.json_lines import JSONLines
+from sagemaker_runtime.bulk.formats.parquet import Parquet
+from sagemaker_runtime.bulk.media_types import media_type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.formats.base import Format
+    from sagemaker_runtime.bulk.places import InputFile
+
+_FORMATS: dict[str, Format] = {
+    ".jsonl": JSONLines(),
+    ".ndjson": JSONLines(),
+    ".csv": CSV(),
+    ".tsv": CSV(delimiter="\t"),
+    ".parquet": Parquet(),
+}
+_MEDIA = ("image/", "audio/", "video/", "application/pdf")
+_COMPRESSED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd", ".zip": "unzip"}
+
+
+def format_for(files: Sequence[InputFile]) -> Format:
+    """
+    The format that the suffixes of all files tell.
+
+    Raises:
+        ConfigError: They tell none, or several; or the files are compressed.
+    """
+    first, format = files[0].name, _format_of(files[0].name)
+    for file in files:
+        other = _format_of(file.name)
+        if other != format:
+            raise ConfigError(
+                f"the input has {first} and {file.name}, which are of different formats: run each kind alone, such as "
+                "'folder/*.csv', or say what they are by format="
+            )
+    if isinstance(format, CSV):  # one keeps the header of its files
+        return CSV(delimiter=format.delimiter)
+    return format
+
+
+def body_for(format: Format) -> Body:
+    """What makes requests of the records of a format, one a request, if nothing else is asked for."""
+    if isinstance(format, CSV):
+        return CSVBody()
+    return FileBody() if isinstance(format, Files) else JSONBody()
+
+
+def _format_of(name: str) -> Format:
+    suffix = PurePosixPath(name).suffix.lower()
+    format = _FORMATS.get(suffix)
+    if format is not None:
+        return format
+    if media_type_of(name).startswith(_MEDIA):
+        return Files()
+    if suffix in _COMPRESSED:
+        raise ConfigError(
+            f"{name} is compressed, so no place in it can be found again: decompress it first, with {_COMPRESSED[suffix]}"
+        )
+    if suffix == ".json":
+        raise ConfigError(
+            f"{name} may be a document on each line, or one document: say which by format=JSONLines() or "
+            "format=Files('application/json')"
+        )
+    raise ConfigError(
+        f"{name} has {f'the suffix {suffix}' if suffix else 'no suffix'}, which tells no format: say what the files are by "
+        "format=, such as JSONLines(), CSV(), Parquet() or Files()"
+    )
