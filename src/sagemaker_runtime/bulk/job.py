@@ -25,7 +25,7 @@ from sagemaker_runtime.bulk.status import Status
 from sagemaker_runtime.bulk.writing import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.formats.base import Format
     from sagemaker_runtime.bulk.many import Manner
     from sagemaker_runtime.bulk.parts import Part
-    from sagemaker_runtime.bulk.places import Destination, Source
+    from sagemaker_runtime.bulk.places import Destination, InputFile, Source
     from sagemaker_runtime.bulk.progress import Display
     from sagemaker_runtime.bulk.requests import Inputs
     from sagemaker_runtime.bulk.rows import Rows
@@ -52,6 +52,9 @@ class Job:
 
     endpoint: str
     source: Source
+    files: Sequence[InputFile]
+    """The input, as it is now."""
+
     destination: Destination
     format: Format
     body: Body
@@ -117,7 +120,7 @@ class Job:
         plan = Plan.read(folder.plan_path)
         if plan is not None:
             plan.check_settings(self.settings, folder.path)
-            plan.check_files(self.source.files(), folder.path)
+            plan.check_files(self.files, folder.path)
             return plan
         others = sorted(name for name in self.destination.names() if name.startswith(("part-", "dead-letters/")))
         if others:
@@ -125,9 +128,8 @@ class Job:
                 f"{self.destination.where} has the parts of another run, such as {others[0]}, and {folder.path} has no "
                 "plan of it; choose an empty output, or the state that it was made with"
             )
-        files = self.source.files()
-        shards = list(self.format.shards(files, self.source))
-        plan = Plan(secrets.token_hex(4), self.settings, files, shards)
+        shards = list(self.format.shards(self.files, self.source))
+        plan = Plan(secrets.token_hex(4), self.settings, self.files, shards)
         plan.write(folder.plan_path)
         return plan
 

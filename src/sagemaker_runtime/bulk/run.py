@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sagemaker_runtime import with_api_options
-from sagemaker_runtime.bulk.bodies.json_body import JSONBody
+from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.folder import RunFolder
-from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.job import Job
 from sagemaker_runtime.bulk.local_folder import LocalDestination, LocalSource
 from sagemaker_runtime.bulk.many import Manner
@@ -19,6 +18,7 @@ from sagemaker_runtime.bulk.progress import Callback, display
 from sagemaker_runtime.bulk.requests import Inputs
 from sagemaker_runtime.bulk.rows import Rows
 from sagemaker_runtime.bulk.status import Status, Watch
+from sagemaker_runtime.bulk.suffixes import body_for, format_for
 from sagemaker_runtime.plugins.concurrency import KneeLimit
 
 if TYPE_CHECKING:
@@ -137,8 +137,9 @@ async def run_bulk(
     where = _path(output)
     places = [input] if isinstance(input, str | os.PathLike) else list(input)
     source = LocalSource([os.fspath(each) for each in places], besides=where, verify=verify)
-    format = JSONLines() if format is None else format
-    body = JSONBody() if body is None else body
+    files = await whole(source.files)
+    format = format_for(files) if format is None else format
+    body = body_for(format) if body is None else body
     settings = {
         "endpoint": endpoint,
         "format": repr(format),
@@ -155,6 +156,7 @@ async def run_bulk(
     job = Job(
         endpoint=endpoint,
         source=source,
+        files=files,
         destination=LocalDestination(where),
         format=format,
         body=body,
