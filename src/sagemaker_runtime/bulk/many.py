@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime import InvokeEndpointInput, InvokeEndpointOutput, OptFn
 
+__all__ = ["Manner", "call_many", "call_many_in_thread", "invoke_many"]
+
 Given = TypeVar("Given")
 Taken = TypeVar("Taken")
 
@@ -105,8 +107,8 @@ def invoke_many(
     if isinstance(client, SyncClient):
         if isinstance(inputs, AsyncIterable):
             raise ConfigError("the inputs for a SyncClient are an asynchronous iterable; it takes an ordinary one")
-        return each_in_thread(client, _caller, inputs, how)
-    return each(client, _caller, inputs, how)
+        return call_many_in_thread(client, _caller, inputs, how)
+    return call_many(client, _caller, inputs, how)
 
 
 def _caller(
@@ -149,7 +151,7 @@ def _checked_limit(limit: object) -> int | KneeLimit:
     raise ConfigError(f"limit is {limit!r}; it takes a number of calls from 1 on, a KneeLimit, or None")
 
 
-async def each(
+async def call_many(
     client: Client, caller: Caller[Given, Taken], inputs: Iterable[Given] | AsyncIterable[Given], how: Manner
 ) -> AsyncGenerator[Result[Given, Taken]]:
     """`invoke_many` for calls of any kind."""
@@ -184,7 +186,7 @@ async def each(
         await workload.close()
 
 
-def each_in_thread(
+def call_many_in_thread(
     client: SyncClient, caller: Caller[Given, Taken], inputs: Iterable[Given], how: Manner
 ) -> Generator[Result[Given, Taken]]:
     """The same in the loop of a `SyncClient`: each hand-over brings all results that are there."""

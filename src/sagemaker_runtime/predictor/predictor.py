@@ -20,11 +20,13 @@ from sagemaker_runtime.predictor.requests import (
 from sagemaker_runtime.predictor.streams import PredictionStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
-    from typing import Unpack
+    from typing import Literal, Unpack
 
     from sagemaker_runtime import Client, InvokeEndpointAsyncOutput, InvokeEndpointInput, OptFn
+    from sagemaker_runtime.bulk import Result
+    from sagemaker_runtime.plugins.concurrency import KneeLimit
     from sagemaker_runtime.predictor.codec import Codec, Encoded
     from sagemaker_runtime.predictor.formats import StreamFormat
     from sagemaker_runtime.predictor.json_lines_codec import Documents
@@ -135,6 +137,51 @@ class Predictor(BasePredictor[I_contra, O_co]):
             lambda: self._client.invoke_endpoint_with_response_stream(params, *opt_fns),
             self._requests.format_or(format),
         )
+
+    def predict_many(
+        self,
+        values: Iterable[I_contra] | AsyncIterable[I_contra],
+        /,
+        *opt_fns: OptFn,
+        limit: int | KneeLimit | None = None,
+        ordered: bool = True,
+        on_error: Literal["return", "raise"] = "return",
+        **members: Unpack[InvokeMembers],
+    ) -> AsyncGenerator[Result[I_contra, O_co]]:
+        """
+        Send many values, as many at once as the endpoint takes, and give what became of each::
+
+            async for result in iris.predict_many(rows):
+                print(result.index, result.output)
+
+        A value that the codec cannot take, or a response that it cannot read, is its result's ``error``.
+
+        Args:
+            values: What the codec takes, each.
+
+            opt_fns: Change the client's options for these calls.
+
+            limit: See `invoke_many`, which says too how errors, overload and memory are dealt with.
+
+            ordered: See there.
+
+            on_error: See there.
+
+            members: Of the inputs of these calls.
+
+        Raises:
+            ConfigError: There is no such member, or an argument makes no sense.
+            SageMakerRuntimeError: What is about all values; or about one, if that is asked for.
+        """
+        from sagemaker_runtime.bulk.many import Manner, call_many
+
+        self._requests.check_invoke(members)
+
+        def caller(_: Client, opt_fns: tuple[OptFn, ...]) -> Callable[[I_contra], Awaitable[O_co]]:
+            return lambda value: self.predict(value, *opt_fns, **members)
+
+        manner = Manner(opt_fns, limit, ordered=ordered, on_error=on_error)
+        return call_many(self._client, caller, values, manner)
 
     async def predict_async(
         self,

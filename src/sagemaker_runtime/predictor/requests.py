@@ -124,6 +124,16 @@ class Requests(Generic[I_contra, O_co]):
         given = {"endpoint_name": self.endpoint_name, "accept": self.codec.accept, **content}
         return create(**given | {**self.members} | {**members})
 
+    def check_invoke(self, members: Mapping[str, object]) -> None:
+        """
+        Refuse members that InvokeEndpoint has not.
+
+        Raises:
+            ConfigError: There is one, by name.
+        """
+        check_names(self.members, InvokeEndpointInput)
+        check_names(members, InvokeEndpointInput)
+
     def for_session(self, members: Mapping[str, object]) -> Requests[I_contra, O_co]:
         """
         The same with more members, for the calls of a session.

@@ -20,11 +20,13 @@ from sagemaker_runtime.predictor.requests import (
 from sagemaker_runtime.predictor.streams import SyncPredictionStream
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable, Generator, Iterable
     from contextlib import AbstractContextManager
-    from typing import Unpack
+    from typing import Literal, Unpack
 
-    from sagemaker_runtime import InvokeEndpointAsyncOutput, InvokeEndpointInput, OptFn, SyncClient
+    from sagemaker_runtime import Client, InvokeEndpointAsyncOutput, InvokeEndpointInput, OptFn, SyncClient
+    from sagemaker_runtime.bulk import Result
+    from sagemaker_runtime.plugins.concurrency import KneeLimit
     from sagemaker_runtime.predictor.codec import Codec, Encoded
     from sagemaker_runtime.predictor.formats import StreamFormat
     from sagemaker_runtime.predictor.json_lines_codec import Documents
@@ -106,6 +108,36 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
             lambda: self._client.invoke_endpoint_with_response_stream(params, *opt_fns),
             self._requests.format_or(format),
         )
+
+    def predict_many(
+        self,
+        values: Iterable[I_contra],
+        /,
+        *opt_fns: OptFn,
+        limit: int | KneeLimit | None = None,
+        ordered: bool = True,
+        on_error: Literal["return", "raise"] = "return",
+        **members: Unpack[InvokeMembers],
+    ) -> Generator[Result[I_contra, O_co]]:
+        """
+        Send many values, as many at once as the endpoint takes, and give what became of each; see `Predictor.predict_many`.
+
+        They are encoded and decoded in the thread of the client's event loop.
+        """
+        from sagemaker_runtime.bulk.many import Manner, call_many_in_thread
+
+        self._requests.check_invoke(members)
+        requests = self._requests
+
+        def caller(client: Client, opt_fns: tuple[OptFn, ...]) -> Callable[[I_contra], Awaitable[O_co]]:
+            async def predict(value: I_contra) -> O_co:
+                output = await client.invoke_endpoint(requests.invoke(value, members), *opt_fns)
+                return requests.prediction(output).value
+
+            return predict
+
+        manner = Manner(opt_fns, limit, ordered=ordered, on_error=on_error)
+        return call_many_in_thread(self._client, caller, values, manner)
 
     def predict_async(
         self,
