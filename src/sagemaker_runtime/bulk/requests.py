@@ -51,10 +51,9 @@ class Inputs:
         custom_attributes: str | None = None,
         id_prefix: str | None = None,
     ) -> None:
-        self._endpoint_name = endpoint_name
         self._format = format
         self._body = body
-        self._members = {"accept": body.accept, **members}
+        self._members: Mapping[str, object] = {"endpoint_name": endpoint_name, "accept": body.accept, **members}
         self._id_prefix = id_prefix
         self._of_record: dict[str, Callable[[object], object]] = {}
         for name, expression in (("session_id", session_id), ("custom_attributes", custom_attributes)):
@@ -77,13 +76,14 @@ class Inputs:
             EncodeError: One of them cannot be sent.
         """
         encoded = self._body.encode(records, self._format, batch.file)
-        members: Mapping[str, object] = self._members
+        members: Any = self._members
         if self._of_record:
             members = {**members, **self._members_of(records[0])}
         if self._id_prefix is not None:
             members = {**members, "inference_id": self.inference_id(batch, offset)}
-        given: dict[str, Any] = {"endpoint_name": self._endpoint_name, "content_type": encoded.content_type, **members}
-        return InvokeEndpointInput(body=encoded.body, **given)
+        if "content_type" not in members:
+            return InvokeEndpointInput(body=encoded.body, content_type=encoded.content_type, **members)
+        return InvokeEndpointInput(body=encoded.body, **members)
 
     def _members_of(self, record: bytes) -> Mapping[str, str | None]:
         document: object = json.loads(self._format.document(record))

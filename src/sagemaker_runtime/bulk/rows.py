@@ -60,8 +60,8 @@ class Rows:
         middle = b"" if inference_id is None else b',"inference_id":%b' % json.dumps(inference_id).encode()
         number = batch.first + offset
         if not self._join and self._select is None:
-            middle += b',"output":'
-            return [b"%b%d%b%b}\n" % (head, each, middle, text) for each, text in enumerate(texts, number)]
+            line = b'%b%%d%b,"output":%%b}\n' % (head.replace(b"%", b"%%"), middle.replace(b"%", b"%%"))
+            return [line % row for row in enumerate(texts, number)]
         lines = [
             b'%b%d%b,"input":%b,"output":%b}' % (head, each, middle, self._format.document(record), text)
             for each, (record, text) in enumerate(zip(records, texts, strict=True), number)

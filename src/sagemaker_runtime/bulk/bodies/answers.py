@@ -6,7 +6,7 @@ import base64
 import codecs
 import json
 import re
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.predictor import DecodeError, UnreadableError, decoded
@@ -22,6 +22,9 @@ _WITHIN = rf'[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)*+'
 # Of a list that was read already: a scalar, or a list or object of scalars. Where that is not what comes next, all that is
 # left, so that it never searches.
 _FLAT = re.compile(rf'([^"\[\]{{}},]++|\s*+(?:{_STRING}|\[{_WITHIN}\]|\{{{_WITHIN}\}})\s*+)(?:,|\Z)|[\s\S]+')
+_PLAIN = re.compile(
+    rf'([^"\[\]{{}},\s]++|{_STRING}|\[{_WITHIN}\]|\{{{_WITHIN}\}})(?:,|\Z)|[\s\S]+'.encode()
+)  # the same in bytes, without blanks around an element
 
 
 def elements(body: bytes, key: str | None, content_type: str | None = None) -> list[bytes]:
@@ -40,6 +43,8 @@ def elements(body: bytes, key: str | None, content_type: str | None = None) -> l
     Raises:
         DecodeError: It is not that. The text does not show what is in it.
     """
+    if (found := _plain(body, key)) is not None:
+        return found
     kind = "a JSON list" if key is None else f"a JSON object with a list under {key!r}"
     return decoded(partial(_elements, key=key), body, content_type, kind)
 
@@ -135,6 +140,32 @@ def _document(body: bytes) -> bytes:
         return [line(text.strip(_BLANKS)).encode()]
 
     return read_json(read, body)[0]
+
+
+def _plain(body: bytes, key: str | None) -> list[bytes] | None:
+    """
+    The elements of a list as most models write it, in half of the time; None for any other, right or wrong.
+
+    What the pattern finds are the elements, because put together again they are the list.
+    """
+    begin, end = _around(key)
+    if not (body.startswith(begin) and body.endswith(end)):
+        return None
+    inside = body[len(begin) : -len(end)]
+    found: list[bytes] = _PLAIN.findall(inside)
+    if b",".join(found) != inside or b"\n" in inside or b"\r" in inside:
+        return None
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if len(document if key is None else document[key]) == len(found) else None
+
+
+@lru_cache(maxsize=64)
+def _around(key: str | None) -> tuple[bytes, bytes]:
+    """What stands before and behind the elements, if nothing else does."""
+    return (b"[", b"]") if key is None else (b"{%b:[" % json.dumps(key, ensure_ascii=False).encode(), b"]}")
 
 
 def _elements(body: bytes, key: str | None) -> list[bytes]:

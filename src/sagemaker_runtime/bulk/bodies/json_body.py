@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ class JSONBody:
         _check(documents)
         joined = b",".join(documents)
         if self.key is not None:
-            return Encoded(b"{%b:[%b]}" % (json.dumps(self.key).encode(), joined), _JSON)
+            return Encoded(b"{%b:[%b]}" % (_quoted(self.key), joined), _JSON)
         return Encoded(b"[%b]" % joined if self.max_rows > 1 else joined, _JSON)
 
     def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
@@ -65,6 +66,11 @@ class JSONBody:
             return [one(body, content_type)]
         is_list = body.lstrip()[:1] == b"["
         return counted(elements(body, None if is_list else self.output_key, content_type), number)
+
+
+@lru_cache(maxsize=64)
+def _quoted(key: str) -> bytes:
+    return json.dumps(key).encode()
 
 
 def _check(documents: Sequence[bytes]) -> None:

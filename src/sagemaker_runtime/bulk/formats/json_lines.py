@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 BLOCK = 2**20  # bytes that are read at once
 LONGEST = 64 * 2**20  # bytes of a line; a request takes 25 MB at most
+_SIGNS = (
+    b"\r",
+    b"\n\n",
+    b"\n ",
+    b"\n\t",
+    b"\n\f",
+    b"\n\v",
+)  # without these, no line is blank; a pattern takes 5 times as long
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -82,7 +90,7 @@ class _Lines:
         self._next = 0  # the first of them that has not been taken
         self._rest: list[bytes] = []  # of a line whose end has not been read
         self._ended = False
-        self._has_returns = False
+        self._has_blanks = False  # lines that are blank, or that end with a carriage return, among those that were read
         self._position = first_in  # of the first line that has not been taken
         if skips:  # the line that begins before, unless it ends right here
             opened.seek(first_in - 1)
@@ -106,6 +114,12 @@ class _Lines:
             size: Of how many bytes together, at most, unless it is one alone.
         """
         begin = self._position
+        if not self._has_blanks and len(group := self._lines[self._next : self._next + rows]) == rows:
+            length = sum(map(len, group))
+            if length <= size and begin + length + rows <= self._end:
+                self._next += rows
+                self._position += length + rows
+                return begin, self._position, group
         taken: list[bytes] = []
         while len(taken) < rows:
             if self._next >= len(self._lines) and not self._read():
@@ -123,9 +137,7 @@ class _Lines:
             self._position += length
         if not taken:
             return None
-        if self._has_returns:
-            taken = [line.rstrip(b"\r") for line in taken]
-        return begin, min(self._position, self._file.size), taken
+        return begin, min(self._position, self._file.size), [line.rstrip(b"\r") for line in taken]
 
     def _first_of(self, group: list[bytes], size: int, *, alone: bool) -> list[bytes]:
         """Those that begin before the end, and are not too large together."""
@@ -146,7 +158,6 @@ class _Lines:
         while not self._lines and not self._ended:
             block = self._opened.read(BLOCK)
             self._ended = not block
-            self._has_returns = self._has_returns or b"\r" in block
             if block and b"\n" not in block:
                 self._rest.append(block)
                 if sum(map(len, self._rest)) > LONGEST:
@@ -155,8 +166,10 @@ class _Lines:
                         "is it JSON Lines?"
                     )
                 continue
-            lines = b"".join([*self._rest, block]).split(b"\n")
+            data = b"".join([*self._rest, block])
+            lines = data.split(b"\n")
             last = lines.pop()
+            self._has_blanks = data[:1].isspace() or last.isspace() or any(sign in data for sign in _SIGNS)
             self._rest = [last] if last and block else []
             if last and not block:
                 lines.append(last)
