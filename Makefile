@@ -3,8 +3,11 @@ PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/nul
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
-INSTALL := -m pip install --quiet --disable-pip-version-check
-PIP := $(BIN)/python $(INSTALL)
+UV := .venv/uv/bin/uv
+MAKE_VENV := $(UV) venv --quiet --seed --clear --python
+INSTALL := $(UV) pip install --quiet --python
+export UV_HTTP_TIMEOUT ?= 180
+export UV_PYTHON_DOWNLOADS ?= never
 INTEROP_ENVIRONMENTS := $(patsubst %,.venv/interop-%/.ready,boto3 aiobotocore awscli servers)
 
 PYTHON_3_12 := $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python; do $$python -c '' 2>/dev/null && echo $$python && break; done)
@@ -70,47 +73,53 @@ clean: ## Remove all that make has made
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.python:
+# It makes and fills environments in a fraction of the time that venv and pip take, and does not try hundreds of boto3's
+# releases to find the one that goes with an old botocore.
+$(UV):
+	$(PYTHON) -m venv .venv/uv
+	.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.python: | $(UV)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; try make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	$(MAKE_VENV) $(PYTHON) $(VENV)
 	@touch $@
 
 $(VENV)/.package: pyproject.toml | $(VENV)/.python
-	$(PIP) --editable .
+	$(INSTALL) $(BIN)/python --editable .
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.package
-	$(PIP) --requirement requirements/test.txt
+	$(INSTALL) $(BIN)/python --requirement requirements/test.txt
 	@touch $@
 
 $(VENV)/.checks: requirements/checks.txt $(VENV)/.test
-	$(PIP) --requirement requirements/checks.txt
+	$(INSTALL) $(BIN)/python --requirement requirements/checks.txt
 	@touch $@
 
 $(VENV)/.docs: requirements/docs.txt $(VENV)/.checks
-	$(PIP) --requirement requirements/docs.txt
+	$(INSTALL) $(BIN)/python --requirement requirements/docs.txt
 	@touch $@
 
-$(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)-floor
-	$(VENV)-floor/bin/python $(INSTALL) --constraint requirements/floor.txt --requirement requirements/test.txt --editable .
+$(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml | $(UV)
+	$(MAKE_VENV) $(PYTHON) $(VENV)-floor
+	$(INSTALL) $(VENV)-floor/bin/python --constraint requirements/floor.txt --requirement requirements/test.txt --editable .
 	@touch $@
 
-$(VENV)-bench/.peers: requirements/bench.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)-bench
-	$(VENV)-bench/bin/python $(INSTALL) --requirement requirements/bench.txt --editable .
+$(VENV)-bench/.peers: requirements/bench.txt pyproject.toml | $(UV)
+	$(MAKE_VENV) $(PYTHON) $(VENV)-bench
+	$(INSTALL) $(VENV)-bench/bin/python --requirement requirements/bench.txt --editable .
 	@touch $@
 
 # Other people's clients and servers, each in an environment of its own: they pin each other's dependencies.
-.venv/interop-%/.ready: tests/interop/requirements-%.txt
-	$(PYTHON) -m venv .venv/interop-$*
-	.venv/interop-$*/bin/python $(INSTALL) --requirement $<
+.venv/interop-%/.ready: tests/interop/requirements-%.txt | $(UV)
+	$(MAKE_VENV) $(PYTHON) .venv/interop-$*
+	$(INSTALL) .venv/interop-$*/bin/python --requirement $<
 	@touch $@
 
 # AWS's smithy client needs Python 3.12, and is left out of the benchmarks where that is not found.
-.venv/smithy-bench/.peers: requirements/smithy.txt
-	$(PYTHON_3_12) -m venv .venv/smithy-bench
-	.venv/smithy-bench/bin/python $(INSTALL) --requirement requirements/smithy.txt
+.venv/smithy-bench/.peers: requirements/smithy.txt | $(UV)
+	$(MAKE_VENV) $(PYTHON_3_12) .venv/smithy-bench
+	$(INSTALL) .venv/smithy-bench/bin/python --requirement requirements/smithy.txt
 	@touch $@
 
 # Debian's packages golang-go and golang-github-aws-aws-sdk-go-v2-dev have all it needs; without them it is left out.
@@ -118,8 +127,8 @@ build/go_sdk: benchmarks/go_sdk.go
 	GO111MODULE=off GOPATH=$(GO_CODE) GOCACHE=$(CURDIR)/build/go-cache go build -o $@ $<
 
 # LocalStack pins an old botocore, so the newest model is put beside it.
-.venv/interop/.server: tests/interop/requirements.txt
-	$(PYTHON) -m venv .venv/interop
-	.venv/interop/bin/python $(INSTALL) --requirement tests/interop/requirements.txt
-	.venv/interop/bin/python $(INSTALL) --upgrade --no-deps --target .venv/interop/model botocore
+.venv/interop/.server: tests/interop/requirements.txt | $(UV)
+	$(MAKE_VENV) $(PYTHON) .venv/interop
+	$(INSTALL) .venv/interop/bin/python --requirement tests/interop/requirements.txt
+	$(INSTALL) .venv/interop/bin/python --upgrade --no-deps --target .venv/interop/model botocore
 	@touch $@
