@@ -9,6 +9,7 @@ import pkgutil
 from collections import deque
 from pathlib import Path
 
+import pytest
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -77,6 +78,7 @@ def entries_of_all_containers() -> int:
     return sum(len(held) for held in gc.get_objects() if isinstance(held, dict | list | set | deque | tuple))
 
 
+@pytest.mark.slow
 async def test_endpoint_names_from_outside_do_not_make_anything_grow() -> None:
     """A gateway passes on the names that it is asked for: 20,000 of them, through all plugins and the client itself."""
     used = all_plugins()
