@@ -4,8 +4,9 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 VENV := .venv/$(VERSION)
 BIN := $(VENV)/bin
 UV := .venv/uv/bin/uv
-MAKE_VENV := $(UV) venv --quiet --seed --clear --python
-INSTALL := $(UV) pip install --quiet --python
+# Each falls back on what comes with Python, where uv cannot be had or does not find what pip does.
+make_venv = $(UV) venv --quiet --seed --clear --python $(1) $(2) || $(1) -m venv $(2)
+install = $(UV) pip install --quiet --python $(1)/bin/python $(2) || $(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
 export UV_HTTP_TIMEOUT ?= 180
 export UV_PYTHON_DOWNLOADS ?= never
 INTEROP_ENVIRONMENTS := $(patsubst %,.venv/interop-%/.ready,boto3 aiobotocore awscli servers)
@@ -77,49 +78,49 @@ clean: ## Remove all that make has made
 # releases to find the one that goes with an old botocore.
 $(UV):
 	$(PYTHON) -m venv .venv/uv
-	.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv || ln --symbolic --force /bin/false $(UV)
 
 $(VENV)/.python: | $(UV)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; try make PYTHON=python3.11")'
-	$(MAKE_VENV) $(PYTHON) $(VENV)
+	$(call make_venv,$(PYTHON),$(VENV))
 	@touch $@
 
 $(VENV)/.package: pyproject.toml | $(VENV)/.python
-	$(INSTALL) $(BIN)/python --editable .
+	$(call install,$(VENV),--editable .)
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.package
-	$(INSTALL) $(BIN)/python --requirement requirements/test.txt
+	$(call install,$(VENV),--requirement requirements/test.txt)
 	@touch $@
 
 $(VENV)/.checks: requirements/checks.txt $(VENV)/.test
-	$(INSTALL) $(BIN)/python --requirement requirements/checks.txt
+	$(call install,$(VENV),--requirement requirements/checks.txt)
 	@touch $@
 
 $(VENV)/.docs: requirements/docs.txt $(VENV)/.checks
-	$(INSTALL) $(BIN)/python --requirement requirements/docs.txt
+	$(call install,$(VENV),--requirement requirements/docs.txt)
 	@touch $@
 
 $(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml | $(UV)
-	$(MAKE_VENV) $(PYTHON) $(VENV)-floor
-	$(INSTALL) $(VENV)-floor/bin/python --constraint requirements/floor.txt --requirement requirements/test.txt --editable .
+	$(call make_venv,$(PYTHON),$(VENV)-floor)
+	$(call install,$(VENV)-floor,--constraint requirements/floor.txt --requirement requirements/test.txt --editable .)
 	@touch $@
 
 $(VENV)-bench/.peers: requirements/bench.txt pyproject.toml | $(UV)
-	$(MAKE_VENV) $(PYTHON) $(VENV)-bench
-	$(INSTALL) $(VENV)-bench/bin/python --requirement requirements/bench.txt --editable .
+	$(call make_venv,$(PYTHON),$(VENV)-bench)
+	$(call install,$(VENV)-bench,--requirement requirements/bench.txt --editable .)
 	@touch $@
 
 # Other people's clients and servers, each in an environment of its own: they pin each other's dependencies.
 .venv/interop-%/.ready: tests/interop/requirements-%.txt | $(UV)
-	$(MAKE_VENV) $(PYTHON) .venv/interop-$*
-	$(INSTALL) .venv/interop-$*/bin/python --requirement $<
+	$(call make_venv,$(PYTHON),.venv/interop-$*)
+	$(call install,.venv/interop-$*,--requirement $<)
 	@touch $@
 
 # AWS's smithy client needs Python 3.12, and is left out of the benchmarks where that is not found.
 .venv/smithy-bench/.peers: requirements/smithy.txt | $(UV)
-	$(MAKE_VENV) $(PYTHON_3_12) .venv/smithy-bench
-	$(INSTALL) .venv/smithy-bench/bin/python --requirement requirements/smithy.txt
+	$(call make_venv,$(PYTHON_3_12),.venv/smithy-bench)
+	$(call install,.venv/smithy-bench,--requirement requirements/smithy.txt)
 	@touch $@
 
 # Debian's packages golang-go and golang-github-aws-aws-sdk-go-v2-dev have all it needs; without them it is left out.
@@ -128,7 +129,7 @@ build/go_sdk: benchmarks/go_sdk.go
 
 # LocalStack pins an old botocore, so the newest model is put beside it.
 .venv/interop/.server: tests/interop/requirements.txt | $(UV)
-	$(MAKE_VENV) $(PYTHON) .venv/interop
-	$(INSTALL) .venv/interop/bin/python --requirement tests/interop/requirements.txt
-	$(INSTALL) .venv/interop/bin/python --upgrade --no-deps --target .venv/interop/model botocore
+	$(call make_venv,$(PYTHON),.venv/interop)
+	$(call install,.venv/interop,--requirement tests/interop/requirements.txt)
+	$(call install,.venv/interop,--upgrade --no-deps --target .venv/interop/model botocore)
 	@touch $@
