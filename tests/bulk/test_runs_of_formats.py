@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -123,3 +124,26 @@ async def test_a_row_of_the_wrong_length_is_a_dead_letter_and_the_rows_beside_it
     (letter,) = lines(tmp_path / "out", "dead-letters/*")
     assert (1, "EncodeError", 0, "3") == (letter["record"], letter["code"], letter["attempts"], letter["input"])
     assert "it has 1 cells, and the header has 2" in str(letter["message"])
+
+
+@pytest.mark.parametrize("output_format", ["csv", "parquet"])
+async def test_parts_are_published_in_the_format_that_is_asked_for(
+    client: Client, tmp_path: Path, output_format: Literal["csv", "parquet"]
+) -> None:
+    """And nothing else is; dead letters are JSON Lines, so that a later run can take them up."""
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in", "parquet")
+    out = tmp_path / "out"
+
+    await run_bulk(client, "echo", tmp_path / "in", out, output_format=output_format)
+
+    part = out / f"part-00000.{output_format}"
+    assert [part] == list(out.glob("part-*"))
+    assert ["part-00000.jsonl"] == [path.name for path in (out / "dead-letters").iterdir()]
+    if output_format == "csv":
+        assert b'file,record,a,b\nin.parquet,0,x,1\nin.parquet,2,"z\n",3\n' == part.read_bytes()
+    else:
+        assert [
+            {"file": "in.parquet", "record": 0, "output": FIRST},
+            {"file": "in.parquet", "record": 2, "output": LAST},
+        ] == pq.read_table(part).to_pylist()

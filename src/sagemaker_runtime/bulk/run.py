@@ -13,6 +13,7 @@ from sagemaker_runtime.bulk.folder import RunFolder
 from sagemaker_runtime.bulk.job import Job
 from sagemaker_runtime.bulk.local_folder import LocalDestination, LocalSource
 from sagemaker_runtime.bulk.many import Manner
+from sagemaker_runtime.bulk.outputs.convert import converter
 from sagemaker_runtime.bulk.plan import digest
 from sagemaker_runtime.bulk.progress import Callback, display
 from sagemaker_runtime.bulk.requests import Inputs
@@ -97,7 +98,10 @@ async def run_bulk(
 
         body: How records become requests. None for what fits the format, one record a request.
 
-        output_format: Of the parts.
+        output_format: Of the parts. ``"csv"`` has a column for each key of a result, but for ``output``: for each of its keys, if
+            it is an object, or of its elements, if it is a list; what is nested is JSON. ``"parquet"`` has a column for each
+            key, with lists and structs; values of a column that have no type in common are JSON, as text. Columns and types
+            are those of the part alone. Dead letters are JSON Lines.
 
         join: Whether a result has its record beside it, as ``input``.
 
@@ -162,7 +166,7 @@ async def run_bulk(
         body=body,
         rows=Rows(format, join=join, select=select),
         suffix=f".{output_format}",
-        convert=None,
+        convert=converter(output_format),
         settings=settings,
         max_errors=max_errors,
         drain=drain,

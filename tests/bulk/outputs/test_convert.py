@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.outputs import parquet_output, reading
-from sagemaker_runtime.bulk.outputs.convert import OutputFormat, convert
+from sagemaker_runtime.bulk.outputs.convert import OutputFormat, convert, converter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -206,10 +206,13 @@ def _full(descriptor: int) -> None:
     raise OSError(28, "no room")
 
 
-def test_without_pyarrow_parquet_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """CSV needs nothing."""
+def test_a_format_that_cannot_be_written_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CSV needs no pyarrow."""
     monkeypatch.setattr("sagemaker_runtime.bulk.arrow.find_spec", lambda name: None)
 
-    with pytest.raises(ConfigError, match="output_format='parquet' needs pyarrow"):
-        converted(tmp_path, results(1), "parquet")
-    assert csv_of(tmp_path, results(1))
+    with pytest.raises(ConfigError, match=r"output_format='parquet' needs pyarrow: pip install"):
+        converter("parquet")
+    with pytest.raises(ConfigError, match="output_format is 'orc'; it takes 'jsonl', 'csv' or 'parquet'"):
+        converter("orc")  # type: ignore[arg-type]
+    assert converter("jsonl") is None
+    assert converter("csv") is not None

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.arrow import require_pyarrow
 from sagemaker_runtime.bulk.outputs.csv_output import write_csv
 from sagemaker_runtime.bulk.outputs.parquet_output import write_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import BinaryIO
 
 OutputFormat: TypeAlias = Literal["jsonl", "csv", "parquet"]
+
+
+def converter(format: OutputFormat) -> Callable[[Path, Path], None] | None:
+    """
+    What makes parts of rows; None if rows are published as they are.
+
+    Raises:
+        ConfigError: There is no such format; or pyarrow is needed and missing.
+    """
+    if format not in get_args(OutputFormat):
+        raise ConfigError(f"output_format is {format!r}; it takes 'jsonl', 'csv' or 'parquet'")
+    if format == "parquet":
+        require_pyarrow("output_format='parquet'")
+    return None if format == "jsonl" else partial(convert, format=format)
 
 
 def convert(rows: Path, to: Path, format: OutputFormat) -> None:
@@ -40,9 +58,9 @@ def convert(rows: Path, to: Path, format: OutputFormat) -> None:
         ConfigError: pyarrow is needed and missing.
         OSError: A file cannot be read or written.
     """
-    partial = to.with_name(f"{to.name}.partial")
+    unfinished = to.with_name(f"{to.name}.partial")
     try:
-        with open(partial, "wb", opener=_private) as sink:
+        with open(unfinished, "wb", opener=_private) as sink:
             if format == "csv":
                 write_csv(rows, sink)
             elif format == "parquet":
@@ -51,9 +69,9 @@ def convert(rows: Path, to: Path, format: OutputFormat) -> None:
                 _copy(rows, sink)
             sink.flush()
             os.fsync(sink.fileno())
-        partial.replace(to)
+        unfinished.replace(to)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _copy(rows: Path, sink: BinaryIO) -> None:

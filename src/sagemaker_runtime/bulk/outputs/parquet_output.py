@@ -9,7 +9,6 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.bulk.arrow import require_pyarrow
 from sagemaker_runtime.bulk.json_texts import is_object
 from sagemaker_runtime.bulk.outputs.kinds import Kind, scrubbed
 from sagemaker_runtime.bulk.outputs.reading import batches
@@ -26,7 +25,6 @@ _GROUP = 32 * 2**20  # bytes of a row group in memory
 
 def write_parquet(rows: Path, sink: BinaryIO) -> None:
     """Write rows of JSON Lines as Parquet; see `convert`."""
-    require_pyarrow("output_format='parquet'")
     import pyarrow as pa
     import pyarrow.parquet as pq  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
