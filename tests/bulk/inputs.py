@@ -13,12 +13,25 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk import Batch, Format, Shard
 
 
+class Watched(io.BytesIO):
+    """A file that remembers how much was read at once."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.reads: list[int] = []
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.reads.append(len(data))
+        return data
+
+
 class MemorySource:
     """A `Source` of files that are given as bytes, by name."""
 
     def __init__(self, contents: Mapping[str, bytes]) -> None:
         self._contents = dict(sorted(contents.items()))
-        self.opened: list[io.BytesIO] = []
+        self.opened: list[Watched] = []
 
     def files(self) -> Sequence[InputFile]:
         return [InputFile(name, f"/in/{name}", len(data), {}) for name, data in self._contents.items()]
@@ -27,7 +40,7 @@ class MemorySource:
         return file.identity
 
     def open(self, file: InputFile) -> BinaryIO:
-        self.opened.append(io.BytesIO(self._contents[file.name]))
+        self.opened.append(Watched(self._contents[file.name]))
         return self.opened[-1]
 
 

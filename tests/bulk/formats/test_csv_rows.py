@@ -139,6 +139,16 @@ def test_a_quote_that_is_never_closed_does_not_take_the_rest_into_memory(monkeyp
         records_of(CSV(), source_of("a\n" + "2" * 4_000_000))
 
 
+def test_it_reads_as_it_goes() -> None:
+    """Files are of any size."""
+    source = source_of("a\n" + "1\n" * 2_000_000)
+    shard = shards_of(CSV(), source)[0]
+
+    next(CSV().batches(source.files(), source, shard, at=0, number=0, rows=9, size=99))
+
+    assert 4_000_000 > sum(size for stream in source.opened for size in stream.reads)
+
+
 def test_files_of_one_run_have_the_same_header() -> None:
     """The columns of a record would otherwise depend on the file that happened to be read first."""
     with pytest.raises(

@@ -124,6 +124,17 @@ def test_it_goes_on_at_any_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_resumable(Parquet(), source_of(NUMBERS, row_group_size=150), rows=30)
 
 
+def test_it_never_reads_much_at_once() -> None:
+    """A page; by default, pyarrow reads a column of a row group whole, and row groups have any size."""
+    texts = [random.Random(seed).randbytes(4_000).hex() for seed in range(1_000)]
+    source = source_of(pa.table({"a": texts}), row_group_size=1_000, use_dictionary=False, write_batch_size=16)
+
+    assert texts == [json.loads(record)["a"] for record in records_of(Parquet(), source)]
+    reads = [size for stream in source.opened for size in stream.reads]
+    assert 8_000_000 < sum(reads)
+    assert max(reads) <= 2**20 + 2**16
+
+
 def test_batches_are_numbered_by_row() -> None:
     """A row is named by its number in the file."""
     batches = batches_of(Parquet(["a"]), source_of(NUMBERS.slice(0, 5)), rows=2)

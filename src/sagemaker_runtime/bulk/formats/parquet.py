@@ -38,8 +38,8 @@ class Parquet:
     """
     The rows of Parquet files, each as a JSON object. Needs the extra ``sagemaker-runtime[bulk]``.
 
-    Row groups become parts of the output, small ones together. Memory depends on the size of a row, and not on that of
-    the file or of its row groups.
+    Row groups become parts of the output, small ones together. Memory depends on the size of rows and pages, and
+    not on that of the file or of its row groups.
 
     What JSON has not becomes:
 
