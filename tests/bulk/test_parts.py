@@ -208,3 +208,16 @@ def test_a_publication_may_be_stopped_between_any_two_of_its_steps(
     assert all(expected[name] == data for name, data in found.items())
     run.go_on()
     assert expected == run.published()
+
+
+def test_a_part_that_is_made_again_leaves_nothing_of_what_it_was(
+    runs: Iterator[Run], expected: dict[str, bytes]
+) -> None:
+    """The journal was damaged; a record that failed has a result now, and would be in both."""
+    run = next(runs)
+    run.go_on()
+    (run.folder / "journal").write_bytes(b"damaged")
+
+    run.go_on(poison=100)
+
+    assert {"part-00000.jsonl": expected["part-00000.jsonl"]} == run.published()

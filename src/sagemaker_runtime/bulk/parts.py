@@ -78,8 +78,12 @@ class Publisher:
                 rows = self.folder / f"{part.name}.converted"
                 self.convert(self.rows_path(part), rows)
             self.destination.put(rows, part.rows_name)
+        else:  # a damaged journal may have had it made before, with other results
+            self.destination.remove(part.rows_name)
         if sealed.dead.length:
             self.destination.put(self.dead_path(part), part.dead_name)
+        else:
+            self.destination.remove(part.dead_name)
         if part.replaces is not None:
             self.destination.remove(part.replaces)
         self.journal.add(evolve(sealed, state="done"))
