@@ -221,3 +221,24 @@ def test_a_part_that_is_made_again_leaves_nothing_of_what_it_was(
     run.go_on(poison=100)
 
     assert {"part-00000.jsonl": expected["part-00000.jsonl"]} == run.published()
+
+
+@pytest.mark.parametrize("name", ["rows", "dead"])
+def test_what_is_published_stays_whole_if_its_source_is_stepped_back_from(
+    runs: Iterator[Run], expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is the same file under two names until the part is done: cut in one place, it would be cut in the other."""
+    run = next(runs)
+    run.go_on(publish=False)
+    with monkeypatch.context() as patch:
+        stopping(patch, 3)  # sealed, results and dead letters are published, and the journal does not say so
+        with pytest.raises(KilledError):
+            run.go_on()
+    assert expected == run.published()
+    getattr(run, name).unlink()
+
+    run.go_on(until=3)
+
+    assert expected == run.published()
+    run.go_on()
+    assert expected == run.published()

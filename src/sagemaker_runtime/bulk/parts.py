@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, field, frozen
 
 from sagemaker_runtime.bulk.journal import Entry, Extent
-from sagemaker_runtime.bulk.local_folder import open_private, sync_folder, write_all
+from sagemaker_runtime.bulk.local_folder import open_private, sync_folder, write_all, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,16 +111,15 @@ class OpenPart:
         self._part = part
         self._publisher = publisher
         journal = publisher.journal
-        self._rows = open_private(publisher.rows_path(part))
-        self._dead = open_private(publisher.dead_path(part))
+        rows, dead = publisher.rows_path(part), publisher.dead_path(part)
+        self._rows, self._dead = open_private(rows), open_private(dead)
         sync_folder(publisher.folder)
         entries = [Entry(part.name, part.begin, number), *journal.entries.get(part.name, [])]
         self.entry = _last_sound(entries, self._rows, self._dead)
         """How far it has come. Until `save`, files may have more than it says."""
 
-        for file, extent in ((self._rows, self.entry.rows), (self._dead, self.entry.dead)):
-            file.truncate(extent.length)
-            file.seek(extent.length)
+        self._rows = _cut(self._rows, rows, self.entry.rows.length)
+        self._dead = _cut(self._dead, dead, self.entry.dead.length)
 
     def write(self, rows: bytes, dead: bytes, *, at: int, number: int, counts: Counts) -> None:
         """Append results and dead letters, and put into the journal where the input goes on after them."""
@@ -152,6 +151,18 @@ class OpenPart:
         """Close its files."""
         self._rows.close()
         self._dead.close()
+
+
+def _cut(file: BinaryIO, path: Path, length: int) -> BinaryIO:
+    """An open file, to be written from *length* on. What has been published of it, under another name, stays as it is."""
+    facts = os.fstat(file.fileno())
+    if facts.st_size > length and facts.st_nlink > 1:
+        file.close()
+        write_whole(path, path.read_bytes()[:length])
+        file = open_private(path)
+    file.truncate(length)
+    file.seek(length)
+    return file
 
 
 def _last_sound(entries: list[Entry], rows: BinaryIO, dead: BinaryIO) -> Entry:
