@@ -118,12 +118,13 @@ class Feed:
         for shard, part, first in parts:
             if at is None:
                 at, number = part.begin, number if first is None else first
-            for piece in self._letters(shard, part, at) if round else self._batches(shard, part, at, number):
-                at, number = piece.at, piece.number
-                yield piece
-            left = (
-                0 if round else self._plan.shards[shard].end - at
-            )  # of a shard whose last record ends behind it, less than 0
+            is_written = part.name == opened.part and opened.state == "sealed"  # its dead letters may be gone already
+            if not is_written:
+                for piece in self._letters(shard, part, at) if round else self._batches(shard, part, at, number):
+                    at, number = piece.at, piece.number
+                    yield piece
+            # The last record of a shard may end behind it, and the rest is less than nothing.
+            left = 0 if round else self._plan.shards[shard].end - at
             yield Work(part, None, 0, at, number, units=left)
             at = None
 

@@ -84,10 +84,11 @@ class Writer:
         for piece in pieces:
             if self._open is None:
                 self._open = OpenPart(piece.part, piece.number, self._publisher)
-            counts = Tally.of([self._open.entry.counts, piece.tally.to_json()]).to_json()
-            self._open.write(
-                b"".join(piece.rows), b"".join(piece.dead), at=piece.at, number=piece.number, counts=counts
-            )
+            if self._open.entry.state != "sealed":
+                counts = Tally.of([self._open.entry.counts, piece.tally.to_json()]).to_json()
+                self._open.write(
+                    b"".join(piece.rows), b"".join(piece.dead), at=piece.at, number=piece.number, counts=counts
+                )
             if piece.ends:
                 self._check(piece.part)
                 self._open.publish()

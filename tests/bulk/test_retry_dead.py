@@ -1,0 +1,139 @@
+"""Dead letters that are taken up: stopped at any moment, and files that somebody has taken away."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from sagemaker_runtime import Client
+from sagemaker_runtime.bulk import BulkError, BulkReport, JSONLines, run_bulk
+from sagemaker_runtime.bulk.journal import Journal
+from sagemaker_runtime.bulk.local_folder import LocalDestination
+from sagemaker_runtime.local import Invocation, LocalEndpoint
+
+
+class Model:
+    """Doubles a number, but not one that is bad."""
+
+    def __init__(self) -> None:
+        self.bad = {3, 7, 13}
+
+    def __call__(self, invocation: Invocation) -> bytes:
+        number = int(invocation.body)
+        if number in self.bad:
+            raise ValueError("bad")
+        return b"%d" % (2 * number)
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test cuts the power, so nothing has to be on the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+async def client(model: Model) -> AsyncIterator[Client]:
+    async with LocalEndpoint({"m": model}) as local, Client(local.options()) as made:
+        yield made
+
+
+async def run(client: Client, folder: Path, *, retry_dead: bool = False) -> BulkReport:
+    """A run of 20 records in two parts."""
+    path = folder / "rows.jsonl"
+    if not path.exists():
+        path.write_text("".join(f"{number}\n" for number in range(20)))
+    format = JSONLines(shard_bytes=25)
+    return await run_bulk(client, "m", path, folder / "out", format=format, retry_dead=retry_dead)
+
+
+def records(folder: Path, pattern: str) -> list[int]:
+    """The numbers of all records that the files have, in order."""
+    paths = (folder / "out").glob(pattern)
+    return sorted(json.loads(line)["record"] for path in paths for line in path.read_bytes().splitlines())
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch, before: int) -> list[str]:
+    """Let the disk fail before the so many-th change of it, and from then on."""
+    done: list[str] = []
+
+    def limited(function: Callable[..., object]) -> Callable[..., object]:
+        def step(*args: object) -> object:
+            if len(done) >= before:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            done.append(function.__name__)
+            return function(*args)
+
+        return step
+
+    for home, name in ((LocalDestination, "put"), (LocalDestination, "remove"), (Journal, "add")):
+        monkeypatch.setattr(home, name, limited(getattr(home, name)))
+    return done
+
+
+async def test_a_retry_may_be_stopped_before_any_of_its_changes(
+    client: Client, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dead letters that have been taken up are gone before the journal says that what replaces them is published."""
+    ended = False
+    number = 0
+    while not ended:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        model.bad = {3, 7, 13}
+        await run(client, folder)
+        model.bad = {7}
+
+        with monkeypatch.context() as patch:
+            done = stopping(patch, number)
+            try:
+                await run(client, folder, retry_dead=True)
+            except (BulkError, OSError):
+                ended = False
+            else:
+                ended = True
+        if number:
+            report = await run(client, folder)
+            assert (19, 1) == (report.succeeded, report.failed), done
+            assert [7] == records(folder, "dead-letters/*")
+            assert [each for each in range(20) if each != 7] == records(folder, "part-*")
+        number += 1
+
+    assert number > 10
+
+
+async def test_dead_letters_that_somebody_has_taken_away_are_named(
+    client: Client, model: Model, tmp_path: Path
+) -> None:
+    """Without them, nobody knows which records they were."""
+    await run(client, tmp_path)
+    letters = tmp_path / "out" / "dead-letters" / "part-00000.jsonl"
+    kept = letters.rename(tmp_path / "kept")
+    with pytest.raises(BulkError, match=f"{letters}"):
+        await run(client, tmp_path, retry_dead=True)
+
+    kept.rename(letters)
+    model.bad = set()
+
+    assert (await run(client, tmp_path, retry_dead=True)).succeeded == 20
+    assert list(range(20)) == records(tmp_path, "part-*")
+
+
+async def test_a_part_that_somebody_has_taken_away_is_not_made_again(client: Client, tmp_path: Path) -> None:
+    """What is published is the user's: parts may be moved on while the run is at work."""
+    first = await run(client, tmp_path)
+    (tmp_path / "out" / "part-00000.jsonl").unlink()
+
+    again = await run(client, tmp_path)
+
+    assert (first.succeeded, first.requests) == (again.succeeded, again.requests)
+    assert not (tmp_path / "out" / "part-00000.jsonl").exists()
