@@ -97,23 +97,23 @@ class Job:
             retry_dead: Whether to take up dead letters, if all else is done.
         """
         plan = await whole(self._plan, folder)
-        began = asyncio.get_running_loop().time()
-        journal = await whole(Journal, folder.journal_path)
-        rounds = Rounds(plan, journal, self.suffix)
-        try:
-            publisher = Publisher(folder.path, journal, self.destination, self.convert)
-            for part in rounds.done_parts():
-                publisher.sweep(part)
-            if rounds.is_done and retry_dead:
-                await whole(rounds.begin_next)
+        with StoppedBy(folder.path):
+            began = asyncio.get_running_loop().time()
+            journal = await whole(Journal, folder.journal_path)
+            rounds = Rounds(plan, journal, self.suffix)
             noted = Noted(began)
-            if not rounds.is_done:
-                with StoppedBy(folder.path):
+            try:
+                publisher = Publisher(folder.path, journal, self.destination, self.convert)
+                for part in rounds.done_parts():
+                    publisher.sweep(part)
+                if rounds.is_done and retry_dead:
+                    await whole(rounds.begin_next)
+                if not rounds.is_done:
                     await self._execute(rounds, publisher, client, manner, inputs(plan.run_id), noted)
-        finally:
-            await whole(rounds.add_seconds, asyncio.get_running_loop().time() - began)
-            journal.close()
-        return await whole(self._report, rounds, folder, noted)
+            finally:
+                await whole(rounds.add_seconds, asyncio.get_running_loop().time() - began)
+                journal.close()
+            return await whole(self._report, rounds, folder, noted)
 
     def _plan(self, folder: RunFolder) -> Plan:
         """The plan that the run was begun with; a new one at its beginning."""
@@ -130,7 +130,8 @@ class Job:
             )
         shards = list(self.format.shards(self.files, self.source))
         plan = Plan(secrets.token_hex(4), self.settings, self.files, shards)
-        plan.write(folder.plan_path)
+        with StoppedBy(folder.path):
+            plan.write(folder.plan_path)
         return plan
 
     async def _execute(
