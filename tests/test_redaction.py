@@ -25,7 +25,7 @@ from sagemaker_runtime import (
     InvokeEndpointInput,
     InvokeEndpointWithResponseStreamInput,
     Output,
-    S3Reader,
+    S3Client,
     SageMakerRuntimeError,
     StandardRetryer,
     StaticCredentialsProvider,
@@ -417,7 +417,7 @@ async def test_no_error_of_s3_shows_what_it_sends_back(
 
     transport = AioHTTPClient()
     async with serving(step) as server, client_for(server) as caller:
-        reader = S3Reader(
+        reader = S3Client(
             http_client=transport,
             credentials=StaticCredentialsProvider("AKID", KEY, TOKEN),
             region="us-east-1",

@@ -50,7 +50,7 @@ from sagemaker_runtime import (
     NopRetryer,
     Request,
     Response,
-    S3Reader,
+    S3Client,
     ServiceError,
     StaticCredentialsProvider,
     Timeout,
@@ -289,7 +289,7 @@ async def test_no_wait_for_s3_tells_a_secret(
 
     async with serving(step) as server, calling(server) as caller:
         transport = AioHTTPClient()
-        reader = S3Reader(
+        reader = S3Client(
             http_client=transport, credentials=caller.options.credentials, region="us-east-1", endpoint_url=server.url
         )
         output = InvokeEndpointAsyncOutput(output_location=location, inference_id="7")

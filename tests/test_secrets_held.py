@@ -48,8 +48,9 @@ from sagemaker_runtime import (
     Request,
     Response,
     ResponseStream,
+    S3Client,
     S3Object,
-    S3Reader,
+    S3Response,
     SageMakerRuntimeError,
     SerializeInput,
     ServerSentEvent,
@@ -67,6 +68,7 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.async_inference.s3 import S3Location
 from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.streams.frames import Message
 
 HUSH = "SECRET"
@@ -171,7 +173,8 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Response": lambda: RESPONSE,
     "ResponseStream": stream,
     "S3Object": lambda: S3Object(DATA),
-    "S3Reader": lambda: S3Reader(http_client=AioHTTPClient(), credentials=PROVIDER, region="us-east-1"),
+    "S3Response": lambda: S3Response(200, HEADERS, DATA, Secrets(HEADERS, others=(HUSH,))),
+    "S3Client": lambda: S3Client(http_client=AioHTTPClient(), credentials=PROVIDER, region="us-east-1"),
     "SerializeInput": lambda: SerializeInput(PARAMS, REQUEST),
     "ServerSentEvent": lambda: ServerSentEvent(data=HUSH),
     "ServerSentEventParser": lambda: fed(ServerSentEventParser()),
@@ -266,7 +269,7 @@ TAKES_A_URL: dict[str, Callable[[str], object]] = {
     "call": lambda url: facts_of(Client(OPTIONS), "InvokeEndpoint", override(base_endpoint=url)),
     "endpoint": Endpoint,
     "request": lambda url: setattr(Request(), "url", url),
-    "S3": lambda url: S3Reader(http_client=AioHTTPClient(), credentials=PROVIDER, region="us-east-1", endpoint_url=url),
+    "S3": lambda url: S3Client(http_client=AioHTTPClient(), credentials=PROVIDER, region="us-east-1", endpoint_url=url),
     "proxy": lambda url: AioHTTPClient(proxies={"https": f"{url}/path"}),
 }
 REFUSED: dict[str, Callable[[], object]] = {

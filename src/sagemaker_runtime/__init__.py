@@ -7,9 +7,12 @@ from sagemaker_runtime._lazy import lazy_names
 TYPE_CHECKING = False  # as checkers read it; `typing` itself is an import
 if TYPE_CHECKING:
     from sagemaker_runtime.async_inference.s3 import (
+        S3Client as S3Client,
         S3Object as S3Object,
         S3ObjectReader as S3ObjectReader,
-        S3Reader as S3Reader,
+    )
+    from sagemaker_runtime.async_inference.s3_responses import (
+        S3Response as S3Response,
     )
     from sagemaker_runtime.async_inference.waiting import (
         AsyncInferenceResult as AsyncInferenceResult,
@@ -240,7 +243,8 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "async_inference.s3": "S3Object S3ObjectReader S3Reader",
+    "async_inference.s3": "S3Client S3Object S3ObjectReader",
+    "async_inference.s3_responses": "S3Response",
     "async_inference.waiting": "AsyncInferenceResult",
     "client": "Client",
     "clock": "Clock SystemClock",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Never, TypeVar
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.call import by_input_alone, call
-from sagemaker_runtime.clock_skew import ClockSkew, CorrectedClock
+from sagemaker_runtime.clock_skew import ClockSkew
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from sagemaker_runtime.async_inference.s3 import S3ObjectReader
+    from sagemaker_runtime.async_inference.s3 import S3Client, S3ObjectReader
     from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult
     from sagemaker_runtime.config import Config
     from sagemaker_runtime.middleware.stack import Stack
@@ -81,7 +81,7 @@ class Client:
         # The default stack cannot fail, so that of an operation that is never called need not be built.
         for name in OPERATIONS if self._options.api_options else OPERATIONS[:1]:
             self._plans.plan(name)
-        self._s3: S3ObjectReader | None = None
+        self._s3: S3Client | None = None
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
@@ -180,7 +180,7 @@ class Client:
 
             timeout: Seconds to wait, an hour by default; 0 for one look, None for no limit.
 
-            s3: Reads the objects; None for an `S3Reader` with the credentials, region, transport and
+            s3: Reads the objects; None for an `S3Client` with the credentials, region, transport and
                 ``s3_endpoint_url`` of the options.
 
         Raises:
@@ -202,7 +202,7 @@ class Client:
         return await wait_for_output(
             output.output_location,
             output.failure_location,
-            s3=self._s3_reader(options) if s3 is None else s3,
+            s3=self._s3_client(options) if s3 is None else s3,
             clock=options.clock,
             timeout=timeout,
         )
@@ -254,6 +254,20 @@ class Client:
         """
         return self._plans.plan(operation).stack.copy()
 
+    def s3_client(self, *opt_fns: OptFn) -> S3Client:
+        """
+        What sends requests to S3 with the credentials, region, transport and ``s3_endpoint_url`` of the client.
+
+        It serves for as long as the client is open.
+
+        Args:
+            opt_fns: Change the options, for this alone.
+
+        Raises:
+            ConfigError: There is no region; or the options make no sense.
+        """
+        return self._s3_client(changed_by(opt_fns, self._options) if opt_fns else self._options)
+
     @property
     def options(self) -> Options:
         """A copy of the client's options."""
@@ -277,6 +291,16 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client for {base.SERVICE_ID} in {self._options.region}{', closed' if self._closed else ''}>"
 
+    def _s3_client(self, options: Options) -> S3Client:
+        if self._s3 is not None and options is self._options:
+            return self._s3
+        from sagemaker_runtime.async_inference.clients import s3_client_of
+
+        made = s3_client_of(options, self._http_client, self._skew)
+        if options is self._options:
+            self._s3 = made  # it remembers in which regions buckets are
+        return made
+
     def _call(
         self, operation: Operation[In, Out], params: In, opt_fns: tuple[OptFn, ...], members: dict[str, Never]
     ) -> Coroutine[None, None, Out]:
@@ -288,26 +312,6 @@ class Client:
             raise ClientClosedError("the client is closed; make a new one")
         plan = self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)
         return call(operation, plan, params)
-
-    def _s3_reader(self, options: Options) -> S3ObjectReader:
-        """A reader under *options*. That of the client's own is kept: it remembers in which regions buckets are."""
-        if self._s3 is not None and options is self._options:
-            return self._s3
-        from sagemaker_runtime.async_inference.s3 import S3Reader
-
-        if options.region is None:
-            raise ConfigError("no region to look for the result in: set Options.region")
-        reader = S3Reader(
-            http_client=self._http_client if options.http_client is None else options.http_client,
-            credentials=options.credentials,
-            region=options.region,
-            endpoint_url=options.s3_endpoint_url,
-            endpoint_options=options.endpoint_options,
-            clock=options.clock if options.disable_clock_skew_correction else CorrectedClock(options.clock, self._skew),
-        )
-        if options is self._options:
-            self._s3 = reader
-        return reader
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:

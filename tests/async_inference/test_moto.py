@@ -12,7 +12,7 @@ from both_clients import wait_for_output
 from transport.servers import serving, until_client_lets_go
 
 from sagemaker_runtime import StaticCredentialsProvider, Timeout
-from sagemaker_runtime.async_inference.s3 import S3Object, S3Reader
+from sagemaker_runtime.async_inference.s3 import S3Client, S3Object
 from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult
 from sagemaker_runtime.errors import AsyncInferenceError, ServiceError, WaitTimeoutError
 from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
@@ -46,7 +46,7 @@ async def reader(moto):
 
 def reader_of(url, http_client, **changes):
     credentials = StaticCredentialsProvider(*KEYS)
-    return S3Reader(http_client=http_client, credentials=credentials, region="us-east-1", endpoint_url=url, **changes)
+    return S3Client(http_client=http_client, credentials=credentials, region="us-east-1", endpoint_url=url, **changes)
 
 
 class WritingClock(support.ManualClock):

@@ -33,7 +33,7 @@ from sagemaker_runtime import (
     Timeout,
     TruncatedResponseError,
 )
-from sagemaker_runtime.async_inference.s3 import REGIONS_KEPT, S3Location, S3Object, S3Reader
+from sagemaker_runtime.async_inference.s3 import REGIONS_KEPT, S3Client, S3Location, S3Object
 from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 
 DATA = Path(botocore.__file__).parent / "data"
@@ -48,14 +48,14 @@ ODD_PATH = "/a%20b%2Bc%2520/%C3%BC/.././/~%27%28%29%2A%21%3F%26%3D%23%F0%9F%98%8
 _KEY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
-def reader(http_client: object = None, **changes: object) -> S3Reader:
+def reader(http_client: object = None, **changes: object) -> S3Client:
     values: dict[str, object] = {
         "http_client": http_client or ScriptedHTTPClient(),
         "credentials": StaticCredentialsProvider(*KEYS),
         "region": "us-east-1",
         "clock": ManualClock(),
     }
-    return S3Reader(**{**values, **changes})  # type: ignore[arg-type]
+    return S3Client(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def fault(code: str, message: str = "No.", more: str = "") -> bytes:

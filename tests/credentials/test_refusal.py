@@ -37,7 +37,7 @@ from sagemaker_runtime import (
     override,
     with_api_options,
 )
-from sagemaker_runtime.async_inference.s3 import S3Object, S3Reader
+from sagemaker_runtime.async_inference.s3 import S3Client, S3Object
 from sagemaker_runtime.credentials import SIGNED_WITH
 from sagemaker_runtime.credentials.refusal import KEY_CODES, SIGNATURE_CODES
 
@@ -429,7 +429,7 @@ async def test_a_reader_of_s3_asks_again_for_itself(code: str) -> None:
         seen.append(request.headers["authorization"].partition("Credential=")[2].partition("/")[0])
         return answer(200, b"result") if seen[-1] == "AKID2" else answer(403, f"<Code>{code}</Code>".encode())
 
-    reader = S3Reader(
+    reader = S3Client(
         http_client=ScriptedHTTPClient([respond]), credentials=cached(source), region="us-east-1", clock=ManualClock()
     )
     with pytest.raises(ServiceError, match=code):

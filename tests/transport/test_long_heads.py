@@ -12,7 +12,7 @@ from sagemaker_runtime import (
     NopRetryer,
     Timeout,
 )
-from sagemaker_runtime.async_inference.s3 import S3Reader
+from sagemaker_runtime.async_inference.s3 import S3Client
 from sagemaker_runtime.streams.frames import Message, encode
 
 HEADS = {
@@ -60,7 +60,7 @@ async def test_a_long_head_of_s3_is_read(head):
 
     async with serving(with_head(head)) as server:
         http_client = AioHTTPClient()
-        reader = S3Reader(
+        reader = S3Client(
             http_client=http_client,
             credentials=support.options().credentials,
             region="us-east-1",

@@ -86,11 +86,12 @@ class ComputePayloadHash:
 
     @staticmethod
     async def _hash_in_slices(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
-        ctx[PAYLOAD_HASH] = ctx[_OWN_HASH] = await _hash(step.request.body)
+        ctx[PAYLOAD_HASH] = ctx[_OWN_HASH] = await payload_hash(step.request.body)
         return await next(ctx, step)
 
 
-async def _hash(body: bytes) -> str:
+async def payload_hash(body: bytes) -> str:
+    """SHA-256 of a body in hex, with a turn of the event loop after each slice of a large one."""
     state, view = sha256(), memoryview(body)
     for start in range(0, len(body), HASHED_AT_ONCE):
         state.update(view[start : start + HASHED_AT_ONCE])

@@ -1,0 +1,68 @@
+"""What S3 sends: `S3Response`."""
+
+from __future__ import annotations
+
+import re
+
+from attr import field, frozen
+
+from sagemaker_runtime.async_inference.s3_locations import HOST_LABEL
+from sagemaker_runtime.error_responses import ERROR_BODY_KEPT
+from sagemaker_runtime.errors import ServiceError
+from sagemaker_runtime.headers import Headers
+from sagemaker_runtime.redaction import Secrets
+
+_MOVED = frozenset({301, 302, 307, 308, 400})  # statuses with which S3 sends a request to the bucket's own region
+
+
+@frozen
+class S3Response:
+    """What S3 sent, read whole: what was asked for, or a refusal."""
+
+    status: int
+    """HTTP status."""
+
+    headers: Headers
+
+    body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+
+    _secrets: Secrets = field(repr=False)
+
+    def region(self) -> str | None:
+        """The bucket's, if S3 sends the request there; None otherwise."""
+        if self.status not in _MOVED:
+            return None
+        region = self.headers.get("x-amz-bucket-region") or self._element("Region")
+        # It becomes part of a host name, so it had better be no more than a label.
+        return region if region is not None and HOST_LABEL.fullmatch(region) else None
+
+    def error(self, location: str, operation: str = "GetObject") -> ServiceError:
+        """
+        The error in it. Any response gives one, a proxy's page too.
+
+        Args:
+            location: What was asked for, for the text: ``s3://bucket/key``.
+
+            operation: What was asked, as S3's API reference calls it.
+        """
+        code = self._element("Code", "[A-Za-z0-9.]{1,100}")
+        message = self._element("Message") if code else None
+        error = ServiceError(f"{message}: {location}" if message else location)
+        error.code = code or str(self.status)
+        error.operation = operation
+        error.status = self.status
+        error.request_id = self.headers.get("x-amz-request-id")
+        if not code:  # S3's own body may hold the request as S3 read it, and the session token with it
+            error.body = self.body[:ERROR_BODY_KEPT]
+        self._secrets.redact_error(error)
+        return error
+
+    def _element(self, name: str, content: str = "[^<]+") -> str | None:
+        """The text of an XML element; None where there is none. No parser: nothing to expand, nothing to nest."""
+        text = self.body[:ERROR_BODY_KEPT].decode(errors="replace")
+        found = re.search(f"<{name}>({content})</{name}>", text)
+        if found is None:
+            return None
+        from html import unescape  # 2 ms, and few calls meet an error of S3's
+
+        return " ".join(unescape(found[1]).split())
