@@ -56,6 +56,8 @@ def moto() -> Iterator[str]:
                     break
             else:
                 pytest.fail(f"moto did not start: {''.join(said)}")
+            # It writes a line for each request, and would stop when the pipe is full.
+            threading.Thread(target=process.stderr.read, name="what moto says", daemon=True).start()
             yield found[1]
         finally:
             process.terminate()
