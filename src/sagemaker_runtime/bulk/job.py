@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.bodies.file_body import FileBody
 from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.execution import Execution, Noted, whole
 from sagemaker_runtime.bulk.feeding import Feed
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from sagemaker_runtime import Client, OptFn
+    from sagemaker_runtime import Client, InvokeEndpointInput, InvokeEndpointOutput, OptFn
+    from sagemaker_runtime.bulk.asynchronous import AsynchronousCalls
     from sagemaker_runtime.bulk.bodies.base import Body
     from sagemaker_runtime.bulk.feeding import Work
     from sagemaker_runtime.bulk.folder import RunFolder
-    from sagemaker_runtime.bulk.formats.base import Format
+    from sagemaker_runtime.bulk.formats.base import Batch, Format
     from sagemaker_runtime.bulk.many import Manner
     from sagemaker_runtime.bulk.parts import Part
     from sagemaker_runtime.bulk.places import Destination, InputFile, Source
@@ -72,6 +74,8 @@ class Job:
     drain: float
     watch: Watch
     display: Display | None
+    asynchronous: Callable[..., AsynchronousCalls] | None
+    """What submits and waits, of a client and of options; None for calls whose response comes at once."""
 
     async def run(
         self,
@@ -148,7 +152,7 @@ class Job:
                 check_identity(file, self.source.identity(file))
 
         def caller(client: Client, opt_fns: tuple[OptFn, ...]) -> Callable[[Work], Awaitable[Sent | None]]:
-            sender = Sender(lambda params: client.invoke_endpoint(params, *opt_fns), inputs, self.body, self.rows)
+            sender = Sender(self._invoke(client, opt_fns, plan.files), inputs, self.body, self.rows)
 
             async def send(work: Work) -> Sent | None:
                 return None if work.batch is None else await sender.send(work.batch, work.offset)
@@ -161,6 +165,18 @@ class Job:
         look = partial(self._look, rounds.tally(), rounds.failed(), rounds.units(), workload, noted)
         async with shown(self.display, look):
             await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)
+
+    def _invoke(
+        self, client: Client, opt_fns: tuple[OptFn, ...], files: Sequence[InputFile]
+    ) -> Callable[[InvokeEndpointInput, Batch], Awaitable[InvokeEndpointOutput]]:
+        if self.asynchronous is None:
+            return lambda params, _: client.invoke_endpoint(params, *opt_fns)
+        calls = self.asynchronous(client, *opt_fns)
+        # A whole object is sent as it stands if that is what its body would be.
+        objects = {file.name: file.location for file in files if file.location.startswith("s3://")}
+        if not isinstance(self.body, FileBody):
+            objects.clear()
+        return lambda params, batch: calls(params, objects.get(batch.file))
 
     def _look(
         self, tally: Tally, failed: int, units: tuple[int, int], workload: Workload[Work, Sent | None], noted: Noted

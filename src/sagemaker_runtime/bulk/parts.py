@@ -114,8 +114,8 @@ class OpenPart:
         rows, dead = publisher.rows_path(part), publisher.dead_path(part)
         self._rows, self._dead = open_private(rows), open_private(dead)
         sync_folder(publisher.folder)
-        entries = [Entry(part.name, part.begin, number), *journal.entries.get(part.name, [])]
-        self.entry = _last_sound(entries, self._rows, self._dead)
+        entries: list[Entry] = [Entry(part.name, part.begin, number), *journal.entries.get(part.name, [])]
+        self.entry: Entry = _last_sound(entries, self._rows, self._dead)
         """How far it has come. Until `save`, files may have more than it says."""
 
         self._rows = _cut(self._rows, rows, self.entry.rows.length)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sagemaker_runtime import with_api_options
+from sagemaker_runtime import ConfigError, with_api_options
+from sagemaker_runtime.bulk.asynchronous import AsynchronousCalls
 from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.folder import RunFolder
 from sagemaker_runtime.bulk.job import Job
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime import Client, OptFn
     from sagemaker_runtime.bulk.bodies.base import Body
     from sagemaker_runtime.bulk.formats.base import Format
+    from sagemaker_runtime.bulk.places import Destination, Source
     from sagemaker_runtime.bulk.progress import Display
     from sagemaker_runtime.bulk.report import BulkReport
     from sagemaker_runtime.predictor import InvokeMembers
@@ -53,6 +56,11 @@ async def run_bulk(
     limit: int | KneeLimit | None = None,
     max_errors: int | None = None,
     retry_dead: bool = False,
+    asynchronous: bool = False,
+    upload_to: str | None = None,
+    remove_uploads: bool = False,
+    encryption: str | None = None,
+    kms_key: str | None = None,
     state: Place | None = None,
     verify: bool = False,
     progress: bool | Callable[[Status], object] = True,
@@ -88,9 +96,9 @@ async def run_bulk(
 
         endpoint: The name of the endpoint.
 
-        input: Files, folders or globs.
+        input: Files, folders or globs; or objects, prefixes or globs in S3.
 
-        output: A folder, which is made if it is missing.
+        output: A folder, which is made if it is missing; or ``s3://bucket/prefix/``.
 
         opt_fns: Change the client's options for these calls.
 
@@ -123,7 +131,21 @@ async def run_bulk(
         retry_dead: Whether to take up the dead letters of a run that is done. Their results are parts of their own,
             ``part-00000-retry-1.jsonl``; those that fail again are dead letters again.
 
-        state: A folder on a local disk for the plan, the journal, and parts that are not whole. None for ``.bulk`` in the output.
+        asynchronous: Whether the endpoint is an asynchronous one: a request is submitted, and its result waited for in S3. An
+            input that is one object in S3 is used where it is.
+
+        upload_to: ``s3://bucket/prefix/`` for the bodies of asynchronous requests that are larger than 128,000 bytes. None if
+            there are none.
+
+        remove_uploads: Whether those are removed when their result is there; otherwise, a lifecycle rule of the bucket may.
+
+        encryption: Server-side encryption of what is put into S3: ``"AES256"``, ``"aws:kms"`` or ``"aws:kms:dsse"``. None for
+            the bucket's default.
+
+        kms_key: ARN or id of the KMS key; implies ``"aws:kms"``. None for the account's key for S3.
+
+        state: A folder on a local disk for the plan, the journal, and parts that are not whole. None for
+            ``.bulk`` in the output, which must be a folder then.
 
         verify: Whether going on compares all of the input with what it was, and not only sizes, times and both ends of files.
 
@@ -138,9 +160,8 @@ async def run_bulk(
         BulkError: It stopped: the disk is full, the input changed, too many records failed.
         SageMakerRuntimeError: What all records would meet.
     """
-    where = _path(output)
-    places = [input] if isinstance(input, str | os.PathLike) else list(input)
-    source = LocalSource([os.fspath(each) for each in places], besides=where, verify=verify)
+    source = _source(client, [input] if isinstance(input, str | os.PathLike) else list(input), output, opt_fns, verify)
+    destination, folder = _destination(client, output, opt_fns, state, encryption, kms_key)
     files = await whole(source.files)
     format = format_for(files) if format is None else format
     body = body_for(format) if body is None else body
@@ -155,13 +176,14 @@ async def run_bulk(
         "session_id": session_id,
         "custom_attributes": custom_attributes,
         "inference_ids": str(inference_ids),
+        "asynchronous": str(asynchronous),
     }
     watch = Watch()
     job = Job(
         endpoint=endpoint,
         source=source,
         files=files,
-        destination=LocalDestination(where),
+        destination=destination,
         format=format,
         body=body,
         rows=Rows(format, join=join, select=select),
@@ -172,6 +194,15 @@ async def run_bulk(
         drain=drain,
         watch=watch,
         display=_display(endpoint, progress),
+        asynchronous=partial(
+            AsynchronousCalls,
+            upload_to=upload_to,
+            encryption=encryption,
+            kms_key=kms_key,
+            remove_uploads=remove_uploads,
+        )
+        if asynchronous
+        else None,
     )
 
     def inputs(run_id: str) -> Inputs:
@@ -188,8 +219,50 @@ async def run_bulk(
     inputs("")  # what is wrong with them is said before anything is made
     limit = KneeLimit() if limit is None else limit
     manner = Manner((with_api_options(watch), *opt_fns), limit, ordered=True, on_error="return")
-    with RunFolder(where / ".bulk" if state is None else _path(state)) as folder:
-        return await job.run(folder, client, manner, inputs, retry_dead=retry_dead)
+    with RunFolder(folder) as held:
+        return await job.run(held, client, manner, inputs, retry_dead=retry_dead)
+
+
+def _source(
+    client: Client, places: Sequence[Place], output: Place, opt_fns: tuple[OptFn, ...], verify: object
+) -> Source:
+    names = [os.fspath(each) for each in places]
+    if not any(map(_is_s3, names)):
+        return LocalSource(names, besides=None if _is_s3(output) else _path(output), verify=bool(verify))
+    if not all(map(_is_s3, names)):
+        raise ConfigError(f"input {names!r}: some of it is in S3, and some is not; run each alone")
+    from sagemaker_runtime.bulk.s3 import S3Source
+
+    return S3Source(client.s3_client(*opt_fns), names, besides=os.fspath(output) if _is_s3(output) else None)
+
+
+def _destination(
+    client: Client,
+    output: Place,
+    opt_fns: tuple[OptFn, ...],
+    state: Place | None,
+    encryption: str | None,
+    kms_key: str | None,
+) -> tuple[Destination, Path]:
+    """Where parts go, and the run's folder."""
+    if not _is_s3(output):
+        if encryption is not None or kms_key is not None:
+            raise ConfigError(
+                f"encryption is of S3, and the output {os.fspath(output)!r} is a folder here; leave it out"
+            )
+        return LocalDestination(_path(output)), _path(output) / ".bulk" if state is None else _path(state)
+    if state is None:
+        raise ConfigError(
+            f"the output {os.fspath(output)!r} is in S3; say a folder on a local disk by state=, for what the run has done"
+        )
+    from sagemaker_runtime.bulk.s3 import S3Destination
+
+    s3 = client.s3_client(*opt_fns)
+    return S3Destination(s3, os.fspath(output), encryption=encryption, kms_key=kms_key), _path(state)
+
+
+def _is_s3(place: Place) -> bool:
+    return os.fspath(place).startswith("s3://")
 
 
 def _display(endpoint: str, progress: object) -> Display | None:

@@ -67,7 +67,9 @@ class Sender:
     their results.
     """
 
-    invoke: Callable[[InvokeEndpointInput], Awaitable[InvokeEndpointOutput]]
+    invoke: Callable[[InvokeEndpointInput, Batch], Awaitable[InvokeEndpointOutput]]
+    """Makes the call for records of a batch."""
+
     inputs: Inputs
     body: Body
     rows: Rows
@@ -87,7 +89,7 @@ class Sender:
         request_id: str | None = None
         try:
             params = self.inputs.input(batch, offset, records)
-            output = await self.invoke(params)
+            output = await self.invoke(params, batch)
             request_id = output.result_metadata.get(REQUEST_ID)
             sent.requests.append((output.invoked_production_variant, output.result_metadata.get(ATTEMPTS, ())))
             texts = self.body.decode(output.body, output.content_type, len(records))
