@@ -17,10 +17,10 @@ GO_CODE := /usr/share/gocode
 GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo test test-quick test-floor transport-endurance interop lint types bench bench-beside bench-local docs clean
+.PHONY: profile help demo stream-demo test test-quick test-floor transport-endurance bulk-endurance interop lint types bench bench-beside bench-local docs clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-13s%s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-20s%s\n' "$$name" "$$text"; done
 	@echo '  PYTHON=python3.12 chooses another Python'
 
 demo: $(VENV)/.package ## Serve a real classifier on this machine and send it 150 calls through the whole stack
@@ -43,6 +43,9 @@ interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(VENV)/.test ## Prove cl
 
 transport-endurance: $(VENV)-bench/.peers ## Make 20,000 calls over a bad network on each event loop: 5 minutes; ARGS is a seed and a number
 	@PYTHONPATH=tests $(VENV)-bench/bin/python tests/transport/chaos.py $(ARGS)
+
+bulk-endurance: $(VENV)/.package ## Kill 40 bulk runs of 60,000 records at random moments: 15 minutes; ARGS is a number of runs, of records, and a seed
+	@$(BIN)/python tests/bulk/endurance.py $(ARGS)
 
 lint: $(VENV)/.checks ## Check the style
 	$(BIN)/ruff check .
