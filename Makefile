@@ -17,7 +17,7 @@ GO_CODE := /usr/share/gocode
 GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo test test-quick test-floor transport-endurance bulk-endurance interop lint types bench bench-beside bench-local docs clean
+.PHONY: profile help demo stream-demo bulk-demo test test-quick test-floor transport-endurance bulk-endurance interop lint types bench bench-beside bench-local docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-20s%s\n' "$$name" "$$text"; done
@@ -28,6 +28,9 @@ demo: $(VENV)/.package ## Serve a real classifier on this machine and send it 15
 
 stream-demo: $(VENV)/.package ## Stream a story from a small language model on this machine, as it is written
 	@$(BIN)/python examples/stream_demo.py
+
+bulk-demo: $(VENV)/.package ## Score 20,000 rows on this machine, kill the run in the middle, and let it go on
+	@$(BIN)/python examples/bulk_demo.py
 
 test: $(VENV)/.test ## Run all tests, with their coverage; or those that ARGS names, without
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --cov --cov-report term-missing:skip-covered)

@@ -111,7 +111,12 @@ def test_the_text_is_carrolls(story: ModuleType) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "words"), [("iris_demo.py", (b"TagTenant", b"p99")), ("stream_demo.py", (b"Alice was", b"request id"))]
+    ("name", "words"),
+    [
+        ("iris_demo.py", (b"TagTenant", b"p99")),
+        ("stream_demo.py", (b"Alice was", b"request id")),
+        ("bulk_demo.py", (b"19,999 results", b"1 dead letter", b"each row is there exactly once")),
+    ],
 )
 async def test_a_demo_runs_with_the_interpreter_alone(name: str, words: tuple[bytes, ...], tmp_path: Path) -> None:
     """As make does, from any directory, with no AWS configuration and nothing on the standard error."""
