@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from attr import fields, frozen
+from attr import field, fields, frozen
 
 from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.checks import is_str_dict
@@ -41,6 +41,9 @@ class Config(Configurable):
 
     ca_bundle: str | None = None
     """A file or a directory of certificates that the default transport trusts; None for the system's."""
+
+    sources: Mapping[str, str] = field(factory=dict[str, str], eq=False, repr=False)
+    """Where `load_config` found each value, by its name here, such as ``"AWS_REGION"``; defaults are not in it."""
 
     def options(self) -> Options:
         """Options with these values; ``ca_bundle`` is for the transport, and not among them."""
@@ -108,27 +111,27 @@ async def load_config(
     def load() -> Config:
         machine = _read_machine(profile)
         settings = {name: rule.setting for name, rule in rules_of(Configurable).items() if rule.setting is not None}
-        endpoints = {
+        found: dict[str, _Found[Any] | None] = {
             name: machine.find_endpoint(settings[name], service, given[settings[name].argument])
             for name, service in _ENDPOINTS.items()
         }
-        endpoint_options = _endpoint_options(machine, given, endpoints["base_endpoint"])
-        values: dict[str, Any] = {
-            name: machine.value(setting, given.get(setting.argument))
-            for name, setting in settings.items()
-            if name not in endpoints
-        }
-        values |= {name: None if found is None else found.value for name, found in endpoints.items()}
-        found_bundle = machine.value(_CA_BUNDLE, ca_bundle) or machine.value(_REQUESTS_CA_BUNDLE)
+        endpoint_options = _endpoint_options(machine, given, found["base_endpoint"])
+        for name in settings.keys() - found.keys():
+            found[name] = machine.find(settings[name], given.get(settings[name].argument))
+        found["ca_bundle"] = machine.find(_CA_BUNDLE, ca_bundle) or machine.find(_REQUESTS_CA_BUNDLE)
+        values: dict[str, Any] = {name: each.value for name, each in found.items() if each is not None}
         # The chain gets them too: STS and SSO have endpoints in each region, and FIPS ones.
         chain = DefaultCredentialsProvider(
-            profile=profile, region=values["region"], endpoint_options=endpoint_options, ca_bundle=found_bundle
+            profile=profile,
+            region=values.get("region"),
+            endpoint_options=endpoint_options,
+            ca_bundle=values.get("ca_bundle"),
         )
         return Config(
             credentials=CredentialsCache(chain) if credentials is None else credentials,
             endpoint_options=endpoint_options,
-            ca_bundle=found_bundle,
-            **{name: value for name, value in values.items() if value is not None},
+            sources={name: each.source for name, each in found.items() if each is not None},
+            **values,
         )
 
     return await in_thread(load)

@@ -47,6 +47,9 @@ class Credentials:
 
         expires_at: Seconds since 1970, UTC. None: they do not expire.
 
+        source: Where they were found: ``"env"``, or botocore's name, such as ``"shared-credentials-file"``. None if that
+            is not known. It makes no difference between two that are otherwise equal.
+
     Raises:
         ConfigError: A value is empty, or has a character that no credential has (a newline from a file, most often).
     """
@@ -55,6 +58,7 @@ class Credentials:
     secret_access_key: str = field(validator=_sendable, repr=False)
     session_token: str | None = field(default=None, validator=optional(_sendable), repr=False)
     expires_at: float | None = field(default=None, validator=optional(_time), repr=False)
+    source: str | None = field(default=None, eq=False, repr=False, kw_only=True)
 
 
 def same_keys(one: Credentials, other: Credentials) -> bool:

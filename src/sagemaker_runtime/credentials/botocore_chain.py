@@ -95,7 +95,8 @@ def find(session: Session) -> tuple[Credentials, str] | None:
         return None
     expires_at = settle(source)
     found = source.get_frozen_credentials()
-    return Credentials(found.access_key or "", found.secret_key or "", found.token or None, expires_at), source.method
+    keys = found.access_key or "", found.secret_key or "", found.token or None
+    return Credentials(*keys, expires_at, source=source.method), source.method
 
 
 def _once(provider: CredentialProvider) -> CredentialProvider:

@@ -160,7 +160,7 @@ def _from_environment() -> Credentials | None:
         there, missing = (names[1], names[0]) if key is None else names[:2]
         raise CredentialsError(f"{there} is set in the environment and {missing} is not; set both or neither")
     try:
-        return Credentials(key, secret, token, None if expiration is None else _parse_time(expiration))
+        return Credentials(key, secret, token, None if expiration is None else _parse_time(expiration), source="env")
     except ConfigError as error:
         problem = error.message
     except ValueError:

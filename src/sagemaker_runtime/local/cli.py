@@ -13,6 +13,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from sagemaker_runtime import ConfigError, Credentials
@@ -22,6 +23,8 @@ from sagemaker_runtime.local.backends.workers import THREADS, model_executor
 from sagemaker_runtime.local.endpoint import HOST, LocalEndpoint
 from sagemaker_runtime.local.front.listener import ListenError
 
+__all__ = ["leave", "main"]
+
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Generator, Mapping, Sequence
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.local.backends.invocation import Model
 
+PROG = "python -m sagemaker_runtime.local"
 GRACE = 1.0  # seconds for threads that are about to end
 _EPILOG = """\
 examples:
@@ -37,18 +41,21 @@ examples:
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
     """
     Run the command until SIGINT or SIGTERM; to be called in the main thread.
 
     Args:
         arguments: The command line. None for the process's own.
 
+        prog: What the command is called, for its help.
+
     Returns:
         The exit code: 0 after a signal to stop, 2 if it could not start.
     """
-    given = _parser().parse_args(arguments)
+    given = _parser(prog).parse_args(arguments)
     try:
+        _import_also_from(given.import_from)
         local = LocalEndpoint(
             _endpoints(given.endpoint),
             region=given.region,
@@ -95,10 +102,8 @@ def _complain(message: str) -> int:
     return 2
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="python -m sagemaker_runtime.local", description="A SageMaker Runtime on this machine."
-    )
+def _parser(prog: str) -> ArgumentParser:
+    parser = ArgumentParser(prog=prog, description="A SageMaker Runtime on this machine.")
     commands = parser.add_subparsers(required=True, metavar="serve")
     serve = commands.add_parser(
         "serve",
@@ -117,20 +122,33 @@ def _parser() -> ArgumentParser:
     serve.add_argument("--port", default=0, type=int, help="the port (default: one that is free)")
     serve.add_argument("--folder", help="where asynchronous inputs and results are (default: a temporary one)")
     serve.add_argument("--region", default="us-east-1", help="what requests are signed for (default: %(default)s)")
-    serve.add_argument("--access-key-id", help="what requests are signed with (default: random, and shown)")
-    serve.add_argument("--secret-access-key", help="the secret that goes with it (default: random, and shown)")
+    serve.add_argument(
+        "--keys-from-environment",
+        action="store_true",
+        help="have requests signed with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (default: random keys, and shown)",
+    )
+    serve.add_argument("--import-from", metavar="FOLDER", help="where modules may be too: . for the current folder")
     return parser
 
 
 def _credentials(given: Namespace) -> Credentials | None:
-    pair: tuple[str | None, str | None] = (given.access_key_id, given.secret_access_key)
-    match pair:
-        case None, None:
-            return None
-        case str(access_key_id), str(secret_access_key):
-            return Credentials(access_key_id, secret_access_key)
-        case _:
-            raise ConfigError("give both of --access-key-id and --secret-access-key, or neither")
+    # From there and not from the command line, which everyone on the machine can read.
+    if not given.keys_from_environment:
+        return None
+    names = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+    access_key_id, secret_access_key = (os.environ.get(name, "") for name in names)
+    if not (access_key_id and secret_access_key):
+        raise ConfigError(f"--keys-from-environment needs {' and '.join(names)} in the environment")
+    return Credentials(access_key_id, secret_access_key)
+
+
+def _import_also_from(folder: str | None) -> None:
+    if folder is not None:
+        path = Path(folder).absolute()
+        if not path.is_dir():
+            raise ConfigError(f"--import-from: {folder!r} is no folder")
+        if str(path) not in sys.path:
+            sys.path.append(str(path))  # at the end: nothing there stands for a module of the standard library
 
 
 def _endpoints(specifications: Sequence[str]) -> Mapping[str, Model | Backend]:
@@ -158,7 +176,9 @@ def _model(target: str) -> Model | Backend:
         for name in path.split("."):
             found = getattr(found, name)
     except Exception as error:  # a module may raise anything when it is imported
-        raise ConfigError(f"{target!r} cannot be imported: {type(error).__name__}: {error}") from error
+        not_found = isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]
+        hint = "; if it is in the current folder, add --import-from ." if not_found else ""
+        raise ConfigError(f"{target!r} cannot be imported: {type(error).__name__}: {error}{hint}") from error
     if inspect.isclass(found):
         raise ConfigError(f"{target!r} is a class: name an object of it, or a method of one")
     if not _is_model(found):
@@ -221,7 +241,7 @@ async def _start(local: LocalEndpoint) -> None:
 
 def _welcome(local: LocalEndpoint, given: Namespace) -> str:
     keys = local.credentials
-    secret = "..." if given.secret_access_key else keys.secret_access_key  # one that was given is shown nowhere
+    secret = "..." if given.keys_from_environment else keys.secret_access_key  # one that was given is shown nowhere
     first = given.endpoint[0].partition("=")[0]
     storage = [f"    export AWS_ENDPOINT_URL_S3={local.url}"] if given.folder else []
     lines = [

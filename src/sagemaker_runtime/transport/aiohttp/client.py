@@ -22,6 +22,7 @@ from sagemaker_runtime.transport.aiohttp.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies
 from sagemaker_runtime.transport.request_head import check_body, request_head
 from sagemaker_runtime.transport.tls import StrPath, tls_context
+from sagemaker_runtime.url import BaseURL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +122,21 @@ class AioHTTPClient:
             raise failure from cause  # out here, where what was caught is not its context
         finally:
             del failure, cause  # or they and this frame would keep one another alive
+
+    def proxy_for(self, url: str) -> str | None:
+        """
+        The proxy through which a request to *url* would go, as the environment is now; None if it would go directly.
+
+        Returns:
+            The proxy's URL, without user name and password.
+
+        Raises:
+            ConfigError: *url*, or the proxy's, cannot be read.
+        """
+        base = BaseURL.parse(url)
+        proxies = Proxies.of_environment() if self._trusts_environment else self._proxies
+        proxy = None if proxies is None else proxies.proxy_for(base.scheme, base.host)
+        return None if proxy is None else proxy.url
 
     @asyncio_only
     async def close(self) -> None:

@@ -1,0 +1,14 @@
+"""``python -m sagemaker_runtime``: the command ``sagemaker-runtime``."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        # Python has put the current folder first, and a file there must not stand for a module of the standard library.
+        del sys.path[0]
+
+    from sagemaker_runtime.cli.main import main
+
+    sys.exit(main())

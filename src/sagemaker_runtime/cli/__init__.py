@@ -1,0 +1,1 @@
+"""The command line: ``sagemaker-runtime``, and ``python -m sagemaker_runtime``."""

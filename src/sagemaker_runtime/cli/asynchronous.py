@@ -1,0 +1,96 @@
+"""``async``: queue a body, wait for the result in S3, write it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import InvokeEndpointAsyncInput
+from sagemaker_runtime.cli.bodies import read_body
+from sagemaker_runtime.cli.connection import add_connection, add_limits, open_client
+from sagemaker_runtime.cli.failures import UsageError
+from sagemaker_runtime.cli.invoke import target
+from sagemaker_runtime.cli.members import ASYNC, add_members, add_output, members_of
+from sagemaker_runtime.cli.output import open_sink, say_json
+from sagemaker_runtime.cli.terminal import note
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from sagemaker_runtime import InvokeEndpointAsyncOutput, SyncClient
+    from sagemaker_runtime.cli.parser import Parser
+
+WAIT = 3600.0  # seconds
+
+
+def build(parser: Parser, name: str) -> None:
+    """Add the options."""
+    parser.describe(
+        "--endpoint-name NAME (--body TEXT | --input-location S3URI) [options] [OUTFILE]",
+        "Queue a body for an endpoint's model, wait until the result is in S3, and write it to stdout, or into OUTFILE.\n"
+        "With --no-wait, write the locations as JSON, and do not wait. That is what invoke-endpoint-async does unless\n"
+        "--wait is given, because it is what the AWS CLI does.",
+        "% --endpoint-name big --input-location s3://bucket/photo.jpg -o result.json",
+        "% --endpoint-name big --body @photo.jpg --content-type image/jpeg --timeout 600",
+        "% --endpoint-name big --body @photo.jpg --no-wait | jq -r .OutputLocation",
+    )
+    parser.set_defaults(command=name)
+    waits = parser.add_mutually_exclusive_group()
+    waits.add_argument("--wait", action="store_true", help="wait for the result")
+    waits.add_argument("--no-wait", action="store_true", help="write where the result will be, and end")
+    add_members(parser, ASYNC)
+    add_output(parser)
+    add_limits(parser, "to wait for the result; an hour by default")
+    add_connection(parser)
+
+
+def run(given: Namespace) -> int:
+    """Queue it, and wait."""
+    waits = given.wait or not (given.no_wait or given.command == "invoke-endpoint-async")
+    if not waits and target(given) is not None:
+        raise UsageError(f"there is no result for {target(given)!r} without waiting; give --wait, or no file")
+    if given.body is not None and given.input_location is not None:
+        raise UsageError("give --body or --input-location, and not both")
+    wait = WAIT if given.timeout is None else given.timeout
+    given.timeout = None  # it is for the wait
+    members = members_of(given, ASYNC)
+    if given.input_location is None:
+        members["body"] = read_body(given, given.command)
+    params = InvokeEndpointAsyncInput(**members)
+    if waits:
+        with open_sink(target(given)) as sink, open_client(given) as client:
+            output = _submit(client, params, given)
+            sink.write(_result(client, output, wait))
+            sink.end()
+    else:
+        with open_client(given) as client:
+            output = _submit(client, params, given)
+        say_json(
+            InferenceId=output.inference_id,
+            OutputLocation=output.output_location,
+            FailureLocation=output.failure_location,
+        )
+    return 0
+
+
+def _submit(client: SyncClient, params: InvokeEndpointAsyncInput, given: Namespace) -> InvokeEndpointAsyncOutput:
+    output = client.invoke_endpoint_async(params)
+    if given.verbose:
+        from sagemaker_runtime.cli.verbose import facts
+
+        facts(
+            output.result_metadata,
+            inference=output.inference_id,
+            result=output.output_location,
+            failure=output.failure_location,
+        )
+    return output
+
+
+def _result(client: SyncClient, output: InvokeEndpointAsyncOutput, wait: float) -> bytes:
+    from sagemaker_runtime import WaitTimeoutError
+
+    try:
+        return client.wait_for_output(output, timeout=wait).body
+    except (KeyboardInterrupt, WaitTimeoutError):  # it was accepted, and costs what it costs
+        note(f"the inference goes on; its result will be at {output.output_location}")
+        raise

@@ -1,0 +1,69 @@
+"""The commands, by name: where each is, and what the overview says of it. A command is imported only when it is called."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """
+    One command.
+
+    Its module has ``build(parser, name)``, which adds its options, and ``run(given)``, which returns the exit code.
+    """
+
+    module: str
+    summary: str
+    aliases: tuple[str, ...] = ()
+    """The AWS CLI's names for the same."""
+
+
+COMMANDS = {
+    "invoke": Command("invoke", "send a body to an endpoint and write its response", ("invoke-endpoint",)),
+    "stream": Command(
+        "stream", "the same, and write the response as it comes", ("invoke-endpoint-with-response-stream",)
+    ),
+    "async": Command("asynchronous", "queue a body, wait for the result and write it", ("invoke-endpoint-async",)),
+    "stack": Command("stack", "print the stack of middleware that a call goes through"),
+    "explain": Command("explain", "make a call and show where its time went"),
+    "doctor": Command("doctor", "show where region, credentials, endpoint, proxy and certificates come from"),
+    "local": Command("local", "serve endpoints on this machine: local serve NAME=MODULE:FUNCTION"),
+}
+
+NAMES = {name: command for name, command in COMMANDS.items()} | {
+    alias: command for command in COMMANDS.values() for alias in command.aliases
+}
+"""All commands by all their names."""
+
+
+def overview(prog: str) -> str:
+    """What ``--help`` without a command says."""
+    width = max(map(len, COMMANDS)) + 2
+    return "\n".join(
+        [
+            f"usage: {prog} COMMAND [options]",
+            "",
+            "Call Amazon SageMaker endpoints from a shell.",
+            "",
+            "commands:",
+            *(f"  {name:<{width}}{command.summary}" for name, command in COMMANDS.items()),
+            "",
+            "examples:",
+            f"  {prog} invoke --endpoint-name iris --content-type text/csv --body 5.1,3.5,1.4,0.2",
+            f"  {prog} invoke --endpoint-name iris --content-type text/csv --body @flowers.csv -o species.csv",
+            f"  {prog} stream --endpoint-name story --body 'Once upon a time' --text",
+            f"  {prog} doctor",
+            "",
+            f"'{prog} COMMAND --help' has the options of a command. The AWS CLI's names work as well:",
+            f"{', '.join(alias for command in COMMANDS.values() for alias in command.aliases)}.",
+            "",
+            "exit codes:",
+            "  0  done",
+            "  1  the service refused, or the model failed",
+            "  2  the command line, a file, the configuration or the credentials cannot be used",
+            "  3  no connection, or the time was over",
+            "  4  a bulk run has left dead letters",
+            "  130  interrupted by Ctrl-C",
+            "",
+        ]
+    )

@@ -1,0 +1,189 @@
+"""What every command that makes a client takes: where to, as whom, through which middleware, and how much to say."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from sagemaker_runtime import SyncClient, load_config, override, with_api_options
+from sagemaker_runtime.cli.failures import UsageError
+from sagemaker_runtime.sync import LoopThread
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from sagemaker_runtime import APIOption, Config, OptFn, Options
+    from sagemaker_runtime.cli.parser import Parser
+
+_NO_LIMIT = 10.0**9  # seconds; the AWS CLI's 0
+
+
+def add_connection(parser: Parser) -> None:
+    """The options that say where to and as whom."""
+    parser.option("--region", "NAME", "the AWS region, such as eu-west-1")
+    parser.option("--profile", "NAME", "the profile in the shared files of the AWS tools")
+    parser.option("--endpoint-url", "URL", "where to send to, in place of AWS's own address")
+    parser.option("--ca-bundle", "PATH", "certificates to trust, in place of the system's")
+    parser.flag("--no-sign-request", help="send without a signature, and look for no credentials")
+    parser.repeated("--api-option", "MODULE:NAME", "change the stack by a function of yours; may be given again")
+    parser.option("--import-from", "FOLDER", "where its module may be too: . for the current folder")
+    parser.flag("-v", "--verbose", help="say more on stderr: facts, headers, whole errors; -vv for all", action="count")
+    parser.without_effect("--no-cli-pager", "--no-cli-auto-prompt", "--no-paginate")
+    parser.without_effect("--color", takes_value=True)
+    parser.refuse("-vv says what is sent and received", "--debug")
+    parser.refuse("certificates are always checked; name those of your own authority with --ca-bundle", "--no-verify-ssl")
+
+
+def add_limits(parser: Parser, total: str) -> None:
+    """The options for time; *total* is the help of ``--timeout``."""
+    parser.option("--timeout", "SECONDS", total, kind=_seconds)
+    parser.option("--cli-connect-timeout", "SECONDS", "for a connection to stand; 10 by default", kind=_limit)
+    parser.option("--cli-read-timeout", "SECONDS", "in which no byte comes; 70 by default, 0 for any", kind=_limit)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= _NO_LIMIT:
+        raise ValueError(text)
+    return seconds
+
+
+def _limit(text: str) -> float:
+    return _NO_LIMIT if float(text) == 0 else _seconds(text)
+
+
+_seconds.__name__ = _limit.__name__ = "number of seconds"  # as argparse has it: "invalid number of seconds value: 'x'"
+
+
+def read_config(given: Namespace) -> Config:
+    """
+    What the machine says, with what was given before it.
+
+    Raises:
+        ConfigError: It makes no sense.
+    """
+    thread = LoopThread(nullcontext(), name="sagemaker-runtime-load")
+    thread.open()
+    try:
+        return thread.run(
+            load_config,
+            region=given.region,
+            profile=given.profile,
+            endpoint_url=given.endpoint_url,
+            ca_bundle=given.ca_bundle,
+        )
+    finally:
+        thread.close()
+
+
+def open_client(given: Namespace, *last: APIOption, sends: bool = True) -> SyncClient:
+    """
+    The client of the options.
+
+    Args:
+        given: With the options of `add_connection`, and perhaps of `add_limits`.
+
+        last: Functions of the stack that come after those of the user.
+
+        sends: Whether there will be a call, for which a region or an endpoint must be known.
+
+    Raises:
+        UsageError: An option cannot be used.
+        ConfigError: What is configured makes no sense.
+    """
+    api_options = [_imported(given, name) for name in given.api_option]
+    config = read_config(given)
+    if sends and config.region is None and config.base_endpoint is None:
+        raise UsageError("no region is known: give --region, or set AWS_REGION ('sagemaker-runtime doctor' shows more)")
+    opt_fns = [with_api_options(*api_options, *last), *_limits(given), *_signature(given), *_logs(given)]
+    try:
+        return SyncClient.from_config(config, *opt_fns)
+    except Exception as error:
+        if api_options and not _is_ours(error):
+            names = ", ".join(given.api_option)
+            raise UsageError(f"--api-option {names} raised {type(error).__name__}: {error}") from error
+        raise
+
+
+def _is_ours(error: Exception) -> bool:
+    from sagemaker_runtime import SageMakerRuntimeError
+
+    return isinstance(error, SageMakerRuntimeError)
+
+
+def _signature(given: Namespace) -> list[OptFn]:
+    if not given.no_sign_request:
+        return []
+    from sagemaker_runtime import AnonymousCredentialsProvider
+
+    return [override(credentials=AnonymousCredentialsProvider())]
+
+
+def _limits(given: Namespace) -> list[OptFn]:
+    limits: dict[str, float | None] = {
+        "total": getattr(given, "timeout", None),
+        "connect": getattr(given, "cli_connect_timeout", None),
+        "read": getattr(given, "cli_read_timeout", None),
+    }
+    changed = {name: seconds for name, seconds in limits.items() if seconds is not None}
+    if not changed:
+        return []
+
+    def change(options: Options) -> None:
+        options.timeout = evolve(options.timeout, **changed)
+
+    return [change]
+
+
+def _logs(given: Namespace) -> list[OptFn]:
+    if not given.verbose:
+        return []
+    from sagemaker_runtime import ClientLogMode
+    from sagemaker_runtime.cli.verbose import logger
+
+    mode = ClientLogMode.RETRIES | ClientLogMode.REQUEST | ClientLogMode.RESPONSE
+    if given.verbose > 1:
+        mode |= ClientLogMode.SIGNING | ClientLogMode.RESPONSE_EVENT_MESSAGE
+    return [override(client_log_mode=mode, logger=logger())]
+
+
+def _imported(given: Namespace, name: str) -> APIOption:
+    module, _, path = name.partition(":")
+    if not (module and path):
+        raise UsageError(f"--api-option {name} names no function; write MODULE:FUNCTION")
+    import_also_from(given.import_from)
+    try:
+        found: object = import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:  # a module may raise anything when it is imported
+        hint = "" if given.import_from else import_hint(error, module)
+        raise UsageError(
+            f"--api-option {name} cannot be imported: {type(error).__name__}: {error}{hint}"
+        ) from error
+    if not callable(found):
+        raise UsageError(f"--api-option {name} is of type {type(found).__name__}; name a function of a Stack")
+    return found
+
+
+def import_also_from(folder: str | None) -> None:
+    """Have modules found in *folder* that are nowhere else: nothing there stands for a module of the standard library."""
+    if folder is not None:
+        import os
+
+        path = os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100, PTH111 - pathlib costs 4 ms
+        if not os.path.isdir(path):  # noqa: PTH112
+            raise UsageError(f"--import-from: {folder!r} is no folder")
+        if path not in sys.path:
+            sys.path.append(path)
+
+
+def import_hint(error: BaseException, module: str) -> str:
+    """What to do where a module of the user's was not found; empty for other errors."""
+    if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
+        return "; if it is in the current folder, add --import-from ."
+    return ""

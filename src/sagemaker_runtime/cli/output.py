@@ -1,0 +1,152 @@
+"""Where a response goes: to a file, to whatever reads stdout, or onto a terminal."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from sagemaker_runtime.cli.bodies import path_of
+from sagemaker_runtime.cli.failures import UsageError
+from sagemaker_runtime.cli.terminal import escaped, is_terminal, note, say, write
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import Self
+
+PREVIEW = 512  # bytes of a binary response that a terminal shows
+
+
+class Sink(Protocol):
+    """Takes the bytes of a response as they come."""
+
+    def write(self, data: bytes, /) -> None:
+        """Write them at once."""
+        ...
+
+    def end(self) -> None:
+        """Say that this was all."""
+        ...
+
+
+def open_sink(name: str | None) -> AbstractContextManager[Sink]:
+    """
+    The sink for ``-o NAME``; stdout for None and ``-``.
+
+    To be opened before the call, so that nobody pays for a response that cannot be kept.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    if name is not None and name != "-":
+        return _File(name)
+    return _Terminal() if is_terminal(sys.stdout) else _Pipe()
+
+
+class _Pipe:
+    """stdout that is no terminal: the bytes as they are."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def write(self, data: bytes, /) -> None:
+        write(data)
+
+    def end(self) -> None: ...
+
+
+class _Terminal(_Pipe):
+    """A terminal: text, with control characters escaped, and the beginning of what is no text."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._held = ""  # a carriage return that a newline may follow
+        self._last = "\n"
+        self._shown = self._total = 0
+        self._is_binary = False
+
+    def write(self, data: bytes, /) -> None:
+        self._total += len(data)
+        if not self._is_binary and b"\0" in data:
+            self._is_binary, self._shown = True, 0
+        if self._is_binary:
+            data = data[: max(PREVIEW - self._shown, 0)]
+        self._shown += len(data)
+        self._show(self._held + self._decoder.decode(data))
+
+    def end(self) -> None:
+        self._show(self._held + self._decoder.decode(b"", final=True), is_last=True)
+        if self._last != "\n":
+            say("\n")
+        if self._is_binary:
+            more = "" if self._shown == self._total else f"; not all of its {self._total:,} bytes are shown"
+            note(f"the response is binary{more}: -o FILE, or a pipe, gets it as it is")
+
+    def _show(self, text: str, *, is_last: bool = False) -> None:
+        self._held = "\r" if text.endswith("\r") and not is_last else ""
+        text = text.removesuffix(self._held).replace("\r\n", "\n") if self._held else text.replace("\r\n", "\n")
+        if text:
+            self._last = text[-1]
+            say(escaped(text))
+
+
+class _File:
+    """A file. What it held stays until there is a response; a new one is removed if none comes."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._path = path_of(name)
+        self._is_new = not os.path.lexists(self._path)
+        self._has_begun = False
+        self._written = 0
+        try:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise self._problem(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+        if self._is_new and not self._has_begun:
+            os.unlink(self._path)  # noqa: PTH108 - a path of bytes
+
+    def write(self, data: bytes, /) -> None:
+        try:
+            self._begin()
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError as error:
+            raise self._problem(error) from None
+        self._written += len(data)
+
+    def end(self) -> None:
+        try:
+            self._begin()
+        except OSError as error:
+            raise self._problem(error) from None
+        if is_terminal(sys.stderr) and is_terminal(sys.stdout):
+            note(f"{self._written:,} bytes are in {self._name}")
+
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            if stat.S_ISREG(os.fstat(self._file).st_mode):
+                os.ftruncate(self._file, 0)
+
+    def _problem(self, error: OSError) -> UsageError:
+        return UsageError(f"{self._name!r} cannot be written: {error.strerror}")
+
+
+def say_json(**members: object) -> None:
+    """A JSON object on stdout, in lines; members that are None are left out."""
+    from json import dumps
+
+    text = dumps({name: value for name, value in members.items() if value is not None}, indent=4)
+    say(f"{text}\n")  # in ASCII, so there is nothing to escape

@@ -1,0 +1,163 @@
+"""`Parser`: argparse with the errors in one line, and with words that begin with a hyphen where only a value can stand."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from typing import TYPE_CHECKING, NoReturn
+
+from sagemaker_runtime.cli.failures import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_TEXTS = ("--body", "--custom-attributes")  # options whose value may begin with a hyphen: -5.1,3.5
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What the writer of *word* may have meant, for the middle of an error; empty for nothing."""
+    from difflib import get_close_matches  # 4 ms, and few command lines need it
+
+    found = get_close_matches(word, list(known), 1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+class _Once(Action):
+    """Takes one value: which of two was meant is not to be guessed."""
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice")
+        setattr(namespace, self.dest, values)
+
+
+class _Refused(Action):
+    """An option of the AWS CLI that is none here; its help says what to write instead."""
+
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,  # noqa: ARG002
+        values: str | Sequence[object] | None,  # noqa: ARG002
+        option_string: str | None = None,
+    ) -> None:
+        raise UsageError(f"{option_string} of the AWS CLI is no option here: {self.const}")
+
+
+class Parser(ArgumentParser):
+    """
+    Reads the command line of one command.
+
+    Args:
+        prog: What the command is called, such as ``"sagemaker-runtime invoke"``.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog=prog, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
+        self._names = ["--help"]
+        self._required: list[str] = []
+        self._words: list[str] = []
+        self._raw: str | None = None
+
+    def describe(self, usage: str, description: str, *examples: str) -> None:
+        """What stands around the options in the help; *usage* and *examples* without the program's name."""
+        self.usage = f"%(prog)s {usage}"
+        self.description = description
+        self.epilog = "\n".join(["examples:", *(f"  {each.replace('%', self.prog)}" for each in examples)])
+
+    def option(
+        self,
+        name: str,
+        metavar: str,
+        help: str,
+        *,
+        kind: Callable[[str], object] = str,
+        required: bool = False,
+    ) -> None:
+        """An option with a value, given once at most. ``None`` in the result if it is not given."""
+        self.add_argument(name, metavar=metavar, help=help, type=kind, action=_Once)
+        self._names.append(name)
+        if required:
+            self._required.append(name)
+
+    def flag(self, *names: str, help: str, action: str = "store_true") -> None:
+        """An option without a value; with the action ``count``, one that is counted."""
+        self.add_argument(*names, help=help, action=action, **({"default": 0} if action == "count" else {}))
+        self._names.extend(names)
+
+    def repeated(self, name: str, metavar: str, help: str) -> None:
+        """An option with a value that may be given again; a list."""
+        self.add_argument(name, metavar=metavar, help=help, action="append", default=[])
+        self._names.append(name)
+
+    def without_effect(self, *names: str, takes_value: bool = False) -> None:
+        """Options of the AWS CLI that there is nothing to do for."""
+        for name in names:
+            if takes_value:
+                self.add_argument(name, help=SUPPRESS)
+            else:
+                self.add_argument(name, help=SUPPRESS, action="store_true")
+
+    def refuse(self, advice: str, *names: str) -> None:
+        """Options of the AWS CLI that would change what is meant; *advice* says what to write instead."""
+        for name in names:
+            self.add_argument(name, help=SUPPRESS, nargs="?", action=_Refused, const=advice)
+
+    def words(self, *dests: str) -> None:
+        """Words that are no options, in order; None for those that are not there."""
+        # They are no positionals of argparse: before Python 3.13 it overlooks an optional one between two options.
+        self._words.extend(dests)
+
+    def raw(self, dest: str) -> None:
+        """All words as they are, options too, for a command that reads them itself."""
+        self._raw = dest
+
+    def parse(self, words: Sequence[str]) -> Namespace:
+        """
+        Read the words of a command line.
+
+        Raises:
+            UsageError: There is a mistake in them.
+            SystemExit: They ask for help, which has been written.
+        """
+        if self._raw is not None:
+            return Namespace(**{self._raw: list(words)})
+        given, rest = self.parse_known_args(self._joined(words))
+        for word in rest:
+            if word.startswith("-") and word != "-":
+                name = word.partition("=")[0]
+                self.error(f"there is no option {name}{nearest(name, self._names)}")
+        if len(rest) > len(self._words):
+            self.error(f"{rest[len(self._words)]!r} is one word too many; quote a text with blanks")
+        for position, dest in enumerate(self._words):
+            setattr(given, dest, rest[position] if position < len(rest) else None)
+        missing = [name for name in self._required if getattr(given, name[2:].replace("-", "_")) is None]
+        if missing:
+            hint = f"; {rest[0]!r} was read as {self._words[0].upper()}" if rest else ""
+            self.error(f"{missing[0]} is missing{hint}")
+        return given
+
+    def error(self, message: str) -> NoReturn:
+        """One line, and where there is more."""
+        raise UsageError(f"{message} (see '{self.prog} --help')")
+
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002
+        """The help on stdout, in UTF-8, for a reader who may leave early."""
+        from sagemaker_runtime.cli.terminal import say
+
+        say(self.format_help())
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """The words, with a value that begins with a hyphen joined to its option."""
+        joined: list[str] = []
+        for word in words:
+            if joined and joined[-1] in _TEXTS and word.startswith("-") and word.partition("=")[0] not in self._names:
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return joined

@@ -1,0 +1,49 @@
+"""What ``-v`` says: the log of the call, redacted as logs are, and a summary of its facts."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime import ATTEMPTS, RAW_RESPONSE, REQUEST_ID, TIMING
+from sagemaker_runtime.cli.terminal import note
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Metadata
+
+
+class _ToStderr(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note("\n".join(f"* {line}" for line in record.getMessage().splitlines()))
+
+
+def logger() -> logging.Logger:
+    """One that writes each record to stderr, with control characters escaped."""
+    found = logging.getLogger("sagemaker_runtime.cli")
+    found.handlers[:] = [_ToStderr()]
+    found.setLevel(logging.DEBUG)
+    found.propagate = False
+    return found
+
+
+def facts(metadata: Metadata, **members: str | None) -> None:
+    """
+    Write what is known of a call.
+
+    Args:
+        metadata: Of its output.
+
+        members: Of the output, by name; those that are None are left out.
+    """
+    response, timing = metadata.get(RAW_RESPONSE), metadata.get(TIMING)
+    attempts = metadata.get(ATTEMPTS) or ()
+    parts = [
+        "" if response is None else f"HTTP {response.status}",
+        "" if timing is None else f"head of the response after {(timing.received - timing.sent) * 1000:.0f} ms",
+        f"{len(attempts)} attempt{'' if len(attempts) == 1 else 's'}" if attempts else "",
+    ]
+    note(f"* {', '.join(part for part in parts if part)}")
+    known = {"request id": metadata.get(REQUEST_ID), **members}
+    for name, value in known.items():
+        if value is not None:
+            note(f"* {name.replace('_', ' ')}: {value}")
