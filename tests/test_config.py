@@ -630,7 +630,7 @@ def test_the_options_of_a_config_have_all_its_values() -> None:
         ca_bundle="/etc/ssl/cert.pem",
         disable_clock_skew_correction=True,
     )
-    values = {field.name: getattr(config, field.name) for field in attrs.fields(Config)}
+    values = {field.name: getattr(config, field.name) for field in attrs.fields(Config) if field.name != "sources"}
 
     options = config.options()
 
@@ -639,6 +639,23 @@ def test_the_options_of_a_config_have_all_its_values() -> None:
     assert {name: value for name, value in values.items() if name != "ca_bundle"} == {
         name: getattr(options, name) for name in values if name != "ca_bundle"
     }
+
+
+async def test_a_config_says_where_each_value_was_found(
+    write: Callable[[str], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sees a wrong region wants to know which of five places to correct; a default has none."""
+    write("[default]\nregion = eu-west-1\nsdk_ua_app_id = shop\n")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
+
+    config = await load_config(endpoint_url="http://localhost:8080")
+
+    assert {
+        "region": f"region of profile 'default' in {tmp_path / 'config'}",
+        "app_id": f"sdk_ua_app_id of profile 'default' in {tmp_path / 'config'}",
+        "retry_max_attempts": "AWS_MAX_ATTEMPTS",
+        "base_endpoint": "load_config(endpoint_url=...)",
+    } == config.sources
 
 
 async def test_a_client_of_a_config_has_its_values_and_the_functions_come_after() -> None:
