@@ -53,6 +53,20 @@ def almost(expires_at: float) -> object:
     return pytest.approx(int(expires_at), abs=1.0)
 
 
+async def test_credentials_say_where_they_were_found(bare_machine, monkeypatch, tmp_path):
+    """Two keys of one account look alike, and the wrong one is found by the place it came from."""
+    (tmp_path / "file").write_text(f"[default]\naws_access_key_id = AKID\naws_secret_access_key = {SECRET}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "file"))
+    from_file = await DefaultCredentialsProvider().retrieve()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+
+    from_environment = await DefaultCredentialsProvider().retrieve()
+
+    assert ("shared-credentials-file", "env") == (from_file.source, from_environment.source)
+    assert from_file == from_environment
+
+
 async def test_an_instance_role_is_found_by_the_token_flow(bare_machine, monkeypatch):
     """Version 2 of the metadata service: without the token that was asked for first, an instance returns 401."""
     expires_at = time.time() + LIFE
