@@ -280,6 +280,18 @@ async def test_the_environments_proxy_is_used_until_the_loop_ends_and_this_machi
         assert (1, 2) == (len(target.requests), len(proxy.requests))
 
 
+def test_a_client_says_which_proxy_a_url_would_go_through(monkeypatch):
+    """Whoever looks for what is in the way asks the rules that a call goes by, and sees no password."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hush@proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "internal.example")
+    client = AioHTTPClient()
+
+    assert "http://proxy:3128" == client.proxy_for("https://example.com/path")
+    assert client.proxy_for("https://internal.example") is None
+    assert AioHTTPClient(proxies={}).proxy_for("https://example.com") is None
+    assert "http://other:8080" == AioHTTPClient(proxies={"all": "other:8080"}).proxy_for("http://example.com")
+
+
 async def test_no_proxies_means_none(monkeypatch):
     """``{}`` says that the environment does not count."""
     async with serving() as proxy:
