@@ -184,17 +184,32 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, act: Callable[[str], o
     return out.getvalue()
 
 
-def test_credentials_that_were_given_are_taken_and_the_secret_is_not_shown(
+def test_keys_of_the_environment_are_taken_and_the_secret_is_not_shown(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is on the screen ends up in logs and in chats; who gave the secret knows it."""
-    keys = ("--access-key-id", "AKIDLOCAL", "--secret-access-key", "hush")
+    """A command line can be read by all users of a machine, and what is on the screen ends up in logs and in chats."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDLOCAL")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
 
-    said = run(monkeypatch, "iris=some_models:iris.predict", *keys)
+    said = run(monkeypatch, "iris=some_models:iris.predict", "--keys-from-environment")
 
     assert "AWS_ACCESS_KEY_ID=AKIDLOCAL\n" in said
     assert "hush" not in said
     assert said.endswith("Stopped.\n")
+
+
+def test_modules_of_another_folder_are_found_when_that_is_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A console script does not look into the current folder, where a file may have the name of another module."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "models_elsewhere.py").write_text("def predict(invocation): return b''")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    said = run(monkeypatch, "iris=models_elsewhere:predict", "--import-from", f"{elsewhere}")
+
+    assert "iris = models_elsewhere:predict\n" in said
+    assert f"{elsewhere}" == sys.path[-1]
 
 
 def test_random_credentials_are_new_each_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,16 +275,26 @@ def test_the_handlers_of_signals_are_put_back(folder: Path, monkeypatch: pytest.
         (["a=some_models:iris.predict", "a=some_models:iris.predict"], "the endpoint 'a' is given twice"),
         (["a/b=some_models:iris.predict"], "'a/b' cannot be the name of an endpoint"),
         (["iris=http://"], "'http://'"),
-        (["iris=some_models:iris.predict", "--access-key-id", "A"], "give both of --access-key-id and"),
-        (["iris=some_models:iris.predict", "--secret-access-key", "hush"], "or neither"),
+        (
+            ["iris=some_models:iris.predict", "--keys-from-environment"],
+            "needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
+        (["iris=some_models:iris.predict", "--import-from", "/no/such"], "--import-from: '/no/such' is no folder"),
+        (["iris=no_models:f"], "if it is in the current folder, add --import-from ."),
         (["iris=some_models:iris.predict", "--host", "no such host"], "cannot listen at 'no such host', port 0"),
         (["iris=some_models:iris.predict", "--port", "70000"], "cannot listen at '127.0.0.1', port 70000"),
     ],
 )
 def test_a_mistake_is_reported_in_one_line(
-    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: str,
 ) -> None:
     """Whoever mistyped a name needs that name, not forty lines of import machinery."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+
     code = main(["serve", *arguments])
 
     said = capsys.readouterr()
