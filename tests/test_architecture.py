@@ -93,7 +93,9 @@ ROWS = (
     },
 )
 GUESTS = {
+    "__main__",
     "bulk",
+    "cli",
     "local",
     "plugins",
     "predictor",

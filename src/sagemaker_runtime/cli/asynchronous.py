@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WAIT = 3600.0  # seconds
 
 
-def build(parser: Parser, name: str) -> None:
+def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "--endpoint-name NAME (--body TEXT | --input-location S3URI) [options] [OUTFILE]",
@@ -33,7 +33,6 @@ def build(parser: Parser, name: str) -> None:
         "% --endpoint-name big --body @photo.jpg --content-type image/jpeg --timeout 600",
         "% --endpoint-name big --body @photo.jpg --no-wait | jq -r .OutputLocation",
     )
-    parser.set_defaults(command=name)
     waits = parser.add_mutually_exclusive_group()
     waits.add_argument("--wait", action="store_true", help="wait for the result")
     waits.add_argument("--no-wait", action="store_true", help="write where the result will be, and end")
@@ -77,20 +76,13 @@ def _submit(client: SyncClient, params: InvokeEndpointAsyncInput, given: Namespa
     if given.verbose:
         from sagemaker_runtime.cli.verbose import facts
 
-        facts(
-            output.result_metadata,
-            inference=output.inference_id,
-            result=output.output_location,
-            failure=output.failure_location,
-        )
+        facts(output.result_metadata)
     return output
 
 
 def _result(client: SyncClient, output: InvokeEndpointAsyncOutput, wait: float) -> bytes:
-    from sagemaker_runtime import WaitTimeoutError
-
     try:
         return client.wait_for_output(output, timeout=wait).body
-    except (KeyboardInterrupt, WaitTimeoutError):  # it was accepted, and costs what it costs
+    except KeyboardInterrupt:  # it was accepted, and costs what it costs
         note(f"the inference goes on; its result will be at {output.output_location}")
         raise

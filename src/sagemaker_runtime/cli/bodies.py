@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.cli.failures import UsageError
@@ -76,15 +77,14 @@ def _read(option: str, text: str) -> bytes:
     if not name:
         raise UsageError(f"{option}: no file is named after {text!r}{literal}")
     try:
-        with open(path_of(name), "rb") as file:  # noqa: PTH123 - a path of bytes
-            return file.read()
+        return path_of(name).read_bytes()
     except OSError as error:
         raise UsageError(f"{option}: {name!r} cannot be read: {error.strerror}{literal}") from None
 
 
-def path_of(name: str) -> bytes:
+def path_of(name: str) -> Path:
     """The path as the file system has it, with ``~`` for the home folder, whatever the locale says."""
-    return os.path.expanduser(name.encode(errors="surrogateescape"))  # noqa: PTH111 - a path of bytes
+    return Path(os.fsdecode(name.encode(errors="surrogateescape"))).expanduser()
 
 
 def _read_stdin(option: str) -> bytes:

@@ -9,7 +9,8 @@ class Command(NamedTuple):
     """
     One command.
 
-    Its module has ``build(parser, name)``, which adds its options, and ``run(given)``, which returns the exit code.
+    Its module has ``build(parser)``, which adds its options, and ``run(given)``, which returns the exit code; ``given.command`` is the
+    name that it was called by.
     """
 
     module: str
@@ -30,9 +31,7 @@ COMMANDS = {
     "local": Command("local", "serve endpoints on this machine: local serve NAME=MODULE:FUNCTION"),
 }
 
-NAMES = {name: command for name, command in COMMANDS.items()} | {
-    alias: command for command in COMMANDS.values() for alias in command.aliases
-}
+NAMES = COMMANDS | {alias: command for command in COMMANDS.values() for alias in command.aliases}
 """All commands by all their names."""
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from sagemaker_runtime import (
     AioHTTPClient,
     DefaultEndpointResolver,
+    Headers,
     Request,
     SageMakerRuntimeError,
     SystemClock,
@@ -40,7 +42,9 @@ _SOURCES = {
     "login": "aws login",
 }
 _LIMITS = Timeout(connect=5, read=10, total=15)
-_MARKS = {0: ("ok", "32"), USAGE: ("!!", "31"), NO_CONNECTION: ("!!", "31")}
+_LONG = 16  # characters of an access key id, at least
+_MINUTE = 60  # seconds
+_GOOD, _BAD = ("ok", "32"), ("!!", "31")  # what stands before a line, and its color
 
 
 class _Finding(NamedTuple):
@@ -50,7 +54,7 @@ class _Finding(NamedTuple):
     """What the command's exit code is for it."""
 
 
-def build(parser: Parser, name: str) -> None:  # noqa: ARG001 - every command gets it
+def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "[options]",
@@ -99,9 +103,7 @@ async def _with_network(config: Config, given: Namespace, url: str | None) -> li
 
 
 def _show(finding: _Finding) -> None:
-    mark, color = _MARKS[finding.code]
-    import sys
-
+    mark, color = _BAD if finding.code else _GOOD
     if is_terminal(sys.stdout) and has_colors():
         mark = f"\x1b[{color}m{mark}\x1b[0m"
     say(f"{mark} {finding.subject:<13} {escaped(' '.join(finding.text.split()))}\n")
@@ -116,7 +118,10 @@ def _source(config: Config, name: str) -> str:
 
 
 def _profile(given: Namespace) -> _Finding:
-    named = (("--profile", given.profile), *((name, os.environ.get(name)) for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")))
+    named = (
+        ("--profile", given.profile),
+        *((name, os.environ.get(name)) for name in ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")),
+    )
     for source, name in named:
         if name and name.strip():
             return _Finding("profile", f"{name}, from {source}")
@@ -169,23 +174,25 @@ async def _credentials(config: Config, given: Namespace) -> _Finding:
 
 def _masked(access_key_id: str) -> str:
     """The last four characters, as ``aws configure list`` shows them; nothing of a short one."""
-    return "*" * 16 + (access_key_id[-4:] if len(access_key_id) >= 16 else "")  # noqa: PLR2004
+    return "*" * 16 + (access_key_id[-4:] if len(access_key_id) >= _LONG else "")
 
 
 def _certificates(config: Config) -> _Finding:
     if config.ca_bundle is not None:
         return _Finding("certificates", f"{config.ca_bundle}, from {_source(config, 'ca_bundle')}")
     paths = ssl.get_default_verify_paths()
-    found = [path for path in (paths.cafile, paths.capath) if path is not None]
+    found = [path for path in (paths.cafile, paths.capath) if path]  # either may be None
     named = [name for name in (paths.openssl_cafile_env, paths.openssl_capath_env) if os.environ.get(name)]
     if not found:
         return _Finding("certificates", "the system's, or botocore's where it has none")
-    return _Finding("certificates", f"{', '.join(found)}, {f'from {named[0]}' if named else 'the system has them there'}")
+    return _Finding(
+        "certificates", f"{', '.join(found)}, {f'from {named[0]}' if named else 'the system has them there'}"
+    )
 
 
 def _proxy(http_client: AioHTTPClient, url: str | None) -> _Finding:
     if url is None:
-        return _Finding("proxy", "not known without an endpoint")
+        return _Finding("proxy", "not known without an endpoint", USAGE)
     try:
         proxy = http_client.proxy_for(url)
     except SageMakerRuntimeError as error:
@@ -194,14 +201,19 @@ def _proxy(http_client: AioHTTPClient, url: str | None) -> _Finding:
     names = [name for base in (f"{scheme}_proxy", "all_proxy") for name in (base, base.upper())]
     variable = next((name for name in names if os.environ.get(name)), None)
     if proxy is None:
-        return _Finding("proxy", "none" if variable is None else f"none, though {variable} is set: NO_PROXY excepts the host, or it is this machine")
+        return _Finding(
+            "proxy",
+            "none"
+            if variable is None
+            else f"none, though {variable} is set: NO_PROXY excepts the host, or it is this machine",
+        )
     return _Finding("proxy", f"{proxy}, from {variable or 'the settings of the system'}")
 
 
 async def _answers(http_client: AioHTTPClient, url: str | None) -> list[_Finding]:
     if url is None:
         return []
-    clock, request = SystemClock(), Request("GET")
+    clock, request = SystemClock(), Request("GET", headers=Headers({"content-length": "0"}))
     request.url = f"{url.rstrip('/')}/ping"
     started = clock.monotonic()
     try:
@@ -227,7 +239,7 @@ def _skew(response: Response, clock: SystemClock) -> list[_Finding]:
         ahead = clock.now() - parsedate_to_datetime(response.headers.get("date", "")).timestamp()
     except (TypeError, ValueError):
         return []
-    if abs(ahead) < 60:  # noqa: PLR2004 - seconds; nothing to worry about
+    if abs(ahead) < _MINUTE:
         return [_Finding("clock", "agrees with the endpoint's to the minute")]
     text = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the endpoint's; the client corrects for it"
     return [_Finding("clock", text)]

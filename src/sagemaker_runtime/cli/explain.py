@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.plugins.waterfall import Trace
 
 
-def build(parser: Parser, name: str) -> None:
+def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "--endpoint-name NAME --body TEXT [--svg FILE] [options]",
@@ -29,7 +29,6 @@ def build(parser: Parser, name: str) -> None:
         "% --endpoint-name iris --body 5.1,3.5,1.4,0.2",
         "% --endpoint-name iris --body @flowers.csv --svg call.svg",
     )
-    parser.set_defaults(command=name)
     parser.add_argument("--svg", metavar="FILE", help="write the chart as a picture, and not as text; - for stdout")
     add_members(parser, INVOKE)
     add_limits(parser, FOR_THE_CALL)

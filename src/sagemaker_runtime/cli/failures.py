@@ -9,14 +9,18 @@ _LONGEST = 600  # characters of an error without -v: a model may send its whole 
 
 # What the library says to who writes Python, for who writes a command line.
 _WORDING = (
-    (re.compile(r"load_config\((\w+)=\.\.\.\)"), lambda found: f"--{found[1].replace('_', '-')}"),
+    (r"load_config\((\w+)=\.\.\.\)", r"--\1"),
     (
-        re.compile(r"; configure one of them, or pass credentials=StaticCredentialsProvider\(\.\.\.\)"),
-        lambda _: "; configure one of them ('sagemaker-runtime doctor' shows what is found)",
+        r"; configure one of them, or pass credentials=StaticCredentialsProvider\(\.\.\.\)",
+        "; configure one of them ('sagemaker-runtime doctor' shows what is found)",
     ),
-    (re.compile(r"base_endpoint"), lambda _: "--endpoint-url"),
-    (re.compile(r"\bca_bundle=? "), lambda _: "--ca-bundle "),
-    (re.compile(r"set Options\.region"), lambda _: "give --region, or set AWS_REGION"),
+    (r"\bbase_endpoint\b", "--endpoint-url"),
+    (r"\bca_bundle=?(?= )", "--ca-bundle"),
+    (r"\bOptions\.api_options\[\d+\]", "--api-option"),
+    (r"\bTimeout\.total\b", "--timeout"),
+    (r"\bTimeout\.(connect|read)\b", r"--cli-\1-timeout"),
+    (r", or signing_region on the endpoint", ""),
+    (r"\bset Options\.region\b", "give --region, or set AWS_REGION"),
 )
 
 
@@ -40,13 +44,11 @@ def report(error: Exception, verbosity: int) -> int:
         complain(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}... (-v shows all of it)")
         return code
     complain(text)
-    for note in getattr(error, "__notes__", ()):
-        complain(str(note), head="note: ")
-    for record in getattr(error, "attempts", ()):
-        complain(str(record), head="")
-    if verbosity > 1:
-        from traceback import format_exception
+    from traceback import format_exception, format_exception_only
 
+    for note in format_exception_only(error)[1:]:
+        complain(note, head="note: ")
+    if verbosity > 1:
         complain("".join(format_exception(error)), head="")
     return code
 
@@ -54,17 +56,28 @@ def report(error: Exception, verbosity: int) -> int:
 def _explain(error: Exception) -> tuple[int, str]:
     if isinstance(error, UsageError):
         return USAGE, str(error)
-    from sagemaker_runtime import errors
+    from sagemaker_runtime import (
+        AsyncInferenceError,
+        InvalidParamsError,
+        SageMakerRuntimeError,
+        ServiceError,
+        StreamContentError,
+        TotalTimeoutError,
+        TransportError,
+        WaitTimeoutError,
+    )
 
-    if not isinstance(error, errors.SageMakerRuntimeError):
+    if not isinstance(error, SageMakerRuntimeError):
         return REFUSED, f"{type(error).__name__}: {error} (-vv shows where)"
     text = str(error)
-    if isinstance(error, errors.InvalidParamsError):
-        text = "; ".join(re.sub(r"^\w+(?=:)", _as_option, problem) for problem in error.problems) or text
+    if isinstance(error, InvalidParamsError):
+        text = "; ".join(re.sub(r"^\w+", _as_option, problem) for problem in error.problems) or text
     text = wording(text)
-    if isinstance(error, errors.ServiceError | errors.AsyncInferenceError | errors.StreamContentError):
-        return REFUSED, f"{type(error).__name__}: {text}" if isinstance(error, errors.AsyncInferenceError) else text
-    if isinstance(error, errors.TransportError | errors.TotalTimeoutError | errors.WaitTimeoutError):
+    if isinstance(error, AsyncInferenceError):
+        return REFUSED, f"the inference failed: {text}"
+    if isinstance(error, ServiceError | StreamContentError):
+        return REFUSED, text
+    if isinstance(error, TransportError | TotalTimeoutError | WaitTimeoutError):
         return NO_CONNECTION, text
     return USAGE, text
 
@@ -72,8 +85,8 @@ def _explain(error: Exception) -> tuple[int, str]:
 def wording(text: str) -> str:
     """What the library says to who writes Python, for who writes a command line."""
     for pattern, words in _WORDING:
-        text = pattern.sub(words, text)
-    return text
+        text = re.sub(pattern, words, text)
+    return re.sub(r"(?<!\S)--[a-z_]+\b", lambda found: found[0].replace("_", "-"), text)
 
 
 def _as_option(member: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from sagemaker_runtime.cli.bodies import read_body
 from sagemaker_runtime.cli.connection import add_connection, add_limits, open_client
 from sagemaker_runtime.cli.failures import UsageError
 from sagemaker_runtime.cli.members import INVOKE, add_members, add_output, members_of
-from sagemaker_runtime.cli.output import open_sink
+from sagemaker_runtime.cli.output import STDOUT, open_sink, say_json
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FOR_THE_CALL = "for the whole call with its attempts; no limit by default"
 
 
-def build(parser: Parser, name: str) -> None:
+def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "--endpoint-name NAME --body TEXT [options] [OUTFILE]",
@@ -31,7 +31,6 @@ def build(parser: Parser, name: str) -> None:
         "cat photo.jpg | % --endpoint-name cats --content-type image/jpeg --body - | jq .",
         "% --endpoint-name iris --body 1,2 --api-option my_middleware:install --import-from .",
     )
-    parser.set_defaults(command=name)
     add_members(parser, INVOKE)
     add_output(parser)
     add_limits(parser, FOR_THE_CALL)
@@ -47,7 +46,7 @@ def run(given: Namespace) -> int:
             show_facts(output)
         sink.write(output.body)
         sink.end()
-    if given.command == "invoke-endpoint" and given.outfile not in (None, "-", "/dev/stdout"):
+    if given.command == "invoke-endpoint" and given.outfile not in STDOUT:
         _say_as_the_aws_cli_does(output)
     return 0
 
@@ -64,20 +63,11 @@ def show_facts(output: InvokeEndpointOutput) -> None:
     """What ``-v`` says of a response."""
     from sagemaker_runtime.cli.verbose import facts
 
-    facts(
-        output.result_metadata,
-        body=f"{len(output.body):,} bytes",
-        content_type=output.content_type,
-        variant=output.invoked_production_variant,
-        new_session=output.new_session_id,
-        closed_session=output.closed_session_id,
-    )
+    facts(output.result_metadata, body=f"of {len(output.body):,} bytes")
 
 
 def _say_as_the_aws_cli_does(output: InvokeEndpointOutput) -> None:
     """The members of the output as JSON: whoever reads stdout of the AWS CLI's command gets the same."""
-    from sagemaker_runtime.cli.output import say_json
-
     say_json(
         ContentType=output.content_type,
         InvokedProductionVariant=output.invoked_production_variant,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.cli.parser import Parser
 
 
-def build(parser: Parser, name: str) -> None:  # noqa: ARG001 - every command gets it
+def build(parser: Parser) -> None:
     """Leave the words to the command."""
     parser.raw("words")
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.cli.parser import Parser
 
+__all__ = ["main"]
+
 PROG = "sagemaker-runtime"
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C has ended
 
 
 class _Module(Protocol):
-    def build(self, parser: Parser, name: str, /) -> None: ...
+    def build(self, parser: Parser, /) -> None: ...
     def run(self, given: Namespace, /) -> int: ...
 
 
@@ -40,15 +42,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(words)
     except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - a user's middleware may raise anything
+        return _interrupted()
+    except BaseException as error:
+        if not isinstance(error, Exception):  # a user's middleware may raise anything of these
+            raise
         from sagemaker_runtime.cli.failures import report
 
         verbosity = sum(len(word) - 1 if set(word[1:]) == {"v"} else 1 for word in words if _asks_for_more(word))
         try:
             return report(error, verbosity)
         except KeyboardInterrupt:
-            return INTERRUPTED
+            return _interrupted()
+
+
+def _interrupted() -> int:
+    from sagemaker_runtime.cli.terminal import end_line
+
+    end_line()
+    return INTERRUPTED
 
 
 def _as_utf8(word: str) -> str:
@@ -83,7 +94,8 @@ def _dispatch(words: list[str]) -> int:
     from sagemaker_runtime.cli.parser import Parser
 
     parser = Parser(f"{PROG} {name}")
-    module.build(parser, name)
+    parser.set_defaults(command=name)
+    module.build(parser)
     return module.run(parser.parse(["--help"] if rest == ["help"] else rest))
 
 

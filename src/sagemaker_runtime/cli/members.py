@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_runtime.cli.bodies import BINARY_FORMATS, read_text
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.cli.parser import Parser
 
-_BODY = "what the model gets: a text, @FILE, file://FILE, fileb://FILE, or - for stdin; @@ for a text that begins with @"
+_BODY = (
+    "what the model gets: a text, @FILE, file://FILE, fileb://FILE, or - for stdin; @@ for a text that begins with @"
+)
 _COMMON = {
     "--content-type": ("TYPE", "MIME type of the body, such as text/csv"),
     "--accept": ("TYPE", "MIME type wanted for the response"),
@@ -44,7 +46,9 @@ def add_members(parser: Parser, members: dict[str, tuple[str, str]]) -> None:
     parser.option("--body", "TEXT", _BODY)
     for name, (metavar, help) in (_COMMON | members).items():
         parser.option(name, metavar, help, kind=int if name in _NUMBERS else str)
-    parser.add_argument("--cli-binary-format", choices=BINARY_FORMATS, help="base64 for a body in base64, as the AWS CLI takes it")
+    parser.add_argument(
+        "--cli-binary-format", choices=BINARY_FORMATS, help="base64 for a body in base64, as the AWS CLI takes it"
+    )
     advice = "write the members as options, such as --endpoint-name and --body"
     parser.refuse(advice, "--cli-input-json", "--cli-input-yaml", "--generate-cli-skeleton")
 
@@ -57,9 +61,9 @@ def add_output(parser: Parser) -> None:
     parser.refuse("pass JSON through jq, and see the facts of a call with -v", "--query")
 
 
-def members_of(given: Namespace, members: dict[str, tuple[str, str]]) -> dict[str, object]:
+def members_of(given: Namespace, members: dict[str, tuple[str, str]]) -> dict[str, Any]:
     """What was given of them, by the names of the input; without the body."""
     names = [name[2:].replace("-", "_") for name in ("--endpoint-name", *_COMMON, *members)]
-    values = {name: getattr(given, name) for name in names}
+    values: dict[str, Any] = {name: getattr(given, name) for name in names}
     values["custom_attributes"] = read_text("--custom-attributes", given.custom_attributes)
     return {name: value for name, value in values.items() if value is not None}

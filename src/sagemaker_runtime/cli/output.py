@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Self
 
-PREVIEW = 512  # bytes of a binary response that a terminal shows
+STDOUT = (None, "-", "/dev/stdout")
+"""What stands for stdout. The last one, which the AWS CLI's users write, would be opened anew: a log it leads to is not emptied."""
+
+PREVIEW = 160  # bytes of a binary response that a terminal shows
 
 
 class Sink(Protocol):
@@ -33,14 +36,14 @@ class Sink(Protocol):
 
 def open_sink(name: str | None) -> AbstractContextManager[Sink]:
     """
-    The sink for ``-o NAME``; stdout for None and ``-``.
+    The sink for ``-o NAME``; one for stdout where it is one of `STDOUT`.
 
     To be opened before the call, so that nobody pays for a response that cannot be kept.
 
     Raises:
         UsageError: The file cannot be written.
     """
-    if name is not None and name != "-":
+    if name not in STDOUT:
         return _File(name)
     return _Terminal() if is_terminal(sys.stdout) else _Pipe()
 
@@ -100,7 +103,7 @@ class _File:
     def __init__(self, name: str) -> None:
         self._name = name
         self._path = path_of(name)
-        self._is_new = not os.path.lexists(self._path)
+        self._is_new = not (self._path.exists() or self._path.is_symlink())
         self._has_begun = False
         self._written = 0
         try:
@@ -114,7 +117,7 @@ class _File:
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
         if self._is_new and not self._has_begun:
-            os.unlink(self._path)  # noqa: PTH108 - a path of bytes
+            self._path.unlink(missing_ok=True)
 
     def write(self, data: bytes, /) -> None:
         try:

@@ -10,6 +10,8 @@ from sagemaker_runtime.cli.failures import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from _typeshed import SupportsWrite
+
 _TEXTS = ("--body", "--custom-attributes")  # options whose value may begin with a hyphen: -5.1,3.5
 
 
@@ -36,19 +38,6 @@ class _Once(Action):
         setattr(namespace, self.dest, values)
 
 
-class _Refused(Action):
-    """An option of the AWS CLI that is none here; its help says what to write instead."""
-
-    def __call__(
-        self,
-        parser: ArgumentParser,
-        namespace: Namespace,  # noqa: ARG002
-        values: str | Sequence[object] | None,  # noqa: ARG002
-        option_string: str | None = None,
-    ) -> None:
-        raise UsageError(f"{option_string} of the AWS CLI is no option here: {self.const}")
-
-
 class Parser(ArgumentParser):
     """
     Reads the command line of one command.
@@ -61,6 +50,7 @@ class Parser(ArgumentParser):
         super().__init__(prog=prog, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
         self._names = ["--help"]
         self._required: list[str] = []
+        self._refused: dict[str, str] = {}
         self._words: list[str] = []
         self._raw: str | None = None
 
@@ -85,10 +75,10 @@ class Parser(ArgumentParser):
         if required:
             self._required.append(name)
 
-    def flag(self, *names: str, help: str, action: str = "store_true") -> None:
-        """An option without a value; with the action ``count``, one that is counted."""
-        self.add_argument(*names, help=help, action=action, **({"default": 0} if action == "count" else {}))
-        self._names.extend(names)
+    def flag(self, name: str, help: str) -> None:
+        """An option without a value."""
+        self.add_argument(name, help=help, action="store_true")
+        self._names.append(name)
 
     def repeated(self, name: str, metavar: str, help: str) -> None:
         """An option with a value that may be given again; a list."""
@@ -105,8 +95,7 @@ class Parser(ArgumentParser):
 
     def refuse(self, advice: str, *names: str) -> None:
         """Options of the AWS CLI that would change what is meant; *advice* says what to write instead."""
-        for name in names:
-            self.add_argument(name, help=SUPPRESS, nargs="?", action=_Refused, const=advice)
+        self._refused.update(dict.fromkeys(names, advice))
 
     def words(self, *dests: str) -> None:
         """Words that are no options, in order; None for those that are not there."""
@@ -127,7 +116,11 @@ class Parser(ArgumentParser):
         """
         if self._raw is not None:
             return Namespace(**{self._raw: list(words)})
-        given, rest = self.parse_known_args(self._joined(words))
+        joined = self._joined(words)
+        for name in (word.partition("=")[0] for word in joined):
+            if name in self._refused:
+                raise UsageError(f"{name} of the AWS CLI is no option here: {self._refused[name]}")
+        given, rest = self.parse_known_args(joined)
         for word in rest:
             if word.startswith("-") and word != "-":
                 name = word.partition("=")[0]
@@ -136,9 +129,10 @@ class Parser(ArgumentParser):
             self.error(f"{rest[len(self._words)]!r} is one word too many; quote a text with blanks")
         for position, dest in enumerate(self._words):
             setattr(given, dest, rest[position] if position < len(rest) else None)
-        missing = [name for name in self._required if getattr(given, name[2:].replace("-", "_")) is None]
+        values = vars(given)
+        missing = [name for name in self._required if values[name[2:].replace("-", "_")] is None]
         if missing:
-            hint = f"; {rest[0]!r} was read as {self._words[0].upper()}" if rest else ""
+            hint = f"; {rest[0]!r} was read as {self._words[0].upper()}; write {missing[0]} {rest[0]}?" if rest else ""
             self.error(f"{missing[0]} is missing{hint}")
         return given
 
@@ -146,11 +140,14 @@ class Parser(ArgumentParser):
         """One line, and where there is more."""
         raise UsageError(f"{message} (see '{self.prog} --help')")
 
-    def print_help(self, file: object = None) -> None:  # noqa: ARG002
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """The help on stdout, in UTF-8, for a reader who may leave early."""
         from sagemaker_runtime.cli.terminal import say
 
-        say(self.format_help())
+        if file is None:
+            say(self.format_help())
+        else:
+            super().print_help(file)
 
     def _joined(self, words: Sequence[str]) -> list[str]:
         """The words, with a value that begins with a hyphen joined to its option."""

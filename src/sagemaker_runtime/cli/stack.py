@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.cli.parser import Parser
 
 
-def build(parser: Parser, name: str) -> None:  # noqa: ARG001 - every command gets it
+def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "[OPERATION] [options]",

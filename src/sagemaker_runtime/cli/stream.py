@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
-    from sagemaker_runtime import SyncResponseStream, SyncResponseStreamOutput
+    from sagemaker_runtime import SyncResponseStream
     from sagemaker_runtime.cli.parser import Parser
 
 
-def build(parser: Parser, name: str) -> None:
+def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "--endpoint-name NAME --body TEXT [--sse | --jsonl | --text] [options] [OUTFILE]",
@@ -29,11 +29,16 @@ def build(parser: Parser, name: str) -> None:
         "% --endpoint-name llm --content-type application/json --body @prompt.json --sse | jq -rj .token.text",
         "% --endpoint-name llm --body - -o story.txt < prompt.txt",
     )
-    parser.set_defaults(command=name)
     kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--sse", action="store_true", help="server-sent events: write the data of each in a line; [DONE] is left out")
-    kinds.add_argument("--jsonl", action="store_true", help="JSON Lines: write each document in a line; what is no JSON fails")
-    kinds.add_argument("--text", action="store_true", help="text in UTF-8: never write a part of a character, or bytes that are none")
+    kinds.add_argument(
+        "--sse", action="store_true", help="server-sent events: write the data of each in a line; [DONE] is left out"
+    )
+    kinds.add_argument(
+        "--jsonl", action="store_true", help="JSON Lines: write each document in a line; what is no JSON fails"
+    )
+    kinds.add_argument(
+        "--text", action="store_true", help="text in UTF-8: never write a part of a character, or bytes that are none"
+    )
     add_members(parser, STREAM)
     add_output(parser)
     add_limits(parser, "until the response begins; no limit by default")
@@ -47,7 +52,9 @@ def run(given: Namespace) -> int:
         output = client.invoke_endpoint_with_response_stream(params)
         with output.body as stream:
             if given.verbose:
-                _show_facts(output)
+                from sagemaker_runtime.cli.verbose import facts
+
+                facts(output.result_metadata)
             for piece in _pieces(stream, given):
                 sink.write(piece)
         sink.end()
@@ -73,9 +80,3 @@ def _pieces(stream: SyncResponseStream, given: Namespace) -> Iterator[bytes]:
 
 def _line(text: str) -> bytes:
     return " ".join(text.splitlines()).encode(errors="replace") + b"\n"
-
-
-def _show_facts(output: SyncResponseStreamOutput) -> None:
-    from sagemaker_runtime.cli.verbose import facts
-
-    facts(output.result_metadata, content_type=output.content_type, variant=output.invoked_production_variant)

@@ -73,6 +73,12 @@ def note(text: str, *, is_escaped: bool = False) -> None:
         _silence(sys.stderr)
 
 
+def end_line() -> None:
+    """Have the prompt of the shell begin a line of its own, behind the terminal's ``^C``."""
+    if is_terminal(sys.stderr):
+        note("")
+
+
 def has_colors() -> bool:
     """Whether color is wanted: https://no-color.org."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime import ATTEMPTS, RAW_RESPONSE, REQUEST_ID, TIMING
+from sagemaker_runtime import ATTEMPTS, RAW_RESPONSE, TIMING
 from sagemaker_runtime.cli.terminal import note
 
 if TYPE_CHECKING:
@@ -28,22 +28,19 @@ def logger() -> logging.Logger:
 
 def facts(metadata: Metadata, **members: str | None) -> None:
     """
-    Write what is known of a call.
+    Write a summary of a call. What the peer sent is in the log, which redacts what it may have sent back.
 
     Args:
         metadata: Of its output.
 
-        members: Of the output, by name; those that are None are left out.
+        members: More to say, by name; those that are None are left out.
     """
     response, timing = metadata.get(RAW_RESPONSE), metadata.get(TIMING)
     attempts = metadata.get(ATTEMPTS) or ()
     parts = [
         "" if response is None else f"HTTP {response.status}",
-        "" if timing is None else f"head of the response after {(timing.received - timing.sent) * 1000:.0f} ms",
+        "" if timing is None else f"response after {(timing.received - timing.sent) * 1000:.0f} ms",
         f"{len(attempts)} attempt{'' if len(attempts) == 1 else 's'}" if attempts else "",
+        *(f"{name} {value}" for name, value in members.items() if value is not None),
     ]
     note(f"* {', '.join(part for part in parts if part)}")
-    known = {"request id": metadata.get(REQUEST_ID), **members}
-    for name, value in known.items():
-        if value is not None:
-            note(f"* {name.replace('_', ' ')}: {value}")

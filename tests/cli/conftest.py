@@ -1,0 +1,126 @@
+"""A local endpoint, and the command line as a program and as a function."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from attrs import define
+
+from sagemaker_runtime.cli.main import main
+from sagemaker_runtime.local import Invocation, LocalEndpoint
+
+ESCAPES = b"\x1b[2Jred \x1b]0;title\x07\r\nnext"
+
+
+def echo(invocation: Invocation) -> bytes:
+    return invocation.body
+
+
+def size(invocation: Invocation) -> bytes:
+    return b"%d" % len(invocation.body)
+
+
+def attributes(invocation: Invocation) -> bytes:
+    return (invocation.custom_attributes or "").encode()
+
+
+def escapes(invocation: Invocation) -> bytes:
+    return ESCAPES
+
+
+def binary(invocation: Invocation) -> bytes:
+    return bytes(range(256)) * 20
+
+
+def fail(invocation: Invocation) -> bytes:
+    raise LookupError("\x1b[31mno weights\x1b[0m\nin the file")
+
+
+def wait(invocation: Invocation) -> bytes:
+    time.sleep(1.5)
+    return b"late"
+
+
+def parts(invocation: Invocation) -> Iterator[bytes]:
+    """A part at once, and the next ones when the test has had time to leave."""
+    for number in range(8):
+        yield b"part %d\n" % number
+        time.sleep(0.3)
+
+
+def events(invocation: Invocation) -> Iterator[bytes]:
+    yield b'data: {"token": "a"}\n\ndata: {"to'
+    yield b'ken": "b"}\n\ndata: [DONE]\n\n'
+
+
+def documents(invocation: Invocation) -> Iterator[bytes]:
+    yield b'{"a":'
+    yield b' 1}\n{"b": "\xc3'
+    yield b'\xa9"}\n' + invocation.body
+
+
+MODELS = (echo, size, attributes, escapes, binary, fail, wait, parts, events, documents)
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[LocalEndpoint]:
+    with LocalEndpoint({model.__name__: model for model in MODELS}) as local:
+        yield local
+
+
+@pytest.fixture
+def environment(endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    """What leads the command to the endpoint, in this process too; the current folder is one of the test's."""
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name, value in endpoint.environ().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    return dict(os.environ)
+
+
+@define
+class Said:
+    """What a run of the command has left."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+@pytest.fixture
+def run(environment: dict[str, str], capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Said]:
+    """The command in this process."""
+
+    def run(*words: str) -> Said:
+        try:
+            code = main(words)
+        except SystemExit as error:  # after --help
+            code = error.code
+        said = capfdbinary.readouterr()
+        return Said(code, said.out, said.err.decode())
+
+    return run
+
+
+COMMAND = [sys.executable, "-m", "sagemaker_runtime"]
+
+
+@pytest.fixture
+def program(environment: dict[str, str]) -> Callable[..., Said]:
+    """The command in a process of its own."""
+
+    def program(*words: str, body: bytes | None = b"", **variables: str) -> Said:
+        done = subprocess.run(  # noqa: S603 - our own words
+            [*COMMAND, *words], input=body, capture_output=True, env=environment | variables, check=False, timeout=60
+        )
+        return Said(done.returncode, done.stdout, done.stderr.decode())
+
+    return program
