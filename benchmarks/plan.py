@@ -151,6 +151,22 @@ def targets() -> list[Target]:
             Target(f"start, {way} / aiohttp", "<= 1.12", f"{STARTS}, ours, {way}", f"{STARTS}, aiohttp", "start_ms")
             for way in starts
         ),
+        Target(
+            "sagemaker-runtime --help, CPU added to the import",
+            "<= 10",
+            f"{STARTS}, sagemaker-runtime --help",
+            f"{STARTS}, import sagemaker_runtime",
+            "start_ms",
+            added=True,
+        ),
+        Target(
+            "sagemaker-runtime invoke, CPU added to the same call",
+            "<= 15",
+            f"{STARTS}, sagemaker-runtime invoke",
+            f"{STARTS}, ours, all from the environment",
+            "start_ms",
+            added=True,
+        ),
         Target("growth in 200,000 calls", "< 5", "ours, very many calls", figure="growth_MB"),
         Target("connections beyond those before", "<= 0", "ours, very many calls", figure="connections_more"),
         Target("added by a middleware of five lines", "<= 0.5", MIDDLEWARE, figure="function_us"),

@@ -61,6 +61,19 @@ def main(url):
     assert client.invoke_endpoint(EndpointName="iris", Body=b"{}")["Body"].read()
 """
 
+IMPORT = "import sagemaker_runtime"
+
+HELP = """
+from sagemaker_runtime.cli.main import main
+assert main(["--help"]) == 0
+"""
+
+INVOKE = """
+import sys
+from sagemaker_runtime.cli.main import main
+assert main(["invoke", "--endpoint-name", "iris", "--body", "{}", "--endpoint-url", sys.argv[1]]) == 0
+"""
+
 RUN = "\nimport sys\nasyncio.run(main(sys.argv[1]))\n"
 PROGRAMS = {
     "aiohttp": BARE + RUN,
@@ -68,6 +81,9 @@ PROGRAMS = {
     "ours, default resolver": DEFAULT_RESOLVER + RUN,
     "ours, keys from the environment": CREDENTIALS + RUN,
     "ours, all from the environment": ENVIRONMENT + RUN,
+    "import sagemaker_runtime": IMPORT,
+    "sagemaker-runtime --help": HELP,
+    "sagemaker-runtime invoke": INVOKE,
     "boto3": BOTO3 + "\nimport sys\nmain(sys.argv[1])\n",
 }
 VARIABLES = {

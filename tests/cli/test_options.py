@@ -165,7 +165,8 @@ def test_what_is_not_configured_is_named_with_the_option_or_variable_for_it(run,
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/no/such")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.delenv("AWS_DEFAULT_PROFILE", raising=False)
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
 
     said = run(*ECHO, "a")
 

@@ -277,7 +277,8 @@ def test_the_doctor_names_what_is_not_configured(run, monkeypatch):
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/no/such")
-    monkeypatch.delenv("AWS_DEFAULT_PROFILE", raising=False)
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
     said = run("doctor")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
-
-class Command(NamedTuple):
+class Command:
     """
     One command.
 
@@ -13,10 +11,12 @@ class Command(NamedTuple):
     name that it was called by.
     """
 
-    module: str
-    summary: str
-    aliases: tuple[str, ...] = ()
-    """The AWS CLI's names for the same."""
+    # No NamedTuple: `typing` takes longer to import than all the rest of the overview.
+    def __init__(self, module: str, summary: str, aliases: tuple[str, ...] = ()) -> None:
+        self.module = module
+        self.summary = summary
+        self.aliases = aliases
+        """The AWS CLI's names for the same."""
 
 
 COMMANDS = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import re
+TYPE_CHECKING = False  # `typing` is an import of 5 ms, and `re` one of 3
+if TYPE_CHECKING:
+    import re
 
 USAGE, REFUSED, NO_CONNECTION = 2, 1, 3
 _LONGEST = 600  # characters of an error without -v: a model may send its whole traceback
@@ -56,6 +58,8 @@ def report(error: Exception, verbosity: int) -> int:
 def _explain(error: Exception) -> tuple[int, str]:
     if isinstance(error, UsageError):
         return USAGE, str(error)
+    import re
+
     from sagemaker_runtime import (
         AsyncInferenceError,
         InvalidParamsError,
@@ -84,6 +88,8 @@ def _explain(error: Exception) -> tuple[int, str]:
 
 def wording(text: str) -> str:
     """What the library says to who writes Python, for who writes a command line."""
+    import re
+
     for pattern, words in _WORDING:
         text = re.sub(pattern, words, text)
     return re.sub(r"(?<!\S)--[a-z_]+\b", lambda found: found[0].replace("_", "-"), text)

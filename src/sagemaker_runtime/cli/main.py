@@ -5,26 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
 
 from sagemaker_runtime.cli.commands import NAMES, overview
 
+TYPE_CHECKING = False  # as checkers read it; `typing` itself is an import of 5 ms
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
-    from typing import TypeGuard
+    from typing import Protocol, TypeGuard
 
     from sagemaker_runtime.cli.parser import Parser
+
+    class _Module(Protocol):
+        def build(self, parser: Parser, /) -> None: ...
+        def run(self, given: Namespace, /) -> int: ...
+
 
 __all__ = ["main"]
 
 PROG = "sagemaker-runtime"
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C has ended
-
-
-class _Module(Protocol):
-    def build(self, parser: Parser, /) -> None: ...
-    def run(self, given: Namespace, /) -> int: ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
