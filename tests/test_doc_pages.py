@@ -184,7 +184,7 @@ def test_every_page_stands_in_a_table_of_contents(page: Path) -> None:
         (folder / entry).resolve()
         for folder in (DOCS, DOCS / "api")
         for block in blocks((folder / "index.md").read_text(), r"\{toctree\}")
-        for entry in re.findall(r"^[\w/]+$", block, re.MULTILINE)
+        for entry in re.findall(r"^[\w/-]+$", block, re.MULTILINE)
     }
 
     assert page in (README, index) or page.with_suffix("") in contents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import SUPPRESS, Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
+MIN_COLUMNS = 40
 _TEXTS = ("--body", "--custom-attributes")  # options whose value may begin with a hyphen: -5.1,3.5
 
 
@@ -21,6 +23,22 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     found = get_close_matches(word, list(known), 1)
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def _formatter(prog: str) -> RawDescriptionHelpFormatter:
+    # argparse makes one for each option, to check it, and would import shutil for the width: 3 ms.
+    return RawDescriptionHelpFormatter(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """How wide a help may be: what COLUMNS says, or the terminal, or 80."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return max(int(given), MIN_COLUMNS)
+    try:
+        return max(os.get_terminal_size().columns, MIN_COLUMNS)
+    except OSError:  # no terminal
+        return 80
 
 
 class _Once(Action):
@@ -47,7 +65,7 @@ class Parser(ArgumentParser):
     """
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog=prog, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
+        super().__init__(prog=prog, formatter_class=_formatter, allow_abbrev=False)
         self._names = ["--help"]
         self._required: list[str] = []
         self._refused: dict[str, str] = {}
