@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from attrs import define
 
 from sagemaker_runtime.cli.main import main
 from sagemaker_runtime.local import Invocation, LocalEndpoint
+
+OVER = threading.Event()
+"""Set when no test will call the endpoint any more."""
 
 ESCAPES = b"\x1b[2Jred \x1b]0;title\x07\r\nnext"
 
@@ -43,15 +46,17 @@ def fail(invocation: Invocation) -> bytes:
 
 
 def wait(invocation: Invocation) -> bytes:
-    time.sleep(1.5)
+    """Longer than any test."""
+    OVER.wait()
     return b"late"
 
 
 def parts(invocation: Invocation) -> Iterator[bytes]:
     """A part at once, and the next ones when the test has had time to leave."""
-    for number in range(8):
+    for number in range(100):
         yield b"part %d\n" % number
-        time.sleep(0.3)
+        if OVER.wait(0.1):
+            return
 
 
 def events(invocation: Invocation) -> Iterator[bytes]:
@@ -72,6 +77,7 @@ MODELS = (echo, size, attributes, escapes, binary, fail, wait, parts, events, do
 def endpoint() -> Iterator[LocalEndpoint]:
     with LocalEndpoint({model.__name__: model for model in MODELS}) as local:
         yield local
+        OVER.set()
 
 
 @pytest.fixture
