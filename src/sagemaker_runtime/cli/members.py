@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from typing import TYPE_CHECKING, Any
 
 from sagemaker_runtime.cli.bodies import BINARY_FORMATS, read_text
@@ -57,7 +58,7 @@ def add_output(parser: Parser) -> None:
     """The options for where the response goes."""
     parser.add_argument("-o", metavar="FILE", dest="file", help="write the response into a file, and not to stdout")
     parser.words("outfile")
-    parser.without_effect("--output", takes_value=True)
+    parser.add_argument("--output", choices=("json",), help=SUPPRESS)  # the AWS CLI's default
     parser.refuse("pass JSON through jq, and see the facts of a call with -v", "--query")
 
 

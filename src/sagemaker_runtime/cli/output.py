@@ -22,6 +22,9 @@ STDOUT = (None, "-", "/dev/stdout")
 PREVIEW = 160  # bytes of a binary response that a terminal shows
 
 
+_BINARY: int = getattr(os, "O_BINARY", 0)  # of Windows, which would write another end of each line
+
+
 class Sink(Protocol):
     """Takes the bytes of a response as they come."""
 
@@ -107,7 +110,7 @@ class _File:
         self._has_begun = False
         self._written = 0
         try:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o666)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | _BINARY, 0o666)
         except OSError as error:
             raise self._problem(error) from None
 

@@ -66,7 +66,6 @@ class Parser(ArgumentParser):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog=prog, formatter_class=_formatter, allow_abbrev=False)
-        self._names = ["--help"]
         self._required: list[str] = []
         self._refused: dict[str, str] = {}
         self._words: list[str] = []
@@ -89,19 +88,16 @@ class Parser(ArgumentParser):
     ) -> None:
         """An option with a value, given once at most. ``None`` in the result if it is not given."""
         self.add_argument(name, metavar=metavar, help=help, type=kind, action=_Once)
-        self._names.append(name)
         if required:
             self._required.append(name)
 
     def flag(self, name: str, help: str) -> None:
         """An option without a value."""
         self.add_argument(name, help=help, action="store_true")
-        self._names.append(name)
 
     def repeated(self, name: str, metavar: str, help: str) -> None:
         """An option with a value that may be given again; a list."""
         self.add_argument(name, metavar=metavar, help=help, action="append", default=[])
-        self._names.append(name)
 
     def without_effect(self, *names: str, takes_value: bool = False) -> None:
         """Options of the AWS CLI that there is nothing to do for."""
@@ -142,7 +138,7 @@ class Parser(ArgumentParser):
         for word in rest:
             if word.startswith("-") and word != "-":
                 name = word.partition("=")[0]
-                self.error(f"there is no option {name}{nearest(name, self._names)}")
+                self.error(f"there is no option {name}{nearest(name, self._options())}")
         if len(rest) > len(self._words):
             self.error(f"{rest[len(self._words)]!r} is one word too many; quote a text with blanks")
         for position, dest in enumerate(self._words):
@@ -171,8 +167,15 @@ class Parser(ArgumentParser):
         """The words, with a value that begins with a hyphen joined to its option."""
         joined: list[str] = []
         for word in words:
-            if joined and joined[-1] in _TEXTS and word.startswith("-") and word.partition("=")[0] not in self._names:
+            is_value = joined and joined[-1] in _TEXTS and word.startswith("-")
+            if is_value and word.partition("=")[0] not in self._options():
                 joined[-1] += f"={word}"
             else:
                 joined.append(word)
         return joined
+
+    def _options(self) -> set[str]:
+        """All options that the help names."""
+        import re
+
+        return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", self.format_help()))

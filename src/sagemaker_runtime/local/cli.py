@@ -256,6 +256,8 @@ def _welcome(local: LocalEndpoint, given: Namespace) -> str:
         f"    export AWS_ACCESS_KEY_ID={keys.access_key_id}",
         f"    export AWS_SECRET_ACCESS_KEY={secret}",
         "    unset AWS_SESSION_TOKEN",
+        f"    sagemaker-runtime invoke --endpoint-name {first} --body 'your input'",
+        "or, with the AWS CLI:",
         f"    aws sagemaker-runtime invoke-endpoint --endpoint-name {first} \\",
         "        --cli-binary-format raw-in-base64-out --body 'your input' /dev/stdout",
         "",
