@@ -99,6 +99,7 @@ def test_custom_attributes_may_be_in_a_file(run):
         ((*ECHO, "@/"), "--body: '/' cannot be read: Is a directory"),
         ((*ECHO, "@"), "--body: no file is named after '@'"),
         ((*ECHO, "a", "--body", "b"), "--body is given twice"),
+        ((*ECHO, "a", "-o", "x", "-o", "y"), "-o is given twice"),
         ((*ECHO, "-o", "file"), "argument --body: expected one argument"),
         ((*ECHO, "a b", "c", "d"), "'d' is one word too many"),
         ((*ECHO, "a", "-o", "x", "y"), "-o x and OUTFILE y name two files"),

@@ -11,7 +11,7 @@ from sagemaker_runtime.cli.failures import UsageError
 from sagemaker_runtime.cli.invoke import target
 from sagemaker_runtime.cli.members import ASYNC, add_members, add_output, members_of
 from sagemaker_runtime.cli.output import open_sink, say_json
-from sagemaker_runtime.cli.terminal import note
+from sagemaker_runtime.cli.terminal import end_line, note
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -84,5 +84,6 @@ def _result(client: SyncClient, output: InvokeEndpointAsyncOutput, wait: float) 
     try:
         return client.wait_for_output(output, timeout=wait).body
     except KeyboardInterrupt:  # it was accepted, and costs what it costs
+        end_line()
         note(f"the inference goes on; its result will be at {output.output_location}")
         raise

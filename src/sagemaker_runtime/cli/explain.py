@@ -29,7 +29,7 @@ def build(parser: Parser) -> None:
         "% --endpoint-name iris --body 5.1,3.5,1.4,0.2",
         "% --endpoint-name iris --body @flowers.csv --svg call.svg",
     )
-    parser.add_argument("--svg", metavar="FILE", help="write the chart as a picture, and not as text; - for stdout")
+    parser.option("--svg", "FILE", "write the chart as a picture, and not as text; - for stdout")
     add_members(parser, INVOKE)
     add_limits(parser, FOR_THE_CALL)
     add_connection(parser)

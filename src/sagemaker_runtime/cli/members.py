@@ -56,7 +56,7 @@ def add_members(parser: Parser, members: dict[str, tuple[str, str]]) -> None:
 
 def add_output(parser: Parser) -> None:
     """The options for where the response goes."""
-    parser.add_argument("-o", metavar="FILE", dest="file", help="write the response into a file, and not to stdout")
+    parser.option("-o", "FILE", "write the response into a file, and not to stdout", dest="file")
     parser.words("outfile")
     parser.add_argument("--output", choices=("json",), help=SUPPRESS)  # the AWS CLI's default
     parser.refuse("pass JSON through jq, and see the facts of a call with -v", "--query")

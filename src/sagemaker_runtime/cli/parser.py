@@ -85,9 +85,10 @@ class Parser(ArgumentParser):
         *,
         kind: Callable[[str], object] = str,
         required: bool = False,
+        dest: str | None = None,
     ) -> None:
-        """An option with a value, given once at most. ``None`` in the result if it is not given."""
-        self.add_argument(name, metavar=metavar, help=help, type=kind, action=_Once)
+        """An option with a value, given once at most. ``None`` in the result, under *dest* or its name, if it is not given."""
+        self.add_argument(name, metavar=metavar, help=help, type=kind, action=_Once, dest=dest)
         if required:
             self._required.append(name)
 
