@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from sagemaker_runtime.bulk.bodies.json_body import MAX_BYTES
 from sagemaker_runtime.bulk.bodies.row_answers import CSV_TYPE, answers, check_limits
-from sagemaker_runtime.bulk.csv_lines import CSVLines
+from sagemaker_runtime.bulk.csv_lines import CSVLines, scalar_text
 from sagemaker_runtime.bulk.formats.batching import column_names
 from sagemaker_runtime.bulk.formats.csv_rows import CSV
 from sagemaker_runtime.bulk.formats.parquet import Parquet
@@ -88,10 +88,7 @@ class CSVBody:
 
 
 def _cell(value: object, place: str | int) -> str:
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    raise EncodeError(f"the value at {place!r} is a list or an object, and so no cell of CSV")
+    text = scalar_text(value)
+    if text is None:
+        raise EncodeError(f"the value at {place!r} is a list or an object, and so no cell of CSV")
+    return text

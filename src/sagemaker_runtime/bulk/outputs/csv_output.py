@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import math
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from sagemaker_runtime.bulk.csv_lines import CSVLines
+from sagemaker_runtime.bulk.csv_lines import CSVLines, scalar_text
 from sagemaker_runtime.bulk.json_texts import is_list, is_object, json_text
 from sagemaker_runtime.bulk.outputs.reading import batches
 
@@ -111,12 +110,5 @@ class _Columns:
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if type(value) is int:
-        return str(value)
-    if value is None:
-        return ""
-    if isinstance(value, float) and math.isfinite(value):
-        return repr(value)
-    return json_text(value).decode()
+    text = scalar_text(value)
+    return json_text(value).decode() if text is None else text
