@@ -32,11 +32,15 @@ from sagemaker_runtime import (
     TruncatedResponseError,
     load_config,
 )
-from sagemaker_runtime.bulk.places import InputFile
+from sagemaker_runtime.bulk.formats.base import Batch
+from sagemaker_runtime.bulk.formats.json_lines import JSONLines
+from sagemaker_runtime.bulk.local_folder import LocalSource
+from sagemaker_runtime.bulk.places import InputFile, Source
 from sagemaker_runtime.bulk.s3 import S3Destination, S3Source, listing as listing_module
 from sagemaker_runtime.bulk.s3.calls import PATIENCE
 from sagemaker_runtime.bulk.s3.destination import PIECE
 from sagemaker_runtime.bulk.s3.listing import PAGE
+from sagemaker_runtime.bulk.s3.prefetching import AHEAD, SMALL
 from sagemaker_runtime.bulk.s3.reading import LARGEST_READ, READ_AHEAD
 
 if TYPE_CHECKING:
@@ -116,6 +120,11 @@ def content(store: Boto, bucket: str, key: str) -> bytes:
 
 def uploads(store: Boto, bucket: str) -> list[str]:
     return [each["Key"] for each in store.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+
+
+def read_whole(source: S3Source, file: InputFile) -> bytes:
+    with source.open(file) as opened:
+        return opened.read()
 
 
 def file_of(tmp_path: Path, size: int) -> Path:
@@ -252,17 +261,76 @@ async def test_an_object_is_read_from_any_place_with_few_requests(
     await asyncio.to_thread(read)
 
 
-async def test_an_empty_object_is_read_without_a_request(
-    store: Boto, bucket: str, s3: S3Client, http: Counting
-) -> None:
-    """S3 would respond to a range of nothing with an error."""
+async def test_an_empty_object_is_read_without_an_error(store: Boto, bucket: str, s3: S3Client) -> None:
+    """S3 would respond to a range of nothing with one."""
     put(store, bucket, "a", body=b"")
     source = S3Source(s3, [f"s3://{bucket}/a"])
     (file,) = await asyncio.to_thread(source.files)
-    http.requests.clear()
 
-    assert b"" == await asyncio.to_thread(source.open(file).read)
-    assert [] == http.requests
+    assert b"" == await asyncio.to_thread(read_whole, source, file)
+    assert b"" == await asyncio.to_thread(read_whole, S3Source(s3, [f"s3://{bucket}/a"]), file)
+
+
+async def test_small_objects_are_fetched_side_by_side(store: Boto, bucket: str, s3: S3Client, http: Counting) -> None:
+    """One after another, a run over images would wait for S3 all the time. Each is fetched once, and few ahead."""
+    bodies = [b"5" * (SMALL + 1) if number == 5 else b"%d" % number for number in range(40)]
+    for number, body in enumerate(bodies):
+        put(store, bucket, f"in/{number:02}", body=body)
+    source = S3Source(s3, [f"s3://{bucket}/in/"])
+    files = await asyncio.to_thread(source.files)
+    http.requests.clear()
+    at_once = most = 0
+
+    async def send(request: Request, *, timeout: Timeout) -> Response:
+        nonlocal at_once, most
+        http.requests.append(request)
+        at_once += 1
+        most = max(most, at_once)
+        try:
+            return await http.inner.send(request, timeout=timeout)
+        finally:
+            at_once -= 1
+
+    http.send = send  # type: ignore[method-assign]
+    found = [await asyncio.to_thread(read_whole, source, file) for file in files]
+
+    assert bodies == found
+    assert 40 == len(http.requests)
+    assert 5 < most <= AHEAD + 1
+
+
+async def test_an_object_that_changed_since_it_was_listed_is_an_error(store: Boto, bucket: str, s3: S3Client) -> None:
+    """The run has planned with another version, and that is the one that counts, for a source made later too."""
+    put(store, bucket, "in/a", "in/b", body=b"one")
+    source = S3Source(s3, [f"s3://{bucket}/in/"])
+    _, file = await asyncio.to_thread(source.files)
+    put(store, bucket, "in/b", body=b"two")
+    later = S3Source(s3, [f"s3://{bucket}/in/"])
+    await asyncio.to_thread(later.files)
+
+    for each in (source, later):
+        with pytest.raises(ConfigError, match="in/b was changed while it was read"):
+            await asyncio.to_thread(read_whole, each, file)
+
+
+async def test_lines_are_read_from_s3_as_from_a_file(store: Boto, bucket: str, s3: S3Client, tmp_path: Path) -> None:
+    """Shards begin and end within lines."""
+    text = b"".join(b'{"x": "%s"}\n' % (b"y" * (number % 300)) for number in range(20_000))
+    (tmp_path / "a.jsonl").write_bytes(text)
+    put(store, bucket, "a.jsonl", body=text)
+
+    def batches(source: Source) -> list[Batch]:
+        lines, files = JSONLines(shard_bytes=500_000), source.files()
+        return [
+            batch
+            for shard in lines.shards(files, source)
+            for batch in lines.batches(files, source, shard, at=shard.begin, number=0, rows=100, size=10**6)
+        ]
+
+    local = batches(LocalSource([str(tmp_path / "a.jsonl")]))
+
+    assert local == await asyncio.to_thread(batches, S3Source(s3, [f"s3://{bucket}/a.jsonl"]))
+    assert 20_000 == sum(len(batch.records) for batch in local)
 
 
 async def test_an_object_that_changes_while_it_is_read_is_an_error(store: Boto, bucket: str, s3: S3Client) -> None:
@@ -508,7 +576,7 @@ async def test_credentials_are_asked_for_before_each_request(
     source = S3Source(s3_client(http, endpoint_url=moto, credentials=Rotating()), [f"s3://{bucket}/a"])
 
     (file,) = await asyncio.to_thread(source.files)
-    await asyncio.to_thread(source.open(file).read)
+    await asyncio.to_thread(read_whole, source, file)
 
     used = [request.headers["authorization"].partition("Credential=")[2][:5] for request in http.requests]
     assert ["AKID1", "AKID2"] == used

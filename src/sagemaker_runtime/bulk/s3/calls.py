@@ -11,7 +11,8 @@ from sagemaker_runtime import ConfigError, SageMakerRuntimeError, ServiceError, 
 from sagemaker_runtime.retry import BASE_DELAY, THROTTLING_BASE_DELAY, Failure, back_off, classify
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
+    from concurrent.futures import Future
 
     from sagemaker_runtime import S3Client, S3Response
 
@@ -91,16 +92,24 @@ class S3Calls:
             TransportError: S3 could not be reached.
             CredentialsError: There are no credentials.
         """
-        if _in(self._loop):
-            raise RuntimeError("this would block the event loop that it waits for; call it in a thread")
         call = self.call_async(
             operation, method, bucket, key, query=query, headers=headers, body=body, patience=patience
         )
-        response = asyncio.run_coroutine_threadsafe(call, self._loop)
-        while not wait([response], _LOOK).done:
+        return self.result(self.begin(call))
+
+    def begin(self, call: Coroutine[None, None, S3Response]) -> Future[S3Response]:
+        """Begin with what `call_async` gave; `result` waits for it."""
+        if _in(self._loop):
+            call.close()
+            raise RuntimeError("this would block the event loop that it waits for; call it in a thread")
+        return asyncio.run_coroutine_threadsafe(call, self._loop)
+
+    def result(self, begun: Future[S3Response]) -> S3Response:
+        """Wait for a request. Raises as `call` does."""
+        while not wait([begun], _LOOK).done:
             if self._loop.is_closed():  # and nothing will ever come
                 raise RuntimeError("the event loop was closed while a request to S3 was under way")
-        return response.result()
+        return begun.result()
 
     async def call_async(
         self,

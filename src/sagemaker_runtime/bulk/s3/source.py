@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.places import InputFile
 from sagemaker_runtime.bulk.s3.calls import S3Calls
 from sagemaker_runtime.bulk.s3.listing import Listed, find, objects, parse
+from sagemaker_runtime.bulk.s3.prefetching import Prefetch
 from sagemaker_runtime.bulk.s3.reading import open_object
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class S3Source:
     ) -> None:
         self._calls = S3Calls(s3, loop)
         self._places = [(place, *parse(place)) for place in places]
+        self._prefetch: Prefetch | None = None
         self._besides = None if besides is None else f"{besides.rstrip('/')}/"
 
     def files(self) -> Sequence[InputFile]:
@@ -67,7 +70,9 @@ class S3Source:
             InputFile(location.removeprefix(common) or each.key, location, each.size, _identity(each))
             for location, each in found.items()
         ]
-        return sorted(files, key=lambda file: file.name)
+        files.sort(key=lambda file: file.name)
+        self._prefetch = Prefetch(self._calls, files)
+        return files
 
     def identity(self, file: InputFile) -> Mapping[str, str | int]:
         """See `Source.identity`: the ETag and the size, by one request."""
@@ -78,7 +83,10 @@ class S3Source:
         return _identity(found)
 
     def open(self, file: InputFile) -> BinaryIO:
-        """See `Source.open`. Fetches nothing yet."""
+        """See `Source.open`. Fetches a small object whole, and begins with those that follow it; nothing yet of a large one."""
+        content = None if self._prefetch is None else self._prefetch.get(file)
+        if content is not None:
+            return BytesIO(content)
         bucket, key = parse(file.location)
         return open_object(self._calls, bucket, Listed(key, file.size, str(file.identity["etag"])))
 
