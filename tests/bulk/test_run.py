@@ -296,13 +296,17 @@ async def test_files_of_a_folder_are_taken_in_order_and_named_by_their_place_in_
 
 async def test_globs_are_followed(client: Client, tmp_path: Path) -> None:
     """As in a shell, ``**`` for folders."""
-    for name in ("x/1.jsonl", "x/y/2.jsonl", "x/3.txt"):
+    for name in ("x/1.jsonl", "x/y/2.jsonl", "x/3.txt", "x/_4.jsonl", "x/.y/5.jsonl"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1\n")
 
     await run_bulk(client, "echo", tmp_path / "x" / "**" / "*.jsonl", tmp_path / "out")
 
     assert ["1.jsonl", "y/2.jsonl"] == [row["file"] for row in written(tmp_path / "out")]
+
+    await run_bulk(client, "echo", tmp_path / "x" / "_*.jsonl", tmp_path / "hidden")
+
+    assert ["_4.jsonl"] == [row["file"] for row in written(tmp_path / "hidden")]
 
 
 async def test_an_output_with_another_runs_parts_is_refused(client: Client, rows: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ class LocalSource:
     Files, folders and globs on this machine.
 
     Of a folder, all files in it and below; not those whose name, or the name of a folder on the way, begins with a dot or an
-    underscore, which programs leave beside data.
+    underscore, which programs leave beside data. In a glob, those must be asked for: ``rows/_*``.
 
     Args:
         places: Paths, or globs such as ``rows/**/*.jsonl``.
@@ -62,9 +62,11 @@ class LocalSource:
             return
         found = [path] if path.is_dir() else _matches(path)
         count = 0
+        root = path if path.is_dir() else _root(path)
+        asked_for = any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
         for each in found:
             for file in (path for path in each.rglob("*") if path.is_file()) if each.is_dir() else [each]:
-                inside = file.relative_to(each).parts
+                inside = file.relative_to(each if asked_for else root).parts
                 hidden = any(part.startswith((".", "_")) for part in inside)
                 if not hidden and not (self._besides is not None and file.absolute().is_relative_to(self._besides)):
                     count += 1
@@ -77,9 +79,14 @@ class LocalSource:
         return InputFile(path.relative_to(common).as_posix(), str(path), int(identity["size"]), identity)
 
 
+def _root(pattern: Path) -> Path:
+    """What stands before the first sign of a glob."""
+    return Path(*takewhile(lambda part: not set(part) & set("*?["), pattern.parts[:-1]))
+
+
 def _matches(pattern: Path) -> list[Path]:
     """What a glob finds; ``**`` is any number of folders."""
-    root = Path(*takewhile(lambda part: not set(part) & set("*?["), pattern.parts[:-1]))
+    root = _root(pattern)
     return sorted(root.glob(str(pattern.relative_to(root)))) if root.is_dir() else []
 
 

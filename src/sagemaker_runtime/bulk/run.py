@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.predictor import InvokeMembers
 
 Place: TypeAlias = "str | os.PathLike[str]"
+ASYNCHRONOUS_LIMIT = 256  # a KneeLimit would see no more than that requests are taken into the endpoint's queue
 DRAIN = 10.0  # seconds for what is under way, after Ctrl-C
 
 
@@ -124,7 +125,8 @@ async def run_bulk(
         inference_ids: Whether each call has an inference id that is made of its first record's place. Results then say it,
             so that captured data can be joined.
 
-        limit: Calls at once; a `KneeLimit`, to share one, or to bound it. None for one of its own.
+        limit: Calls at once; a `KneeLimit`, to share one, or to bound it. None for one of its own, and for
+            256 at an asynchronous endpoint, whose queue takes any number.
 
         max_errors: Dead letters at which it stops. None for any number.
 
@@ -217,7 +219,8 @@ async def run_bulk(
         )
 
     inputs("")  # what is wrong with them is said before anything is made
-    limit = KneeLimit() if limit is None else limit
+    if limit is None:
+        limit = ASYNCHRONOUS_LIMIT if asynchronous else KneeLimit()
     manner = Manner((with_api_options(watch), *opt_fns), limit, ordered=True, on_error="return")
     with RunFolder(folder) as held:
         return await job.run(held, client, manner, inputs, retry_dead=retry_dead)

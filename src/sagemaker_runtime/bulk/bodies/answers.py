@@ -156,7 +156,7 @@ def _plain(body: bytes, key: str | None) -> list[bytes] | None:
     if b",".join(found) != inside or b"\n" in inside or b"\r" in inside:
         return None
     try:
-        document = json.loads(body)
+        document = json.loads(body.decode())
     except (ValueError, RecursionError):
         return None
     return found if len(document if key is None else document[key]) == len(found) else None

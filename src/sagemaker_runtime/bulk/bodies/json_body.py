@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from functools import lru_cache
 from operator import itemgetter
@@ -64,7 +65,7 @@ class JSONBody:
         """See `Body.decode`."""
         if self.key is None and self.max_rows == 1:
             return [one(body, content_type)]
-        is_list = body.lstrip()[:1] == b"["
+        is_list = body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"["
         return counted(elements(body, None if is_list else self.output_key, content_type), number)
 
 

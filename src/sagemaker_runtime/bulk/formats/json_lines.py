@@ -9,6 +9,7 @@ from attrs import frozen
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.formats.base import SHARD_BYTES, Batch, Shard
+from sagemaker_runtime.bulk.formats.batching import HEAD, refuse_compressed
 from sagemaker_runtime.predictor import EncodeError
 
 if TYPE_CHECKING:
@@ -100,8 +101,10 @@ class _Lines:
             self._next = 1
         else:
             opened.seek(first_in)
-            if first_in == 0 and opened.read(len(_BOM)) == _BOM:
-                self._position = len(_BOM)
+            if first_in == 0:
+                head = opened.read(HEAD)
+                refuse_compressed(head, file.location)
+                self._position = len(_BOM) if head.startswith(_BOM) else 0
             opened.seek(self._position)
 
     def take(self, rows: int, size: int) -> tuple[int, int, list[bytes]] | None:
