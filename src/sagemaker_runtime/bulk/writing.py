@@ -51,6 +51,7 @@ class Writer:
         self._publisher = publisher
         self._open: OpenPart | None = open
         self._check = check
+        self._failure: BaseException | None = None
         self._pieces: list[Piece] = []
         self.size = 0
         """Bytes that wait to be written."""
@@ -80,7 +81,26 @@ class Writer:
         return pieces
 
     def write(self, pieces: Sequence[Piece]) -> None:
-        """Write it, and publish each part that is whole."""
+        """
+        Write it, and publish each part that is whole.
+
+        Raises:
+            BaseException: It failed, or did before: then what comes now would stand behind a gap.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            self._write(pieces)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._open is not None:
+            self._open.close()
+
+    def _write(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
             if self._open is None:
                 self._open = OpenPart(piece.part, piece.number, self._publisher)
@@ -93,8 +113,3 @@ class Writer:
                 self._check(piece.part)
                 self._open.publish()
                 self._open = None
-
-    def close(self) -> None:
-        """Close the files."""
-        if self._open is not None:
-            self._open.close()
