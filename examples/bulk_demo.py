@@ -41,6 +41,7 @@ async def score(rows: Path, scores: Path) -> None:
             scores,
             format=JSONLines(shard_bytes=50_000),  # 32 MiB unless set; so that this small run has several parts too
             body=JSONBody(key="instances", max_rows=32),
+            progress=False,
         )
 
 

@@ -47,6 +47,9 @@ def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LocalEndp
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # another test's has read other files
     (tmp_path / "bucket").mkdir()
     (tmp_path / "bucket" / "prompt.json").write_text("hello")
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "a.jsonl").write_text("[5.1, 3.5, 1.4, 0.2]\n")
+    monkeypatch.chdir(tmp_path)
     endpoints = {"iris": shout, "shout": shout, "story": story, "story-async": shout}
     with LocalEndpoint(endpoints, folder=tmp_path) as local:
         for name, value in local.environ().items():

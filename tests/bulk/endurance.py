@@ -92,6 +92,7 @@ async def process(url: str, folder: Path, shard_bytes: int) -> None:
             at_once,
             format=JSONLines(shard_bytes=shard_bytes),
             body=JSONBody(key="instances", max_rows=32),
+            progress=False,
         )
 
 
