@@ -137,3 +137,27 @@ async def test_a_part_that_somebody_has_taken_away_is_not_made_again(client: Cli
 
     assert (first.succeeded, first.requests) == (again.succeeded, again.requests)
     assert not (tmp_path / "out" / "part-00000.jsonl").exists()
+
+
+@pytest.mark.parametrize("line", range(4))
+async def test_a_journal_that_has_lost_a_retry_is_refused(
+    client: Client, model: Model, tmp_path: Path, line: int
+) -> None:
+    """Made again, a part would have dead letters for records that the retry has saved."""
+    await run(client, tmp_path)
+    model.bad = set()
+    await run(client, tmp_path, retry_dead=True)
+    await run(client, tmp_path)
+    journal = tmp_path / "out" / ".bulk" / "journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    number = next(index for index, each in enumerate(lines) if b"round-1" in each)
+    lines[min(line, number)] = b"damaged\n"
+    journal.write_bytes(b"".join(lines))
+
+    for _ in range(2):  # the journal is rewritten when it is opened, and has no damage any more
+        with pytest.raises(
+            BulkError, match=r"is damaged: it knows nothing of part-00000-retry-1.jsonl in .*another output"
+        ):
+            await run(client, tmp_path)
+
+    assert list(range(20)) == records(tmp_path, "part-*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from functools import partial
 from typing import TYPE_CHECKING
@@ -107,6 +108,7 @@ class Job:
             rounds = Rounds(plan, journal, self.suffix)
             noted = Noted(began)
             try:
+                await whole(self._check_rounds, rounds, folder)
                 publisher = Publisher(folder.path, journal, self.destination, self.convert)
                 for part in rounds.done_parts():
                     publisher.sweep(part)
@@ -137,6 +139,21 @@ class Job:
         with StoppedBy(folder.path):
             plan.write(folder.plan_path)
         return plan
+
+    def _check_rounds(self, rounds: Rounds, folder: RunFolder) -> None:
+        """
+        Refuse a journal that has lost a round: the records of its parts would have results twice, or none.
+
+        Raises:
+            BulkError: The output has a part of such a round.
+        """
+        for name in sorted(self.destination.names()):
+            round = re.match(r"(?:dead-letters/)?part-\d+-retry-(\d+)\.", name)
+            if round is not None and int(round[1]) > rounds.current:
+                raise BulkError(
+                    f"the journal of the run in {folder.path} is damaged: it knows nothing of {name} in "
+                    f"{self.destination.where}. Choose another output and state for a new run"
+                )
 
     async def _execute(
         self, rounds: Rounds, publisher: Publisher, client: Client, manner: Manner, inputs: Inputs, noted: Noted
