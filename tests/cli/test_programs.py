@@ -65,9 +65,10 @@ def test_a_part_of_a_stream_is_written_before_the_next_one_has_come(environment)
 def test_ctrl_c_ends_the_wait_for_a_model(environment, endpoint, command):
     """A shell, and what it runs, sees 130. An inference that was accepted goes on, and where its result will be is said."""
     calls = endpoint.calls("wait")
-    with started(
-        environment, command, "--endpoint-name", "wait", "--body", "x", "-o" if command != "explain" else "--svg", "new"
-    ) as process:
+    words = ("--endpoint-name", "wait", "--body", "x", "-o" if command != "explain" else "--svg", "new")
+    with started(environment, command, *words, *(["-v"] if command == "async" else [])) as process:
+        if command == "async":
+            process.stderr.readline()  # of the submission that was accepted
         while endpoint.calls("wait") == calls:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)

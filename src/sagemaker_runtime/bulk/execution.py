@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from attrs import define, field
 
@@ -105,6 +105,7 @@ class Execution:
         self._max_errors = max_errors
         self._dead = dead
         self._under_way = 0  # bytes
+        self._written_at = noted.began
         self._writing: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[list[Work]] | None = None
         self._due: asyncio.Future[None] | None = None  # done when what waits is to be written
@@ -186,14 +187,21 @@ class Execution:
 
     def _write(self) -> None:
         self._due = None
-        self._writing = asyncio.create_task(whole(self._writer.write, self._writer.take()))
+        self._writing = asyncio.create_task(whole(self._writer.write, self._pieces()))
+
+    def _pieces(self) -> Sequence[Piece]:
+        """What is to be written, with the time that it took."""
+        pieces = self._writer.take()
+        now = asyncio.get_running_loop().time()
+        if pieces:
+            pieces[0].tally.seconds, self._written_at = now - self._written_at, now
+        return pieces
 
     async def _write_all(self) -> None:
         if self._writing is not None:
             writing, self._writing = self._writing, None
             await writing
-        pieces: Sequence[Piece] = self._writer.take()
-        if pieces:
+        if pieces := self._pieces():
             await whole(self._writer.write, pieces)
 
     async def _drain(self, seconds: float, cancelled: asyncio.CancelledError) -> None:
@@ -213,11 +221,14 @@ class Execution:
             cancelled.add_note(f"the last results could not be written, and will be asked for again: {error}")
 
     async def _close(self) -> None:
-        await self._workload.close()
-        for task in (self._reading, self._writing):
-            if task is not None:
-                await asyncio.wait([task])
-        await whole(self._writer.close)
+        """Leave nothing at work: behind it, the folder is another run's."""
+        try:
+            await self._workload.close()
+        finally:
+            for task in (self._reading, self._writing):
+                if task is not None:
+                    await _joined(task)
+            await whole(self._writer.close)
 
 
 def _finish(due: asyncio.Future[None]) -> None:
@@ -228,12 +239,18 @@ def _finish(due: asyncio.Future[None]) -> None:
 async def whole(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Like `in_thread`; but a cancellation waits until the function has returned, for files do not know of it."""
     task = asyncio.ensure_future(in_thread(function, *args, **kwargs))
+    cancelled = await _joined(task)
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
+
+
+async def _joined(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait for a task, however often this is cancelled; return the last cancellation."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
+    return cancelled

@@ -103,21 +103,18 @@ class Job:
         """
         plan = await whole(self._plan, folder)
         with StoppedBy(folder.path):
-            began = asyncio.get_running_loop().time()
             journal = await whole(Journal, folder.journal_path)
             rounds = Rounds(plan, journal, self.suffix)
-            noted = Noted(began)
+            noted = Noted(asyncio.get_running_loop().time())
             try:
                 await whole(self._check_rounds, rounds, folder)
                 publisher = Publisher(folder.path, journal, self.destination, self.convert)
-                for part in rounds.done_parts():
-                    publisher.sweep(part)
+                await whole(publisher.sweep_all, list(rounds.done_parts()))
                 if rounds.is_done and retry_dead:
                     await whole(rounds.begin_next)
                 if not rounds.is_done:
                     await self._execute(rounds, publisher, client, manner, inputs(plan.run_id), noted)
             finally:
-                await whole(rounds.add_seconds, asyncio.get_running_loop().time() - began)
                 journal.close()
             return await whole(self._report, rounds, folder, noted)
 

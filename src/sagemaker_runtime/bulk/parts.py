@@ -17,7 +17,7 @@ from sagemaker_runtime.bulk.journal import Entry, Extent
 from sagemaker_runtime.bulk.local_folder import open_private, sync_folder, write_all, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -88,6 +88,11 @@ class Publisher:
             self.destination.remove(part.replaces)
         self.journal.add(evolve(sealed, state="done"))
         self.sweep(part)
+
+    def sweep_all(self, parts: Iterable[Part]) -> None:
+        """Remove what a process left that was killed behind a publication."""
+        for part in parts:
+            self.sweep(part)
 
     def sweep(self, part: Part) -> None:
         """Remove what a part that is published leaves in the run's folder."""

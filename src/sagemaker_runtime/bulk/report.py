@@ -86,7 +86,7 @@ class BulkReport:
 
             noted: What this process has seen.
         """
-        tally, failed, seconds = rounds.tally(), rounds.failed(), rounds.seconds
+        tally, failed, seconds = rounds.tally(), rounds.failed(), rounds.tally().seconds
         records = tally.rows + failed
         return cls(
             endpoint=endpoint,

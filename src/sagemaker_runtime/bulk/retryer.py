@@ -52,7 +52,10 @@ class PatientRetryer:
         if not isinstance(error, TransportError):
             self._has_responded = True
         if base is None:
-            return self.policy.delay(failures, elapsed=elapsed, remaining=remaining)
+            own = [
+                failure for failure in failures if classify(failure) not in _WITHOUT_END
+            ]  # the others cost it nothing
+            return self.policy.delay(own, elapsed=elapsed, remaining=remaining)
         if isinstance(error, ConnectError) and not self._has_responded and elapsed >= UNREACHABLE_AFTER:
             error.add_note(f"given up: there was no response to any call in {elapsed:.0f} s")
             return None

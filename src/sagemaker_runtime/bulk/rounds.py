@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, TypeGuard
 
 from sagemaker_runtime.bulk.journal import Entry
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.journal import Journal
     from sagemaker_runtime.bulk.parts import Part
     from sagemaker_runtime.bulk.plan import Plan
-
-_CLOCK = "clock"  # the name of the journal's entry for the time that the run has taken
 
 
 class Rounds:
@@ -88,18 +85,6 @@ class Rounds:
             total += length
             done += length if self._is_done(part) else 0 if entry is None else min(length, entry.at - part.begin)
         return done, total
-
-    @property
-    def seconds(self) -> float:
-        """How long the run has taken, as far as that was written down."""
-        entry = self.journal.last(_CLOCK)
-        seconds = None if entry is None else entry.counts.get("seconds")
-        return seconds if isinstance(seconds, float) else 0.0
-
-    def add_seconds(self, seconds: float) -> None:
-        """Write down how long this process has taken. Where that fails, it is not counted."""
-        with suppress(OSError):
-            self.journal.add(Entry(_CLOCK, 0, 0, counts={"seconds": self.seconds + seconds}, state="done"))
 
     def _dead_of(self, shard: int) -> int:
         """Dead letters of a shard: those of the last round that it was part of, less what a retry has saved so far."""

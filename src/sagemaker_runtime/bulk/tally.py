@@ -36,6 +36,9 @@ class Tally:
     throttled: int = 0
     """Attempts that were throttled."""
 
+    seconds: float = 0.0
+    """How long it took, from write to write."""
+
     codes: Counter[str] = field(factory=Counter[str])
     """Dead letters by the code of their error."""
 
@@ -67,6 +70,7 @@ class Tally:
             "requests": self.requests,
             "attempts": self.attempts,
             "throttled": self.throttled,
+            "seconds": round(self.seconds, 3),
             "codes": dict(self.codes),
             "latencies": {
                 variant: {str(step): number for step, number in steps.items()}
@@ -84,6 +88,8 @@ class Tally:
             tally.requests += _int(each.get("requests"))
             tally.attempts += _int(each.get("attempts"))
             tally.throttled += _int(each.get("throttled"))
+            seconds = each.get("seconds")
+            tally.seconds += seconds if isinstance(seconds, float | int) else 0.0
             tally.codes.update(_counts(each.get("codes")))
             latencies = each.get("latencies")
             for variant, steps in latencies.items() if _is_dict(latencies) else ():
