@@ -80,8 +80,10 @@ if TYPE_CHECKING:
         EndpointError as EndpointError,
         EndpointNotFoundError as EndpointNotFoundError,
         EventStreamError as EventStreamError,
+        InputValidationError as InputValidationError,
         InternalDependencyException as InternalDependencyException,
         InternalFailure as InternalFailure,
+        InternalServerError as InternalServerError,
         InternalStreamFailure as InternalStreamFailure,
         InvalidHeaderError as InvalidHeaderError,
         InvalidParamsError as InvalidParamsError,
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
         SageMakerRuntimeError as SageMakerRuntimeError,
         ServiceError as ServiceError,
         ServiceUnavailable as ServiceUnavailable,
+        ServiceUnavailableError as ServiceUnavailableError,
         StackError as StackError,
         StreamContentError as StreamContentError,
         TotalTimeoutError as TotalTimeoutError,
@@ -149,6 +152,8 @@ if TYPE_CHECKING:
     )
     from sagemaker_runtime.operations.events import (
         PayloadPart as PayloadPart,
+        RequestPayloadPart as RequestPayloadPart,
+        ResponsePayloadPart as ResponsePayloadPart,
         ResponseStreamEvent as ResponseStreamEvent,
         UnknownEvent as UnknownEvent,
     )
@@ -159,6 +164,10 @@ if TYPE_CHECKING:
     from sagemaker_runtime.operations.invoke_endpoint_async import (
         InvokeEndpointAsyncInput as InvokeEndpointAsyncInput,
         InvokeEndpointAsyncOutput as InvokeEndpointAsyncOutput,
+    )
+    from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
+        InvokeEndpointWithBidirectionalStreamInput as InvokeEndpointWithBidirectionalStreamInput,
+        InvokeEndpointWithBidirectionalStreamOutput as InvokeEndpointWithBidirectionalStreamOutput,
     )
     from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
         InvokeEndpointWithResponseStreamInput as InvokeEndpointWithResponseStreamInput,
@@ -253,15 +262,16 @@ _HOMES = {
     "credentials": "AnonymousCredentialsProvider BotocoreCredentialsProvider CREDENTIALS CachingCredentialsProvider Credentials CredentialsCache CredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider RenewableCredentialsProvider StaticCredentialsProvider",
     "custom_attributes": "append_custom_attributes",
     "endpoints": "AWSEndpointResolver DefaultEndpointResolver Endpoint EndpointResolver EndpointResolverFunc EndpointResolverOptions with_endpoint_resolver",
-    "errors": "AsyncInferenceError CertificateError ClientClosedError ConfigError ConnectError ConnectTimeoutError ConnectionLostError CredentialsError EndpointError EndpointNotFoundError EventStreamError InternalDependencyException InternalFailure InternalStreamFailure InvalidHeaderError InvalidParamsError InvalidResponseError ModelError ModelNotReadyException ModelStreamError ProxyRefusedError ReadTimeoutError SageMakerRuntimeError ServiceError ServiceUnavailable StackError StreamContentError TotalTimeoutError TransportError TruncatedResponseError ValidationError WaitTimeoutError WriteTimeoutError",
+    "errors": "AsyncInferenceError CertificateError ClientClosedError ConfigError ConnectError ConnectTimeoutError ConnectionLostError CredentialsError EndpointError EndpointNotFoundError EventStreamError InputValidationError InternalDependencyException InternalFailure InternalServerError InternalStreamFailure InvalidHeaderError InvalidParamsError InvalidResponseError ModelError ModelNotReadyException ModelStreamError ProxyRefusedError ReadTimeoutError SageMakerRuntimeError ServiceError ServiceUnavailable ServiceUnavailableError StackError StreamContentError TotalTimeoutError TransportError TruncatedResponseError ValidationError WaitTimeoutError WriteTimeoutError",
     "headers": "Headers",
     "log_mode": "ClientLogMode",
     "middleware": "AFTER BEFORE BuildHandler BuildInput BuildMiddleware DeserializeHandler DeserializeInput DeserializeMiddleware FinalizeHandler FinalizeInput FinalizeMiddleware InitializeHandler InitializeInput InitializeMiddleware Output SerializeHandler SerializeInput SerializeMiddleware Stack Step build_middleware deserialize_middleware finalize_middleware initialize_middleware serialize_middleware",
     "middleware.serialize": "ResolveEndpoint",
     "operations.base": "Operation OperationInput OperationOutput SERVICE_API_VERSION SERVICE_ID TRAITS",
-    "operations.events": "PayloadPart ResponseStreamEvent UnknownEvent",
+    "operations.events": "PayloadPart RequestPayloadPart ResponsePayloadPart ResponseStreamEvent UnknownEvent",
     "operations.invoke_endpoint": "InvokeEndpointInput InvokeEndpointOutput",
     "operations.invoke_endpoint_async": "InvokeEndpointAsyncInput InvokeEndpointAsyncOutput",
+    "operations.invoke_endpoint_with_bidirectional_stream": "InvokeEndpointWithBidirectionalStreamInput InvokeEndpointWithBidirectionalStreamOutput",
     "operations.invoke_endpoint_with_response_stream": "InvokeEndpointWithResponseStreamInput InvokeEndpointWithResponseStreamOutput",
     "operations.service": "Service",
     "options": "APIOption OptFn Options",

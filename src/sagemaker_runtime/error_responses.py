@@ -75,6 +75,9 @@ class ErrorReader:
             value = document.get(key)
             if isinstance(value, kind) and not isinstance(value, bool):
                 setattr(error, attribute, _shortened(value) if isinstance(value, str) else value)
+        finer = _error_code(document.get("ErrorCode"))
+        if finer is not None and error.error_code is None:  # of the duplex operation's errors; others have none
+            error.error_code = finer
         return error
 
 

@@ -29,10 +29,13 @@ Every exception this package raises, in one tree.
     ├── WaitTimeoutError                 an asynchronous inference gave no result in the time to wait for it
     └── ServiceError                     the service returned an error
         ├── ValidationError              400
+        │   └── InputValidationError     what the duplex operation calls it
         ├── ModelError                   424: the model's container failed
         ├── ModelNotReadyException       429: the model is still being loaded
         ├── InternalFailure              500
+        │   └── InternalServerError      what the duplex operation calls it
         ├── ServiceUnavailable           503
+        │   └── ServiceUnavailableError  what the duplex operation calls it
         ├── InternalDependencyException  530
         ├── ModelStreamError             in a stream that had begun: the model's container failed
         └── InternalStreamFailure        in a stream that had begun: the service failed
@@ -66,8 +69,10 @@ __all__ = [
     "EndpointError",
     "EndpointNotFoundError",
     "EventStreamError",
+    "InputValidationError",
     "InternalDependencyException",
     "InternalFailure",
+    "InternalServerError",
     "InternalStreamFailure",
     "InvalidHeaderError",
     "InvalidParamsError",
@@ -80,6 +85,7 @@ __all__ = [
     "SageMakerRuntimeError",
     "ServiceError",
     "ServiceUnavailable",
+    "ServiceUnavailableError",
     "StackError",
     "StreamContentError",
     "TotalTimeoutError",
@@ -313,6 +319,9 @@ class ServiceError(SageMakerRuntimeError):
     members: ClassVar[Mapping[str, tuple[str, type[str | int]]]] = {}
     """Members beside the message: JSON name to (attribute, type)."""
 
+    error_code: str | None = None
+    """The service's finer code beside the name (``ErrorCode``); None where it sent none."""
+
     status: int | None = None
     """HTTP status of the response."""
 
@@ -341,6 +350,8 @@ class ServiceError(SageMakerRuntimeError):
         )
         if start and not start.startswith("{") and not in_message:
             facts.append(f"the body starts {start!r}")
+        if self.error_code:
+            facts.append(f"error code {self.error_code}")
         return facts
 
 
@@ -349,6 +360,12 @@ class ValidationError(ServiceError):
 
     code = "ValidationError"
     fault = "client"
+
+
+class InputValidationError(ValidationError):
+    """The service refused the request of a duplex call (400)."""
+
+    code = "InputValidationError"
 
 
 class ModelError(ServiceError):
@@ -396,11 +413,23 @@ class InternalFailure(ServiceError):
     fault = "server"
 
 
+class InternalServerError(InternalFailure):
+    """The service failed, in a duplex call (500). Retried while no event has come."""
+
+    code = "InternalServerError"
+
+
 class ServiceUnavailable(ServiceError):
     """The service is unavailable (503). Retried."""
 
     code = "ServiceUnavailable"
     fault = "server"
+
+
+class ServiceUnavailableError(ServiceUnavailable):
+    """The service is unavailable for a duplex call (503). Retried while no event has come."""
+
+    code = "ServiceUnavailableError"
 
 
 class InternalDependencyException(ServiceError):
@@ -419,10 +448,6 @@ class ModelStreamError(ServiceError):
 
     error_code: str | None = None
     """``"ModelInvocationTimeExceeded"``, or ``"StreamBroken"`` when the model dropped the connection."""
-
-    def _facts(self) -> list[str]:
-        facts = super()._facts()
-        return [*facts, f"error code {self.error_code}"] if self.error_code else facts
 
 
 class InternalStreamFailure(ServiceError):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 
 __all__ = [
+    "DUPLEX_OPERATIONS",
     "OPERATIONS",
     "TRAITS",
     "Binding",
@@ -36,7 +37,12 @@ _MODULES = {
 }
 
 OPERATIONS = tuple(_MODULES)
-"""The names of all operations."""
+"""The names of the operations with one request and one response."""
+
+_DUPLEX_MODULES = {"InvokeEndpointWithBidirectionalStream": "invoke_endpoint_with_bidirectional_stream"}
+
+DUPLEX_OPERATIONS = tuple(_DUPLEX_MODULES)
+"""The names of the operations in which both sides send events at once, over HTTP/2. They are not among `OPERATIONS`."""
 
 
 def method_name(name: str) -> str:
@@ -46,10 +52,12 @@ def method_name(name: str) -> str:
     Raises:
         ConfigError: There is no such operation.
     """
-    method = _MODULES.get(name)
+    method = _MODULES.get(name) or _DUPLEX_MODULES.get(name)
     if method is None:
-        hint = did_you_mean(name, OPERATIONS)
-        raise ConfigError(f"there is no operation {name!r}; the operations are {', '.join(OPERATIONS)}.{hint}")
+        names = (*OPERATIONS, *DUPLEX_OPERATIONS)
+        raise ConfigError(
+            f"there is no operation {name!r}; the operations are {', '.join(names)}.{did_you_mean(name, names)}"
+        )
     return method
 
 

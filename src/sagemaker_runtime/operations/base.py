@@ -29,7 +29,7 @@ from sagemaker_runtime.redaction import REDACTED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sagemaker_runtime.operations.events import ResponseStreamEvent
+    from sagemaker_runtime.operations.events import RequestPayloadPart, ResponseStreamEvent
 
 __all__ = [
     "TRAITS",
@@ -152,7 +152,9 @@ def event_header(name: str, shape: Shape) -> dict[str, Binding]:
     return {_METADATA_KEY: Binding("event header", name, shape)}
 
 
-def bindings(members: type[OperationInput | OperationOutput | ResponseStreamEvent]) -> dict[str, Binding]:
+def bindings(
+    members: type[OperationInput | OperationOutput | ResponseStreamEvent | RequestPayloadPart],
+) -> dict[str, Binding]:
     """The binding of each member of an input, output or event class, by the name of its attribute, in order."""
     known = _BINDINGS.get(members)
     if known is None:
@@ -251,6 +253,8 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
         events: What the stream of the response may carry, by the name in the model; empty for a response that is whole.
 
+        input_events: The same of the request's stream; empty for a request that is whole.
+
         service: The API that it belongs to.
     """
 
@@ -266,6 +270,7 @@ class Operation(Generic[InputT_co, OutputT_co]):
         *,
         repeatable: bool = False,
         events: Mapping[str, type[ResponseStreamEvent]] | None = None,
+        input_events: Mapping[str, type[RequestPayloadPart]] | None = None,
         service: Service = SAGEMAKER_RUNTIME,
     ) -> None:
         self.name = name
@@ -277,7 +282,13 @@ class Operation(Generic[InputT_co, OutputT_co]):
         self.exactly_one_of = exactly_one_of
         self.repeatable = repeatable
         self.events: Mapping[str, type[ResponseStreamEvent]] = {} if events is None else events
+        self.input_events: Mapping[str, type[RequestPayloadPart]] = {} if input_events is None else input_events
         self.service = service
+
+    @property
+    def duplex(self) -> bool:
+        """Whether the request is a stream of events too, and both go on at once."""
+        return bool(self.input_events)
 
     @cached_property
     def stream_member(self) -> str | None:

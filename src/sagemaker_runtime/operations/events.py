@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import builtins
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from attr import define, field
 
+from sagemaker_runtime.bodies import size_of
+from sagemaker_runtime.errors import StreamContentError
 from sagemaker_runtime.operations import shapes
-from sagemaker_runtime.operations.base import event_payload
+from sagemaker_runtime.operations.base import event_header, event_payload
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.bodies import BytesLike
 
 
 def _length(data: bytes) -> str:
     return f"<{len(data)} bytes>"
+
+
+def _size(data: BytesLike) -> str:
+    return f"<{size_of(data)} bytes>"
 
 
 @define
@@ -36,6 +45,65 @@ class UnknownEvent:
 
     payload: builtins.bytes = field(repr=_length)
     """Shown in no log."""
+
+
+@define(kw_only=True)
+class ResponsePayloadPart(PayloadPart):
+    """One part that the model sent: what was one frame of its WebSocket. Parts are neither merged nor split."""
+
+    bytes: builtins.bytes = field(default=b"", kw_only=False, repr=_length, metadata=event_payload(shapes.PART_BLOB))
+    """Shown in no log."""
+
+    data_type: str | None = field(default=None, metadata=event_header("DataType", shapes.DATA_TYPE))
+    """``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
+
+    completion_state: str | None = field(
+        default=None, metadata=event_header("CompletionState", shapes.COMPLETION_STATE)
+    )
+    """``"PARTIAL"`` where the message goes on in the next part; ``"COMPLETE"`` or None in its last."""
+
+    p: str | None = field(default=None, repr=False, metadata=event_header("P", shapes.PADDING))
+    """Padding, which hides how long the part is; it means nothing."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether the message goes on in the next part."""
+        return self.completion_state == "PARTIAL"
+
+    @property
+    def text(self) -> str:
+        """
+        The bytes as UTF-8.
+
+        Raises:
+            StreamContentError: They are none. A part of a text may end inside a character: ``messages()`` joins the parts.
+        """
+        try:
+            return self.bytes.decode()
+        except UnicodeDecodeError as error:
+            where = (
+                " in a PARTIAL part, which may end inside a character: read messages() instead" if self.partial else ""
+            )
+            raise StreamContentError(f"the part is no UTF-8: {error.reason} at byte {error.start}{where}") from None
+
+
+@define(kw_only=True)
+class RequestPayloadPart:
+    """One part for the model: its container gets one frame of a WebSocket for it."""
+
+    bytes: BytesLike = field(kw_only=False, repr=_size, metadata=event_payload(shapes.PART_BLOB))
+    """Shown in no log."""
+
+    data_type: str | None = field(default=None, metadata=event_header("DataType", shapes.DATA_TYPE))
+    """``"UTF8"``: the container gets a frame of text. ``"BINARY"`` or None: one of bytes."""
+
+    completion_state: str | None = field(
+        default=None, metadata=event_header("CompletionState", shapes.COMPLETION_STATE)
+    )
+    """``"PARTIAL"``: the message goes on in the next part. ``"COMPLETE"`` or None: it ends here."""
+
+    p: str | None = field(default=None, repr=False, metadata=event_header("P", shapes.PADDING))
+    """Padding, which hides how long the part is; None for none."""
 
 
 ResponseStreamEvent: TypeAlias = PayloadPart | UnknownEvent

@@ -11,6 +11,8 @@ from sagemaker_runtime import operations
 from sagemaker_runtime.operations.base import bindings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
 
@@ -37,9 +39,18 @@ class Route(NamedTuple):
         return found
 
 
-def route(method: str, path: str) -> Route | None:
-    """The operation that a request is of, among all that are registered; None for one of none of them."""
-    for name in operations.OPERATIONS:
+def route(method: str, path: str, names: Iterable[str] | None = None) -> Route | None:
+    """
+    The operation that a request is of; None for one of none of them.
+
+    Args:
+        method: The request's.
+
+        path: The request's.
+
+        names: The operations to look among, such as ``DUPLEX_OPERATIONS``; None for ``OPERATIONS``.
+    """
+    for name in operations.OPERATIONS if names is None else names:
         operation = operations.operation(name)
         found = _pattern(name).fullmatch(path) if method == operation.method else None
         if found is not None:

@@ -28,7 +28,7 @@ class Service(NamedTuple):
     host: HostRules
     """The endpoint rules."""
 
-    http_client_option: Literal["http_client"] = "http_client"
+    http_client_option: Literal["http_client", "duplex_http_client"] = "http_client"
     """The name of the option that holds the transport of its requests."""
 
     @property
@@ -52,3 +52,19 @@ def _host(partition: str, fips: bool, dual_stack: bool) -> str:  # noqa: FBT001 
 
 
 SAGEMAKER_RUNTIME = Service("SageMaker Runtime", "2017-05-13", "sagemaker", _host)
+
+
+_WITH_A_PORT = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-f", "aws-eusc"})
+
+
+def _http2_host(partition: str, *switches: bool) -> str:
+    """Source: the rule set of ``sagemaker-runtime-http2``, 2025-10-01 (aws-sdk-js-v3); botocore has none."""
+    fips, _ = switches  # dual stack has a suffix of its own, and nothing else
+    if partition in _WITH_A_PORT:
+        return f"runtime{'-fips' if fips else ''}.sagemaker.{{region}}.{{suffix}}:8443"
+    return f"runtime.sagemaker{'-fips' if fips else ''}.{{region}}.{{suffix}}"
+
+
+SAGEMAKER_RUNTIME_HTTP2 = Service(
+    "SageMaker Runtime HTTP2", "2025-10-01", "sagemaker", _http2_host, http_client_option="duplex_http_client"
+)
