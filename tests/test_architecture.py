@@ -56,6 +56,7 @@ ROWS = (
         "shared_files",
         "clock_skew",
         "endpoints",
+        "event_signing",
         "signing",
         "user_agent",
         "verification",
