@@ -120,6 +120,12 @@ PLACES: list[tuple[str, str, str, list[Any]]] = [
     ("region", "AWS_REGION", "region", [None, "eu-west-1", "eu-west-2", "eu-west-3", "eu-south-1"]),
     ("endpoint_url", "AWS_ENDPOINT_URL", "endpoint_url", [None, "https://a", "http://b", "https://c/d", "https://e:1"]),
     (
+        "duplex_endpoint_url",
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2",
+        "endpoint_url",
+        [None, "https://a", "http://b", "https://c/d", "https://e:1"],
+    ),
+    (
         "s3_endpoint_url",
         "AWS_ENDPOINT_URL_S3",
         "endpoint_url",
@@ -148,6 +154,7 @@ PLACES: list[tuple[str, str, str, list[Any]]] = [
 def said(config: Config, argument: str) -> Any:
     """What *config* has under the name of an argument of `load_config`."""
     found = {**attrs.asdict(config.endpoint_options), "endpoint_url": config.base_endpoint}
+    found |= {"duplex_endpoint_url": config.duplex_base_endpoint}
     return found[argument] if argument in found else getattr(config, argument)
 
 
@@ -315,7 +322,11 @@ async def test_the_variable_of_requests_is_the_last_to_name_certificates(
 @pytest.mark.parametrize("nearest", range(6), ids=["nowhere", "profile", "services", "all", "service", "argument"])
 @pytest.mark.parametrize(
     ("service", "argument", "said_as"),
-    [("sagemaker_runtime", "endpoint_url", "base_endpoint"), ("s3", "s3_endpoint_url", "s3_endpoint_url")],
+    [
+        ("sagemaker_runtime", "endpoint_url", "base_endpoint"),
+        ("sagemaker_runtime_http2", "duplex_endpoint_url", "duplex_base_endpoint"),
+        ("s3", "s3_endpoint_url", "s3_endpoint_url"),
+    ],
 )
 async def test_the_url_comes_from_the_nearest_place(
     service: str,
@@ -622,6 +633,7 @@ def test_the_options_of_a_config_have_all_its_values() -> None:
         credentials=StaticCredentialsProvider("AKID", "hush"),
         endpoint_options=EndpointResolverOptions(use_fips_endpoint=True),
         base_endpoint="http://h",
+        duplex_base_endpoint="http://d",
         s3_endpoint_url="http://s",
         retry_mode="adaptive",
         retry_max_attempts=7,
@@ -714,9 +726,13 @@ def asked_of_botocore(profile: str | None) -> dict[str, Any] | None:
     try:
         region = session.get_config_variable("region")
         client = session.create_client("sagemaker-runtime", region_name=region or "us-east-1")
-        s3_url = None
+        s3_url = duplex_url = None
         if not session.get_config_variable("ignore_configured_endpoint_urls"):
             s3_url = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), "s3").provide()
+            # It has no model of the service, and finds its URL by the name all the same.
+            duplex_url = ConfiguredEndpointProvider(
+                session.full_config, session.get_scoped_config(), "sagemaker-runtime-http2"
+            ).provide()
     except BotoCoreError:
         return None
     config, url = client.meta.config, client.meta.endpoint_url
@@ -728,6 +744,7 @@ def asked_of_botocore(profile: str | None) -> dict[str, Any] | None:
         "use_fips_endpoint": bool(config.use_fips_endpoint),
         "use_dual_stack_endpoint": bool(config.use_dualstack_endpoint),
         "endpoint_url": custom,
+        "duplex_endpoint_url": duplex_url,
         "s3_endpoint_url": s3_url,
         "app_id": config.user_agent_appid,
         "retry_mode": config.retries["mode"],

@@ -23,16 +23,19 @@ from sagemaker_runtime import (
     Credentials,
     CredentialsCache,
     DeserializeInput,
+    DuplexMessage,
     Encoded,
     Endpoint,
     EnvironmentCredentialsProvider,
     FinalizeInput,
     Headers,
+    HTTP2Client,
     InitializeInput,
     InvokeEndpointAsyncInput,
     InvokeEndpointAsyncOutput,
     InvokeEndpointInput,
     InvokeEndpointOutput,
+    InvokeEndpointWithBidirectionalStreamOutput,
     InvokeEndpointWithResponseStreamInput,
     InvokeEndpointWithResponseStreamOutput,
     JSONCodec,
@@ -46,7 +49,9 @@ from sagemaker_runtime import (
     Prediction,
     Predictor,
     Request,
+    RequestPayloadPart,
     Response,
+    ResponsePayloadPart,
     ResponseStream,
     S3Client,
     S3Object,
@@ -137,6 +142,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Client": lambda: Client(OPTIONS),
     "Config": lambda: Config(credentials=PROVIDER),
     "Context": lambda: facts(Context),
+    "DuplexMessage": lambda: DuplexMessage(DATA),
     "Encoded": lambda: Encoded(DATA, "text/plain"),
     "Prediction": lambda: Prediction(HUSH, InvokeEndpointOutput(body=DATA, custom_attributes=HUSH)),
     "PredictionStream": lambda: predictor().stream(HUSH),
@@ -148,6 +154,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "DeserializeInput": lambda: DeserializeInput(REQUEST),
     "FinalizeInput": lambda: FinalizeInput(REQUEST),
     "Headers": lambda: HEADERS,
+    "HTTP2Client": lambda: HTTP2Client(proxies={"all": f"http://user:{HUSH}@proxy:1"}),
     "InitializeInput": lambda: InitializeInput(PARAMS),
     "InvokeEndpointAsyncInput": lambda: InvokeEndpointAsyncInput(
         endpoint_name="iris", body=DATA, custom_attributes=HUSH
@@ -163,6 +170,9 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "InvokeEndpointWithResponseStreamOutput": lambda: InvokeEndpointWithResponseStreamOutput(
         body=stream(), custom_attributes=HUSH
     ),
+    "InvokeEndpointWithBidirectionalStreamOutput": lambda: InvokeEndpointWithBidirectionalStreamOutput(
+        body=stream(), result_metadata=facts(Metadata)
+    ),
     "JSONLinesParser": lambda: fed(JSONLinesParser()),
     "LineParser": lambda: fed(LineParser()),
     "Metadata": lambda: facts(Metadata),
@@ -170,7 +180,9 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Output": lambda: Output(InvokeEndpointOutput(body=DATA, custom_attributes=HUSH), facts(Metadata), RESPONSE),
     "PayloadPart": lambda: PayloadPart(DATA),
     "Request": lambda: REQUEST,
+    "RequestPayloadPart": lambda: RequestPayloadPart(DATA, p=HUSH),
     "Response": lambda: RESPONSE,
+    "ResponsePayloadPart": lambda: ResponsePayloadPart(DATA, p=HUSH),
     "ResponseStream": stream,
     "S3Object": lambda: S3Object(DATA),
     "S3Response": lambda: S3Response(200, HEADERS, DATA, Secrets(HEADERS, others=(HUSH,))),
@@ -194,7 +206,7 @@ HARMLESS = """
     ArrowCodec CSVCodec JSONCodec JSONLinesCodec NumPyCodec ParquetCodec TritonCodec
     AdaptiveRetryer AnonymousCredentialsProvider AttemptRecord BotocoreCredentialsProvider ClientLogMode
     DefaultCredentialsProvider DefaultEndpointResolver Endpoint EndpointResolverFunc EndpointResolverOptions
-    EnvironmentCredentialsProvider Key NopRetryer Operation OperationInput OperationOutput ResolveEndpoint ResponseTiming RetryQuota Service SigV4Signer Stack
+    DuplexStream EnvironmentCredentialsProvider InvokeEndpointWithBidirectionalStreamInput Key NopRetryer Operation OperationInput OperationOutput ResolveEndpoint ResponseTiming RetryQuota Service SigV4Signer Stack
     StandardRetryer Step SystemClock Timeout
 """.split()  # noqa: SIM905 - words on a page  # they are given none; an AttemptRecord has the text of an error, which has none either
 

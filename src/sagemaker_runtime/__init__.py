@@ -93,11 +93,13 @@ if TYPE_CHECKING:
         ModelStreamError as ModelStreamError,
         ProxyRefusedError as ProxyRefusedError,
         ReadTimeoutError as ReadTimeoutError,
+        RefusedStreamError as RefusedStreamError,
         SageMakerRuntimeError as SageMakerRuntimeError,
         ServiceError as ServiceError,
         ServiceUnavailable as ServiceUnavailable,
         ServiceUnavailableError as ServiceUnavailableError,
         StackError as StackError,
+        StreamClosedError as StreamClosedError,
         StreamContentError as StreamContentError,
         TotalTimeoutError as TotalTimeoutError,
         TransportError as TransportError,
@@ -217,6 +219,10 @@ if TYPE_CHECKING:
         HTTPSignerV4 as HTTPSignerV4,
         SigV4Signer as SigV4Signer,
     )
+    from sagemaker_runtime.streams.duplex_stream import (
+        DuplexMessage as DuplexMessage,
+        DuplexStream as DuplexStream,
+    )
     from sagemaker_runtime.streams.parsers import (
         JSONLinesParser as JSONLinesParser,
         LineParser as LineParser,
@@ -239,10 +245,15 @@ if TYPE_CHECKING:
         SyncResponseStream as SyncResponseStream,
     )
     from sagemaker_runtime.transport import (
+        DuplexExchange as DuplexExchange,
+        DuplexHTTPClient as DuplexHTTPClient,
         HTTPClient as HTTPClient,
     )
     from sagemaker_runtime.transport.aiohttp.client import (
         AioHTTPClient as AioHTTPClient,
+    )
+    from sagemaker_runtime.transport.h2.client import (
+        HTTP2Client as HTTP2Client,
     )
     from sagemaker_runtime.version import __version__ as __version__
     from sagemaker_runtime.wire import (
@@ -262,7 +273,7 @@ _HOMES = {
     "credentials": "AnonymousCredentialsProvider BotocoreCredentialsProvider CREDENTIALS CachingCredentialsProvider Credentials CredentialsCache CredentialsProvider DefaultCredentialsProvider EnvironmentCredentialsProvider RenewableCredentialsProvider StaticCredentialsProvider",
     "custom_attributes": "append_custom_attributes",
     "endpoints": "AWSEndpointResolver DefaultEndpointResolver Endpoint EndpointResolver EndpointResolverFunc EndpointResolverOptions with_endpoint_resolver",
-    "errors": "AsyncInferenceError CertificateError ClientClosedError ConfigError ConnectError ConnectTimeoutError ConnectionLostError CredentialsError EndpointError EndpointNotFoundError EventStreamError InputValidationError InternalDependencyException InternalFailure InternalServerError InternalStreamFailure InvalidHeaderError InvalidParamsError InvalidResponseError ModelError ModelNotReadyException ModelStreamError ProxyRefusedError ReadTimeoutError SageMakerRuntimeError ServiceError ServiceUnavailable ServiceUnavailableError StackError StreamContentError TotalTimeoutError TransportError TruncatedResponseError ValidationError WaitTimeoutError WriteTimeoutError",
+    "errors": "AsyncInferenceError CertificateError ClientClosedError ConfigError ConnectError ConnectTimeoutError ConnectionLostError CredentialsError EndpointError EndpointNotFoundError EventStreamError InputValidationError InternalDependencyException InternalFailure InternalServerError InternalStreamFailure InvalidHeaderError InvalidParamsError InvalidResponseError ModelError ModelNotReadyException ModelStreamError ProxyRefusedError ReadTimeoutError RefusedStreamError SageMakerRuntimeError ServiceError ServiceUnavailable ServiceUnavailableError StackError StreamClosedError StreamContentError TotalTimeoutError TransportError TruncatedResponseError ValidationError WaitTimeoutError WriteTimeoutError",
     "headers": "Headers",
     "log_mode": "ClientLogMode",
     "middleware": "AFTER BEFORE BuildHandler BuildInput BuildMiddleware DeserializeHandler DeserializeInput DeserializeMiddleware FinalizeHandler FinalizeInput FinalizeMiddleware InitializeHandler InitializeInput InitializeMiddleware Output SerializeHandler SerializeInput SerializeMiddleware Stack Step build_middleware deserialize_middleware finalize_middleware initialize_middleware serialize_middleware",
@@ -279,13 +290,15 @@ _HOMES = {
     "predictor": "ArrowCodec CSVCodec Codec DecodeError EncodeError Encoded JSONCodec JSONLinesCodec NumPyCodec ParquetCodec Prediction PredictionStream Predictor SessionError SyncPredictionStream SyncPredictor TritonCodec",
     "retry": "AdaptiveRetryer NopRetryer PacedRetryer RETRYER RetryQuota Retryer StandardRetryer",
     "signing": "HTTPSignerV4 SigV4Signer",
+    "streams.duplex_stream": "DuplexMessage DuplexStream",
     "streams.parsers": "JSONLinesParser LineParser StreamParser TextParser",
     "streams.response_stream": "ResponseStream StreamWatcher",
     "streams.server_sent_events": "ServerSentEvent ServerSentEventParser",
     "sync.client": "SyncClient SyncResponseStreamOutput",
     "sync.streams": "SyncResponseStream",
-    "transport": "HTTPClient",
+    "transport": "DuplexExchange DuplexHTTPClient HTTPClient",
     "transport.aiohttp.client": "AioHTTPClient",
+    "transport.h2.client": "HTTP2Client",
     "version": "__version__",
     "wire": "Request Response Timeout",
 }

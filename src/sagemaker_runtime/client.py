@@ -14,7 +14,7 @@ from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.options import Options
 from sagemaker_runtime.overrides import changed_by
-from sagemaker_runtime.plans import Plans
+from sagemaker_runtime.plans import Plan, Plans
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     from sagemaker_runtime.operations.base import Operation
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
+    from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
+        InvokeEndpointWithBidirectionalStreamInput,
+    )
     from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
         InvokeEndpointWithResponseStreamInput,
         InvokeEndpointWithResponseStreamOutput,
     )
     from sagemaker_runtime.options import OptFn
-    from sagemaker_runtime.transport import HTTPClient
+    from sagemaker_runtime.streams.duplex_stream import DuplexStream
+    from sagemaker_runtime.transport import DuplexHTTPClient, HTTPClient
 
 In = TypeVar("In", bound=OperationInput)
 Out = TypeVar("Out", bound=OperationOutput)
@@ -77,7 +81,9 @@ class Client:
             _default_http_client(_ca_bundle) if self._options.http_client is None else self._options.http_client
         )
         self._skew = ClockSkew()
-        self._plans = Plans(self._options, self._http_client, self._skew)
+        self._ca_bundle = _ca_bundle
+        self._duplex_http_client: DuplexHTTPClient | None = None
+        self._plans = Plans(self._options, self._http_client, self._skew, self._default_duplex_http_client)
         # The default stack cannot fail, so that of an operation that is never called need not be built.
         for name in OPERATIONS if self._options.api_options else OPERATIONS[:1]:
             self._plans.plan(name)
@@ -245,6 +251,39 @@ class Client:
 
         return await self._call(INVOKE_ENDPOINT_WITH_RESPONSE_STREAM, params, opt_fns, members)
 
+    @by_input_alone
+    async def invoke_endpoint_with_bidirectional_stream(
+        self, params: InvokeEndpointWithBidirectionalStreamInput, *opt_fns: OptFn, **members: Never
+    ) -> DuplexStream:
+        """
+        Open a conversation with an endpoint's model, in which both sides send parts at once; needs the extra ``http2``.
+
+        The stream is there when the request has begun, which may be long before the model responds::
+
+            async with await client.invoke_endpoint_with_bidirectional_stream(params) as stream:
+                await stream.send("Hello")
+                async for part in stream:
+                    print(part.text)
+
+        Args:
+            params: Which endpoint to talk to.
+
+            opt_fns: Change the options for this call alone: ``override(replay_buffer=0)``.
+
+            members: Not to be given.
+
+        Raises:
+            InvalidParamsError: The input breaks the model; nothing was sent.
+            ConnectError: Never connected.
+            SageMakerRuntimeError: The base of these and of all others. What fails later is raised by the stream.
+        """
+        from sagemaker_runtime.duplex_call import open_stream
+        from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
+            INVOKE_ENDPOINT_WITH_BIDIRECTIONAL_STREAM as OPERATION,
+        )
+
+        return await open_stream(OPERATION, self._plan(OPERATION, opt_fns, members), params)
+
     def stack(self, operation: str) -> Stack:
         """
         A copy of an operation's stack, to look at and to print: ``print(client.stack("InvokeEndpoint"))``.
@@ -279,6 +318,8 @@ class Client:
         self._closed = True
         if self._owns_http_client:
             await self._http_client.close()
+        if self._duplex_http_client is not None:
+            await self._duplex_http_client.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -304,14 +345,24 @@ class Client:
     def _call(
         self, operation: Operation[In, Out], params: In, opt_fns: tuple[OptFn, ...], members: dict[str, Never]
     ) -> Coroutine[None, None, Out]:
+        return call(operation, self._plan(operation, opt_fns, members), params)
+
+    def _plan(self, operation: Operation[In, Out], opt_fns: tuple[OptFn, ...], members: dict[str, Never]) -> Plan:
         if members:
             from sagemaker_runtime.mistakes import members_given
 
             raise members_given(operation, {**members})
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
-        plan = self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)
-        return call(operation, plan, params)
+        return self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)
+
+    def _default_duplex_http_client(self) -> DuplexHTTPClient:
+        """The client's own transport of duplex calls, made at the first of them."""
+        if self._duplex_http_client is None:
+            from sagemaker_runtime.duplex_call import default_duplex_http_client
+
+            self._duplex_http_client = default_duplex_http_client(self._ca_bundle)
+        return self._duplex_http_client
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:

@@ -18,7 +18,7 @@ from sagemaker_runtime.checks import is_str_dict
 from sagemaker_runtime.credentials import CredentialsCache, CredentialsProvider, DefaultCredentialsProvider
 from sagemaker_runtime.endpoints import EndpointResolverOptions
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
+from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME, SAGEMAKER_RUNTIME_HTTP2
 from sagemaker_runtime.option_rules import RetryMode, rules_of
 from sagemaker_runtime.options import Configurable, Options
 from sagemaker_runtime.settings import Setting, certificates, switch
@@ -60,6 +60,7 @@ async def load_config(
     profile: str | None = None,
     credentials: CredentialsProvider | None = None,
     endpoint_url: str | None = None,
+    duplex_endpoint_url: str | None = None,
     s3_endpoint_url: str | None = None,
     use_fips_endpoint: bool | None = None,
     use_dual_stack_endpoint: bool | None = None,
@@ -84,6 +85,10 @@ async def load_config(
 
         endpoint_url: The URL to send to; None for ``AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME``, ``AWS_ENDPOINT_URL``,
             ``endpoint_url`` of ``sagemaker_runtime`` in the profile's ``services``, ``endpoint_url``.
+
+        duplex_endpoint_url: The same for duplex calls; None for ``AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2``,
+            ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``sagemaker_runtime_http2`` in ``services``, ``endpoint_url``, and where
+            there is none, for the *endpoint_url* of the other calls.
 
         s3_endpoint_url: The same for S3, where results of asynchronous inferences are fetched; None for
             ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``s3`` in ``services``, ``endpoint_url``.
@@ -271,7 +276,11 @@ def _read_machine(profile: str | None) -> _Machine:
 
 
 # The names in the files of the services whose endpoints are options.
-_ENDPOINTS = {"base_endpoint": SAGEMAKER_RUNTIME.config_section, "s3_endpoint_url": "s3"}
+_ENDPOINTS = {
+    "base_endpoint": SAGEMAKER_RUNTIME.config_section,
+    "duplex_base_endpoint": SAGEMAKER_RUNTIME_HTTP2.config_section,
+    "s3_endpoint_url": "s3",
+}
 
 # What is read from the machine and is no option of a client.
 _SERVICES = Setting(str, key="services")

@@ -260,6 +260,9 @@ Set above Retry, the limits hold for the whole call, ``total`` from the call's s
 attempt, and a call that would get another ``total`` there fails with ConfigError.
 """
 
+REPLAY_BUFFER = Key[int]("replay buffer")
+"""``Options.replay_buffer``: bytes kept of what is sent into a duplex call; missing where the options do not say."""
+
 STARTED = Key[float]("started")
 """`Clock.monotonic` when the call began."""
 

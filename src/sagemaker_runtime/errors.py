@@ -16,13 +16,15 @@ Every exception this package raises, in one tree.
     │   ├── ConnectError                 never connected: nothing was sent
     │   │   ├── ConnectTimeoutError
     │   │   ├── CertificateError         the peer's certificate was refused; not retried
-    │   │   └── ProxyRefusedError        a proxy refused the tunnel (407, 403); not retried
+    │   │   ├── ProxyRefusedError        a proxy refused the tunnel (407, 403); not retried
+    │   │   └── RefusedStreamError       over HTTP/2: the server has done nothing for the request
     │   ├── ConnectionLostError          lost before the response, or reset within its head: perhaps sent
     │   ├── WriteTimeoutError            the peer stopped reading the request: not executed
     │   ├── ReadTimeoutError             sent, and no response in time: perhaps executed
     │   └── InvalidResponseError         the response is not HTTP
     │       ├── TruncatedResponseError   the response stopped before its end
     │       └── EventStreamError         the response's event stream is broken, or stopped inside a frame
+    ├── StreamClosedError                a duplex stream was closed, or one side has ended it
     ├── StreamContentError               what came in a stream is not the text or JSON it was read as
     ├── TotalTimeoutError                ``Timeout.total`` is over
     ├── AsyncInferenceError              an asynchronous inference failed; the failure object's text
@@ -82,11 +84,13 @@ __all__ = [
     "ModelStreamError",
     "ProxyRefusedError",
     "ReadTimeoutError",
+    "RefusedStreamError",
     "SageMakerRuntimeError",
     "ServiceError",
     "ServiceUnavailable",
     "ServiceUnavailableError",
     "StackError",
+    "StreamClosedError",
     "StreamContentError",
     "TotalTimeoutError",
     "TransportError",
@@ -243,6 +247,10 @@ class ProxyRefusedError(ConnectError):
     """A proxy refused the tunnel with a 4xx, such as 407. Nothing was sent; trying again might lock the account."""
 
 
+class RefusedStreamError(ConnectError):
+    """Over HTTP/2: the server refused the stream, or ended the connection, before it did anything for it."""
+
+
 class ConnectionLostError(TransportError):
     """The connection was lost before the response, or was reset within its head. The request was perhaps sent."""
 
@@ -278,6 +286,10 @@ class EventStreamError(InvalidResponseError):
 
     def _headline(self) -> str:
         return self.message if self.offset is None else f"frame at byte {self.offset} of the stream: {self.message}"
+
+
+class StreamClosedError(SageMakerRuntimeError):
+    """A duplex stream was closed, was ended by whoever sends now, or the model has ended the conversation."""
 
 
 class StreamContentError(SageMakerRuntimeError):

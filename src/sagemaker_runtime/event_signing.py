@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from struct import Struct
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from zlib import crc32
 
 from sagemaker_runtime.dates import amz_date_of
@@ -55,6 +55,7 @@ class EventsSigner(Protocol):
         ...
 
 
+@runtime_checkable
 class EventSignerV4(Protocol):
     """A signer of requests that can sign the events after one too: what the duplex operation needs of ``http_signer_v4``."""
 
@@ -103,9 +104,8 @@ class EventSigner:
             seconds: The time in that header, since 1970.
         """
         text = self.string_to_sign(headers, payload, seconds)
-        signature = self._key.digest(text) if self._key is not None else b""
-        self.prior = signature.hex()
-        return signature
+        self.prior = self._key.sign(text) if self._key is not None else ""
+        return bytes.fromhex(self.prior)
 
     def string_to_sign(self, headers: bytes, payload: bytes, seconds: int) -> str:
         """What the key of the day is applied to."""

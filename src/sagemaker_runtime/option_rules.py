@@ -122,6 +122,12 @@ def _step_of(middleware: object) -> str | None:
     return next((step for step in STEPS if hasattr(middleware, f"handle_{step}")), None)
 
 
+def size_or_none(name: str, value: object) -> None:
+    """Refuse what is no number of bytes."""
+    if value is not None and (type(value) is not int or value < 0):
+        raise ConfigError(f"Options.{name} is {value!r}; it takes a number of bytes, 0 or more, or None")
+
+
 # How the values that must fit together are brought into the form that calls need.
 
 
@@ -139,9 +145,10 @@ def settle_region(options: Options) -> None:
 
 
 def settle_endpoint(options: Options) -> None:
-    """Refuse a ``base_endpoint`` that cannot be sent to, or that a switch of ``endpoint_options`` contradicts."""
-    if options.base_endpoint is not None:
-        BaseEndpointResolver(options.base_endpoint).resolve_endpoint("", options.endpoint_options)
+    """Refuse a base endpoint that cannot be sent to, or that a switch of ``endpoint_options`` contradicts."""
+    for url in (options.base_endpoint, options.duplex_base_endpoint):
+        if url is not None:
+            BaseEndpointResolver(url).resolve_endpoint("", options.endpoint_options)
 
 
 def settle_s3_endpoint(options: Options) -> None:

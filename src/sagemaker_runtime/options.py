@@ -12,12 +12,12 @@ from attr import define, field
 
 from sagemaker_runtime.checks import is_list
 from sagemaker_runtime.clock import Clock, SystemClock
-from sagemaker_runtime.context import CLOCK, LOGGER, REGION, TIMEOUT
+from sagemaker_runtime.context import CLOCK, LOGGER, REGION, REPLAY_BUFFER, TIMEOUT
 from sagemaker_runtime.credentials import CREDENTIALS, CredentialsProvider
 from sagemaker_runtime.endpoints import DefaultEndpointResolver, EndpointResolver, EndpointResolverOptions
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.stack import Stack
-from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME
+from sagemaker_runtime.operations.service import SAGEMAKER_RUNTIME, SAGEMAKER_RUNTIME_HTTP2
 from sagemaker_runtime.option_rules import (
     DEFAULTS_MODES,
     RETRY_MODES,
@@ -31,12 +31,13 @@ from sagemaker_runtime.option_rules import (
     settle_region,
     settle_retryer,
     settle_s3_endpoint,
+    size_or_none,
     with_methods,
 )
 from sagemaker_runtime.retry import RETRYER, Retryer, StandardRetryer
 from sagemaker_runtime.settings import Setting, count, one_of, switch, url
 from sagemaker_runtime.signing import HTTPSignerV4, SigV4Signer
-from sagemaker_runtime.transport import HTTPClient
+from sagemaker_runtime.transport import DuplexHTTPClient, HTTPClient
 from sagemaker_runtime.wire import Timeout
 
 if TYPE_CHECKING:
@@ -87,6 +88,21 @@ class Configurable:
         ),
     )
     """The URL to send to instead of asking the resolver; its path is kept as a prefix. None to ask the resolver."""
+
+    duplex_base_endpoint: str | None = field(
+        default=None,
+        metadata=option(
+            of_type(str | None, "a URL such as 'https://host:8443/path', or None"),
+            settle=settle_endpoint,
+            setting=Setting(
+                url,
+                (SAGEMAKER_RUNTIME_HTTP2.endpoint_variable, "AWS_ENDPOINT_URL"),
+                "endpoint_url",
+                "duplex_endpoint_url",
+            ),
+        ),
+    )
+    """``base_endpoint`` of duplex calls, whose service has endpoints of its own; None for ``base_endpoint``."""
 
     s3_endpoint_url: str | None = field(
         default=None,
@@ -198,6 +214,18 @@ class Options(Configurable):
 
     http_client: HTTPClient | None = field(default=None, metadata=option(with_methods("send", optional=True)))
     """The transport. None for one of the client's own, which it closes; a given one is never closed."""
+
+    duplex_http_client: DuplexHTTPClient | None = field(
+        default=None, metadata=option(with_methods("open", optional=True))
+    )
+    """The transport of duplex calls. None for one of the client's own, which it closes; a given one is never closed."""
+
+    replay_buffer: int | None = field(default=None, metadata=option(size_or_none, fact=REPLAY_BUFFER))
+    """
+    Bytes of what is sent into a duplex call that are kept for another attempt, until the response begins. None for 1 MiB.
+
+    After more than that has been sent, the call is not attempted again; with 0, after anything has.
+    """
 
     clock: Clock = field(factory=SystemClock, metadata=option(with_methods("monotonic"), fact=CLOCK))
     """Where time comes from: signatures, waits, durations. For tests."""

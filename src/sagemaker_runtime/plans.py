@@ -16,12 +16,15 @@ from sagemaker_runtime.pipeline import stack_of
 from sagemaker_runtime.protocol import Marshaller
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sagemaker_runtime.clock import Clock
     from sagemaker_runtime.clock_skew import ClockSkew
     from sagemaker_runtime.middleware.stack import Stack
-    from sagemaker_runtime.middleware.steps import InitializeHandler
+    from sagemaker_runtime.middleware.steps import DeserializeHandler, InitializeHandler
+    from sagemaker_runtime.operations.base import Operation, OperationInput, OperationOutput
     from sagemaker_runtime.options import OptFn, Options
-    from sagemaker_runtime.transport import HTTPClient
+    from sagemaker_runtime.transport import DuplexHTTPClient, HTTPClient
     from sagemaker_runtime.wire import Timeout
 
 PLANS_KEPT = 64  # for overrides seen before
@@ -57,11 +60,20 @@ class Plans:
         http_client: Sends the requests where the options have no transport.
 
         skew: The client's, by which its requests are dated.
+
+        duplex_http_client: Gives what sends duplex requests where the options have no transport for them.
     """
 
-    def __init__(self, options: Options, http_client: HTTPClient, skew: ClockSkew) -> None:
+    def __init__(
+        self,
+        options: Options,
+        http_client: HTTPClient,
+        skew: ClockSkew,
+        duplex_http_client: Callable[[], DuplexHTTPClient],
+    ) -> None:
         self._options = options
         self._http_client = http_client
+        self._duplex_http_client = duplex_http_client
         self._skew = skew
         self._marshallers: dict[str, Marshaller] = {}
         self._plans: dict[str, Plan] = {}
@@ -108,12 +120,11 @@ class Plans:
         marshaller = self._marshallers.get(name)
         if marshaller is None:
             marshaller = self._marshallers[name] = Marshaller(operation(name))
-        stack = stack_of(marshaller, options, self._skew)
+        stack = self._stack(marshaller, options)
         for api_option in options.api_options:
             from sagemaker_runtime.mistakes import apply_api_option  # not every client has functions of its own
 
             apply_api_option(api_option, stack)
-        given: HTTPClient | None = getattr(options, marshaller.operation.service.http_client_option)
         context = Context()
         context[SERVICE_ID] = marshaller.operation.service.id
         context[OPERATION] = name
@@ -121,5 +132,22 @@ class Plans:
         set_facts(options, context)
         # What each call sets anew. A copy of a dict has its size, so no context of a call has to grow.
         context[IN_FORCE], context[STARTED], context[OPENED], context[LIMITS] = options.timeout, 0.0, CallLedger(), []
-        handler = stack.compile(transport_handler(self._http_client if given is None else given))
+        handler = stack.compile(self._transport(marshaller.operation, options))
         return Plan(stack, handler, context, options.clock, options.timeout)
+
+    def _stack(self, marshaller: Marshaller, options: Options) -> Stack:
+        if marshaller.operation.duplex:
+            from sagemaker_runtime.duplex_pipeline import duplex_stack_of  # few clients have such a call
+
+            return duplex_stack_of(marshaller, options, self._skew)
+        return stack_of(marshaller, options, self._skew)
+
+    def _transport(self, operation: Operation[OperationInput, OperationOutput], options: Options) -> DeserializeHandler:
+        """The end of the operation's stack."""
+        if operation.duplex:
+            from sagemaker_runtime.middleware.duplex import duplex_transport_handler  # few clients have such a call
+
+            duplex = options.duplex_http_client
+            return duplex_transport_handler(self._duplex_http_client if duplex is None else lambda: duplex)
+        given: HTTPClient | None = getattr(options, operation.service.http_client_option)
+        return transport_handler(self._http_client if given is None else given)

@@ -149,13 +149,14 @@ class SigV4Signer:
         else:
             plan = _header_plan(names)
             self._last_plan = names, plan
-        key = self.signing_key(credentials, timestamp[:8], region, service)
+        # By the strings themselves: a digest of the secret would cost a hash a call and protect nothing.
+        name = (credentials.access_key_id, credentials.secret_access_key, timestamp[:8], region, service)
+        key = self._keys.get(name) or self._derive(*name)
         text = string_to_sign(self._canonical(plan, request, payload_hash), timestamp=timestamp, scope=key.scope)
         headers["authorization"] = f"{key.authorization}{plan.signed}, Signature={key.sign(text)}"
 
     def signing_key(self, credentials: Credentials, date: str, region: str, service: str) -> SigningKey:
         """The key of one day, as ``20261130``, region and service: derived now, or kept from before."""
-        # By the strings themselves: a digest of the secret would cost a hash a call and protect nothing.
         name = (credentials.access_key_id, credentials.secret_access_key, date, region, service)
         return self._keys.get(name) or self._derive(*name)
 
@@ -223,14 +224,11 @@ class SigningKey:
         self.authorization = f"{ALGORITHM} Credential={access_key_id}/{scope}, SignedHeaders="
 
     def sign(self, text: str) -> str:
-        return self.digest(text).hex()
-
-    def digest(self, text: str) -> bytes:
         inner = self._inner.copy()
         inner.update(text.encode())
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return outer.digest()
+        return outer.hexdigest()
 
 
 class _HeaderPlan(NamedTuple):

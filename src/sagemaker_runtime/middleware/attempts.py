@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.checks import is_number
-from sagemaker_runtime.context import ATTEMPT, ATTEMPTS, CLOCK, DEADLINE, LOGGER, OPENED, OPERATION, AttemptRecord
+from sagemaker_runtime.context import ATTEMPT, ATTEMPTS, CLOCK, DEADLINE, LOGGER, OPENED, OPERATION, AttemptRecord, Key
 from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, ServiceError, TotalTimeoutError
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.retry import RETRYER
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.steps import Output
+
+FORBIDS_RETRY: Key[Callable[[Exception], str | None]] = Key("forbids retry")
+"""Says why a call cannot be attempted again after an error, whatever the policy; None where it can. Set by a duplex call."""
 
 
 class Attempts:
@@ -95,7 +98,13 @@ class Attempts:
         now = self._clock.monotonic()
         deadline = self._ctx.get(DEADLINE)
         remaining = None if deadline is None else deadline - now
-        delay = self._retryer.delay(self._failures, elapsed=now - self._started, remaining=remaining)
+        forbids = self._ctx.get(FORBIDS_RETRY)
+        reason = None if forbids is None else forbids(error)
+        if reason is not None:
+            delay = None
+            error.add_note(f"not retried: {reason}")
+        else:
+            delay = self._retryer.delay(self._failures, elapsed=now - self._started, remaining=remaining)
         if delay is not None:
             _check_wait(delay, "delay")
         seconds = now - self._began

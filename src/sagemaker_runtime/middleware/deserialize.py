@@ -64,7 +64,7 @@ def transport_handler(http_client: HTTPClient) -> DeserializeHandler:
         try:
             response = await http_client.send(step.request, timeout=timeout)
         except Exception as error:
-            _secrets(ctx, step.request).redact_error(error)
+            secrets_of(ctx, step.request).redact_error(error)
             raise
         opened.append(response)
         opened.response = response
@@ -130,7 +130,7 @@ class ResponseErrorWrapper:
                 if self.skew is not None and isinstance(error, ServiceError) and error.code in SKEW_CODES:
                     error.clock_skew = skew_of_refusal(self.skew, step.request, opened.metadata)
             if not isinstance(error, ServiceError | TransportError):  # a middleware's own, which may quote a response
-                _secrets(ctx, step.request, opened.response).redact_error(error)
+                secrets_of(ctx, step.request, opened.response).redact_error(error)
             refused = ctx.get(SIGNED_WITH)
             if refused is not None and isinstance(error, ServiceError) and may_be_renewed(error, refused):
                 error.credentials_renewed = await renewed(ctx[CREDENTIALS], refused, error)
@@ -166,7 +166,7 @@ class OperationDeserializer:
                 output.result = self.marshaller.deserialize(response.headers, body, output.metadata)
         except BaseException as error:
             response.close()
-            secrets = _secrets(ctx, step.request, response)
+            secrets = secrets_of(ctx, step.request, response)
             secrets.redact_error(error)
             if REQUEST_ID in output.metadata:
                 output.metadata[REQUEST_ID] = secrets.redact(output.metadata[REQUEST_ID])
@@ -177,7 +177,7 @@ class OperationDeserializer:
         from sagemaker_runtime.streams.response_stream import ResponseStream  # 7 ms, for streams only
 
         name = self.marshaller.operation.name
-        secrets = _secrets(ctx, request, response)
+        secrets = secrets_of(ctx, request, response)
         stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT), secrets)
         ctx[OPENED].replace(response, stream)  # which, closed by whoever fails, knows that it was
         return stream
@@ -195,7 +195,7 @@ class RequestIDRetriever:
             request_id = headers[usual] if usual in headers else _request_id(output.raw_response)
             if request_id is not None:
                 if request_id[_LONGEST_ID:]:
-                    request_id = _secrets(ctx, step.request, output.raw_response).redact(request_id)
+                    request_id = secrets_of(ctx, step.request, output.raw_response).redact(request_id)
                 output.metadata[REQUEST_ID] = request_id
         return output
 
@@ -259,13 +259,13 @@ class RequestResponseLogger:
         elif ClientLogMode.REQUEST in mode:
             logger.debug("%s request: %r", operation, request, extra=facts)
         if ClientLogMode.RESPONSE_EVENT_MESSAGE in mode:
-            log: Callable[[Message], None] = partial(_log_event, logger, call, _secrets(ctx, request))
+            log: Callable[[Message], None] = partial(_log_event, logger, call, secrets_of(ctx, request))
             ctx[_LOG_EVENT] = log
         output = await next(ctx, step)
         response = output.raw_response
         if response is None:
             return output
-        secrets = _secrets(ctx, request, response)
+        secrets = secrets_of(ctx, request, response)
         head, request_id = secrets.redact(repr(response)), _request_id(response)
         facts = call | {"http_status": response.status, "aws_request_id": request_id and secrets.redact(request_id)}
         # A stream's body is for its reader alone: to log it whole would be to wait for its end.
@@ -289,7 +289,7 @@ def _log_event(logger: logging.Logger, call: dict[str, object], secrets: Secrets
     logger.debug("%s event: %s", call["aws_operation"], secrets.redact(repr(message)), extra=facts)
 
 
-def _secrets(ctx: Context, request: Request, response: Response | None = None) -> Secrets:
+def secrets_of(ctx: Context, request: Request, response: Response | None = None) -> Secrets:
     """What the exchange has that is shown nowhere: a peer may have sent it back."""
     credentials, sent_to_proxy = ctx.get(SIGNED_WITH), None if response is None else response.proxy_headers
     return Secrets(

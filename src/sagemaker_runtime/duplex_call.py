@@ -1,0 +1,66 @@
+"""One duplex call: its stream, and the stack that runs behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.call import call
+from sagemaker_runtime.context import REPLAY_BUFFER, Context
+from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.middleware.attempts import FORBIDS_RETRY
+from sagemaker_runtime.streams.duplex_stream import DuplexStream
+from sagemaker_runtime.streams.event_writer import EventWriter
+from sagemaker_runtime.streams.outgoing import OUTGOING, REPLAY_BUFFER_SIZE, OutgoingEvents
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.operations.base import Operation
+    from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
+        InvokeEndpointWithBidirectionalStreamInput,
+        InvokeEndpointWithBidirectionalStreamOutput,
+    )
+    from sagemaker_runtime.plans import Plan
+    from sagemaker_runtime.transport import DuplexHTTPClient
+
+
+async def open_stream(
+    operation: Operation[InvokeEndpointWithBidirectionalStreamInput, InvokeEndpointWithBidirectionalStreamOutput],
+    plan: Plan,
+    params: InvokeEndpointWithBidirectionalStreamInput,
+) -> DuplexStream:
+    """
+    Start the stack in a task that the stream owns, and give the stream once the request has begun.
+
+    Raises:
+        SageMakerRuntimeError: The call has failed before that.
+    """
+    context = Context(plan.context)
+    outgoing = OutgoingEvents(context.get(REPLAY_BUFFER, REPLAY_BUFFER_SIZE))
+    context[OUTGOING] = outgoing
+    context[FORBIDS_RETRY] = outgoing.forbids_retry
+    running = call(operation, plan.with_facts(context), params)
+    stream = DuplexStream(running, outgoing, EventWriter(operation.input_events), operation.name)
+    try:
+        await stream.begun()
+    except BaseException:
+        await stream.aclose()
+        raise
+    return stream
+
+
+def default_duplex_http_client(ca_bundle: str | None) -> DuplexHTTPClient:
+    """
+    The transport of a client that was given none.
+
+    Raises:
+        ConfigError: h2 is not installed.
+    """
+    try:
+        from sagemaker_runtime.transport.h2.client import HTTP2Client
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("h2", "hpack", "hyperframe"):
+            raise
+        raise ConfigError(
+            "a duplex call goes over HTTP/2, for which h2 is missing: pip install 'sagemaker-runtime[http2]', or give the "
+            "client a transport of your own (Options.duplex_http_client)"
+        ) from error
+    return HTTP2Client(ca_bundle=ca_bundle)

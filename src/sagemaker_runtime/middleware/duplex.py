@@ -1,0 +1,128 @@
+"""What the stack of a duplex call has of its own: the payload's headers, the signer of events, the writer, the transport."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.context import (
+    CLOCK,
+    OPENED,
+    PAYLOAD_HASH,
+    RAW_RESPONSE,
+    SIGNING_NAME,
+    SIGNING_REGION,
+    TIMEOUT,
+    Key,
+    Metadata,
+)
+from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.event_signing import EVENT_STREAM, STREAMING_EVENTS, EventSignerV4, EventsSigner
+from sagemaker_runtime.middleware.deserialize import secrets_of
+from sagemaker_runtime.middleware.finalize import Signing
+from sagemaker_runtime.middleware.steps import Output
+from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total
+from sagemaker_runtime.streams.outgoing import OUTGOING, STREAM_WRITER, AttemptWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sagemaker_runtime.clock_skew import ClockSkew
+    from sagemaker_runtime.context import Context
+    from sagemaker_runtime.credentials import Credentials
+    from sagemaker_runtime.middleware.steps import (
+        BuildHandler,
+        BuildInput,
+        DeserializeHandler,
+        DeserializeInput,
+        FinalizeHandler,
+        FinalizeInput,
+    )
+    from sagemaker_runtime.transport import DuplexHTTPClient
+    from sagemaker_runtime.wire import Request
+
+EVENT_SIGNER: Key[EventsSigner] = Key("event signer")
+"""Signs the events of the attempt, from its own signature on. Set by Signing in a duplex call."""
+
+
+class StreamingEventsPayload:
+    """Say that the body is a stream of signed events, in place of a length and a hash."""
+
+    id = "StreamingEventsPayload"
+
+    def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
+        headers = step.request.headers.raw
+        headers["content-type"] = EVENT_STREAM
+        headers["x-amz-content-sha256"] = ctx[PAYLOAD_HASH] = STREAMING_EVENTS
+        return next(ctx, step)
+
+
+class DuplexSigning(Signing):
+    """Sign the request, and leave the signer of the events that follow in the context."""
+
+    def _sign(self, ctx: Context, request: Request, credentials: Credentials) -> None:
+        signer = self.signer
+        if not isinstance(signer, EventSignerV4):
+            raise ConfigError(
+                f"the signer {type(signer).__name__} has no sign_events, which a duplex call needs: each event is signed too. "
+                "Use SigV4Signer, or give it that method (see EventSignerV4)"
+            )
+        super()._sign(ctx, request, credentials)
+        ctx[EVENT_SIGNER] = signer.sign_events(
+            request, credentials=credentials, service=ctx[SIGNING_NAME], region=ctx[SIGNING_REGION]
+        )
+
+
+class InitializeStreamWriter:
+    """
+    Give what is sent into the call a way to this attempt.
+
+    Args:
+        skew: How far the service's clock is ahead, by which events are dated; None for this machine's.
+    """
+
+    id = "InitializeStreamWriter"
+
+    def __init__(self, skew: ClockSkew | None) -> None:
+        self.skew = skew
+
+    def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
+        clock, skew, signer = ctx[CLOCK], self.skew, ctx.get(EVENT_SIGNER)
+        if signer is None and "authorization" in step.request.headers.raw:
+            raise ConfigError(
+                "the request is signed, and its events would not be: a middleware in the place of Signing must set EVENT_SIGNER"
+            )
+        ahead = 0.0 if skew is None or skew.seconds is None else skew.seconds
+        now = clock.now if not ahead else lambda: clock.now() + ahead
+        ctx[STREAM_WRITER] = AttemptWriter(ctx[OUTGOING], signer, now)
+        return next(ctx, step)
+
+
+def duplex_transport_handler(http_client: Callable[[], DuplexHTTPClient]) -> DeserializeHandler:
+    """
+    The end of a duplex call's stack: open an exchange, let the writer have it, and wait for the response's head.
+
+    Args:
+        http_client: Gives the transport, at the first call: a stack can be printed without it.
+    """
+
+    async def send(ctx: Context, step: DeserializeInput) -> Output:
+        opened, timeout = ctx[OPENED], ctx[TIMEOUT]
+        if opened:
+            opened.close()  # a middleware has called next again
+        if timeout is not ctx.get(IN_FORCE):
+            check_total(ctx)
+        try:
+            exchange = await http_client().open(step.request, timeout=timeout)
+            opened.append(exchange)
+            ctx[STREAM_WRITER].attach(exchange)
+            response = await exchange.response()
+        except Exception as error:
+            secrets_of(ctx, step.request).redact_error(error)
+            raise
+        opened.replace(exchange, response)
+        opened.response = response
+        opened.metadata = metadata = Metadata()
+        metadata[RAW_RESPONSE] = response
+        return Output(None, metadata, response)
+
+    return send

@@ -1,0 +1,119 @@
+"""The body of a response on one stream: what the peer may send on before it has been read is bounded by the window."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.error_responses import json_object
+from sagemaker_runtime.wire import SUCCESS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from sagemaker_runtime.errors import SageMakerRuntimeError
+    from sagemaker_runtime.transport.h2.exchange import Exchange
+
+_ERROR_WAIT = 0.5  # seconds for more of an error's body: its status and headers say enough, and a caller waits
+_LARGE = 4_096  # bytes; pieces of this size are given out one by one, because to join them would copy them
+
+
+class Body:
+    """A response's body; see `ResponseBody`. Its exchange feeds it."""
+
+    __slots__ = ("_data", "_exchange", "_failure", "_held", "_pieces", "_unacknowledged", "_waiter", "ended")
+
+    delimited = True  # END_STREAM is unlike a cut
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._pieces: list[bytes] = []
+        self._held = 0  # bytes in the pieces
+        self._unacknowledged = 0  # bytes of the window that are the peer's again once the pieces have been read
+        self._data: bytes | None = None
+        self._failure: SageMakerRuntimeError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.ended = False
+
+    async def read(self) -> bytes:
+        if self._data is None:
+            succeeded, data = self._exchange.status in SUCCESS, b""
+            while piece := await (self._next() if succeeded else self._next_of_error(data)):
+                data += piece
+            self._data = data
+        return self._data
+
+    async def _next_of_error(self, data: bytes) -> bytes:
+        """
+        The next piece of an error's body after *data*; nothing where no more comes soon, or *data* is a whole document.
+
+        A server may hold its end back until it has ours, and whoever waits for the error is to have it at once.
+        """
+        if data and not self._pieces and not self.ended and json_object(data) is not None:
+            return b""
+        try:
+            async with asyncio.timeout(_ERROR_WAIT):
+                return await self._next()
+        except TimeoutError:
+            return b""
+
+    def chunk(self) -> Awaitable[bytes]:
+        return self._next()
+
+    async def _next(self) -> bytes:
+        while not self._pieces:
+            if self.ended:
+                if self._failure is not None:
+                    raise self._failure.with_traceback(None)  # or it would grow with each read
+                return b""
+            if self._waiter is not None:
+                raise RuntimeError("the body is being read already; it has one reader at a time")
+            self._waiter = waiter = asyncio.get_running_loop().create_future()
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+        pieces = self._pieces
+        if self._held > _LARGE * len(pieces):
+            piece = pieces.pop(0)
+            self._held -= len(piece)
+            given = len(piece)
+        else:
+            piece = b"".join(pieces) if len(pieces) > 1 else pieces[0]
+            pieces.clear()
+            self._held = given = 0
+        back = self._unacknowledged if not given else min(given, self._unacknowledged)
+        self._unacknowledged -= back
+        self._exchange.acknowledge(back)
+        return piece
+
+    def close(self) -> None:
+        self._exchange.close()
+
+    # What the exchange calls.
+
+    def feed(self, data: bytes, flow_controlled: int) -> None:
+        """Add what has come, which took *flow_controlled* bytes of the window, padding among them."""
+        if data:
+            self._pieces.append(data)
+            self._held += len(data)
+        self._unacknowledged += flow_controlled
+        self._wake()
+
+    def end(self, failure: SageMakerRuntimeError | None = None) -> None:
+        """Nothing more will come; *failure* says why, if that is not its end. What is there can still be read."""
+        if not self.ended:
+            self.ended = True
+            self._failure = failure
+            self._wake()
+
+    def discard(self) -> int:
+        """Forget what has not been read; the bytes of the window that it took."""
+        back, self._unacknowledged = self._unacknowledged, 0
+        self._pieces.clear()
+        self._held = 0
+        return back
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,136 @@
+"""The default transport of duplex calls: HTTP/2, many streams on one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.asyncio_only import asyncio_only, without_asyncio
+from sagemaker_runtime.checks import checked, is_number
+from sagemaker_runtime.errors import ClientClosedError, ConfigError
+from sagemaker_runtime.transport.aiohttp.connecting import Connector
+from sagemaker_runtime.transport.aiohttp.failures import FAILURES, closed_during_call, translate
+from sagemaker_runtime.transport.h2.head import request_fields
+from sagemaker_runtime.transport.h2.pool import Pool
+from sagemaker_runtime.transport.proxies import Proxies
+from sagemaker_runtime.transport.tls import StrPath, tls_context
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sagemaker_runtime.transport.h2.exchange import Exchange
+    from sagemaker_runtime.wire import Request, Timeout
+
+# Of the parent, in a process that was forked: kept, and never touched. To close a connection would send TLS's goodbye.
+_INHERITED: list[dict[asyncio.AbstractEventLoop, Pool]] = []
+
+
+class HTTP2Client:
+    """
+    HTTP/2 for duplex calls: many streams on one connection, one pool of connections for each event loop.
+
+    Of an ``https`` endpoint, TLS settles on HTTP/2 (ALPN); of an ``http`` endpoint it is taken for granted. Streams beyond
+    the server's limit go to a second connection, or wait for a place. Not to be shared between threads. After a fork, use
+    it in a new event loop.
+
+    Args:
+        ca_bundle: As for `AioHTTPClient`.
+
+        client_certificate: As for `AioHTTPClient`.
+
+        proxies: As for `AioHTTPClient`.
+
+        max_connections: Connections at once to one host.
+
+        keep_alive: Seconds in which a peer that has vanished is noticed while a stream is open. After half of it without a
+            byte, a PING is sent.
+
+    Raises:
+        ConfigError: h2 is not installed, a file cannot be used, or a value makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_bundle: StrPath | None = None,
+        client_certificate: StrPath | tuple[StrPath, StrPath] | None = None,
+        proxies: Mapping[str, str] | None = None,
+        max_connections: int = 100,
+        keep_alive: float = 30.0,
+    ) -> None:
+        takes = "a whole number above 0"
+        if checked(max_connections, int, "max_connections", takes) < 1:
+            raise ConfigError(f"max_connections is {max_connections!r}; it takes {takes}")
+        if not is_number(keep_alive) or not keep_alive > 0:
+            raise ConfigError(f"keep_alive is {keep_alive!r}; it takes a number of seconds above 0")
+        self._max_connections = max_connections
+        self._keep_alive = keep_alive
+        self._tls = tls_context(ca_bundle, client_certificate) or ssl.create_default_context()
+        self._tls.set_alpn_protocols(["h2"])
+        self._trusts_environment = proxies is None
+        self._proxies = None if proxies is None else Proxies.given(proxies)
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._closed = False
+        self._process = os.getpid()
+
+    async def open(self, request: Request, *, timeout: Timeout) -> Exchange:
+        """Send the head of *request*; see `DuplexHTTPClient.open`."""
+        if self._closed:
+            raise ClientClosedError("the HTTP client is closed; make a new one")
+        self._leave_connections_of_parent()
+        try:
+            pool = self._pools.get(asyncio.get_running_loop())
+        except RuntimeError as error:
+            raise without_asyncio(error) or error from error
+        fields = request_fields(request)
+        if pool is None or pool.closed:
+            pool = await self._open_pool()
+        proxy = None if pool.proxies is None else pool.proxies.proxy_for(request.scheme, request.host)
+        if proxy is not None and request.scheme == "http":
+            raise ConfigError(
+                f"{request.url!r} would go through the proxy {proxy.url}, which carries HTTP/2 for https only: name the host "
+                "in NO_PROXY, or use https"
+            )
+        try:
+            connection = await pool.place((request.scheme, request.host, proxy), timeout.connect)
+        except FAILURES as error:
+            failure = closed_during_call() if self._closed else translate(error, request, timeout, proxy)
+            cause = error.with_traceback(None) if isinstance(error, OSError) else None
+        else:
+            return connection.open(fields, request.host, timeout)
+        try:
+            raise failure from cause  # out here, where what was caught is not its context
+        finally:
+            del failure, cause  # or they and this frame would keep one another alive
+
+    @asyncio_only
+    async def close(self) -> None:
+        """Close the connections of the running loop. Those of another loop are closed when it ends."""
+        self._closed = True
+        self._leave_connections_of_parent()
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.close()
+
+    def _leave_connections_of_parent(self) -> None:
+        if os.getpid() != self._process:
+            self._process = os.getpid()
+            _INHERITED.append(self._pools)
+            self._pools = {}
+
+    async def _open_pool(self) -> Pool:
+        if any(asyncio.get_running_loop() in pools for pools in _INHERITED):
+            raise ConfigError(
+                "this event loop was running calls when the process was forked, and is the parent's: in a child, start a new "
+                "one, with asyncio.run()"
+            )
+        for loop in [loop for loop in self._pools if loop.is_closed()]:
+            del self._pools[loop]
+        proxies = Proxies.of_environment() if self._trusts_environment else self._proxies
+        pool = await Pool.open(
+            Connector(self._tls), max_connections=self._max_connections, proxies=proxies, keep_alive=self._keep_alive
+        )
+        self._pools[asyncio.get_running_loop()] = pool
+        return pool

@@ -1,0 +1,353 @@
+"""One HTTP/2 connection: h2 has the rules of the protocol, this has the socket, the streams and the watch over the peer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import (
+    DataReceived,
+    RemoteSettingsChanged,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+    WindowUpdated,
+)
+from h2.exceptions import H2Error, StreamClosedError
+from h2.settings import SettingCodes, Settings
+
+from sagemaker_runtime.errors import InvalidResponseError
+from sagemaker_runtime.transport.aiohttp.failures import NotConnected
+from sagemaker_runtime.transport.h2.exchange import Exchange
+from sagemaker_runtime.transport.h2.goaway import GoAwaySplitter
+from sagemaker_runtime.transport.h2.head import response_head
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from h2.events import Event
+
+    from sagemaker_runtime.transport.aiohttp.connecting import Route
+    from sagemaker_runtime.wire import Timeout
+
+WINDOW = 131_072  # bytes of one stream that the peer may send ahead of its reader
+_CONNECTION_WINDOW = 2**30  # bytes of all streams: one that nobody reads is not to hold up the others
+_MAX_FRAME = 65_536  # bytes
+_MAX_HEAD = 65_536  # bytes
+_FLUSHED_AT_ONCE = 65_536  # bytes; less is collected for a turn of the loop, which costs a third less CPU
+_LAST_ID = 2**30  # streams of one connection are not numbered further
+_SHOWN = 200  # characters of what is wrong with the peer's frames
+
+
+class Connection(asyncio.Protocol):
+    """
+    A connection and its streams.
+
+    Args:
+        route: Where it leads.
+
+        keep_alive: Seconds in which a peer that has vanished is noticed while a stream is open.
+
+        changed: Called when there may be a place for another stream, or when the connection has ended.
+
+    Attributes:
+        exchanges: The streams that are open, by id.
+
+        reserved: Places that were promised and are not taken yet.
+
+        settled: Done when the peer's settings have come; before that it is not known how many streams it takes.
+
+        paused: Whether the transport holds as much as it can.
+
+        pressed: Whether whoever writes should wait for a turn, or for the transport.
+
+        idle_since: By the loop's clock; when the last stream ended.
+    """
+
+    def __init__(self, route: Route, keep_alive: float, changed: Callable[[Connection], None]) -> None:
+        self.route = route
+        self.exchanges: dict[int, Exchange] = {}
+        self.reserved = 0
+        self.paused = False
+        self.pressed = False
+        self._keep_alive = keep_alive
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+        self.settled: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.idle_since = self._loop.time()
+        self._process = os.getpid()
+        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self._splitter = GoAwaySplitter()
+        self._open = False
+        self._going_away = False
+        self._flush_due = False
+        self._unflushed = 0  # bytes
+        self._received_at = self._loop.time()
+        self._pinged = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport
+
+    # What the pool asks.
+
+    @property
+    def places(self) -> int:
+        """Streams that may still be opened on it now."""
+        if not self._open or self._going_away:
+            return 0
+        return self._h2.remote_settings.max_concurrent_streams - len(self.exchanges) - self.reserved
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is open, and takes further streams once there is a place."""
+        return self._open and not self._going_away
+
+    @property
+    def alpn(self) -> str | None:
+        """The protocol that TLS has settled on; None without TLS, or without agreement."""
+        tls = self._transport.get_extra_info("ssl_object")
+        return None if tls is None else tls.selected_alpn_protocol()
+
+    def open(self, fields: list[tuple[str, str]], host: str, timeout: Timeout) -> Exchange:
+        """Begin a stream with the head in *fields*, in a place that was reserved."""
+        self.reserved -= 1
+        id = self._h2.get_next_available_stream_id()
+        if id >= _LAST_ID:
+            self._going_away = True
+        self._h2.send_headers(id, fields)
+        exchange = self.exchanges[id] = Exchange(self, id, host, timeout)
+        self._flush_soon(0)
+        if self._watch is None:
+            self._received_at = self._loop.time()
+            self._look_later(self._keep_alive / 2)
+        return exchange
+
+    def close(self) -> None:
+        """End it, and its streams with it: the client is closed, or nobody has used it for long."""
+        for exchange in list(self.exchanges.values()):
+            exchange.client_closed()
+        if self._open and os.getpid() == self._process:
+            with suppress(H2Error):
+                self._h2.close_connection()
+            self._flush()
+            self._open = False
+            self._transport.close()  # which sends TLS's goodbye
+            self._transport.abort()  # and does not wait for the peer's
+
+    # What a stream asks.
+
+    def room(self, id: int) -> int:
+        """Bytes that may be sent on the stream now, in one frame."""
+        if self.paused:
+            return 0
+        return min(self._h2.local_flow_control_window(id), self._h2.max_outbound_frame_size)
+
+    def send_at_once(self, id: int, data: bytes, *, end: bool) -> bool:
+        """Send *data* in one frame, if the windows take all of it; whether they did."""
+        if self.paused or len(data) > self.room(id):
+            return False
+        self.send_data(id, data, end=end)
+        return True
+
+    def send_data(self, id: int, data: bytes, *, end: bool = False) -> None:
+        """Send what `room` has said there is room for."""
+        self._h2.send_data(id, data, end_stream=end)
+        self._flush_soon(len(data))
+
+    def acknowledge(self, size: int, id: int) -> None:
+        """*size* bytes of the stream have been read, so the peer may send as many more."""
+        if size and self._open:
+            with suppress(StreamClosedError):
+                self._h2.acknowledge_received_data(size, id)
+            self._flush_soon(0)
+
+    def forget(self, exchange: Exchange, *, reset: bool) -> None:
+        """The stream has ended; *reset* tells the peer."""
+        if self.exchanges.pop(exchange.id, None) is None:
+            return
+        if self._open and reset and os.getpid() == self._process:
+            with suppress(H2Error):
+                self._h2.reset_stream(exchange.id, ErrorCodes.CANCEL)
+            self._flush_soon(0)
+        if not self.exchanges:
+            self.idle_since = self._loop.time()
+            if self._going_away:
+                self.close()
+        self._changed(self)
+
+    # asyncio's side.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._transport = transport
+        self._open = True
+        self._h2.local_settings = Settings(
+            client=True,
+            initial_values={
+                SettingCodes.ENABLE_PUSH: 0,
+                SettingCodes.INITIAL_WINDOW_SIZE: WINDOW,
+                SettingCodes.MAX_FRAME_SIZE: _MAX_FRAME,
+                SettingCodes.MAX_HEADER_LIST_SIZE: _MAX_HEAD,
+            },
+        )
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(_CONNECTION_WINDOW)
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        self._received_at = self._loop.time()
+        data, goaways = self._splitter.split(data)
+        if not self.settled.done() and data.startswith(b"HTTP/1"):
+            self._end("it speaks HTTP/1, and no HTTP/2")
+            return
+        try:
+            events = self._h2.receive_data(data) if data else ()
+        except H2Error as error:
+            self._flush()
+            self._end(f"what it sent is no HTTP/2: {str(error)[:_SHOWN]}")
+            return
+        widened: set[int] = set()
+        for event in events:
+            self._handle(event, widened)
+        # Not before the last event: for h2, a stream whose reset is among them is closed already.
+        for exchange in list(self.exchanges.values()) if 0 in widened else map(self.exchanges.get, widened):
+            if exchange is not None:
+                exchange.pump()
+        for goaway in goaways:
+            self._go_away(goaway.last_stream_id)
+        self._flush_soon(0)
+
+    def pause_writing(self) -> None:
+        self.paused = self.pressed = True
+
+    def resume_writing(self) -> None:
+        self.paused = self.pressed = False
+        for exchange in list(self.exchanges.values()):
+            exchange.pump()
+
+    def eof_received(self) -> None:
+        self._end("the peer closed it")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("the peer closed it" if exc is None else str(exc) or type(exc).__name__)
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    # Inside.
+
+    def _handle(self, event: Event, widened: set[int]) -> None:
+        """Pass an event on; into *widened* goes the stream that may send more, or 0 for all of them."""
+        match event:
+            case DataReceived(data=data, stream_id=id):
+                exchange = self.exchanges.get(id)
+                if exchange is None:  # cancelled by us, and still on its way
+                    self.acknowledge(event.flow_controlled_length or 0, id)
+                else:
+                    exchange.data(data or b"", event.flow_controlled_length or 0)
+            case WindowUpdated(stream_id=id):
+                widened.add(id or 0)
+            case ResponseReceived(stream_id=id):
+                if (exchange := self.exchanges.get(id or 0)) is not None:
+                    self._head(exchange, event.headers or ())
+            case StreamEnded(stream_id=id):
+                if (exchange := self.exchanges.get(id or 0)) is not None:
+                    exchange.end()
+            case StreamReset(stream_id=id, remote_reset=True):
+                if (exchange := self.exchanges.get(id)) is not None:
+                    code = int(event.error_code or 0)
+                    exchange.reset(code, _name(code))
+            case RemoteSettingsChanged():
+                if not self.settled.done():
+                    self.settled.set_result(None)
+                widened.add(0)  # the initial window is among them
+                self._changed(self)
+            case _:  # acknowledgements, trailers, 1xx, extensions
+                pass
+
+    @staticmethod
+    def _head(exchange: Exchange, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        try:
+            head = response_head(fields)
+        except ValueError as error:
+            exchange.fail(InvalidResponseError(f"the head of the response is no HTTP/2: {error}"), reset=True)
+        else:
+            exchange.head(*head)
+
+    def _go_away(self, last_stream_id: int) -> None:
+        """The peer takes no further streams; those that it has begun with go on."""
+        self._going_away = True
+        for exchange in [each for each in self.exchanges.values() if each.id > last_stream_id]:
+            exchange.refused()
+        if not self.exchanges:
+            self.close()
+        self._changed(self)
+
+    def _end(self, problem: str) -> None:
+        """All is over, for what *problem* says."""
+        if self._open:
+            self._open = False
+            self._transport.abort()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if not self.settled.done():
+            self.settled.set_exception(NotConnected(problem))
+            self.settled.exception()  # nobody may be waiting
+        for exchange in list(self.exchanges.values()):
+            exchange.lost(problem)
+        self._changed(self)
+
+    def _flush_soon(self, size: int) -> None:
+        self._unflushed += size
+        if self._unflushed >= _FLUSHED_AT_ONCE:
+            self._flush()
+            self.pressed = True  # so that others run, and what has come is read
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush_when_due)
+
+    def _flush_when_due(self) -> None:
+        self._flush_due = False
+        self.pressed = self.paused
+        self._flush()
+
+    def _flush(self) -> None:
+        self._unflushed = 0
+        data = self._h2.data_to_send()
+        if data and self._open and os.getpid() == self._process:
+            self._transport.write(data)
+
+    # The watch over the peer.
+
+    def _look_later(self, seconds: float) -> None:
+        self._watch = self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """After half of the time without a byte, a PING; after the other half, the end."""
+        self._watch = None
+        if not self.exchanges or not self._open:
+            return
+        silent = self._loop.time() - self._received_at
+        half = self._keep_alive / 2
+        if silent < half:
+            self._pinged = False
+            self._look_later(half - silent)
+        elif self._pinged and silent >= self._keep_alive:
+            self._end(f"the peer answered no PING in {self._keep_alive:g} s")
+        else:
+            if not self._pinged:
+                self._pinged = True
+                self._h2.ping(b"alive???")
+                self._flush()
+            self._look_later(max(self._keep_alive - silent, 0.001))
+
+
+def _name(code: int) -> str:
+    try:
+        return ErrorCodes(code).name
+    except ValueError:
+        return f"error code {code}"

@@ -1,0 +1,269 @@
+"""One stream of a connection: the request's events go out, the response comes in, and either may end first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.errors import (
+    ClientClosedError,
+    ConnectionLostError,
+    InvalidResponseError,
+    ReadTimeoutError,
+    RefusedStreamError,
+    SageMakerRuntimeError,
+    StreamClosedError,
+    TruncatedResponseError,
+    WriteTimeoutError,
+)
+from sagemaker_runtime.transport.h2.body import Body
+from sagemaker_runtime.wire import Response
+
+if TYPE_CHECKING:
+    from sagemaker_runtime.headers import Headers
+    from sagemaker_runtime.transport.h2.connection import Connection
+    from sagemaker_runtime.wire import Timeout
+
+
+class Exchange:
+    """
+    A request and its response; see `DuplexExchange`.
+
+    Args:
+        connection: It is a stream of.
+
+        id: The stream's.
+
+        host: The peer's, for errors.
+
+        timeout: ``read`` holds for the response's head, ``write`` for each wait for the peer to take something.
+
+    Attributes:
+        status: The response's; 0 before it has come.
+    """
+
+    __slots__ = (
+        "_body",
+        "_connection",
+        "_drainers",
+        "_end_pending",
+        "_failure",
+        "_head",
+        "_host",
+        "_loop",
+        "_pending",
+        "_response",
+        "_sent_at",
+        "_sent_end",
+        "_taken",
+        "_timeout",
+        "id",
+        "status",
+    )
+
+    def __init__(self, connection: Connection, id: int, host: str, timeout: Timeout) -> None:
+        self.id = id
+        self.status = 0
+        self._connection: Connection | None = connection
+        self._host = host
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._head: asyncio.Future[None] = self._loop.create_future()
+        self._response: Response | None = None
+        self._body = Body(self)
+        self._failure: SageMakerRuntimeError | None = None  # of what is sent
+        self._pending: deque[memoryview] = deque()  # what the windows, or the transport, do not take yet
+        self._end_pending = False
+        self._sent_end = False
+        self._taken = 0  # bytes that h2 has taken
+        self._sent_at = self._loop.time()
+        self._drainers: list[asyncio.Future[None]] = []
+
+    # The request.
+
+    def write(self, data: bytes, *, end: bool = False) -> bool:
+        """Queue *data*; False where `drain` should be awaited before more is written."""
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        connection = self._connection
+        if connection is None or self._end_pending or self._sent_end:
+            raise StreamClosedError("the request's stream has been ended; nothing can be sent after that")
+        self._sent_at = self._loop.time()
+        if not self._pending and (data or end) and connection.send_at_once(self.id, data, end=end):
+            self._taken += len(data)
+            self._sent_end = end
+            self._free_if_done()
+            return not connection.pressed
+        if data:
+            self._pending.append(memoryview(data))
+        self._end_pending = end
+        self.pump()
+        return not self._pending and not connection.pressed
+
+    async def drain(self) -> None:
+        """
+        Wait until the peer, or the connection, has taken what was written.
+
+        Raises:
+            WriteTimeoutError: The peer took nothing for ``timeout.write``.
+            TransportError: The exchange has failed.
+        """
+        if not self._pending:
+            connection = self._connection
+            if connection is None or self._failure is not None or not connection.paused:
+                await asyncio.sleep(0)  # or a sender that need never wait would let nobody else run
+        while self._failure is None and (self._pending or (self._connection is not None and self._connection.paused)):
+            taken, future = self._taken, self._loop.create_future()
+            self._drainers.append(future)
+            try:
+                async with asyncio.timeout(self._timeout.write):
+                    await future
+            except TimeoutError:
+                if taken == self._taken:
+                    self.fail(
+                        WriteTimeoutError(f"{self._host} took none of the stream for {self._timeout.write:g} s"),
+                        reset=True,
+                    )
+            finally:
+                with suppress(ValueError):
+                    self._drainers.remove(future)
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+
+    def pump(self) -> None:
+        """Send what the windows take now."""
+        pending, connection = self._pending, self._connection
+        if connection is None or (not pending and not self._end_pending):
+            if connection is None or not connection.paused:
+                self._wake()
+            return
+        while pending and (size := connection.room(self.id)) > 0:
+            first = pending[0]
+            if len(first) > size:
+                pending[0] = first[size:]
+                first = first[:size]
+            else:
+                pending.popleft()
+            self._taken += len(first)
+            connection.send_data(self.id, bytes(first))
+        if not pending:
+            if self._end_pending:
+                self._end_pending, self._sent_end = False, True
+                connection.send_data(self.id, b"", end=True)
+                self._free_if_done()
+            if not connection.paused:
+                self._wake()
+
+    def _wake(self) -> None:
+        for future in self._drainers:
+            if not future.done():
+                future.set_result(None)
+
+    # The response.
+
+    async def response(self) -> Response:
+        """
+        The response, once its head is there.
+
+        Raises:
+            RefusedStreamError: The peer has done nothing for the request.
+            ConnectionLostError: The stream, or the connection, ended before the head.
+            ReadTimeoutError: No head for ``timeout.read`` after the last thing that was sent.
+        """
+        while not self._head.done():
+            left = self._sent_at + self._timeout.read - self._loop.time()
+            if left <= 0:
+                self.fail(ReadTimeoutError(f"no response from {self._host} for {self._timeout.read:g} s"), reset=True)
+                break
+            await asyncio.wait([self._head], timeout=left)
+        if self._response is not None:
+            return self._response
+        raise self._failed().with_traceback(None)
+
+    def _failed(self) -> SageMakerRuntimeError:
+        return self._failure or ConnectionLostError(f"the stream to {self._host} was closed before a response")
+
+    def acknowledge(self, size: int) -> None:
+        """Give the peer back *size* bytes of the window."""
+        if self._connection is not None:
+            self._connection.acknowledge(size, self.id)
+
+    def close(self) -> None:
+        """Let go of the stream: CANCEL, unless both sides have ended. May be called again."""
+        if self._connection is not None:
+            self.fail(StreamClosedError("the stream was closed"), reset=True)
+        self._body.discard()
+
+    # What the connection calls.
+
+    def head(self, status: int, headers: Headers) -> None:
+        """The head of the response has come."""
+        if self._response is None:
+            self.status = status
+            self._response = Response(status, headers, self._body)
+            if not self._head.done():
+                self._head.set_result(None)
+
+    def data(self, data: bytes, flow_controlled: int) -> None:
+        """A piece of the body has come."""
+        self._body.feed(data, flow_controlled)
+
+    def end(self) -> None:
+        """The response has ended."""
+        if self._response is None:
+            self.fail(InvalidResponseError(f"the stream of {self._host} ended without a response"), reset=True)
+            return
+        self._body.end()
+        self._free_if_done()
+
+    def reset(self, code: int, name: str) -> None:
+        """The peer has ended the stream with an error code; NO_ERROR behind the response's end asks for no more."""
+        if self._body.ended:
+            self.fail(StreamClosedError(f"{self._host} has ended the stream, and takes no more"))
+        elif self._response is not None:
+            self.fail(TruncatedResponseError(f"the response of {self._host} broke off: it reset the stream, {name}"))
+        elif code == _REFUSED_STREAM:
+            self.fail(RefusedStreamError(f"{self._host} refused to begin another stream"))
+        else:
+            self.fail(ConnectionLostError(f"{self._host} reset the stream before a response: {name}"))
+
+    def lost(self, problem: str) -> None:
+        """The connection has ended."""
+        if self._response is not None:
+            self.fail(TruncatedResponseError(f"the response of {self._host} broke off: {problem}"))
+        else:
+            self.fail(ConnectionLostError(f"the connection to {self._host} was lost before a response: {problem}"))
+
+    def refused(self) -> None:
+        """The peer went away before it began with this stream."""
+        self.fail(RefusedStreamError(f"{self._host} ended the connection before it began with this stream"))
+
+    def client_closed(self) -> None:
+        """The client was closed."""
+        self.fail(ClientClosedError("the HTTP client was closed during the call"))
+
+    def fail(self, error: SageMakerRuntimeError, *, reset: bool = False) -> None:
+        """End both directions; what has come of the response can still be read."""
+        connection, self._connection = self._connection, None
+        if self._failure is None:
+            self._failure = error
+        self._pending.clear()
+        self._end_pending = False
+        self._body.end(error)
+        if not self._head.done():
+            self._head.set_result(None)
+        self._wake()
+        if connection is not None:
+            connection.forget(self, reset=reset)
+
+    def _free_if_done(self) -> None:
+        """Give the place back when both sides have ended; what has come is still to be read."""
+        if self._sent_end and self._body.ended and self._connection is not None:
+            connection, self._connection = self._connection, None
+            self._wake()
+            connection.forget(self, reset=False)
+
+
+_REFUSED_STREAM = 7  # RFC 9113, section 7
