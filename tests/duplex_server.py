@@ -59,7 +59,8 @@ class ServerStream:
                 expected = chain.next_signature(encode_headers({":date": date}), outer.payload, int(date.timestamp()))
                 assert expected == outer.headers[":chunk-signature"], "a wrong signature"
                 if not outer.payload:
-                    assert None is await self.read(), "something after the end"
+                    while (rest := await self.read()) is not None:
+                        assert not rest, "something after the end"
                     return
                 inner = Decoder()
                 inner.feed(outer.payload)

@@ -147,14 +147,16 @@ class Exchange:
             else:
                 pending.popleft()
             self._taken += len(first)
-            connection.send_data(self.id, bytes(first))
+            self._sent_end = self._end_pending and not pending
+            connection.send_data(self.id, bytes(first), end=self._sent_end)
         if not pending:
-            if self._end_pending:
-                self._end_pending, self._sent_end = False, True
+            if self._end_pending and not self._sent_end:  # there was nothing else to send
+                self._sent_end = True
                 connection.send_data(self.id, b"", end=True)
-                self._free_if_done()
+            self._end_pending = False
             if not connection.paused:
                 self._wake()
+            self._free_if_done()
 
     def _wake(self) -> None:
         for future in self._drainers:
