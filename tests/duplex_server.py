@@ -67,7 +67,7 @@ class ServerStream:
                 message = inner.take()
                 assert message is not None
                 yield message
-        raise AssertionError("the request ended without its signed end")
+        assert self.gone.is_set(), "the request ended without its signed end"
 
     async def drained(self) -> None:
         """Read all that still comes, whatever it is."""
@@ -180,8 +180,8 @@ class ServerConnection(asyncio.Protocol):
                     self.streams[id].received.put_nowait(None)
                 case StreamReset(stream_id=id):
                     self.streams[id].reset_code = event.error_code
-                    self.streams[id].received.put_nowait(None)
                     self.streams[id].gone.set()
+                    self.streams[id].received.put_nowait(None)
                     self.streams[id].window.set()
                 case WindowUpdated():
                     for stream in self.streams.values():
@@ -193,8 +193,8 @@ class ServerConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.writable.set()
         for stream in self.streams.values():
-            stream.received.put_nowait(None)
             stream.gone.set()
+            stream.received.put_nowait(None)
 
     def go_away(self, last_stream_id: int, code: int = 0) -> None:
         """Written with hyperframe: h2's own would end its state machine, and the streams that may go on."""

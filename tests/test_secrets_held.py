@@ -207,7 +207,7 @@ HARMLESS = """
     AdaptiveRetryer AnonymousCredentialsProvider AttemptRecord BotocoreCredentialsProvider ClientLogMode
     DefaultCredentialsProvider DefaultEndpointResolver Endpoint EndpointResolverFunc EndpointResolverOptions
     DuplexStream EnvironmentCredentialsProvider InvokeEndpointWithBidirectionalStreamInput Key NopRetryer Operation OperationInput OperationOutput ResolveEndpoint ResponseTiming RetryQuota Service SigV4Signer Stack
-    StandardRetryer Step SystemClock Timeout
+    StandardRetryer Step SyncDuplexStream SystemClock Timeout
 """.split()  # noqa: SIM905 - words on a page  # they are given none; an AttemptRecord has the text of an error, which has none either
 
 

@@ -241,6 +241,9 @@ if TYPE_CHECKING:
         SyncClient as SyncClient,
         SyncResponseStreamOutput as SyncResponseStreamOutput,
     )
+    from sagemaker_runtime.sync.duplex import (
+        SyncDuplexStream as SyncDuplexStream,
+    )
     from sagemaker_runtime.sync.streams import (
         SyncResponseStream as SyncResponseStream,
     )
@@ -295,6 +298,7 @@ _HOMES = {
     "streams.response_stream": "ResponseStream StreamWatcher",
     "streams.server_sent_events": "ServerSentEvent ServerSentEventParser",
     "sync.client": "SyncClient SyncResponseStreamOutput",
+    "sync.duplex": "SyncDuplexStream",
     "sync.streams": "SyncResponseStream",
     "transport": "DuplexExchange DuplexHTTPClient HTTPClient",
     "transport.aiohttp.client": "AioHTTPClient",

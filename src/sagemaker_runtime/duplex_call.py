@@ -34,7 +34,8 @@ async def open_stream(
         SageMakerRuntimeError: The call has failed before that.
     """
     context = Context(plan.context)
-    outgoing = OutgoingEvents(context.get(REPLAY_BUFFER, REPLAY_BUFFER_SIZE))
+    size = context.get(REPLAY_BUFFER)
+    outgoing = OutgoingEvents(REPLAY_BUFFER_SIZE if size is None else size)
     context[OUTGOING] = outgoing
     context[FORBIDS_RETRY] = outgoing.forbids_retry
     running = call(operation, plan.with_facts(context), params)

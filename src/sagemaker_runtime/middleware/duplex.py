@@ -119,7 +119,7 @@ def duplex_transport_handler(http_client: Callable[[], DuplexHTTPClient]) -> Des
         except Exception as error:
             secrets_of(ctx, step.request).redact_error(error)
             raise
-        opened.replace(exchange, response)
+        opened.append(response)
         opened.response = response
         opened.metadata = metadata = Metadata()
         metadata[RAW_RESPONSE] = response

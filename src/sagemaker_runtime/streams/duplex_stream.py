@@ -288,12 +288,12 @@ class DuplexStream:
         if self._failure is None:
             self._failure = StreamClosedError("the stream was closed")
             attach_facts(self._failure, operation=self._operation)
-        self._outgoing.fail(self._failure)
         self._ahead.clear()
         if not self._task.done():
             self._task.cancel()
         elif not self._task.cancelled() and self._task.exception() is None:
             self._task.result().body.close()
+        self._outgoing.close(self._failure)
 
     async def aclose(self) -> None:
         """End both directions at once, and wait until nothing of the call is left. May be called again."""

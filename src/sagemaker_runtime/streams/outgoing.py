@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
         def write(self, data: bytes, *, end: bool = False) -> bool: ...
         async def drain(self) -> None: ...
+        def close(self) -> None: ...
 
 
 REPLAY_BUFFER_SIZE = 2**20
@@ -67,6 +68,10 @@ class AttemptWriter:
     async def drain(self) -> None:
         """Wait until the peer has taken what was written."""
         await self._exchange.drain()
+
+    def close(self) -> None:
+        """End both directions of the exchange."""
+        self._exchange.close()
 
 
 class OutgoingEvents:
@@ -214,6 +219,12 @@ class OutgoingEvents:
             self.failure = error
             self._kept = None
             self._wake()
+
+    def close(self, error: SageMakerRuntimeError) -> None:
+        """End the exchange, both directions of it; whoever sends gets *error*."""
+        self.fail(error)
+        if self._writer is not None:
+            self._writer.close()
 
     def forbids_retry(self, error: Exception) -> str | None:
         """Why there can be no other attempt after *error*; None if there can be one."""

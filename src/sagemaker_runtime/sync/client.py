@@ -34,12 +34,14 @@ if TYPE_CHECKING:
         InvokeEndpointAsyncOutput,
         InvokeEndpointInput,
         InvokeEndpointOutput,
+        InvokeEndpointWithBidirectionalStreamInput,
         InvokeEndpointWithResponseStreamInput,
         OptFn,
         Options,
         S3ObjectReader,
         Stack,
     )
+    from sagemaker_runtime.sync.duplex import SyncDuplexStream
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -169,6 +171,16 @@ class SyncClient:
         """
         return self._run(self._open_stream, params, *opt_fns)
 
+    def invoke_endpoint_with_bidirectional_stream(
+        self, params: InvokeEndpointWithBidirectionalStreamInput, *opt_fns: OptFn
+    ) -> SyncDuplexStream:
+        """
+        Open a conversation in which both sides send parts at once; needs the extra ``http2``.
+
+        See `Client.invoke_endpoint_with_bidirectional_stream`. One thread may send while another one reads.
+        """
+        return self._run(self._open_duplex_stream, params, *opt_fns)
+
     def run(self, function: Callable[[Client], Coroutine[object, None, T]]) -> T:
         """
         Run a coroutine function of your own in the client's event loop, and wait for its result.
@@ -233,6 +245,14 @@ class SyncClient:
             custom_attributes=output.custom_attributes,
             result_metadata=metadata,
         )
+
+    async def _open_duplex_stream(
+        self, params: InvokeEndpointWithBidirectionalStreamInput, *opt_fns: OptFn
+    ) -> SyncDuplexStream:
+        from sagemaker_runtime.sync.duplex import SyncDuplexStream  # few clients have such a call
+
+        opened = await self._client.invoke_endpoint_with_bidirectional_stream(params, *opt_fns)
+        return SyncDuplexStream(opened, self._thread())
 
     def _run(self, function: Callable[P, Coroutine[object, None, T]], *args: P.args, **kwargs: P.kwargs) -> T:
         thread = self._thread()

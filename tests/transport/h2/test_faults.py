@@ -32,6 +32,7 @@ from sagemaker_runtime import (
     Timeout,
     TruncatedResponseError,
     WriteTimeoutError,
+    override,
 )
 
 INPUT = InvokeEndpointWithBidirectionalStreamInput(endpoint_name="talker")
@@ -289,8 +290,9 @@ async def test_a_server_that_says_nothing_is_no_connection() -> None:
     """It takes the connection and never sends its settings: a port of something else."""
     async with duplex_server(never_responds, speaks=False) as server:
         own, client = client_of(server)
-        with pytest.raises(ConnectError, match=r"no connection to .* in 3 s"):
-            await client.invoke_endpoint_with_bidirectional_stream(INPUT)
+        soon = override(timeout=Timeout(connect=0.2))
+        with pytest.raises(ConnectError, match=r"no connection to .* in 0.2 s"):
+            await client.invoke_endpoint_with_bidirectional_stream(INPUT, soon)
         await client.close()
         await own.close()
 

@@ -88,7 +88,8 @@ class Body:
         return piece
 
     def close(self) -> None:
-        self._exchange.close()
+        if not self.ended:  # or there may still be something to send, to one who has said all
+            self._exchange.close()
 
     # What the exchange calls.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.asyncio_only import asyncio_only, without_asyncio
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 # Of the parent, in a process that was forked: kept, and never touched. To close a connection would send TLS's goodbye.
 _INHERITED: list[dict[asyncio.AbstractEventLoop, Pool]] = []
+
+
+@cache
+def _default_tls() -> ssl.SSLContext:
+    """Made once: to read the system's authorities takes 50 ms."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["h2"])
+    return context
 
 
 class HTTP2Client:
@@ -67,8 +76,10 @@ class HTTP2Client:
             raise ConfigError(f"keep_alive is {keep_alive!r}; it takes a number of seconds above 0")
         self._max_connections = max_connections
         self._keep_alive = keep_alive
-        self._tls = tls_context(ca_bundle, client_certificate) or ssl.create_default_context()
-        self._tls.set_alpn_protocols(["h2"])
+        own = tls_context(ca_bundle, client_certificate)
+        if own is not None:
+            own.set_alpn_protocols(["h2"])
+        self._tls = own or _default_tls()
         self._trusts_environment = proxies is None
         self._proxies = None if proxies is None else Proxies.given(proxies)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 WINDOW = 131_072  # bytes of one stream that the peer may send ahead of its reader
 _CONNECTION_WINDOW = 2**30  # bytes of all streams: one that nobody reads is not to hold up the others
-_MAX_FRAME = 65_536  # bytes
 _MAX_HEAD = 65_536  # bytes
 _FLUSHED_AT_ONCE = 65_536  # bytes; less is collected for a turn of the loop, which costs a third less CPU
 _LAST_ID = 2**30  # streams of one connection are not numbered further
@@ -190,7 +189,6 @@ class Connection(asyncio.Protocol):
             initial_values={
                 SettingCodes.ENABLE_PUSH: 0,
                 SettingCodes.INITIAL_WINDOW_SIZE: WINDOW,
-                SettingCodes.MAX_FRAME_SIZE: _MAX_FRAME,
                 SettingCodes.MAX_HEADER_LIST_SIZE: _MAX_HEAD,
             },
         )

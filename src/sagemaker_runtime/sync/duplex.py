@@ -1,0 +1,162 @@
+"""`SyncDuplexStream`: a conversation with a model, for code without an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
+
+from sagemaker_runtime import ClientClosedError, ConfigError, DuplexMessage, EventStreamError
+from sagemaker_runtime.sync.loop_thread import NotRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from types import TracebackType
+    from typing import Self
+
+    from sagemaker_runtime import (
+        DuplexStream,
+        InvokeEndpointWithBidirectionalStreamOutput,
+        RequestPayloadPart,
+        ResponsePayloadPart,
+    )
+    from sagemaker_runtime.sync.loop_thread import LoopThread
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class SyncDuplexStream:
+    """
+    A conversation with a model: one thread may send while another one reads::
+
+        with client.invoke_endpoint_with_bidirectional_stream(params) as stream:
+            threading.Thread(target=speak, args=[stream]).start()
+            for part in stream:
+                print(part.text)
+
+    Leaving the block normally ends the sending and waits 2 s at most for the model's end; leaving it by an exception ends both
+    directions at once. Any thread may close it; whoever sends or reads then gets a StreamClosedError. A read that is
+    interrupted, as by Ctrl-C, closes the stream.
+
+    The client makes them. They raise what a `DuplexStream` raises.
+
+    Args:
+        stream: The asynchronous one.
+
+        thread: Has its event loop.
+    """
+
+    def __init__(self, stream: DuplexStream, thread: LoopThread) -> None:
+        self._stream = stream
+        self._thread = thread
+        self._released = False  # needs no closing
+
+    def send(self, part: str | bytes | bytearray | memoryview | RequestPayloadPart, *, partial: bool = False) -> None:
+        """Send a part, and wait until the service takes it; see `DuplexStream.send`."""
+        self._run(self._stream.send, part, partial=partial)
+
+    def end(self) -> None:
+        """End the sending; what the model still says can be read. May be called again."""
+        self._run(self._stream.end)
+
+    def initial_response(self) -> InvokeEndpointWithBidirectionalStreamOutput:
+        """The head of the response: the variant, and the facts of the call; see `DuplexStream.initial_response`."""
+        return self._run(self._stream.initial_response)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> ResponsePayloadPart:
+        """The next part of the model; see `DuplexStream`."""
+        part = self._run(self._next)
+        if part is None:
+            raise StopIteration
+        return part
+
+    async def _next(self) -> ResponsePayloadPart | None:
+        return await anext(self._stream, None)
+
+    def messages(self) -> Generator[DuplexMessage]:
+        """The messages of the model, joined from their parts; see `DuplexStream.messages`."""
+        pieces: list[bytes] = []
+        data_type: str | None = None
+        for part in self:
+            if not pieces:
+                data_type = part.data_type
+            pieces.append(part.bytes)
+            if not part.partial:
+                yield DuplexMessage(b"".join(pieces), data_type)
+                pieces.clear()
+        if pieces:
+            raise EventStreamError(
+                f"the conversation ended inside a message, after {sum(map(len, pieces)):,} bytes of it"
+            )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the model's parts were read to their end."""
+        return self._stream.ended
+
+    def close(self) -> None:
+        """End both directions at once. May be called again."""
+        if self._released or self._thread.is_inherited:
+            return
+        if self._thread.is_current:
+            self._close_soon()
+            return
+        with suppress(ClientClosedError):  # the client has closed it
+            self._run(self._stream.aclose)
+        self._released = True
+
+    def _close_soon(self) -> None:
+        """What `close` does, without waiting: the garbage collector calls it in any thread, the loop's too."""
+        self._released = True
+        self._thread.call_soon(self._stream.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._released:
+            return
+        try:
+            if exc_type is None:
+                self._run(self._leave)
+        finally:
+            self.close()
+
+    async def _leave(self) -> None:
+        async with self._stream:
+            pass
+
+    def __del__(self) -> None:
+        if getattr(self, "_released", True) or self._thread.is_inherited:
+            return
+        self._close_soon()
+        warnings.warn(
+            f"a {type(self).__name__} was not closed; use it in a 'with'", ResourceWarning, source=self, stacklevel=2
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._stream!r}>"
+
+    def _run(self, function: Callable[P, Coroutine[object, None, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._thread.is_current:
+            raise ConfigError(
+                "a SyncDuplexStream was used in its client's event loop, which would wait for itself; use it in another thread"
+            )
+        try:
+            return self._thread.run(function, *args, **kwargs)
+        except (NotRunError, asyncio.CancelledError):
+            raise ClientClosedError(
+                "this stream is the parent process's; make the call in this one"
+                if self._thread.is_inherited
+                else "the client of this stream was closed"
+            ) from None
