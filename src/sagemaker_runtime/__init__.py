@@ -153,6 +153,7 @@ if TYPE_CHECKING:
         OperationOutput as OperationOutput,
     )
     from sagemaker_runtime.operations.events import (
+        DuplexMessage as DuplexMessage,
         PayloadPart as PayloadPart,
         RequestPayloadPart as RequestPayloadPart,
         ResponsePayloadPart as ResponsePayloadPart,
@@ -220,7 +221,6 @@ if TYPE_CHECKING:
         SigV4Signer as SigV4Signer,
     )
     from sagemaker_runtime.streams.duplex_stream import (
-        DuplexMessage as DuplexMessage,
         DuplexStream as DuplexStream,
     )
     from sagemaker_runtime.streams.parsers import (
@@ -282,7 +282,7 @@ _HOMES = {
     "middleware": "AFTER BEFORE BuildHandler BuildInput BuildMiddleware DeserializeHandler DeserializeInput DeserializeMiddleware FinalizeHandler FinalizeInput FinalizeMiddleware InitializeHandler InitializeInput InitializeMiddleware Output SerializeHandler SerializeInput SerializeMiddleware Stack Step build_middleware deserialize_middleware finalize_middleware initialize_middleware serialize_middleware",
     "middleware.serialize": "ResolveEndpoint",
     "operations.base": "Operation OperationInput OperationOutput SERVICE_API_VERSION SERVICE_ID TRAITS",
-    "operations.events": "PayloadPart RequestPayloadPart ResponsePayloadPart ResponseStreamEvent UnknownEvent",
+    "operations.events": "DuplexMessage PayloadPart RequestPayloadPart ResponsePayloadPart ResponseStreamEvent UnknownEvent",
     "operations.invoke_endpoint": "InvokeEndpointInput InvokeEndpointOutput",
     "operations.invoke_endpoint_async": "InvokeEndpointAsyncInput InvokeEndpointAsyncOutput",
     "operations.invoke_endpoint_with_bidirectional_stream": "InvokeEndpointWithBidirectionalStreamInput InvokeEndpointWithBidirectionalStreamOutput",
@@ -293,7 +293,7 @@ _HOMES = {
     "predictor": "ArrowCodec CSVCodec Codec DecodeError EncodeError Encoded JSONCodec JSONLinesCodec NumPyCodec ParquetCodec Prediction PredictionStream Predictor SessionError SyncPredictionStream SyncPredictor TritonCodec",
     "retry": "AdaptiveRetryer NopRetryer PacedRetryer RETRYER RetryQuota Retryer StandardRetryer",
     "signing": "HTTPSignerV4 SigV4Signer",
-    "streams.duplex_stream": "DuplexMessage DuplexStream",
+    "streams.duplex_stream": "DuplexStream",
     "streams.parsers": "JSONLinesParser LineParser StreamParser TextParser",
     "streams.response_stream": "ResponseStream StreamWatcher",
     "streams.server_sent_events": "ServerSentEvent ServerSentEventParser",

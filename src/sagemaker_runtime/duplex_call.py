@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from sagemaker_runtime.call import call
 from sagemaker_runtime.context import REPLAY_BUFFER, Context
-from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, StreamClosedError
 from sagemaker_runtime.middleware.attempts import FORBIDS_RETRY
 from sagemaker_runtime.streams.duplex_stream import DuplexStream
 from sagemaker_runtime.streams.event_writer import EventWriter
 from sagemaker_runtime.streams.outgoing import OUTGOING, REPLAY_BUFFER_SIZE, OutgoingEvents
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sagemaker_runtime.operations.base import Operation
     from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
         InvokeEndpointWithBidirectionalStreamInput,
@@ -39,13 +41,36 @@ async def open_stream(
     context[OUTGOING] = outgoing
     context[FORBIDS_RETRY] = outgoing.forbids_retry
     running = call(operation, plan.with_facts(context), params)
-    stream = DuplexStream(running, outgoing, EventWriter(operation.input_events), operation.name)
+    stream = DuplexStream(_reported(running, outgoing), outgoing, EventWriter(operation.input_events), operation.name)
     try:
         await stream.begun()
     except BaseException:
         await stream.aclose()
         raise
     return stream
+
+
+async def _reported(
+    call: Coroutine[None, None, InvokeEndpointWithBidirectionalStreamOutput], outgoing: OutgoingEvents
+) -> InvokeEndpointWithBidirectionalStreamOutput:
+    """The call, whose end the senders learn of. A function, because the task must not keep the stream alive."""
+    try:
+        output = await call
+    except SageMakerRuntimeError as error:
+        outgoing.fail(error)
+        raise
+    except BaseException as error:
+        outgoing.fail(_closed_with(error))
+        raise
+    outgoing.begun()
+    return output
+
+
+def _closed_with(error: BaseException) -> StreamClosedError:
+    """For senders, where the call ended by what is no error of ours: a middleware's, or a cancellation."""
+    closed = StreamClosedError(f"the call has ended: {type(error).__name__}")
+    closed.__cause__ = error
+    return closed
 
 
 def default_duplex_http_client(ca_bundle: str | None) -> DuplexHTTPClient:

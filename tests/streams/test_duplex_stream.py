@@ -115,7 +115,7 @@ async def test_a_part_that_is_no_text_says_so() -> None:
     async with duplex_server(echo) as server, duplex_client(server) as client, await opened(client) as stream:
         await stream.send(b"\xc3", partial=True)
         part = await anext(stream)
-        with pytest.raises(StreamContentError, match=r"no UTF-8: .*read messages\(\) instead"):
+        with pytest.raises(StreamContentError, match="which is PARTIAL and may end inside a character, is no UTF-8"):
             _ = part.text
 
 
@@ -537,6 +537,34 @@ async def test_leaving_the_block_normally_ends_and_drops_what_still_comes() -> N
         await stream.send("hi")
 
     assert (["clean"], None) == (ends, server.streams[0].reset_code)
+
+
+async def test_leaving_after_the_model_has_ended_and_hung_up_is_no_error() -> None:
+    """It needs no end of ours: all has been said."""
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond()
+        await stream.part("bye")
+        stream.connection.h2.end_stream(stream.id)
+        stream.reset(0)
+
+    async with duplex_server(script) as server, duplex_client(server) as client, await opened(client) as stream:
+        assert ["bye"] == [part.text async for part in stream]
+        await asyncio.sleep(0.01)
+        await stream.end()
+
+
+async def test_an_error_that_was_handled_in_the_block_is_not_raised_again_at_its_end() -> None:
+    """Or nobody could handle it."""
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond()
+        await stream.exception(Message="gone")
+        stream.end()
+
+    async with duplex_server(script) as server, duplex_client(server) as client, await opened(client) as stream:
+        with pytest.raises(ModelStreamError):
+            await anext(stream)
 
 
 async def test_a_refusal_that_nobody_has_read_is_raised_when_the_block_is_left() -> None:

@@ -24,6 +24,13 @@ def _size(data: BytesLike) -> str:
     return f"<{size_of(data)} bytes>"
 
 
+def _text(data: bytes, what: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise StreamContentError(f"the {what} is no UTF-8: {error.reason} at byte {error.start}") from None
+
+
 @define
 class PayloadPart:
     """
@@ -78,13 +85,23 @@ class ResponsePayloadPart(PayloadPart):
         Raises:
             StreamContentError: They are none. A part of a text may end inside a character: ``messages()`` joins the parts.
         """
-        try:
-            return self.bytes.decode()
-        except UnicodeDecodeError as error:
-            where = (
-                " in a PARTIAL part, which may end inside a character: read messages() instead" if self.partial else ""
-            )
-            raise StreamContentError(f"the part is no UTF-8: {error.reason} at byte {error.start}{where}") from None
+        return _text(self.bytes, "part, which is PARTIAL and may end inside a character," if self.partial else "part")
+
+
+@define
+class DuplexMessage:
+    """A message of the model, joined from its parts."""
+
+    bytes: builtins.bytes = field(repr=_length)
+    """Shown in no log."""
+
+    data_type: str | None = None
+    """That of its first part: ``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
+
+    @property
+    def text(self) -> str:
+        """The bytes as UTF-8; raises StreamContentError if they are none."""
+        return _text(self.bytes, "message")
 
 
 @define(kw_only=True)

@@ -8,18 +8,15 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from attr import define, field
-
 from sagemaker_runtime.errors import (
     EventStreamError,
     InvalidParamsError,
     SageMakerRuntimeError,
     StreamClosedError,
-    StreamContentError,
     TransportError,
     attach_facts,
 )
-from sagemaker_runtime.operations.events import RequestPayloadPart, ResponsePayloadPart
+from sagemaker_runtime.operations.events import DuplexMessage, RequestPayloadPart, ResponsePayloadPart
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -34,26 +31,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.streams.outgoing import OutgoingEvents
 
 CLOSING_WAIT = 2.0  # seconds for the model's last parts, when a block is left without an error
-_TYPES = "str, bytes or RequestPayloadPart"
-
-
-@define
-class DuplexMessage:
-    """A message of the model, joined from its parts."""
-
-    bytes: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
-    """Shown in no log."""
-
-    data_type: str | None = None
-    """That of its first part: ``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
-
-    @property
-    def text(self) -> str:
-        """The bytes as UTF-8; raises StreamContentError if they are none."""
-        try:
-            return self.bytes.decode()
-        except UnicodeDecodeError as error:
-            raise StreamContentError(f"the message is no UTF-8: {error.reason} at byte {error.start}") from None
 
 
 class DuplexStream:
@@ -85,7 +62,7 @@ class DuplexStream:
         self._outgoing = outgoing
         self._writer = writer
         self._operation = operation
-        self._task = asyncio.get_running_loop().create_task(_run(call, outgoing))
+        self._task = asyncio.get_running_loop().create_task(call)
         self._ahead: deque[ResponsePayloadPart] = deque()  # what a sender has read, when it looked for an error
         self._read: asyncio.Future[None] | None = None  # done when the one who reads has got something
         self._failure: SageMakerRuntimeError | None = None
@@ -136,7 +113,11 @@ class DuplexStream:
         """End the sending; what the model still says can be read. May be called again. Raises as `send` does."""
         if not self._end_sent:
             self._end_sent = True
-            await self._send(b"", end=True)
+            try:
+                await self._send(b"", end=True)
+            except StreamClosedError:
+                if self._closed or not self._ended:  # a model that has ended the conversation needs no end of ours
+                    raise
 
     async def _send(self, event: bytes, *, end: bool = False) -> None:
         if self._failure is not None:
@@ -148,8 +129,7 @@ class DuplexStream:
                 await self._find_reason()
             if self._failure is not None:
                 raise self._failure.with_traceback(None) from None
-            if not end:  # the model needs no end of one who has said enough
-                raise
+            raise
 
     async def _find_reason(self) -> None:
         """Read what had come before the exchange broke: the service's error may be in it. All of it is there already."""
@@ -181,6 +161,8 @@ class DuplexStream:
         if self._task.cancelled():
             self._refuse("it was closed before a response")
         error = self._task.exception()
+        if isinstance(error, SageMakerRuntimeError) and self._failure is None:
+            self._failure = error
         if error is not None:
             raise error.with_traceback(None)
         return self._task.result()
@@ -308,7 +290,7 @@ class DuplexStream:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if exc_type is None and not self._closed:
+            if exc_type is None and self._failure is None:  # or it has been raised already
                 await self._finish()
         finally:
             await self.aclose()
@@ -348,29 +330,6 @@ class DuplexStream:
         error = StreamClosedError(f"the stream takes no more: {problem}")
         attach_facts(error, operation=self._operation)
         raise error
-
-
-async def _run(
-    call: Coroutine[None, None, InvokeEndpointWithBidirectionalStreamOutput], outgoing: OutgoingEvents
-) -> InvokeEndpointWithBidirectionalStreamOutput:
-    """The stack, up to the head of the response. A function, because the task must not keep the stream alive."""
-    try:
-        output = await call
-    except SageMakerRuntimeError as error:
-        outgoing.fail(error)
-        raise
-    except BaseException as error:
-        outgoing.fail(_closed_with(error))
-        raise
-    outgoing.begun()
-    return output
-
-
-def _closed_with(error: BaseException) -> StreamClosedError:
-    """For senders, where the call ended by what is no error of ours: a middleware's, or a cancellation."""
-    closed = StreamClosedError(f"the call has ended: {type(error).__name__}")
-    closed.__cause__ = error
-    return closed
 
 
 def _is_cancelled() -> bool:

@@ -7,7 +7,7 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
-from sagemaker_runtime import ClientClosedError, ConfigError, DuplexMessage, EventStreamError
+from sagemaker_runtime import ClientClosedError, ConfigError
 from sagemaker_runtime.sync.loop_thread import NotRunError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sagemaker_runtime import (
+        DuplexMessage,
         DuplexStream,
         InvokeEndpointWithBidirectionalStreamOutput,
         RequestPayloadPart,
@@ -80,19 +81,13 @@ class SyncDuplexStream:
 
     def messages(self) -> Generator[DuplexMessage]:
         """The messages of the model, joined from their parts; see `DuplexStream.messages`."""
-        pieces: list[bytes] = []
-        data_type: str | None = None
-        for part in self:
-            if not pieces:
-                data_type = part.data_type
-            pieces.append(part.bytes)
-            if not part.partial:
-                yield DuplexMessage(b"".join(pieces), data_type)
-                pieces.clear()
-        if pieces:
-            raise EventStreamError(
-                f"the conversation ended inside a message, after {sum(map(len, pieces)):,} bytes of it"
-            )
+        messages = self._stream.messages()
+
+        async def next_message() -> DuplexMessage | None:
+            return await anext(messages, None)
+
+        while (message := self._run(next_message)) is not None:
+            yield message
 
     @property
     def ended(self) -> bool:

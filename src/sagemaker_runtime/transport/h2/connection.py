@@ -18,7 +18,7 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import H2Error, StreamClosedError
+from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 
 from sagemaker_runtime.errors import InvalidResponseError
@@ -26,6 +26,7 @@ from sagemaker_runtime.transport.aiohttp.failures import NotConnected
 from sagemaker_runtime.transport.h2.exchange import Exchange
 from sagemaker_runtime.transport.h2.goaway import GoAwaySplitter
 from sagemaker_runtime.transport.h2.head import response_head
+from sagemaker_runtime.transport.h2.keep_alive import KeepAlive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,7 +75,6 @@ class Connection(asyncio.Protocol):
         self.reserved = 0
         self.paused = False
         self.pressed = False
-        self._keep_alive = keep_alive
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self.settled: asyncio.Future[None] = self._loop.create_future()
@@ -87,9 +87,7 @@ class Connection(asyncio.Protocol):
         self._going_away = False
         self._flush_due = False
         self._unflushed = 0  # bytes
-        self._received_at = self._loop.time()
-        self._pinged = False
-        self._watch: asyncio.TimerHandle | None = None
+        self._watch = KeepAlive(keep_alive, ping=self._ping, dead=self._end)
         self._transport: asyncio.Transport
 
     # What the pool asks.
@@ -121,9 +119,7 @@ class Connection(asyncio.Protocol):
         self._h2.send_headers(id, fields)
         exchange = self.exchanges[id] = Exchange(self, id, host, timeout)
         self._flush_soon(0)
-        if self._watch is None:
-            self._received_at = self._loop.time()
-            self._look_later(self._keep_alive / 2)
+        self._watch.start()
         return exchange
 
     def close(self) -> None:
@@ -161,8 +157,7 @@ class Connection(asyncio.Protocol):
     def acknowledge(self, size: int, id: int) -> None:
         """*size* bytes of the stream have been read, so the peer may send as many more."""
         if size and self._open:
-            with suppress(StreamClosedError):
-                self._h2.acknowledge_received_data(size, id)
+            self._h2.acknowledge_received_data(size, id)
             self._flush_soon(0)
 
     def forget(self, exchange: Exchange, *, reset: bool) -> None:
@@ -174,6 +169,7 @@ class Connection(asyncio.Protocol):
                 self._h2.reset_stream(exchange.id, ErrorCodes.CANCEL)
             self._flush_soon(0)
         if not self.exchanges:
+            self._watch.stop()
             self.idle_since = self._loop.time()
             if self._going_away:
                 self.close()
@@ -197,7 +193,7 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        self._received_at = self._loop.time()
+        self._watch.received()
         data, goaways = self._splitter.split(data)
         if not self.settled.done() and data.startswith(b"HTTP/1"):
             self._end("it speaks HTTP/1, and no HTTP/2")
@@ -289,15 +285,17 @@ class Connection(asyncio.Protocol):
         if self._open:
             self._open = False
             self._transport.abort()
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        self._watch.stop()
         if not self.settled.done():
             self.settled.set_exception(NotConnected(problem))
             self.settled.exception()  # nobody may be waiting
         for exchange in list(self.exchanges.values()):
             exchange.lost(problem)
         self._changed(self)
+
+    def _ping(self) -> None:
+        self._h2.ping(b"alive???")
+        self._flush()
 
     def _flush_soon(self, size: int) -> None:
         self._unflushed += size
@@ -318,30 +316,6 @@ class Connection(asyncio.Protocol):
         data = self._h2.data_to_send()
         if data and self._open and os.getpid() == self._process:
             self._transport.write(data)
-
-    # The watch over the peer.
-
-    def _look_later(self, seconds: float) -> None:
-        self._watch = self._loop.call_later(seconds, self._look)
-
-    def _look(self) -> None:
-        """After half of the time without a byte, a PING; after the other half, the end."""
-        self._watch = None
-        if not self.exchanges or not self._open:
-            return
-        silent = self._loop.time() - self._received_at
-        half = self._keep_alive / 2
-        if silent < half:
-            self._pinged = False
-            self._look_later(half - silent)
-        elif self._pinged and silent >= self._keep_alive:
-            self._end(f"the peer answered no PING in {self._keep_alive:g} s")
-        else:
-            if not self._pinged:
-                self._pinged = True
-                self._h2.ping(b"alive???")
-                self._flush()
-            self._look_later(max(self._keep_alive - silent, 0.001))
 
 
 def _name(code: int) -> str:

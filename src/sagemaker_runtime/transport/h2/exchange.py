@@ -51,6 +51,7 @@ class Exchange:
         "_end_pending",
         "_failure",
         "_head",
+        "_home",
         "_host",
         "_loop",
         "_pending",
@@ -66,7 +67,8 @@ class Exchange:
     def __init__(self, connection: Connection, id: int, host: str, timeout: Timeout) -> None:
         self.id = id
         self.status = 0
-        self._connection: Connection | None = connection
+        self._connection: Connection | None = connection  # None once both directions have ended
+        self._home = connection
         self._host = host
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
@@ -188,15 +190,14 @@ class Exchange:
         return self._failure or ConnectionLostError(f"the stream to {self._host} was closed before a response")
 
     def acknowledge(self, size: int) -> None:
-        """Give the peer back *size* bytes of the window."""
-        if self._connection is not None:
-            self._connection.acknowledge(size, self.id)
+        """Give the peer back *size* bytes of the windows; that of the connection also when the stream has ended."""
+        self._home.acknowledge(size, self.id)
 
     def close(self) -> None:
         """Let go of the stream: CANCEL, unless both sides have ended. May be called again."""
         if self._connection is not None:
             self.fail(StreamClosedError("the stream was closed"), reset=True)
-        self._body.discard()
+        self.acknowledge(self._body.discard())
 
     # What the connection calls.
 
