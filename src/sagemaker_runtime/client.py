@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from sagemaker_runtime.options import OptFn
     from sagemaker_runtime.streams.duplex_stream import DuplexStream
-    from sagemaker_runtime.transport import DuplexHTTPClient, HTTPClient
+    from sagemaker_runtime.transport import HTTPClient
 
 In = TypeVar("In", bound=OperationInput)
 Out = TypeVar("Out", bound=OperationOutput)
@@ -81,9 +81,7 @@ class Client:
             _default_http_client(_ca_bundle) if self._options.http_client is None else self._options.http_client
         )
         self._skew = ClockSkew()
-        self._ca_bundle = _ca_bundle
-        self._duplex_http_client: DuplexHTTPClient | None = None
-        self._plans = Plans(self._options, self._http_client, self._skew, self._default_duplex_http_client)
+        self._plans = Plans(self._options, self._http_client, self._skew, _ca_bundle)
         # The default stack cannot fail, so that of an operation that is never called need not be built.
         for name in OPERATIONS if self._options.api_options else OPERATIONS[:1]:
             self._plans.plan(name)
@@ -318,8 +316,7 @@ class Client:
         self._closed = True
         if self._owns_http_client:
             await self._http_client.close()
-        if self._duplex_http_client is not None:
-            await self._duplex_http_client.close()
+        await self._plans.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -355,14 +352,6 @@ class Client:
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
         return self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)
-
-    def _default_duplex_http_client(self) -> DuplexHTTPClient:
-        """The client's own transport of duplex calls, made at the first of them."""
-        if self._duplex_http_client is None:
-            from sagemaker_runtime.duplex_call import default_duplex_http_client
-
-            self._duplex_http_client = default_duplex_http_client(self._ca_bundle)
-        return self._duplex_http_client
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:

@@ -61,7 +61,7 @@ def duplex_stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -
             # below Retry: once per attempt
             RetryMetricsHeader(skew),
             DuplexSigning(options.http_signer_v4, correction, log_mode),
-            InitializeStreamWriter(correction),
+            InitializeStreamWriter(correction, log_mode),
         ),
         DeserializeStep(
             CloseResponseBody(streams=True),

@@ -16,8 +16,6 @@ from sagemaker_runtime.pipeline import stack_of
 from sagemaker_runtime.protocol import Marshaller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sagemaker_runtime.clock import Clock
     from sagemaker_runtime.clock_skew import ClockSkew
     from sagemaker_runtime.middleware.stack import Stack
@@ -61,7 +59,7 @@ class Plans:
 
         skew: The client's, by which its requests are dated.
 
-        duplex_http_client: Gives what sends duplex requests where the options have no transport for them.
+        ca_bundle: What the transport of duplex calls trusts, which is made at the first of them; None for the system's.
     """
 
     def __init__(
@@ -69,11 +67,12 @@ class Plans:
         options: Options,
         http_client: HTTPClient,
         skew: ClockSkew,
-        duplex_http_client: Callable[[], DuplexHTTPClient],
+        ca_bundle: str | None = None,
     ) -> None:
         self._options = options
         self._http_client = http_client
-        self._duplex_http_client = duplex_http_client
+        self._ca_bundle = ca_bundle
+        self._duplex_http_client: DuplexHTTPClient | None = None
         self._skew = skew
         self._marshallers: dict[str, Marshaller] = {}
         self._plans: dict[str, Plan] = {}
@@ -148,6 +147,19 @@ class Plans:
             from sagemaker_runtime.middleware.duplex import duplex_transport_handler  # few clients have such a call
 
             duplex = options.duplex_http_client
-            return duplex_transport_handler(self._duplex_http_client if duplex is None else lambda: duplex)
+            return duplex_transport_handler(self._own_duplex_http_client if duplex is None else lambda: duplex)
         given: HTTPClient | None = getattr(options, operation.service.http_client_option)
         return transport_handler(self._http_client if given is None else given)
+
+    def _own_duplex_http_client(self) -> DuplexHTTPClient:
+        """The client's own transport of duplex calls, made at the first of them."""
+        if self._duplex_http_client is None:
+            from sagemaker_runtime.duplex_call import default_duplex_http_client
+
+            self._duplex_http_client = default_duplex_http_client(self._ca_bundle)
+        return self._duplex_http_client
+
+    async def close(self) -> None:
+        """Close the transport that was made here, if one was."""
+        if self._duplex_http_client is not None:
+            await self._duplex_http_client.close()

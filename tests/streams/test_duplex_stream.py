@@ -22,6 +22,7 @@ from sagemaker_runtime import (
     BuildInput,
     Client,
     ClientClosedError,
+    ClientLogMode,
     ConfigError,
     ConnectionLostError,
     Context,
@@ -742,6 +743,24 @@ def test_the_endpoint_is_the_services_own_unless_the_options_say() -> None:
     assert "https://runtime.sagemaker.eu-west-1.amazonaws.com:8443" == host()
     assert "http://all" == host(base_endpoint="http://all")
     assert "http://own" == host(base_endpoint="http://all", duplex_base_endpoint="http://own")
+
+
+async def test_what_is_sent_can_be_logged_without_its_bytes(caplog: pytest.LogCaptureFixture) -> None:
+    """To see in which order things went; what people say is nobody's business."""
+    mode = ClientLogMode.REQUEST_EVENT_MESSAGE
+    caplog.set_level("DEBUG", "sagemaker_runtime")
+    async with (
+        duplex_server(echo) as server,
+        duplex_client(server, client_log_mode=mode) as client,
+        await opened(client) as stream,
+    ):
+        await stream.send("secret words")
+        await stream.end()
+
+    sent = [record.getMessage() for record in caplog.records if "sent event" in record.getMessage()]
+    assert 2 == len(sent)
+    assert "payload of 12 bytes" in sent[0]
+    assert "secret" not in caplog.text
 
 
 async def test_503s_are_raised_when_the_retryer_gives_up() -> None:

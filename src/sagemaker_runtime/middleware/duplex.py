@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.context import (
+    ATTEMPT,
     CLOCK,
+    LOGGER,
     OPENED,
+    OPERATION,
     PAYLOAD_HASH,
     RAW_RESPONSE,
     SIGNING_NAME,
@@ -17,10 +21,12 @@ from sagemaker_runtime.context import (
 )
 from sagemaker_runtime.errors import ConfigError
 from sagemaker_runtime.event_signing import EVENT_STREAM, STREAMING_EVENTS, EventSignerV4, EventsSigner
+from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.deserialize import secrets_of
 from sagemaker_runtime.middleware.finalize import Signing
 from sagemaker_runtime.middleware.steps import Output
 from sagemaker_runtime.middleware.total_timeout import IN_FORCE, check_total
+from sagemaker_runtime.streams.frames import Decoder
 from sagemaker_runtime.streams.outgoing import OUTGOING, STREAM_WRITER, AttemptWriter
 
 if TYPE_CHECKING:
@@ -39,6 +45,8 @@ if TYPE_CHECKING:
     )
     from sagemaker_runtime.transport import DuplexHTTPClient
     from sagemaker_runtime.wire import Request
+
+_NO_LOG = ClientLogMode(0)
 
 EVENT_SIGNER: Key[EventsSigner] = Key("event signer")
 """Signs the events of the attempt, from its own signature on. Set by Signing in a duplex call."""
@@ -78,12 +86,15 @@ class InitializeStreamWriter:
 
     Args:
         skew: How far the service's clock is ahead, by which events are dated; None for this machine's.
+
+        log_mode: Whether the events are logged.
     """
 
     id = "InitializeStreamWriter"
 
-    def __init__(self, skew: ClockSkew | None) -> None:
+    def __init__(self, skew: ClockSkew | None, log_mode: ClientLogMode = _NO_LOG) -> None:
         self.skew = skew
+        self.log_mode = log_mode
 
     def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
         clock, skew, signer = ctx[CLOCK], self.skew, ctx.get(EVENT_SIGNER)
@@ -93,8 +104,19 @@ class InitializeStreamWriter:
             )
         ahead = 0.0 if skew is None or skew.seconds is None else skew.seconds
         now = clock.now if not ahead else lambda: clock.now() + ahead
-        ctx[STREAM_WRITER] = AttemptWriter(ctx[OUTGOING], signer, now)
+        log = partial(_log_event, ctx) if ClientLogMode.REQUEST_EVENT_MESSAGE in self.log_mode else None
+        ctx[STREAM_WRITER] = AttemptWriter(ctx[OUTGOING], signer, now, log)
         return next(ctx, step)
+
+
+def _log_event(ctx: Context, event: bytes) -> None:
+    """Log an event that is sent; of its headers the protocol's only, and nothing of its bytes."""
+    decoder = Decoder()
+    decoder.feed(event)
+    message = decoder.take()
+    facts: dict[str, object] = {"aws_operation": ctx[OPERATION], "aws_attempt": ctx.get(ATTEMPT, 1)}
+    facts["aws_event_bytes"] = 0 if message is None else len(message.payload)
+    ctx[LOGGER].debug("%s sent event: %r", ctx[OPERATION], "end" if message is None else message, extra=facts)
 
 
 def duplex_transport_handler(http_client: Callable[[], DuplexHTTPClient]) -> DeserializeHandler:

@@ -43,13 +43,22 @@ class AttemptWriter:
         signer: Of the attempt's events; None to send them unsigned.
 
         now: Seconds since 1970, on the service's clock.
+
+        log: Is given each event; None for no log.
     """
 
-    __slots__ = ("_exchange", "_now", "_outgoing", "_signer")
+    __slots__ = ("_exchange", "_log", "_now", "_outgoing", "_signer")
 
     _exchange: Exchange
 
-    def __init__(self, outgoing: OutgoingEvents, signer: EventsSigner | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        outgoing: OutgoingEvents,
+        signer: EventsSigner | None,
+        now: Callable[[], float],
+        log: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._log = log
         self._outgoing = outgoing
         self._signer = signer
         self._now = now
@@ -61,6 +70,8 @@ class AttemptWriter:
 
     def write(self, event: bytes, *, end: bool = False) -> bool:
         """Queue an event; False where `drain` should be awaited before more is written."""
+        if self._log is not None:
+            self._log(event)
         if self._signer is not None:
             event = self._signer.sign(event, int(self._now() * 1000))
         return self._exchange.write(event, end=end)

@@ -217,6 +217,43 @@ async def test_a_reader_that_stops_makes_the_sender_wait_and_memory_stays_flat(p
     assert peak < 3_000_000
 
 
+async def test_the_connections_window_is_given_back_for_what_nobody_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each conversation that is left early would otherwise take a piece of it, until nobody can speak any more."""
+    monkeypatch.setattr("sagemaker_runtime.transport.h2.connection._CONNECTION_WINDOW", 200_000)
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond()
+        await stream.part(bytes(100_000))
+        stream.end()
+        await stream.drained()
+
+    async with duplex_server(script) as server, duplex_client(server) as client:
+        for _ in range(20):
+            async with asyncio.timeout(2):
+                stream = await opened(client)
+                await stream.initial_response()
+                await asyncio.sleep(0.002)
+                await stream.aclose()
+
+        assert 1 == len(server.connections)
+
+
+async def test_a_peer_that_lives_and_says_nothing_is_left_alone() -> None:
+    """A model may listen for an hour: it responds to each PING."""
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond()
+        await asyncio.sleep(0.4)
+        await stream.part("hm")
+        stream.end()
+
+    own = HTTP2Client(proxies={}, keep_alive=0.1)
+    async with duplex_server(script) as server:
+        async with duplex_client(server, duplex_http_client=own) as client, await opened(client) as stream:
+            assert ["hm"] == [part.text async for part in stream]
+        await own.close()
+
+
 async def test_a_peer_that_takes_nothing_makes_the_sender_wait() -> None:
     """No more is queued than one part."""
 
