@@ -4,6 +4,8 @@ CPU time of a part of a duplex call over TLS, as a multiple of the same bytes on
 The server is a process of its own that takes, or sends, as fast as it can. Each figure is the client's CPU time for a part
 of 3,200 bytes (100 ms of speech), in a process of its own; the clients take turns, and the medians are compared. The bare
 client writes what h2 gives, once for each part or, as ours does, once for each turn of the loop.
+
+Two more lines are times: of a part to the server and back, and of a refusal to a caller who is sending.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from sagemaker_runtime import (
     Client,
     HTTP2Client,
     InvokeEndpointWithBidirectionalStreamInput,
+    ModelError,
     Options,
     StaticCredentialsProvider,
 )
@@ -37,7 +40,7 @@ PART = bytes(3_200)
 HEADERS = {":message-type": "event", ":event-type": "PayloadPart", "DataType": "BINARY", "CompletionState": "COMPLETE"}
 EVENT = encode(Message(HEADERS | {":content-type": "application/octet-stream"}, PART))
 SIGNED = len(EVENT) + 86  # bytes of a signed event
-SEND, READ = "send", "read"
+SEND, READ, ECHO, REFUSE = "send", "read", "echo", "refuse"
 CLIENTS = ("ours", "bare, by part", "bare, by turn")
 
 
@@ -51,6 +54,7 @@ class Server(asyncio.Protocol):
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(2**30)
         self._left: dict[int, int] = {}
+        self._names: dict[int, str] = {}
         self._paused = False
         self._flush()
 
@@ -58,18 +62,29 @@ class Server(asyncio.Protocol):
         for event in self._h2.receive_data(data):
             if isinstance(event, RequestReceived):
                 assert event.stream_id is not None
-                self._h2.send_headers(event.stream_id, [(":status", "200")])
                 path = dict(event.headers or ())[b":path"].decode()
-                name = path.split("/")[2]
+                name = self._names[event.stream_id] = path.split("/")[2]
+                if name != REFUSE:
+                    self._h2.send_headers(event.stream_id, [(":status", "200")])
                 self._left[event.stream_id] = int(name.partition("-")[2]) * len(EVENT) if name.startswith(READ) else 0
             elif isinstance(event, DataReceived):
                 assert event.stream_id is not None
                 self._h2.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+                self._respond(event.stream_id, event.data or b"")
             elif isinstance(event, StreamEnded):
                 assert event.stream_id is not None
                 if not self._left[event.stream_id]:
                     self._h2.end_stream(event.stream_id)
         self._pump()
+
+    def _respond(self, id: int, data: bytes) -> None:
+        name = self._names[id]
+        if name == ECHO and len(data) > SIGNED - len(EVENT):
+            self._h2.send_data(id, data[12 + int.from_bytes(data[4:8]) : -4])
+        elif name == REFUSE:
+            self._names[id] = ""
+            self._h2.send_headers(id, [(":status", "424"), ("x-amzn-errortype", "ModelError")])
+            self._h2.send_data(id, b'{"Message": "no"}')
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -201,6 +216,36 @@ async def ours(url: str, ca: str, kind: str, parts: int) -> float:
     return took
 
 
+async def times(url: str, ca: str) -> tuple[list[float], list[float]]:
+    """Seconds of parts to the server and back, and of refusals."""
+    own = HTTP2Client(ca_bundle=ca, proxies={})
+    keys = StaticCredentialsProvider("AKIDEXAMPLE", "secret")
+    options = Options(region="us-east-1", credentials=keys, base_endpoint=url, duplex_http_client=own)
+    back: list[float] = []
+    refused: list[float] = []
+    async with Client(options) as client:
+        params = InvokeEndpointWithBidirectionalStreamInput(endpoint_name=ECHO)
+        async with await client.invoke_endpoint_with_bidirectional_stream(params) as stream:
+            for _ in range(2_000):
+                started = time.perf_counter()
+                await stream.send(PART)
+                await anext(stream)
+                back.append(time.perf_counter() - started)
+        params = InvokeEndpointWithBidirectionalStreamInput(endpoint_name=REFUSE)
+        for _ in range(100):
+            stream = await client.invoke_endpoint_with_bidirectional_stream(params)
+            started = time.perf_counter()
+            try:
+                while True:
+                    await stream.send(PART)
+                    await asyncio.sleep(0)
+            except ModelError:
+                refused.append(time.perf_counter() - started)
+            await stream.aclose()
+    await own.close()
+    return back, refused
+
+
 async def serve(certificate: str) -> None:
     """Print the URL, and serve until standard input ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -275,6 +320,9 @@ def main() -> None:
                 print(
                     f"{kind} a part of {len(PART):,} bytes over TLS, {client:<16} {cost * 1e6:>6.1f} us, ours / it {ratio:>5.2f}"
                 )
+        back, refused = (statistics.median(series) for series in asyncio.run(times(url, certificate)))
+        print(f"a part of {len(PART):,} bytes over TLS, there and back {back * 1e6:>6.0f} us")
+        print(f"a refusal to a caller who is sending {refused * 1e3:>6.1f} ms; the goal is 50")
 
 
 if __name__ == "__main__":

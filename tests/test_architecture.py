@@ -348,9 +348,7 @@ def test_the_client_half_of_aiohttp_is_imported_by_the_transport_alone() -> None
 
 def test_importing_the_package_imports_neither_aiohttp_nor_botocore() -> None:
     """Cold start is a goal, and each of them costs nearly 200 ms; a call imports what it needs."""
-    code = (
-        f"import sys, {PACKAGE}; print(sorted({{'aiohttp', 'botocore', 'h2', 'yarl', 'uuid', 'email'}} & set(sys.modules)))"
-    )
+    code = f"import sys, {PACKAGE}; print(sorted({{'aiohttp', 'botocore', 'h2', 'yarl', 'uuid', 'email'}} & set(sys.modules)))"
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
 

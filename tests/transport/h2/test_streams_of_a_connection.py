@@ -468,3 +468,37 @@ async def test_a_proxy_for_plain_http_is_refused() -> None:
         with pytest.raises(ConfigError, match="carries HTTP/2 for https only"):
             await opened(client)
     await own.close()
+
+
+@pytest.mark.parametrize("proxy_scheme", ["http", "https"])
+async def test_https_goes_through_the_tunnel_of_a_proxy(tls, self_signed, proxy_scheme) -> None:
+    """The proxy sees the host and its own password, and nothing of the conversation."""
+    heads: list[bytes] = []
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        there = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pass_on(there[0], writer), pass_on(reader, there[1]))
+
+    proxy_tls = tls if proxy_scheme == "https" else None
+    async with duplex_server(echo, tls=tls) as server:
+        proxy = await asyncio.start_server(tunnel, "127.0.0.1", 0, ssl=proxy_tls)
+        at = f"{proxy_scheme}://user:hush@127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        own = HTTP2Client(ca_bundle=self_signed, proxies={"https": at})
+        async with duplex_client(server, duplex_http_client=own) as client:
+            await asyncio.gather(*(talk(client) for _ in range(5)))
+        await own.close()
+        proxy.close()
+        await asyncio.sleep(0.01)
+
+    (head,) = heads
+    assert head.startswith(f"CONNECT {server.url.removeprefix('https://')} HTTP/1.1".encode())
+    assert "proxy-authorization" not in server.streams[0].headers
