@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from duplex_server import ServerStream, duplex_client, duplex_server, echo
+from duplex_server import ServerStream, duplex_client, duplex_server, echo, part_frame
 
 from sagemaker_runtime import (
     ATTEMPTS,
@@ -647,6 +647,35 @@ async def test_two_readers_are_refused_and_the_first_reads_on() -> None:
             await anext(stream)
         await stream.send("one")
         assert "one" == (await reading).text
+
+
+async def test_a_read_that_is_given_up_loses_nothing() -> None:
+    """Loops that look for a part now and then, with a time limit, are common; half a part may have come by then."""
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond()
+        for number in range(10):
+            frame = part_frame(str(number))
+            await stream.send(frame[:20])
+            await asyncio.sleep(0.004)
+            await stream.send(frame[20:])
+            await asyncio.sleep(0.004)
+        stream.end()
+
+    got: list[str] = []
+    given_up = 0
+    async with duplex_server(script) as server, duplex_client(server) as client, await opened(client) as stream:
+        while not stream.ended:
+            try:
+                async with asyncio.timeout(0.003):
+                    got.extend([(await anext(stream)).text])
+            except TimeoutError:
+                given_up += 1
+            except StopAsyncIteration:
+                break
+
+    assert [str(number) for number in range(10)] == got
+    assert given_up > 3
 
 
 async def test_an_abandoned_stream_is_closed_and_says_so() -> None:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sagemaker_runtime.bodies import BytesLike
+    from sagemaker_runtime.operations.events import ResponseStreamEvent
     from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
         InvokeEndpointWithBidirectionalStreamOutput,
     )
     from sagemaker_runtime.streams.event_writer import EventWriter
     from sagemaker_runtime.streams.outgoing import OutgoingEvents
+    from sagemaker_runtime.streams.response_stream import ResponseStream
 
 CLOSING_WAIT = 2.0  # seconds for the model's last parts, when a block is left without an error
 
@@ -64,6 +66,7 @@ class DuplexStream:
         self._operation = operation
         self._task = asyncio.get_running_loop().create_task(call)
         self._ahead: deque[ResponsePayloadPart] = deque()  # what a sender has read, when it looked for an error
+        self._waiting: asyncio.Task[ResponseStreamEvent | None] | None = None  # reads
         self._read: asyncio.Future[None] | None = None  # done when the one who reads has got something
         self._failure: SageMakerRuntimeError | None = None
         self._ended = False  # by the model
@@ -172,7 +175,7 @@ class DuplexStream:
 
     async def __anext__(self) -> ResponsePayloadPart:
         """
-        The next part of the model; those of unknown types are passed over.
+        The next part of the model; those of unknown types are passed over. Cancelled, it loses nothing: read on.
 
         Raises:
             ModelStreamError: The model's container failed, or closed the conversation with an error.
@@ -202,7 +205,9 @@ class DuplexStream:
                 await self.initial_response()
             body = self._task.result().body
             while True:
-                event = await anext(body, None)
+                event = body.take_held() if self._waiting is None else None
+                if event is None:
+                    event = await self._wait(body)
                 if event is None:
                     self._ended = True
                     return None
@@ -215,13 +220,17 @@ class DuplexStream:
             if self._closed:
                 raise self._failure.with_traceback(None) from None
             raise
-        except asyncio.CancelledError:
-            if self._closed and self._failure is not None and not _is_cancelled():
-                raise self._failure.with_traceback(None) from None
-            raise
         finally:
             self._read.set_result(None)
             self._read = None
+
+    async def _wait(self, body: ResponseStream) -> ResponseStreamEvent | None:
+        """The next event where none is held, in a task: a reader that is cancelled loses nothing, and may read on."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_task(_next_of(body))
+        await asyncio.wait([self._waiting])
+        waiting, self._waiting = self._waiting, None
+        return waiting.result()
 
     async def messages(self) -> AsyncGenerator[DuplexMessage]:
         """
@@ -276,12 +285,15 @@ class DuplexStream:
         elif not self._task.cancelled() and self._task.exception() is None:
             self._task.result().body.close()
         self._outgoing.close(self._failure)
+        if self._waiting is not None:
+            self._waiting.add_done_callback(_retrieve)
 
     async def aclose(self) -> None:
         """End both directions at once, and wait until nothing of the call is left. May be called again."""
         self.close()
-        if not self._task.done():
-            await asyncio.wait([self._task])
+        tasks = [task for task in (self._task, self._waiting) if task is not None and not task.done()]
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def __aenter__(self) -> Self:
         return self
@@ -332,9 +344,14 @@ class DuplexStream:
         raise error
 
 
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+async def _next_of(body: ResponseStream) -> ResponseStreamEvent | None:
+    return await anext(body, None)
+
+
+def _retrieve(task: asyncio.Task[ResponseStreamEvent | None]) -> None:
+    """Of a read that nobody waits for any more: what it ended with is no news."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _utf8(text: str) -> bytes:

@@ -186,6 +186,27 @@ class ResponseStream(StreamContents):
         self.close()
         raise StopAsyncIteration
 
+    def take_held(self) -> ResponseStreamEvent | None:
+        """The next event, if all of it has been received; None where reading would wait, or end. Raises as reading does."""
+        if self._ready:
+            return PayloadPart(self._ready.pop())
+        if self._closed or self._waiting:
+            return None
+        try:
+            while (taken := self._decoder.take_apart()) is not None:
+                message = Message(*taken)
+                if self._log is not None:
+                    self._log(message)
+                event = self._read_event(message)
+                if event is not None:
+                    if not self._started:
+                        self._start()
+                    return event
+        except SageMakerRuntimeError as error:
+            self._fail(error)
+            raise
+        return None
+
     async def aclose(self) -> None:
         """Let go of the connection: back to the pool at the stream's end, else closed. May be called again."""
         self.close()

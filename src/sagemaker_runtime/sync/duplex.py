@@ -39,7 +39,7 @@ class SyncDuplexStream:
 
     Leaving the block normally ends the sending and waits 2 s at most for the model's end; leaving it by an exception ends both
     directions at once. Any thread may close it; whoever sends or reads then gets a StreamClosedError. A read that is
-    interrupted, as by Ctrl-C, closes the stream.
+    interrupted, as by Ctrl-C, loses nothing: the stream can be read on.
 
     The client makes them. They raise what a `DuplexStream` raises.
 
