@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.asyncio_only import asyncio_only, without_asyncio
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _INHERITED: list[dict[asyncio.AbstractEventLoop, Pool]] = []
 
 
-@cache
+@lru_cache(maxsize=1)
 def _default_tls() -> ssl.SSLContext:
     """Made once: to read the system's authorities takes 50 ms."""
     context = ssl.create_default_context()
