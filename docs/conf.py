@@ -7,13 +7,13 @@ import builtins
 import re
 from typing import TYPE_CHECKING
 
-from sphinx.util.nodes import make_refnode
+from sphinx.addnodes import pending_xref
+from sphinx.util.nodes import find_pending_xref_condition, make_refnode
 
 from sagemaker_runtime import __version__
 
 if TYPE_CHECKING:
-    from docutils.nodes import Element, TextElement
-    from sphinx.addnodes import pending_xref
+    from docutils.nodes import Element, TextElement, document
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -40,6 +40,16 @@ html_show_copyright = False
 html_show_sphinx = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+
+
+def leave_builtins(app: Sphinx, doctree: document) -> None:
+    """Make no link of a builtin's name: Sphinx would find the member `bytes` of some class for it, or of several."""
+    for node in list(doctree.findall(pending_xref)):
+        if node.get("refdomain") == "py" and hasattr(
+            builtins, node.get("reftarget", "")
+        ):
+            short = find_pending_xref_condition(node, "resolved")
+            node.replace_self(node.children if short is None else short.children)
 
 
 def link_by_last_name(
@@ -90,4 +100,5 @@ def setup(app: Sphinx) -> None:
     # before Napoleon
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     app.connect("autodoc-process-signature", tidy_signature)
+    app.connect("doctree-read", leave_builtins)
     app.connect("missing-reference", link_by_last_name)
