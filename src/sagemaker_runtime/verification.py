@@ -10,6 +10,7 @@ from collections import deque
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from sagemaker_runtime.event_signing import STREAMING_EVENTS
 from sagemaker_runtime.signing import ALGORITHM, UNSIGNED_PAYLOAD, SigV4Signer
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ def must_be_signed(headers: Headers, signed: frozenset[str]) -> list[str]:
     return [name for name in headers if (name == "host" or name.startswith("x-amz-")) and name not in signed]
 
 
-def check_coverage(authorization: Authorization, headers: Headers, body: bytes, *, https: bool) -> str:
+def check_coverage(
+    authorization: Authorization, headers: Headers, body: bytes, *, https: bool, streams: bool = False
+) -> str:
     """
     Check that a signature covers what it must. For this no secret is needed.
 
@@ -122,6 +125,8 @@ def check_coverage(authorization: Authorization, headers: Headers, body: bytes, 
         body: The body that came.
 
         https: Whether the request came over https, where the body may be left out of the signature.
+
+        streams: Whether the body is a stream of events, each with a signature of its own.
 
     Returns:
         What the signature must have been made with as the payload hash.
@@ -136,6 +141,10 @@ def check_coverage(authorization: Authorization, headers: Headers, body: bytes, 
     if lost:
         raise changed([f"the header '{name}', which was signed and has not arrived" for name in lost])
     claimed = headers.get("x-amz-content-sha256")
+    if streams:
+        if claimed != STREAMING_EVENTS:
+            raise _invalid(f"'x-amz-content-sha256' must be {STREAMING_EVENTS} where the body is a stream of events.")
+        return claimed
     if claimed == UNSIGNED_PAYLOAD:
         if not https:
             raise _invalid(f"'x-amz-content-sha256' is {claimed}, which takes https: sign the SHA-256 of the body.")
@@ -248,6 +257,8 @@ def _lines_changed(signed: _Signed, request: Request) -> list[str]:
 
 
 def _body_changed(signed: _Signed, request: Request, *, https: bool) -> list[str]:
+    if signed.payload_hash == STREAMING_EVENTS:  # its events have signatures of their own
+        return []
     if signed.payload_hash == UNSIGNED_PAYLOAD:
         return [] if https else [f"the body, which was signed as {UNSIGNED_PAYLOAD}, and that takes https"]
     return [] if signed.payload_hash == sha256(request.body).hexdigest() else ["the body"]

@@ -75,6 +75,7 @@ from sagemaker_runtime.local.backends.invocation import Answer, Body, Invocation
 from sagemaker_runtime.local.backends.multi_model import MultiModel
 from sagemaker_runtime.local.backends.sessions import Sessions
 from sagemaker_runtime.local.backends.variants import Variants
+from sagemaker_runtime.local.duplex.conversation import Conversation, Duplex, DuplexBackend, DuplexModel, Part
 from sagemaker_runtime.local.endpoint import LocalEndpoint
 from sagemaker_runtime.local.faults.kinds import (
     ClockSkew,
@@ -82,17 +83,21 @@ from sagemaker_runtime.local.faults.kinds import (
     CutKeepAlive,
     ErrorAnswer,
     Fault,
+    GoAway,
     Latency,
     Reset,
+    Silence,
     SlowBody,
+    StalledWindow,
     StreamError,
+    StreamReset,
     Throttled,
     TruncatedBody,
     TruncatedFrame,
 )
 from sagemaker_runtime.local.faults.plan import InjectedFault, RandomFaults
 from sagemaker_runtime.local.front.failures import FailureError, failure
-from sagemaker_runtime.local.front.journal import Exchange, Journal
+from sagemaker_runtime.local.front.journal import ConversationEvent, Exchange, Journal
 
 __all__ = [
     "Answer",
@@ -100,12 +105,18 @@ __all__ = [
     "Body",
     "ClockSkew",
     "Container",
+    "Conversation",
+    "ConversationEvent",
     "CorruptFrame",
     "CutKeepAlive",
+    "Duplex",
+    "DuplexBackend",
+    "DuplexModel",
     "ErrorAnswer",
     "Exchange",
     "FailureError",
     "Fault",
+    "GoAway",
     "InferenceComponents",
     "InjectedFault",
     "Invocation",
@@ -115,11 +126,15 @@ __all__ = [
     "Model",
     "ModelFailure",
     "MultiModel",
+    "Part",
     "RandomFaults",
     "Reset",
     "Sessions",
+    "Silence",
     "SlowBody",
+    "StalledWindow",
     "StreamError",
+    "StreamReset",
     "Throttled",
     "TruncatedBody",
     "TruncatedFrame",

@@ -10,9 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime import ConfigError, Credentials, Options, StaticCredentialsProvider, SystemClock
+from sagemaker_runtime import AioHTTPClient, ConfigError, Credentials, Options, StaticCredentialsProvider, SystemClock
 from sagemaker_runtime.local.backends.backends import Backend, as_backend, begin, end
 from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+from sagemaker_runtime.local.duplex.certificate import Certificate
+from sagemaker_runtime.local.duplex.front import DuplexFront
 from sagemaker_runtime.local.environment import Environment
 from sagemaker_runtime.local.faults.kinds import ErrorAnswer, Fault
 from sagemaker_runtime.local.faults.plan import FaultPlan, InjectedFault, RandomFaults
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.backends.invocation import Model
 
 HOST = "127.0.0.1"
+MAX_STREAMS = 128  # duplex calls on one connection
 _REGION = re.compile(r"[a-z0-9-]+")
 _MAX_BUCKET = 63  # characters; S3's
 
@@ -78,11 +81,16 @@ class LocalEndpoint:
         folder: Where inputs, results and failures of asynchronous inferences are, as ``bucket/key``. Its files are
             served as S3. None for a temporary one, which `stop` removes.
 
+        tls: Whether it speaks TLS instead of plain text, with a certificate that it makes. Its authority is in the file
+            `ca_bundle`, in `options` and in `environ`. Both HTTP/1.1 and HTTP/2 are there either way.
+
+        max_streams: Duplex calls at once on one connection; one more is refused, and may be tried again.
+
     Attributes:
         journal: The requests that have arrived, and the responses to them.
 
     Raises:
-        ConfigError: An endpoint or the region cannot have its name; the host is missing; a model cannot be called; or a
+        ConfigError: *tls* is asked for, and trustme is not installed. An endpoint or the region cannot have its name; the host is missing; a model cannot be called; or a
             class is given in place of an object.
     """
 
@@ -98,6 +106,8 @@ class LocalEndpoint:
         clock: Clock | None = None,
         journal: Journal | None = None,
         folder: Path | str | None = None,
+        tls: bool = False,
+        max_streams: int = MAX_STREAMS,
     ) -> None:
         for name in endpoints:
             problem = constraints_of("InvokeEndpoint")["endpoint_name"].problem(name)
@@ -130,7 +140,25 @@ class LocalEndpoint:
             asynchronous=self._asynchronous,
         )
         self._s3 = StorageFront(self._storage, region=region, credentials=self.credentials, clock=clock)
-        self._listener = Listener(self._handle, host=host, port=port)
+        duplex = DuplexFront(
+            self._hosted,
+            region=region,
+            credentials=self.credentials,
+            clock=clock,
+            journal=self.journal,
+            connection_of=self._front.connection_of,
+        )
+        if max_streams < 1:
+            raise ConfigError(f"max_streams is {max_streams}; it takes 1 or more")
+        self._certificate = Certificate(host) if tls else None
+        self._listener = Listener(
+            self._handle,
+            host=host,
+            port=port,
+            converse=duplex.handle,
+            max_streams=max_streams,
+            tls=None if self._certificate is None else self._certificate.context,
+        )
         self._started = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
@@ -147,6 +175,11 @@ class LocalEndpoint:
         """
         return self._listener.url
 
+    @property
+    def ca_bundle(self) -> Path | None:
+        """The file, in PEM, of the authority that signed its certificate; removed when it stops. None without *tls*."""
+        return None if self._certificate is None else self._certificate.file()
+
     def options(self) -> Options:
         """
         Options for a client of this endpoint, yours to change: ``Client(local.options(), override(...))``.
@@ -156,7 +189,9 @@ class LocalEndpoint:
         keys = self.credentials
         provider = StaticCredentialsProvider(keys.access_key_id, keys.secret_access_key, keys.session_token)
         url = self.url
+        bundle = self.ca_bundle
         return Options(
+            http_client=None if bundle is None else AioHTTPClient(ca_bundle=bundle),
             base_endpoint=url,
             s3_endpoint_url=url,
             region=self.region,
@@ -179,7 +214,7 @@ class LocalEndpoint:
         Raises:
             ConfigError: It is not running.
         """
-        return self._environment.variables(self.url)
+        return self._environment.variables(self.url, self.ca_bundle)
 
     def calls(self, endpoint_name: str) -> int:
         """
@@ -256,6 +291,8 @@ class LocalEndpoint:
                 return
             async with AsyncExitStack() as started:
                 started.callback(self._environment.remove)
+                if self._certificate is not None:
+                    started.callback(self._certificate.remove)
                 started.push_async_callback(self._storage.stop)
                 await self._storage.start()
                 for hosted in self._hosted.values():

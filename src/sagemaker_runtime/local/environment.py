@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime import Credentials
 
+_TRUST = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")  # of the SDKs that read AWS's configuration, and of OpenSSL
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
@@ -39,12 +40,13 @@ class Environment:
         self._remove: Callable[[], object] | None = None
         self._turn = Lock()
 
-    def variables(self, url: str) -> dict[str, str]:
-        """The variables for an endpoint at *url*."""
+    def variables(self, url: str, ca_bundle: Path | None = None) -> dict[str, str]:
+        """The variables for an endpoint at *url*, whose authority is in the file *ca_bundle*; None for plain text."""
         keys, token, file = self._credentials, self._credentials.session_token or "", str(self._written())
         not_proxied = _not_proxied(urlsplit(url).hostname or "")
         return {
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": url,
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2": url,
             "AWS_ENDPOINT_URL_S3": url,
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
             "AWS_USE_FIPS_ENDPOINT": "false",
@@ -63,7 +65,7 @@ class Environment:
             "AWS_DEFAULT_PROFILE": "default",  # botocore reads it before the other
             "NO_PROXY": not_proxied,
             "no_proxy": not_proxied,
-        }
+        } | ({} if ca_bundle is None else dict.fromkeys(_TRUST, str(ca_bundle)))
 
     def remove(self) -> None:
         """Remove the file, if it was written."""

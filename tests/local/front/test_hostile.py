@@ -95,7 +95,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
     [
         b"\x00\x01\x02 what is this\r\n\r\n",
         bytes.fromhex("16030100a5010000a10303"),  # TLS
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"PRI * HTTP/1.0\r\n\r\nSM\r\n\r\n",
         request(version=b"9.9"),
         request(method=b"G@T"),
         request(b"endpoints"),

@@ -34,16 +34,19 @@ class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of
 
         status: What the caller sees as ``OriginalStatusCode``.
 
+        error_code: What the caller of a duplex call sees as ``error_code``; None for the usual one.
+
     Raises:
         TypeError: One of them is of another type, which no response could carry.
     """
 
-    def __init__(self, message: str, status: int = 500) -> None:
+    def __init__(self, message: str, status: int = 500, *, error_code: str | None = None) -> None:
         if not _are_text_and_number(message, status):
             raise TypeError(f"ModelFailure takes a text and a number, not {(message, status)!r:.200}")
         super().__init__(message)
         self.message = message
         self.status = status
+        self.error_code = error_code
 
 
 def _are_text_and_number(message: object, status: object) -> bool:

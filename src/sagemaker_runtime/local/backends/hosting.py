@@ -12,15 +12,17 @@ from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends.backends import ModelFailure
 from sagemaker_runtime.local.backends.exceptions import is_ours, text_of
 from sagemaker_runtime.local.backends.invocation import Answer
-from sagemaker_runtime.local.backends.pieces import pieces_of
+from sagemaker_runtime.local.backends.pieces import close, pieces_of
+from sagemaker_runtime.local.duplex.conversation import DuplexBackend
 from sagemaker_runtime.local.faults.kinds import ErrorAnswer, Throttled
-from sagemaker_runtime.local.front.failures import FailureError, model_error
+from sagemaker_runtime.local.front.failures import FailureError, failure, model_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from sagemaker_runtime.local.backends.backends import Backend
     from sagemaker_runtime.local.backends.invocation import Invocation
+    from sagemaker_runtime.local.duplex.conversation import Conversation, Part
     from sagemaker_runtime.local.faults.kinds import Fault
     from sagemaker_runtime.local.faults.plan import FaultPlan, InjectedFault
 
@@ -62,9 +64,9 @@ class HostedEndpoint:
         for number in range(call, call + times):
             self._plan.add(self.name, number, fault)
 
-    def due(self, *, streamed: bool) -> InjectedFault | None:
+    def due(self, *, streamed: bool, duplex: bool = False) -> InjectedFault | None:
         """The fault that the next request will meet; None for no fault."""
-        return self._plan.due(self.name, self.calls + 1, streamed=streamed)
+        return self._plan.due(self.name, self.calls + 1, streamed=streamed, duplex=duplex)
 
     def count(self, injected: InjectedFault | None) -> None:
         """Count a request, and log the fault that it has met."""
@@ -80,7 +82,7 @@ class HostedEndpoint:
             FailureError: The fault is a failure, the platform refuses, or the model failed.
         """
         if isinstance(fault, ErrorAnswer | Throttled):
-            raise self._with_details(fault.answer())
+            raise self.answer_of(fault)
         try:
             answer = _checked(await self.backend.invoke(invocation))
         except FailureError:
@@ -90,6 +92,39 @@ class HostedEndpoint:
                 raise
             raise self._failure_of(error) from error
         return Reply(answer, self._pieces(answer))
+
+    async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
+        """
+        The backend's parts of a conversation.
+
+        Raises:
+            FailureError: The endpoint does not talk both ways, the platform refuses, or the model failed.
+        """
+        backend = self.backend
+        if not isinstance(backend, DuplexBackend):
+            raise failure(
+                "InputValidationError", f"Endpoint {self.name} does not support InvokeEndpointWithBidirectionalStream."
+            )
+        parts = backend.converse(conversation)
+        try:
+            while True:
+                try:
+                    part = await anext(parts, None)
+                except FailureError:
+                    raise
+                except BaseException as error:
+                    if is_ours(error):
+                        raise
+                    raise self._failure_of(error) from error
+                if part is None:
+                    return
+                yield part
+        finally:
+            await close(parts)
+
+    def answer_of(self, fault: ErrorAnswer | Throttled) -> FailureError:
+        """The failure in place of the model."""
+        return self._with_details(fault.answer())
 
     async def _pieces(self, answer: Answer) -> AsyncGenerator[bytes]:
         async with aclosing(pieces_of(answer.body)) as pieces:
@@ -111,7 +146,8 @@ class HostedEndpoint:
 
     def _failure_of(self, error: BaseException) -> FailureError:
         if isinstance(error, ModelFailure):
-            return model_error(self.name, error.message, region=self._region, original_status=error.status)
+            failed = model_error(self.name, error.message, region=self._region, original_status=error.status)
+            return failed if error.error_code is None else failed.with_error_code(error.error_code)
         logger.error("the model of endpoint %r failed", self.name, exc_info=error)
         return model_error(self.name, text_of(error), region=self._region)
 

@@ -47,7 +47,7 @@ async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
                     raise RuntimeError(_EXITED) from error
                 yield _checked(piece)
         finally:
-            await _close(body)
+            await close(body)
     else:
         threaded, loop, executor = _Threaded(body), asyncio.get_running_loop(), await model_executor()
         try:
@@ -64,7 +64,7 @@ async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
 async def discard(body: Body) -> None:
     """Close a body of which nothing is wanted."""
     if isinstance(body, AsyncIterator):
-        await _close(body)
+        await close(body)
     elif not isinstance(body, bytes):
         await asyncio.get_running_loop().run_in_executor(await model_executor(), _Threaded(body).close)
 
@@ -99,11 +99,12 @@ class _Threaded:
                 logger.exception(_CLOSING)
 
 
-async def _close(pieces: AsyncIterator[bytes]) -> None:
-    close: Callable[[], Awaitable[object]] | None = getattr(pieces, "aclose", None)
-    if close is not None:
+async def close(pieces: AsyncIterator[object]) -> None:
+    """Close what a model gives; what that raises is logged."""
+    aclose: Callable[[], Awaitable[object]] | None = getattr(pieces, "aclose", None)
+    if aclose is not None:
         try:
-            await close()
+            await aclose()
         except BaseException as error:
             if is_ours(error):
                 raise

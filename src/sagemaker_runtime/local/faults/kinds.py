@@ -48,6 +48,9 @@ class ErrorAnswer:
     message: str | None = None
     """None for the error's own."""
 
+    after: int = field(default=0, validator=_at_least(0))
+    """Parts of the request that come before, of a caller who is still sending; of duplex calls only."""
+
     def __attrs_post_init__(self) -> None:
         self.answer()
 
@@ -134,6 +137,56 @@ class StreamError:
 
 
 @frozen
+class StreamReset:
+    """A stream that is reset (RST_STREAM), while its connection stands. Only duplex calls meet it; there is no model."""
+
+    code: int = field(default=2, validator=_at_least(0))
+    """RFC 9113's: 2 is INTERNAL_ERROR, 7 REFUSED_STREAM, 8 CANCEL."""
+
+    after: int = field(default=0, validator=_at_least(0))
+    """Parts of the request that come before."""
+
+    after_head: bool = False
+    """Whether the head of the response comes before."""
+
+
+@frozen
+class GoAway:
+    """A connection that takes no more streams (GOAWAY), and is closed after its last one. Only duplex calls meet it."""
+
+    code: int = field(default=0, validator=_at_least(0))
+    """RFC 9113's: 0 is NO_ERROR, 11 ENHANCE_YOUR_CALM."""
+
+    refused: bool = False
+    """Whether this call is among what is not served: the model is not called, and the caller may call again."""
+
+    after: int = field(default=0, validator=_at_least(0))
+    """Parts of the request that come before."""
+
+
+@frozen
+class StalledWindow:
+    """
+    A response whose head comes, and nothing after it; nothing of the request is read, so that the window of the stream fills
+    up and whoever sends has to wait. The connection is well, and answers a PING. Only duplex calls meet it; there is no model.
+    """
+
+    after: int = field(default=0, validator=_at_least(0))
+    """Parts of the request that are read before."""
+
+
+@frozen
+class Silence:
+    """
+    A connection on which nothing comes any more, not even the response to a PING, as after a cut cable. All its streams share
+    it. Only duplex calls meet it; there is no model.
+    """
+
+    after: int = field(default=0, validator=_at_least(0))
+    """Parts of the request that are read before; the head of the response comes with the first of them."""
+
+
+@frozen
 class CutKeepAlive:
     """A good response whose connection is then closed, though nothing in the response announced it."""
 
@@ -161,7 +214,19 @@ class ClockSkew:
 FrameFault: TypeAlias = TruncatedFrame | CorruptFrame | StreamError
 """A fault that only streams meet."""
 
+DuplexFault: TypeAlias = StreamReset | GoAway | StalledWindow | Silence
+"""A fault that only duplex calls meet."""
+
 Fault: TypeAlias = (
-    ErrorAnswer | Throttled | Latency | SlowBody | Reset | TruncatedBody | FrameFault | CutKeepAlive | ClockSkew
+    ErrorAnswer
+    | Throttled
+    | Latency
+    | SlowBody
+    | Reset
+    | TruncatedBody
+    | FrameFault
+    | DuplexFault
+    | CutKeepAlive
+    | ClockSkew
 )
 """What can be injected."""

@@ -14,7 +14,7 @@ from sagemaker_runtime import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-from sagemaker_runtime.local.faults.kinds import Fault, FrameFault
+from sagemaker_runtime.local.faults.kinds import DuplexFault, Fault, FrameFault
 
 FAULTS_KEPT = 10_000
 
@@ -86,12 +86,14 @@ class FaultPlan:
         """Let a call meet *fault*, whatever chance says. The last fault given for a call counts."""
         self._by_number[endpoint_name, call] = fault
 
-    def due(self, endpoint_name: str, call: int, *, streamed: bool) -> InjectedFault | None:
+    def due(self, endpoint_name: str, call: int, *, streamed: bool, duplex: bool = False) -> InjectedFault | None:
         """The fault that a request would meet as that call; None for no fault."""
         fault, seed = self._by_number.get((endpoint_name, call)), None
         if fault is None and self._by_chance is not None:
             fault, seed = self._by_chance.fault(endpoint_name, call), self._by_chance.seed
         if fault is None or (isinstance(fault, FrameFault) and not streamed):
+            return None
+        if isinstance(fault, DuplexFault) and not duplex:
             return None
         return InjectedFault(fault, endpoint_name, call, seed)
 

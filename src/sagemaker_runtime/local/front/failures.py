@@ -15,8 +15,8 @@ ACCOUNT = "000000000000"
 MAX_MESSAGE = 2048  # characters of what a model said; service-2.json, shape Message
 _CLIENT_ERRORS = range(400, 500)  # HTTP statuses
 
-# Name to status and message. Source: service-2.json for the names and statuses of all but the last, which is in no
-# model; the service sends it with a null for its message.
+# Name to status and message. Source: service-2.json for the names and statuses of all but ThrottlingException, which is in
+# no model, and which the service sends with a null for its message; the last three are the duplex operation's.
 KNOWN: Mapping[str, tuple[int, str | None]] = {
     "InternalFailure": (500, "An internal failure occurred."),
     "ServiceUnavailable": (503, "The service is currently unavailable."),
@@ -25,6 +25,9 @@ KNOWN: Mapping[str, tuple[int, str | None]] = {
     "InternalDependencyException": (530, "A dependency of the service failed."),
     "ModelNotReadyException": (429, "The model is not ready yet."),
     "ThrottlingException": (400, None),
+    "InputValidationError": (400, "The request is not valid."),
+    "InternalServerError": (500, "An internal failure occurred."),
+    "ServiceUnavailableError": (503, "The service is currently unavailable."),
 }
 
 
@@ -45,6 +48,10 @@ class FailureError(Exception):
         self.code = code
         self.status = status
         self.document = document
+
+    def with_error_code(self, error_code: str) -> FailureError:
+        """The same with an ``ErrorCode``, which errors of the duplex operation have beside their name."""
+        return FailureError(self.code, self.status, {**self.document, "ErrorCode": error_code})
 
 
 def failure(code: str, message: str | None = None, status: int | None = None) -> FailureError:

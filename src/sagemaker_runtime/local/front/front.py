@@ -36,7 +36,7 @@ from sagemaker_runtime.local.front.responses import (
 from sagemaker_runtime.local.front.signature import ReceivedRequest, check_signature
 from sagemaker_runtime.local.front.streaming import frames_of, spoil
 from sagemaker_runtime.local.storage.asynchronous import queued
-from sagemaker_runtime.operations import bindings
+from sagemaker_runtime.operations import DUPLEX_OPERATIONS, bindings
 from sagemaker_runtime.operations.routes import route
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Front:
         transport = request.transport
         if transport is None:
             return _to_nobody()
-        connection = self._connection(transport)
+        connection = self.connection_of(transport)
         exchange = Exchange(
             connection=connection.number,
             time=self._clock.now(),
@@ -122,7 +122,8 @@ class Front:
             return response
         return _to_nobody()
 
-    def _connection(self, transport: asyncio.WriteTransport) -> Connection:
+    def connection_of(self, transport: asyncio.WriteTransport) -> Connection:
+        """What is known of a connection."""
         connection = self._connections.get(transport)
         if connection is None:
             self._connected += 1
@@ -139,7 +140,7 @@ class Front:
             exchange.fault = due
             hosted.count(due)
         received = ReceivedRequest(
-            request.method, request.raw_path, request.headers.items(), exchange.headers, exchange.body
+            request.method, request.raw_path, request.headers.items(), exchange.headers, exchange.body, request.secure
         )
         now = datetime.fromtimestamp(self._now(exchange), UTC)
         check_signature(received, credentials=self._credentials, region=self._region, now=now)
@@ -183,6 +184,8 @@ class Front:
             if connection.doom is not None:
                 exchange.fault = connection.doom
                 raise CutError("reset")
+            if found is None and route(request.method, request.raw_path, DUPLEX_OPERATIONS) is not None:
+                raise failure("UnknownOperationException", "The operation is served over HTTP/2 only.", 404)
             if found is None or found.prefix:
                 raise failure("UnknownOperationException", "The operation is not known.", 404)
             if (problem := _not_served(found.operation)) is not None:
@@ -195,7 +198,7 @@ class Front:
         return found
 
     async def _send(self, request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
-        date = _http_date(int(self._now(exchange)))
+        date = http_date(int(self._now(exchange)))
         headers = {**outgoing.headers, "x-amzn-RequestId": exchange.request_id, "Date": date}
         body = whole(b"") if request.method == "HEAD" else outgoing.body  # whose response has only a head
         outgoing = Outgoing(outgoing.status, headers, body, outgoing.length)
@@ -216,7 +219,8 @@ def _to_nobody() -> web.Response:
 
 
 @lru_cache(maxsize=16)  # it changes with the second
-def _http_date(seconds: int) -> str:
+def http_date(seconds: int) -> str:
+    """The ``Date`` of a response."""
     return formatdate(seconds, usegmt=True)
 
 

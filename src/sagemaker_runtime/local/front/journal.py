@@ -5,19 +5,41 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
-from attrs import define
+from attrs import define, field, frozen
 
 from sagemaker_runtime import ConfigError
 
 if TYPE_CHECKING:
     from sagemaker_runtime import Headers
     from sagemaker_runtime.local.backends.invocation import Invocation
+    from sagemaker_runtime.local.duplex.conversation import Part
     from sagemaker_runtime.local.faults.plan import InjectedFault
 
 MAX_EXCHANGES = 1_000
+MAX_EVENTS = 10_000  # of one exchange
+MAX_EVENT_BYTES = 1_048_576  # of the events of one exchange
+_EVENT = 100  # bytes that an event weighs beside its own
 MAX_BYTES = 16_777_216  # of requests: bodies, headers and targets
+
+
+@frozen
+class ConversationEvent:
+    """One thing that a caller, or the local endpoint, did in a duplex call."""
+
+    time: float
+    """Seconds since 1970 by the local endpoint's clock."""
+
+    sender: Literal["caller", "endpoint"]
+    name: str
+    """
+    ``"PayloadPart"``, or the name of the exception that ended the response; ``"head"`` and ``"end"`` of a response, ``"end"``
+    of a request; ``"RST_STREAM"`` and ``"GOAWAY"``; ``"left"`` for a caller who reset the stream or the connection.
+    """
+
+    part: Part | None = None
+    """What a ``PayloadPart`` had. Its bytes are shown in no log."""
 
 
 @define(eq=False, repr=False, kw_only=True)
@@ -70,6 +92,23 @@ class Exchange:
     written: bool = False
     """Whether the response was sent to its end."""
 
+    events: deque[ConversationEvent] = field(factory=deque)
+    """What both sides did in a duplex call, in order; the last 10,000, and 1 MiB of parts."""
+
+    kept: bool = False
+    """Whether the journal still has it."""
+
+    size: int = 0
+    """Bytes that it weighs in the journal."""
+
+    event_bytes: int = 0
+    """Those of the events among them."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts among the `events` that the caller sent."""
+        return [event.part for event in self.events if event.sender == "caller" and event.part is not None]
+
     @property
     def invocation_id(self) -> str | None:
         """The client's id for the call, the same for all its attempts (``amz-sdk-invocation-id``)."""
@@ -110,7 +149,6 @@ class Journal(Sequence[Exchange]):
         self.dropped = 0
         self._recorded = 0
         self._exchanges: deque[Exchange] = deque()
-        self._sizes: deque[int] = deque()
         self._bytes = 0
         self._turn = Lock()  # of whoever changes it
 
@@ -123,12 +161,30 @@ class Journal(Sequence[Exchange]):
             self._recorded += 1
             exchange.number = self._recorded
             self._exchanges.append(exchange)
-            self._sizes.append(size)
+            exchange.kept, exchange.size = True, size
             self._bytes += size
-            while len(self._exchanges) > self.max_exchanges or self._bytes > self.max_bytes:
-                self._exchanges.popleft()
-                self._bytes -= self._sizes.popleft()
-                self.dropped += 1
+            self._shrink()
+
+    def note(self, exchange: Exchange, event: ConversationEvent) -> None:
+        """Add an event to an exchange. Called by the local endpoint."""
+        with self._turn:
+            events = exchange.events
+            events.append(event)
+            grown = _weight(event)
+            while len(events) > 1 and (len(events) > MAX_EVENTS or exchange.event_bytes + grown > MAX_EVENT_BYTES):
+                grown -= _weight(events.popleft())
+            exchange.event_bytes += grown
+            if exchange.kept:
+                exchange.size += grown
+                self._bytes += grown
+                self._shrink()
+
+    def _shrink(self) -> None:
+        while len(self._exchanges) > self.max_exchanges or self._bytes > self.max_bytes:
+            dropped = self._exchanges.popleft()
+            dropped.kept = False
+            self._bytes -= dropped.size
+            self.dropped += 1
 
     def of(self, endpoint_name: str) -> list[Exchange]:
         """The exchanges with one endpoint, those that were refused included."""
@@ -151,8 +207,9 @@ class Journal(Sequence[Exchange]):
             self._forget()
 
     def _forget(self) -> None:
+        for exchange in self._exchanges:
+            exchange.kept = False
         self._exchanges.clear()
-        self._sizes.clear()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -167,3 +224,7 @@ class Journal(Sequence[Exchange]):
 
     def __repr__(self) -> str:
         return f"<Journal of {len(self)} exchanges, {self.dropped} dropped>"
+
+
+def _weight(event: ConversationEvent) -> int:
+    return _EVENT + (0 if event.part is None else len(event.part.bytes))

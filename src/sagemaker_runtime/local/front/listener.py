@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
@@ -11,10 +12,16 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from sagemaker_runtime import ConfigError
+from sagemaker_runtime.local.duplex.missing import needed
+from sagemaker_runtime.local.front.first_bytes import FirstBytes
 from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from ssl import SSLContext
+
+    from sagemaker_runtime.local.duplex.connection import H2Connection
+    from sagemaker_runtime.local.duplex.stream import H2Stream
 
 logger = logging.getLogger("sagemaker_runtime.local")
 
@@ -45,18 +52,31 @@ class Listener:
     as aiohttp keeps it, which is an hour. `stop` ends both at once.
 
     Args:
-        handle: Responds to a request.
+        handle: Responds to a request over HTTP/1.1.
 
         host: The name or the address to listen at.
 
         port: 0 for one that is free, another one each time.
+
+        converse: Serves a stream over HTTP/2. None: connections over HTTP/2 are closed.
+
+        max_streams: Streams at once on one connection.
+
+        tls: Makes the server's side of TLS at each start. None for plain text.
 
     Raises:
         ConfigError: The host is empty, or another way to write `EVERYWHERE`.
     """
 
     def __init__(
-        self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], *, host: str, port: int
+        self,
+        handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        host: str,
+        port: int,
+        converse: Callable[[H2Stream], Awaitable[None]] | None = None,
+        max_streams: int = 1,
+        tls: Callable[[], SSLContext] | None = None,
     ) -> None:
         if not host or (_is_zero(host) and host not in EVERYWHERE):
             raise ConfigError(
@@ -65,12 +85,18 @@ class Listener:
         self._handle = handle
         self._host = host
         self._port = port
-        self._runner: web.ServerRunner | None = None
+        self._converse = converse
+        self._max_streams = max_streams
+        self._tls = tls
+        self._server: web.Server | None = None
+        self._sockets: list[asyncio.Server] = []
+        self._silent: set[asyncio.BaseTransport] = set()  # connections that have said nothing yet
+        self._duplex: set[H2Connection] = set()
 
     @property
     def is_running(self) -> bool:
         """Whether it listens."""
-        return self._runner is not None
+        return self._server is not None
 
     @property
     def url(self) -> str:
@@ -80,14 +106,15 @@ class Listener:
         Raises:
             ConfigError: It does not.
         """
-        if self._runner is None:
+        if self._server is None:
             raise ConfigError("the local endpoint is not running; use it in `with` or `async with`, or start() it")
-        name, port = self._runner.addresses[0][:2]
+        name, port = self._sockets[0].sockets[0].getsockname()[:2]
+        scheme = "http" if self._tls is None else "https"
         address = ip_address(name)
         everywhere = address.is_unspecified  # it stands for all addresses of the machine, and cannot be called itself
         if isinstance(address, IPv4Address):
-            return f"http://{'127.0.0.1' if everywhere else address}:{port}"
-        return f"http://[{'::1' if everywhere else address}]:{port}"
+            return f"{scheme}://{'127.0.0.1' if everywhere else address}:{port}"
+        return f"{scheme}://[{'::1' if everywhere else address}]:{port}"
 
     async def start(self) -> None:
         """
@@ -104,20 +131,36 @@ class Listener:
             lingering_time=LINGERING_TIME,
             logger=_AtDebug(logger),
         )
-        runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIMEOUT)
-        await runner.setup()
+        loop, tls = asyncio.get_running_loop(), None if self._tls is None else self._tls()
+
+        def first_bytes() -> FirstBytes:
+            return FirstBytes(server, self._http2, self._silent)
+
         try:
             # Looked up here, because asyncio would do it in a thread of the loop's executor, which may be full.
             found = await in_thread(getaddrinfo, self._host, self._port, type=SOCK_STREAM, flags=AI_PASSIVE)
             for address in dict.fromkeys(str(each[4][0]) for each in found):
-                await web.TCPSite(runner, address, self._port, backlog=BACKLOG).start()
+                socket = await loop.create_server(first_bytes, address, self._port, backlog=BACKLOG, ssl=tls)
+                self._sockets.append(socket)
         except BaseException as error:
-            await runner.cleanup()
+            await self._close(server)
             if isinstance(error, OSError | OverflowError | UnicodeError):
                 where = f"cannot listen at {self._host!r}, port {self._port}"
                 raise ListenError(f"{where}: {error}") from error
             raise
-        self._runner = runner
+        self._server = server
+
+    def _http2(self) -> asyncio.Protocol | None:
+        if self._converse is None:
+            return None
+        try:
+            from sagemaker_runtime.local.duplex.connection import H2Connection
+        except ImportError:
+            logger.warning("%s", needed("h2", "a connection over HTTP/2, which has just come and been closed,"))
+            return None
+        connection = H2Connection(self._converse, max_streams=self._max_streams, lost=self._duplex.discard)
+        self._duplex.add(connection)
+        return connection
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         """Respond without a `web.Application`, whose router would be searched for each request and find nothing."""
@@ -131,9 +174,21 @@ class Listener:
 
     async def stop(self) -> None:
         """Close the port and all connections. Does nothing if it does not listen."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        server, self._server = self._server, None
+        if server is not None:
+            await self._close(server)
+
+    async def _close(self, server: web.Server) -> None:
+        sockets, self._sockets = self._sockets, []
+        for socket in sockets:
+            socket.close()
+        await asyncio.sleep(0)  # requests that have come begin, so that those which wait can be told from them
+        for transport in list(self._silent):
+            transport.close()
+        server.pre_shutdown()
+        await asyncio.gather(
+            server.shutdown(SHUTDOWN_TIMEOUT), *(each.stop(SHUTDOWN_TIMEOUT) for each in list(self._duplex))
+        )
 
 
 def _is_zero(host: str) -> bool:

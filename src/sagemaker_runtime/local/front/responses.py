@@ -123,6 +123,12 @@ async def write(request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange
     return response
 
 
+def pieces_under(fault: Fault | None, body: AsyncGenerator[bytes], clock: Clock) -> AsyncGenerator[bytes]:
+    """A body in pieces as *fault* spoils it, if the fault is one of the body."""
+    spoiled = under(fault, Outgoing(200, {}, body), clock).body
+    return whole(spoiled) if isinstance(spoiled, bytes) else spoiled
+
+
 def under(fault: Fault | None, outgoing: Outgoing, clock: Clock) -> Outgoing:
     """The response as *fault* spoils it, if the fault is one of the body."""
     if fault is None:

@@ -53,11 +53,15 @@ class ReceivedRequest:
     """The same by name."""
 
     body: bytes
+    https: bool = False
+    streams: bool = False
+    """Whether the body is a stream of events, each with a signature of its own."""
 
     def as_sent(self) -> Request:
         """As the client sent it."""
         path, _, query = self.target.partition("?")
-        return Request(self.method, "http", self.headers.get("host", ""), path, query, self.headers, self.body)
+        scheme = "https" if self.https else "http"
+        return Request(self.method, scheme, self.headers.get("host", ""), path, query, self.headers, self.body)
 
 
 def check_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
@@ -65,7 +69,7 @@ def check_signature(request: ReceivedRequest, *, credentials: Credentials, regio
     Check that *request* was signed with *credentials*, for *region*, about *now*, and arrived as it was signed.
 
     Args:
-        request: The request, which came over plain http.
+        request: The request.
 
         credentials: What it must be signed with.
 
@@ -95,9 +99,9 @@ def _check(request: ReceivedRequest, credentials: Credentials, region: str, now:
         raise refusal("ExpiredTokenException", "The security token included in the request is expired")
     timestamp = _check_time(headers.get("x-amz-date", ""), now)
     _check_scope(authorization.scope, timestamp, region)
-    payload_hash = check_coverage(authorization, headers, request.body, https=False)
+    payload_hash = check_coverage(authorization, headers, request.body, https=request.https, streams=request.streams)
     if not is_signed_with(credentials, request, authorization, payload_hash=payload_hash, timestamp=timestamp):
-        differences = changes(request.as_sent(), authorization, https=False)
+        differences = changes(request.as_sent(), authorization, https=request.https)
         if differences:
             raise changed(differences)
         if differences == []:

@@ -77,7 +77,7 @@ def signature_of(
     # A byte that is not UTF-8 comes as half a surrogate pair, which no signature covers.
     digest = sha256(canonical.encode(errors="replace")).hexdigest()
     text = f"{ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
-    return hmac.digest(_signing_key(secret_access_key, scope), text.encode(), "sha256").hex()
+    return hmac.digest(signing_key(secret_access_key, scope), text.encode(), "sha256").hex()
 
 
 @lru_cache(maxsize=256)
@@ -100,7 +100,8 @@ def _encoded(text: str) -> str:
 
 
 @lru_cache(maxsize=16)  # it changes with the day
-def _signing_key(secret_access_key: str, scope: str) -> bytes:
+def signing_key(secret_access_key: str, scope: str) -> bytes:
+    """The key of a scope: date, region, service and ``aws4_request``, with slashes between."""
     key = f"AWS4{secret_access_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")

@@ -1,0 +1,222 @@
+"""What a model that talks both ways gets and gives: `Conversation`, `Part`, and the backend `Duplex` around a function."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+from attrs import field, frozen
+
+from sagemaker_runtime import ConfigError, Headers
+from sagemaker_runtime.local.backends.backends import Backend, ModelFailure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable
+    from typing import Self
+
+    from sagemaker_runtime.local.backends.invocation import Answer, Invocation
+
+
+def _length(data: bytes) -> str:
+    return f"<{len(data)} bytes>"
+
+
+@frozen
+class Part:
+    """One part of a conversation, which is one frame of a container's WebSocket."""
+
+    bytes: builtins.bytes = field(repr=_length)
+    """Shown in no log."""
+
+    is_text: bool = False
+    """Whether its ``DataType`` is ``UTF8``: a frame of text."""
+
+    partial: bool = False
+    """Whether the message goes on in the next part: its ``CompletionState`` is ``PARTIAL``."""
+
+    @property
+    def text(self) -> str:
+        """
+        The bytes as UTF-8.
+
+        Raises:
+            UnicodeDecodeError: They are not. A partial part may end inside a character.
+        """
+        return self.bytes.decode()
+
+
+class Conversation(AsyncIterator[Part]):
+    """
+    The caller's side of a conversation: its parts, as they come, until the caller has no more to say.
+
+    One is read when the model asks for it; a caller who is too fast waits. The response begins, with status 200, when
+    the model first reads, or gives its first part: a model that fails before is a ModelError.
+
+    Args:
+        parts: What the caller sends.
+
+        accepted: Called when the response is to begin.
+
+        endpoint_name: The endpoint called.
+
+        target_variant: Name of the production variant wanted; None for any.
+
+        path: Of the container's WebSocket, without a slash before it; None for the usual one.
+
+        query: Of the container's WebSocket; None for none.
+
+        headers: All headers as they came.
+
+    Attributes:
+        invoked_production_variant: Name of the variant that responds, for the head of the response.
+    """
+
+    def __init__(
+        self,
+        parts: AsyncIterator[Part],
+        accepted: Callable[[], object],
+        *,
+        endpoint_name: str,
+        target_variant: str | None = None,
+        path: str | None = None,
+        query: str | None = None,
+        headers: Headers | None = None,
+    ) -> None:
+        self.endpoint_name = endpoint_name
+        self.target_variant = target_variant
+        self.path = path
+        self.query = query
+        self.headers = Headers() if headers is None else headers
+        self.invoked_production_variant = "AllTraffic"
+        self._parts = parts
+        self._accepted: Callable[[], object] | None = accepted
+
+    def accept(self) -> None:
+        """Let the response begin; later calls do nothing."""
+        accepted, self._accepted = self._accepted, None
+        if accepted is not None:
+            accepted()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Part:
+        self.accept()
+        return await anext(self._parts)
+
+    async def messages(self) -> AsyncGenerator[str | bytes]:
+        """
+        Whole messages: the parts of each joined. The last one may be unfinished, if the caller left it so.
+
+        Raises:
+            UnicodeDecodeError: A text is not UTF-8.
+        """
+        held: list[bytes] = []
+        is_text = False
+        async for part in self:
+            is_text = is_text if held else part.is_text
+            held.append(part.bytes)
+            if not part.partial:
+                yield _message(held, is_text=is_text)
+                held.clear()
+        if held:
+            yield _message(held, is_text=is_text)
+
+    def __repr__(self) -> str:
+        return f"<Conversation with {self.endpoint_name!r}>"
+
+
+def _message(held: list[bytes], *, is_text: bool) -> str | bytes:
+    data = b"".join(held)
+    return data.decode() if is_text else data
+
+
+@runtime_checkable
+class DuplexBackend(Backend, Protocol):
+    """A `Backend` that answers InvokeEndpointWithBidirectionalStream too."""
+
+    def converse(self, conversation: Conversation) -> AsyncIterator[Part]:
+        """
+        The parts of the response, as they are made. It is closed when the caller leaves.
+
+        Raises:
+            FailureError: The platform itself refuses.
+            Exception: The model failed: a ModelError before `Conversation.accept`, then a ModelStreamError.
+        """
+        ...
+
+
+DuplexModel: TypeAlias = Callable[[Conversation], AsyncIterable[str | bytes | Part]]
+"""
+Talks both ways: an asynchronous generator, or any object whose call gives an asynchronous iterator.
+
+It gives ``str`` for a text, ``bytes`` for binary data, or a `Part` to say more.
+"""
+
+
+class Duplex:
+    """
+    A Python function that answers InvokeEndpointWithBidirectionalStream::
+
+        async def shout(conversation: Conversation) -> AsyncIterator[str]:
+            async for part in conversation:
+                yield part.text.upper()
+
+
+        LocalEndpoint({"shout": Duplex(shout)})
+
+    It runs in the event loop, and is closed when the caller leaves. An exception is a ModelError before the model has
+    read or given a part, and a ModelStreamError from then on; a `ModelFailure` may have an error code.
+
+    Args:
+        model: The function.
+
+    Raises:
+        ConfigError: It cannot be called.
+    """
+
+    def __init__(self, model: DuplexModel) -> None:
+        if not callable(model) or inspect.iscoroutinefunction(model):
+            raise ConfigError(
+                "Duplex takes an asynchronous generator, or what gives an asynchronous iterator when it is called, not "
+                + ("a coroutine function: let it yield" if callable(model) else f"{type(model).__name__}")
+            )
+        self._model = model
+
+    async def start(self) -> None:
+        """Nothing to do."""
+
+    async def stop(self) -> None:
+        """Nothing to do."""
+
+    async def invoke(self, invocation: Invocation) -> Answer:
+        """Refused: the model answers streams that go both ways only."""
+        raise ModelFailure(
+            f"{invocation.endpoint_name} answers InvokeEndpointWithBidirectionalStream only: its model is a Duplex", 405
+        )
+
+    async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
+        """The function's parts."""
+        given: object = self._model(conversation)
+        if not isinstance(given, AsyncIterable):
+            raise TypeError(f"the model gave {type(given).__name__}; it must give an asynchronous iterator")
+        parts = aiter(given)
+        try:
+            async for part in parts:
+                yield _as_part(part)
+        finally:
+            close: Callable[[], Awaitable[object]] | None = getattr(parts, "aclose", None)
+            if close is not None:
+                await close()
+
+
+def _as_part(given: object) -> Part:
+    if isinstance(given, Part):
+        return given
+    if isinstance(given, str):
+        return Part(given.encode(), is_text=True)
+    if isinstance(given, bytes):
+        return Part(given)
+    raise TypeError(f"the model gave a part of type {type(given).__name__}; each must be str, bytes or a Part")
