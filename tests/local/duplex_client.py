@@ -24,6 +24,7 @@ from h2.events import (
     StreamReset,
 )
 
+from sagemaker_runtime import EventStreamError
 from sagemaker_runtime.local import LocalEndpoint
 from sagemaker_runtime.local.duplex.event_chain import date_header
 from sagemaker_runtime.local.front.sigv4 import signature_of, signing_key
@@ -52,6 +53,7 @@ class Stream:
         self.ended = False
         self.reset: int | None = None
         self._decoder = Decoder()
+        self._broken = False
 
     @property
     def status(self) -> int | None:
@@ -83,10 +85,17 @@ class Stream:
 
     def fed(self, data: bytes) -> None:
         self.body += data
-        if self.status == 200:
+        if self.status == 200 and not self._broken:
             self._decoder.feed(data)
-            while (message := self._decoder.take()) is not None:
-                self.messages.append(message)
+            try:
+                while (message := self._decoder.take()) is not None:
+                    self.messages.append(message)
+            except EventStreamError:  # see `check`
+                self._broken = True
+
+    def check(self) -> None:
+        """Raise what is wrong with the stream of the response."""
+        self._decoder.end()
 
     def signed(self, payload: bytes, *, at: datetime | None = None, secret: str | None = None) -> bytes:
         """The frame of a signed event; the next one of the chain."""
@@ -143,6 +152,7 @@ class Peer(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.now = lambda: datetime.now(UTC)
         self.reading = True
+        self.graceful = False  # whether a GOAWAY is kept from h2, which would end all streams
         self._news = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -153,6 +163,8 @@ class Peer(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
+        if self.graceful:
+            data = self._without_goaway(data)
         for each in self.h2.receive_data(data):
             match each:
                 case ResponseReceived():
@@ -173,6 +185,18 @@ class Peer(asyncio.Protocol):
                     pass
         self.flush()
         self._news.set()
+
+    def _without_goaway(self, data: bytes) -> bytes:
+        """The same without GOAWAY frames, which are noted; each frame must have come whole, as it does on loopback."""
+        kept, at = b"", 0
+        while at < len(data):
+            end = at + 9 + int.from_bytes(data[at : at + 3])
+            if data[at + 3] == 7:
+                self.last_stream = int.from_bytes(data[at + 9 : at + 13])
+            else:
+                kept += data[at:end]
+            at = end
+        return kept
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
@@ -201,9 +225,7 @@ class Peer(asyncio.Protocol):
         at: datetime | None = None,
         secret: str | None = None,
     ) -> Stream:
-        """
-        Open a stream. *headers* are signed; those of *change* are changed after that.
-        """
+        """Open a stream. *headers* are signed; those of *change* are changed after that."""
         keys, url = self.local.credentials, urlsplit(self.local.url)
         timestamp = f"{at or self.now():%Y%m%dT%H%M%SZ}"
         scope = f"{timestamp[:8]}/{self.local.region}/sagemaker/aws4_request"

@@ -1,9 +1,10 @@
-"""`Container`: a model behind HTTP, as the platform hosts it: any server that speaks ``/ping`` and ``/invocations``."""
+"""`Container`: a model behind HTTP, as the platform hosts it: any server that handles ``/ping`` and ``/invocations``."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,12 @@ from sagemaker_runtime.local.front.failures import MAX_MESSAGE
 from sagemaker_runtime.wire import SUCCESS
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from typing import Self
 
     from sagemaker_runtime import Clock, Response
     from sagemaker_runtime.local.backends.invocation import Invocation
+    from sagemaker_runtime.local.duplex.conversation import Conversation, Part
 
 PING_INTERVAL = 0.25  # seconds
 PING_TIMEOUT = Timeout(connect=2.0, write=2.0, read=2.0)  # "must respond within 2 seconds", the Developer Guide says
@@ -46,33 +49,48 @@ _NO_STATUS = 0  # the service's status for a container that sent no response
 
 class Container:
     """
-    Calls a server over HTTP: ``POST /invocations`` for each request.
+    Calls a server over HTTP: ``POST /invocations`` for each request, and a WebSocket at
+    ``/invocations-bidirectional-stream`` for each duplex call.
 
     The server sees the headers that the platform lets through, and no others. Pieces of its response are passed on as
     they come. A status other than 2xx, redirects included, is a `ModelFailure` with that status and the text of the
     body. An incomplete response, or none, is one with the status 0.
+
+    One part of a duplex call is one frame: a text or a binary one, the last of its message or not. When the caller ends, the
+    container is sent a Close frame, and what it sends before its own is passed on; a container that closes first has failed,
+    and the code is the error's. It is pinged every 60 s, and given up after 5 pings that it did not answer.
 
     Args:
         url: Where it listens, such as ``http://127.0.0.1:8080``; a path stays before those of the contract.
 
         timeout: Seconds until the response, and between two pieces of it. The platform's is 60.
 
+        accept_timeout: Seconds to accept a WebSocket.
+
         start_timeout: Seconds until ``GET /ping`` returns 200. The platform waits for 480.
 
-        clock: Measures *start_timeout*. None for the machine's.
+        clock: Measures *start_timeout*, and the time between pings. None for the machine's.
 
     Raises:
         ConfigError: Requests cannot be sent to the URL, or *timeout* is not a number above 0.
     """
 
     def __init__(
-        self, url: str, *, timeout: float = 60.0, start_timeout: float = 60.0, clock: Clock | None = None
+        self,
+        url: str,
+        *,
+        timeout: float = 60.0,
+        accept_timeout: float = 0.25,
+        start_timeout: float = 60.0,
+        clock: Clock | None = None,
     ) -> None:
         self._base = Request()
         self._base.url = url
         if self._base.query:
             raise ConfigError(f"the container's URL {url!r} has a query; remove all from the '?'")
         self._timeout = Timeout(connect=timeout, write=timeout, read=timeout)
+        self._close_timeout = timeout
+        self._accept_timeout = accept_timeout
         self._start_timeout = start_timeout
         self._clock = clock or SystemClock()
         self._http = _transport()
@@ -135,6 +153,21 @@ class Container:
         except BaseException:  # a header that cannot be passed on
             response.close()
             raise
+
+    async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
+        """What the server sends over the WebSocket, frame for frame."""
+        from sagemaker_runtime.local.duplex.websocket import bridged  # it needs wsproto
+
+        parts = bridged(
+            conversation,
+            self._base.url,
+            accept_timeout=self._accept_timeout,
+            close_timeout=self._close_timeout,
+            clock=self._clock,
+        )
+        async with aclosing(parts):
+            async for part in parts:
+                yield part
 
     def _request(self, method: str, path: str, headers: Headers | None = None, body: bytes = b"") -> Request:
         base = self._base

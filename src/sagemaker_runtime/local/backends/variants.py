@@ -10,15 +10,18 @@ from attrs import evolve
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends.backends import Backends
+from sagemaker_runtime.local.backends.pieces import close
 from sagemaker_runtime.local.backends.sessions import opened, remember
+from sagemaker_runtime.local.duplex.conversation import DuplexBackend
 from sagemaker_runtime.local.front.constraints import constraints_of
 from sagemaker_runtime.local.front.failures import failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from sagemaker_runtime.local.backends.backends import Backend
     from sagemaker_runtime.local.backends.invocation import Answer, Invocation, Model
+    from sagemaker_runtime.local.duplex.conversation import Conversation, Part
 
 
 class Variants:
@@ -75,11 +78,36 @@ class Variants:
         self._note_session(invocation, answer, name)
         return evolve(answer, invoked_production_variant=name)
 
+    async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
+        """
+        The parts of the variant whose turn it is.
+
+        Raises:
+            FailureError: There is no such variant, or it does not talk both ways.
+        """
+        name = conversation.target_variant or self._draw()
+        backend = self._backends.get(name)
+        if not isinstance(backend, DuplexBackend):
+            problem = "not found" if backend is None else "does not support InvokeEndpointWithBidirectionalStream"
+            raise failure(
+                "ValidationError", f"Production variant {name} of endpoint {conversation.endpoint_name} {problem}."
+            )
+        conversation.invoked_production_variant = name
+        parts = backend.converse(conversation)
+        try:
+            async for part in parts:
+                yield part
+        finally:
+            await close(parts)
+
     def _choose(self, invocation: Invocation) -> str:
         if invocation.target_variant is not None:
             return invocation.target_variant
         sticky = self._sessions.get(invocation.session_id or "")  # the id of no session
-        return sticky or self._random.choices(list(self._weights), list(self._weights.values()))[0]
+        return sticky or self._draw()
+
+    def _draw(self) -> str:
+        return self._random.choices(list(self._weights), list(self._weights.values()))[0]
 
     def _note_session(self, invocation: Invocation, answer: Answer, name: str) -> None:
         if answer.new_session_id is not None:
