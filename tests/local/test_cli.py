@@ -21,11 +21,21 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.session import Session
 
-from sagemaker_runtime import Client, InvokeEndpointAsyncInput, InvokeEndpointInput, Options, StaticCredentialsProvider
+from sagemaker_runtime import (
+    Client,
+    HTTP2Client,
+    InvokeEndpointAsyncInput,
+    InvokeEndpointInput,
+    InvokeEndpointWithBidirectionalStreamInput,
+    Options,
+    StaticCredentialsProvider,
+)
 from sagemaker_runtime.local.cli import main
 
 MODELS = """
 import threading
+
+from sagemaker_runtime.local import Duplex
 
 class Classifier:
     def predict(self, invocation):
@@ -47,6 +57,11 @@ def hang_in_the_middle(invocation):
     yield b"first"
     hang(invocation)
 
+async def echo(conversation):
+    async for part in conversation:
+        yield part
+
+voice = Duplex(echo)
 iris = Classifier()
 failing = Failing()
 number = 7
@@ -394,3 +409,25 @@ def test_the_module_can_be_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     said = capsys.readouterr().out
     assert 0 == raised.value.code
     assert "python -m sagemaker_runtime.local serve iris=package.module:function" in said
+
+
+async def test_a_conversation_is_served_over_tls(folder: Path) -> None:
+    """The printed lines are all that a client needs: where it is, and whom to trust."""
+    with serving("voice=some_models:voice", "--tls", cwd=folder) as (_, said):
+        exported = dict(re.findall(r"(\w+)=(\S+)", said))
+        assert exported["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2"].startswith("https://127.0.0.1:")
+        options = Options(
+            region="us-east-1",
+            credentials=StaticCredentialsProvider(exported["AWS_ACCESS_KEY_ID"], exported["AWS_SECRET_ACCESS_KEY"]),
+            base_endpoint=exported["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2"],
+            duplex_http_client=HTTP2Client(ca_bundle=exported["AWS_CA_BUNDLE"]),
+        )
+        params = InvokeEndpointWithBidirectionalStreamInput(endpoint_name="voice")
+        async with (
+            asyncio.timeout(20),
+            Client(options) as client,
+            await client.invoke_endpoint_with_bidirectional_stream(params) as stream,
+        ):
+            await stream.send("one")
+            await stream.end()
+            assert ["one"] == [part.text async for part in stream]

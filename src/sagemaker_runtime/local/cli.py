@@ -38,6 +38,7 @@ _EPILOG = """\
 examples:
   %(prog)s iris=package.module:function
   %(prog)s iris=package.module:function story=http://127.0.0.1:8080 --port 4570
+  %(prog)s voice=package.module:duplex --tls
 """
 
 
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
             host=given.host,
             port=given.port,
             folder=given.folder,
+            tls=given.tls,
         )
         asyncio.run(_serve(local, given))
     except (ConfigError, ListenError) as error:
@@ -121,6 +123,7 @@ def _parser(prog: str) -> ArgumentParser:
     serve.add_argument("--host", default=HOST, help="where to listen (default: %(default)s, loopback only)")
     serve.add_argument("--port", default=0, type=int, help="the port (default: one that is free)")
     serve.add_argument("--folder", help="where asynchronous inputs and results are (default: a temporary one)")
+    serve.add_argument("--tls", action="store_true", help="speak TLS, with a certificate that is made at the start")
     serve.add_argument("--region", default="us-east-1", help="what requests are signed for (default: %(default)s)")
     serve.add_argument(
         "--keys-from-environment",
@@ -243,6 +246,8 @@ def _welcome(local: LocalEndpoint, given: Namespace) -> str:
     keys = local.credentials
     secret = "..." if given.keys_from_environment else keys.secret_access_key  # one that was given is shown nowhere
     first = given.endpoint[0].partition("=")[0]
+    bundle = local.ca_bundle
+    trust = [] if bundle is None else [f"    export AWS_CA_BUNDLE={bundle} SSL_CERT_FILE={bundle}"]
     storage = [f"    export AWS_ENDPOINT_URL_S3={local.url}"] if given.folder else []
     lines = [
         f"SageMaker Runtime is listening at {local.url}, with {len(given.endpoint)} "
@@ -250,7 +255,9 @@ def _welcome(local: LocalEndpoint, given: Namespace) -> str:
         *("    " + " = ".join(specification.split("=", 1)) for specification in given.endpoint),
         "",
         "For any AWS client, in another terminal:",
+        *trust,
         f"    export AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={local.url}",
+        f"    export AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2={local.url}",
         *storage,
         f"    export AWS_REGION={local.region} AWS_DEFAULT_REGION={local.region}",
         f"    export AWS_ACCESS_KEY_ID={keys.access_key_id}",

@@ -10,7 +10,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime import AioHTTPClient, ConfigError, Credentials, Options, StaticCredentialsProvider, SystemClock
+from sagemaker_runtime import (
+    AioHTTPClient,
+    ConfigError,
+    Credentials,
+    HTTP2Client,
+    Options,
+    StaticCredentialsProvider,
+    SystemClock,
+)
 from sagemaker_runtime.local.backends.backends import Backend, as_backend, begin, end
 from sagemaker_runtime.local.backends.hosting import HostedEndpoint
 from sagemaker_runtime.local.duplex.certificate import Certificate
@@ -192,6 +200,7 @@ class LocalEndpoint:
         bundle = self.ca_bundle
         return Options(
             http_client=None if bundle is None else AioHTTPClient(ca_bundle=bundle),
+            duplex_http_client=None if bundle is None else HTTP2Client(ca_bundle=bundle),
             base_endpoint=url,
             s3_endpoint_url=url,
             region=self.region,

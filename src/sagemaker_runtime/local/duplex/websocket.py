@@ -78,6 +78,8 @@ async def bridged(
         asyncio.create_task(socket.carry(conversation, close_timeout, clock)),
         asyncio.create_task(socket.ping(clock)),
     ]
+    for task in beside:
+        task.add_done_callback(socket.ended)
     try:
         async with aclosing(socket.parts()) as parts:
             async for part in parts:
@@ -96,7 +98,7 @@ class _WebSocket:
         self._reader = reader
         self._writer = writer
         self._machine = WSConnection(ConnectionType.CLIENT)
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._closing = False
         self._unanswered = 0
 
@@ -153,14 +155,11 @@ class _WebSocket:
 
     async def carry(self, conversation: Conversation, close_timeout: float, clock: Clock) -> None:
         """Send the caller's parts, then Close. The container's own Close is waited for, with what it still says before."""
-        try:
-            await self._send_all(conversation)
-            self._closing = True
-            self._write(CloseConnection(code=_NORMAL))
-            await clock.sleep(close_timeout)
-            raise ModelFailure(f"The container did not close the WebSocket within {close_timeout:g} s.")
-        except Exception as error:  # noqa: BLE001 - raised to whoever reads
-            self._fail(error)
+        await self._send_all(conversation)
+        self._closing = True
+        self._write(CloseConnection(code=_NORMAL))
+        await clock.sleep(close_timeout)
+        raise ModelFailure(f"The container did not close the WebSocket within {close_timeout:g} s.")
 
     async def _send_all(self, conversation: Conversation) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")()
@@ -184,8 +183,7 @@ class _WebSocket:
         while True:
             await clock.sleep(PING_INTERVAL)
             if self._unanswered >= PINGS:
-                self._fail(ModelFailure(f"The container answered none of {PINGS} pings.", error_code="StreamBroken"))
-                return
+                raise ModelFailure(f"The container answered none of {PINGS} pings.", error_code="StreamBroken")
             self._unanswered += 1
             self._write(Ping())
 
@@ -241,10 +239,13 @@ class _WebSocket:
         with suppress(LocalProtocolError):  # the container has closed; whoever reads learns it
             self._writer.write(self._machine.send(event))
 
-    def _fail(self, error: Exception) -> None:
-        self._failure = error
-        self.drop()
-        self._reader.feed_eof()
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """What failed in a task beside is raised to whoever reads `parts`."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failure = error
+            self.drop()
+            self._reader.feed_eof()
 
     def drop(self) -> None:
         """Close the connection."""
