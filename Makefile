@@ -12,6 +12,7 @@ export UV_PYTHON_DOWNLOADS ?= never
 INTEROP_ENVIRONMENTS := $(patsubst %,.venv/interop-%/.ready,boto3 aiobotocore awscli servers)
 
 PYTHON_3_12 := $(shell for python in python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python; do $$python -c '' 2>/dev/null && echo $$python && break; done)
+INTEROP_DUPLEX := $(if $(PYTHON_3_12),.venv/interop-duplex/.ready)
 SMITHY := $(if $(PYTHON_3_12),.venv/smithy-bench/.peers)
 GO_CODE := /usr/share/gocode
 GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
@@ -41,7 +42,7 @@ test-quick: $(VENV)/.test ## Run all tests but the slow ones
 test-floor: $(VENV)-floor/.test ## The same on the oldest dependencies that pyproject.toml allows
 	$(VENV)-floor/bin/python -m pytest --numprocesses auto -m 'not slow' $(ARGS)
 
-interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(VENV)/.test ## Prove client and local endpoint against other people's servers and clients
+interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(INTEROP_DUPLEX) $(VENV)/.test ## Prove client and local endpoint against other people's servers and clients
 	INTEROP_PYTHON=.venv/interop/bin/python INTEROP_ENVIRONMENTS=.venv $(BIN)/python -m pytest tests/interop $(ARGS)
 
 transport-endurance: $(VENV)-bench/.peers ## Make 20,000 calls over a bad network on each event loop: 5 minutes; ARGS is a seed and a number
@@ -124,6 +125,12 @@ $(VENV)-bench/.peers: requirements/bench.txt pyproject.toml | $(UV)
 .venv/interop-%/.ready: tests/interop/requirements-%.txt | $(UV)
 	$(call make_venv,$(PYTHON),.venv/interop-$*)
 	$(call install,.venv/interop-$*,--requirement $<)
+	@touch $@
+
+# AWS's client of the duplex operation needs Python 3.12; its tests are skipped where that is not found.
+.venv/interop-duplex/.ready: tests/interop/requirements-duplex.txt
+	$(PYTHON_3_12) -m venv .venv/interop-duplex
+	.venv/interop-duplex/bin/python $(INSTALL) --requirement $<
 	@touch $@
 
 # AWS's smithy client needs Python 3.12, and is left out of the benchmarks where that is not found.
