@@ -18,7 +18,7 @@ GO_CODE := /usr/share/gocode
 GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo bulk-demo test test-quick test-floor transport-endurance bulk-endurance interop lint types bench bench-beside bench-local bench-duplex docs clean
+.PHONY: profile help demo stream-demo bulk-demo duplex-demo test test-quick test-floor transport-endurance bulk-endurance interop lint types bench bench-beside bench-local bench-duplex docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-20s%s\n' "$$name" "$$text"; done
@@ -32,6 +32,9 @@ stream-demo: $(VENV)/.package ## Stream a story from a small language model on t
 
 bulk-demo: $(VENV)/.package ## Score 20,000 rows on this machine, kill the run in the middle, and let it go on
 	@$(BIN)/python examples/bulk_demo.py
+
+duplex-demo: $(VENV)/.duplex ## Let a model on this machine transcribe Morse code while it is keyed; ARGS is what to key
+	@$(BIN)/python examples/duplex_demo.py $(ARGS)
 
 test: $(VENV)/.test ## Run all tests, with their coverage; or those that ARGS names, without
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--numprocesses auto --cov --cov-report term-missing:skip-covered)
@@ -97,6 +100,10 @@ $(VENV)/.python: | $(UV)
 
 $(VENV)/.package: pyproject.toml | $(VENV)/.python
 	$(call install,$(VENV),--editable .)
+	@touch $@
+
+$(VENV)/.duplex: $(VENV)/.package
+	$(call install,$(VENV),--editable '.[local-duplex]')
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.package

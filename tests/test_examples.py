@@ -40,6 +40,18 @@ def stream_demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("stream_demo")
 
 
+@pytest.fixture
+def telegraph(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module("telegraph_model")
+
+
+@pytest.fixture
+def duplex_demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return importlib.import_module("duplex_demo")
+
+
 async def test_the_demo_gets_150_answers_with_one_call_retried(
     demo: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,6 +121,41 @@ def test_the_text_is_carrolls(story: ModuleType) -> None:
     assert 4_200 < len(words) < 4_300
 
 
+async def test_the_duplex_demo_hears_while_it_is_still_spoken_to(
+    duplex_demo: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is printed is what the model understood, and it came before all had been said."""
+    report = await duplex_demo.main(["Alice", "was", "beginning", "to", "get"], pace=0.0)
+    duplex_demo.show(report)
+
+    said = [word for _, word in report.sent]
+    assert said == [word for _, word in report.heard]
+    assert ["ALICE", "WAS", "BEGINNING"] == said[:3]
+    assert report.letters[0] < report.sent[-1][0]
+    assert sum(len(word) for word in said) == len(report.letters)
+    printed = capsys.readouterr().out
+    assert "keys  ALICE" in printed
+    assert "heard  ALICE" in printed
+    assert f"understood   {len(said)} of {len(said)} words" in printed
+    assert f"request id   {report.request_id}\n" in printed
+
+
+@pytest.mark.parametrize(("tone", "noise", "size"), [(600, 0, 160), (700, 3_000, 1_601), (440, 6_000, 7)])
+def test_the_telegraphist_hears_through_noise_in_pieces_of_any_size(
+    telegraph: ModuleType, tone: int, noise: int, size: int
+) -> None:
+    """It is a model of sound, and not of what the demo happens to send."""
+    text = "THE QUICK BROWN FOX JUMPS OVER 13 LAZY DOGS."
+    sound = b"".join(telegraph.sound_of(word, tone=tone, noise=noise) for word in text.split())
+    telegraphist = telegraph.Telegraphist(tone)
+
+    heard = "".join(
+        letter for start in range(0, len(sound), size) for letter in telegraphist.hear(sound[start : start + size])
+    )
+
+    assert f"{text} " == heard + "".join(telegraphist.end())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
@@ -116,6 +163,7 @@ def test_the_text_is_carrolls(story: ModuleType) -> None:
         ("iris_demo.py", (b"TagTenant", b"p99")),
         ("stream_demo.py", (b"Alice was", b"request id")),
         ("bulk_demo.py", (b"19,999 results", b"1 dead letter", b"each row is there exactly once")),
+        ("duplex_demo.py", (b"heard  ALICE", b"request id")),
     ],
 )
 async def test_a_demo_runs_with_the_interpreter_alone(name: str, words: tuple[bytes, ...], tmp_path: Path) -> None:
