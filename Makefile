@@ -135,9 +135,9 @@ $(VENV)-bench/.peers: requirements/bench.txt pyproject.toml | $(UV)
 	@touch $@
 
 # AWS's client of the duplex operation needs Python 3.12; its tests are skipped where that is not found.
-.venv/interop-duplex/.ready: tests/interop/requirements-duplex.txt
-	$(PYTHON_3_12) -m venv .venv/interop-duplex
-	.venv/interop-duplex/bin/python $(INSTALL) --requirement $<
+.venv/interop-duplex/.ready: tests/interop/requirements-duplex.txt | $(UV)
+	$(call make_venv,$(PYTHON_3_12),.venv/interop-duplex)
+	$(call install,.venv/interop-duplex,--requirement $<)
 	@touch $@
 
 # AWS's smithy client needs Python 3.12, and is left out of the benchmarks where that is not found.

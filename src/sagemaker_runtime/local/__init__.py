@@ -37,6 +37,15 @@ Other backends can take the place of a function, and they nest: a `Container` th
         }
     )
 
+A model that talks both ways reads a `Conversation` and yields, whenever it likes::
+
+    async def repeat(conversation: Conversation) -> AsyncIterator[str]:
+        async for part in conversation:
+            yield part.text.upper()
+
+
+    LocalEndpoint({"parrot": Duplex(repeat)})
+
 Asynchronous inferences are queued. Their results are objects in a folder that is served as S3 at the same port, for
 `Client.wait_for_output` and for any other S3 client that puts the bucket into the path::
 

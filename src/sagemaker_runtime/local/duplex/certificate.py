@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sagemaker_runtime.local.duplex.missing import needed
 from sagemaker_runtime.local.temporary import temporary_folder
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+class _Configures(Protocol):
+    """trustme's certificate; its own annotation leaves a type of pyOpenSSL's unknown."""
+
+    def configure_cert(self, ctx: ssl.SSLContext) -> None: ...
 
 
 class Certificate:
@@ -41,7 +47,7 @@ class Certificate:
     def context(self) -> ssl.SSLContext:
         """The server's side, for HTTP/2 and HTTP/1.1."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._authority.issue_cert(*self._names).configure_cert(context)
+        _configure(context, self._authority.issue_cert(*self._names))
         context.set_alpn_protocols(["h2", "http/1.1"])
         return context
 
@@ -58,3 +64,7 @@ class Certificate:
         remove, self._remove, self._file = self._remove, None, None
         if remove is not None:
             remove()
+
+
+def _configure(context: ssl.SSLContext, certificate: _Configures) -> None:
+    certificate.configure_cert(context)

@@ -199,8 +199,8 @@ class Duplex:
 
     async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
         """The function's parts."""
-        given: object = self._model(conversation)
-        if not isinstance(given, AsyncIterable):
+        given = self._model(conversation)
+        if not hasattr(given, "__aiter__"):  # in a user's code, which no type checker may have seen
             raise TypeError(f"the model gave {type(given).__name__}; it must give an asynchronous iterator")
         parts = aiter(given)
         try:

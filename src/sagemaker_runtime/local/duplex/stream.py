@@ -60,7 +60,7 @@ class H2Stream:
         while True:
             self.check()
             if self._pieces:
-                pieces, size = [], 0
+                pieces, size = list[bytes](), 0
                 while self._pieces:
                     piece, weight = self._pieces.popleft()
                     pieces.append(piece)

@@ -92,7 +92,7 @@ class Exchange:
     written: bool = False
     """Whether the response was sent to its end."""
 
-    events: deque[ConversationEvent] = field(factory=deque)
+    events: deque[ConversationEvent] = field(factory=deque["ConversationEvent"])
     """What both sides did in a duplex call, in order; the last 10,000, and 1 MiB of parts."""
 
     kept: bool = False
