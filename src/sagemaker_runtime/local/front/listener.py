@@ -183,11 +183,14 @@ class Listener:
         for socket in sockets:
             socket.close()
         await asyncio.sleep(0)  # requests that have come begin, so that those which wait can be told from them
-        for transport in list(self._silent):
+        silent, duplex = list(self._silent), list(self._duplex)
+        self._silent.clear()
+        self._duplex.clear()
+        for transport in silent:
             transport.close()
         server.pre_shutdown()
         await asyncio.gather(
-            server.shutdown(SHUTDOWN_TIMEOUT), *(each.stop(SHUTDOWN_TIMEOUT) for each in list(self._duplex))
+            server.shutdown(SHUTDOWN_TIMEOUT), *(each.stop(SHUTDOWN_TIMEOUT) for each in duplex)
         )
 
 
