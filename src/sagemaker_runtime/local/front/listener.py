@@ -189,9 +189,7 @@ class Listener:
         for transport in silent:
             transport.close()
         server.pre_shutdown()
-        await asyncio.gather(
-            server.shutdown(SHUTDOWN_TIMEOUT), *(each.stop(SHUTDOWN_TIMEOUT) for each in duplex)
-        )
+        await asyncio.gather(server.shutdown(SHUTDOWN_TIMEOUT), *(each.stop(SHUTDOWN_TIMEOUT) for each in duplex))
 
 
 def _is_zero(host: str) -> bool:
