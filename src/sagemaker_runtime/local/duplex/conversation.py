@@ -5,12 +5,14 @@ from __future__ import annotations
 import builtins
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from attrs import field, frozen
 
 from sagemaker_runtime import ConfigError, Headers
 from sagemaker_runtime.local.backends.backends import Backend, ModelFailure
+from sagemaker_runtime.local.duplex.missing import needed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable
@@ -174,7 +176,7 @@ class Duplex:
         model: The function.
 
     Raises:
-        ConfigError: It cannot be called.
+        ConfigError: It cannot be called, or h2 is not installed.
     """
 
     def __init__(self, model: DuplexModel) -> None:
@@ -183,6 +185,10 @@ class Duplex:
                 "Duplex takes an asynchronous generator, or what gives an asynchronous iterator when it is called, not "
                 + ("a coroutine function: let it yield" if callable(model) else f"{type(model).__name__}")
             )
+        try:
+            import_module("h2")  # here, and not when a connection comes
+        except ImportError as error:
+            raise needed("h2", "Duplex") from error
         self._model = model
 
     async def start(self) -> None:
