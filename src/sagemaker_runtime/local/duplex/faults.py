@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sagemaker_runtime.local.faults.kinds import ErrorAnswer, GoAway, Silence, StalledWindow, StreamReset, Throttled
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+    from sagemaker_runtime.local.duplex.call import DuplexCall
     from sagemaker_runtime.local.duplex.conversation import Part
-    from sagemaker_runtime.local.duplex.stream import H2Stream
     from sagemaker_runtime.local.faults.kinds import Fault
 
 
@@ -21,29 +21,8 @@ class OverError(Exception):
     """The call is over, and its stream is gone."""
 
 
-class FaultyCall(Protocol):
-    """A duplex call that meets a fault."""
-
-    @property
-    def stream(self) -> H2Stream:
-        """Its stream."""
-        ...
-
-    def received(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
-        """The parts of the caller, each noted."""
-        ...
-
-    def head(self) -> None:
-        """Send the head of the response."""
-        ...
-
-    def sent(self, name: str) -> None:
-        """Note what the local endpoint sent."""
-        ...
-
-
 async def before_model(
-    fault: Fault | None, call: FaultyCall, parts: AsyncIterator[Part], hosted: HostedEndpoint
+    fault: Fault | None, call: DuplexCall, parts: AsyncIterator[Part], hosted: HostedEndpoint
 ) -> None:
     """
     Meet *fault* if it takes the model's place.
@@ -60,12 +39,12 @@ async def before_model(
             await _take(call, parts, fault.after)
             if fault.after_head:
                 call.head()
-            call.sent("RST_STREAM")
+            call.note("endpoint", "RST_STREAM")
             call.stream.reset(fault.code)
             raise OverError
         case GoAway(refused=True):
             await _take(call, parts, fault.after)
-            call.sent("GOAWAY")
+            call.note("endpoint", "GOAWAY")
             call.stream.connection.go_away(call.stream.number - 1, fault.code)
             raise OverError
         case StalledWindow() | Silence():
@@ -79,7 +58,7 @@ async def before_model(
     await asyncio.get_running_loop().create_future()  # until the stream is gone
 
 
-async def in_request(fault: Fault | None, call: FaultyCall, parts: AsyncGenerator[Part]) -> AsyncGenerator[Part]:
+async def in_request(fault: Fault | None, call: DuplexCall, parts: AsyncGenerator[Part]) -> AsyncGenerator[Part]:
     """The parts of the caller, with a GOAWAY among them if that is the fault; this call goes on."""
     if not isinstance(fault, GoAway):
         async for part in parts:
@@ -95,12 +74,12 @@ async def in_request(fault: Fault | None, call: FaultyCall, parts: AsyncGenerato
             _go_away(fault, call)
 
 
-def _go_away(fault: GoAway, call: FaultyCall) -> None:
-    call.sent("GOAWAY")
+def _go_away(fault: GoAway, call: DuplexCall) -> None:
+    call.note("endpoint", "GOAWAY")
     call.stream.connection.go_away(call.stream.number, fault.code)
 
 
-async def _take(call: FaultyCall, parts: AsyncIterator[Part], count: int) -> None:
+async def _take(call: DuplexCall, parts: AsyncIterator[Part], count: int) -> None:
     if count:
         async with aclosing(call.received(parts)) as received:
             async for _ in received:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sagemaker_runtime import Headers
-from sagemaker_runtime.local.duplex.conversation import Conversation, Part
+from sagemaker_runtime.local.duplex.call import CONTENT_TYPE, DuplexCall
+from sagemaker_runtime.local.duplex.conversation import Conversation
 from sagemaker_runtime.local.duplex.event_chain import EventChain
-from sagemaker_runtime.local.duplex.events import exception_of, frame_of, parts_of
+from sagemaker_runtime.local.duplex.events import parts_of
 from sagemaker_runtime.local.duplex.faults import OverError, before_model, in_request
 from sagemaker_runtime.local.faults.kinds import ClockSkew, CutKeepAlive, FrameFault, Latency, Reset
 from sagemaker_runtime.local.faults.plan import InjectedFault
 from sagemaker_runtime.local.front.constraints import check
 from sagemaker_runtime.local.front.failures import ACCOUNT, FailureError, failure
-from sagemaker_runtime.local.front.front import http_date
-from sagemaker_runtime.local.front.journal import ConversationEvent, Exchange
+from sagemaker_runtime.local.front.journal import Exchange
 from sagemaker_runtime.local.front.responses import CutError, cut, pieces_under
 from sagemaker_runtime.local.front.signature import ReceivedRequest, check_signature
 from sagemaker_runtime.local.front.streaming import spoil
@@ -29,7 +28,7 @@ from sagemaker_runtime.operations.routes import route
 from sagemaker_runtime.verification import Authorization
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from sagemaker_runtime import Clock, Credentials
     from sagemaker_runtime.local.backends.hosting import HostedEndpoint
@@ -39,14 +38,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.front.responses import Connection
 
 logger = logging.getLogger("sagemaker_runtime.local")
-
-# What the duplex operation calls the errors of the others.
-_NAMES = {
-    "ValidationError": "InputValidationError",
-    "InternalFailure": "InternalServerError",
-    "ServiceUnavailable": "ServiceUnavailableError",
-}
-_CONTENT_TYPE = "application/vnd.amazon.eventstream"
 
 
 class DuplexFront:
@@ -91,7 +82,7 @@ class DuplexFront:
             return
         connection = self._connection_of(transport)
         exchange = _exchange(stream, connection.number, self._clock.now())
-        call = _Call(stream, exchange, self._journal, self._clock)
+        call = DuplexCall(stream, exchange, self._journal, self._clock)
         try:
             try:
                 await self._converse(call, connection)
@@ -120,7 +111,7 @@ class DuplexFront:
             case _:
                 pass
 
-    async def _converse(self, call: _Call, connection: Connection) -> None:
+    async def _converse(self, call: DuplexCall, connection: Connection) -> None:
         exchange = call.exchange
         found = route(exchange.method, exchange.target.partition("?")[0], DUPLEX_OPERATIONS)
         if found is not None and not found.prefix:
@@ -140,8 +131,8 @@ class DuplexFront:
         chain = self._check(call, fault)
         members = found.members(exchange.headers)
         check(found.operation.name, members, b"")
-        if exchange.headers.get("content-type") != _CONTENT_TYPE:
-            raise failure("InputValidationError", f"The content type of the request must be {_CONTENT_TYPE}.")
+        if exchange.headers.get("content-type") != CONTENT_TYPE:
+            raise failure("InputValidationError", f"The content type of the request must be {CONTENT_TYPE}.")
         if hosted is None:
             raise failure("ValidationError", f"Endpoint {members['endpoint_name']} of account {ACCOUNT} not found.")
         if exchange.fault is None:
@@ -149,7 +140,7 @@ class DuplexFront:
             hosted.count(due)
         await self._talk(call, hosted, chain, members, fault)
 
-    def _check(self, call: _Call, fault: Fault | None) -> EventChain:
+    def _check(self, call: DuplexCall, fault: Fault | None) -> EventChain:
         """Check the signature of the request, which is the seed of its events'."""
         skew = fault.seconds if isinstance(fault, ClockSkew) else 0.0
         exchange = call.exchange
@@ -168,7 +159,7 @@ class DuplexFront:
 
     async def _talk(
         self,
-        call: _Call,
+        call: DuplexCall,
         hosted: HostedEndpoint,
         chain: EventChain,
         members: Mapping[str, str],
@@ -198,107 +189,6 @@ class DuplexFront:
                     conversation.accept()
                     await call.stream.send(frame)
             conversation.accept()
-
-
-class _Call:
-    """
-    One duplex call: its stream, and its page of the journal.
-
-    Attributes:
-        https: Whether it came over TLS.
-
-        skew: Seconds by which the service's clock is wrong for it.
-    """
-
-    def __init__(self, stream: H2Stream, exchange: Exchange, journal: Journal, clock: Clock) -> None:
-        self.stream = stream
-        self.exchange = exchange
-        self.https = dict(stream.headers).get(":scheme") == "https"
-        self.skew = 0.0
-        self._journal = journal
-        self._clock = clock
-        self._failure: FailureError | None = None
-
-    def note(self, sender: Literal["caller", "endpoint"], name: str, part: Part | None = None) -> None:
-        """Write what was done into the journal."""
-        self._journal.note(self.exchange, ConversationEvent(self._clock.now(), sender, name, part))
-
-    def sent(self, name: str) -> None:
-        """Write what the local endpoint sent into the journal."""
-        self.note("endpoint", name)
-
-    async def received(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
-        """The parts of the caller, each noted. What breaks them is kept, since a model may not let it pass."""
-        try:
-            async for part in parts:
-                self.note("caller", "PayloadPart", part)
-                yield part
-        except FailureError as error:
-            self._failure = error
-            raise
-        self.note("caller", "end")
-
-    async def frames(self, parts: AsyncGenerator[Part], conversation: Conversation) -> AsyncGenerator[bytes]:
-        """The frames of the model's parts, and of what fails once the response has begun."""
-        try:
-            async with aclosing(parts):
-                async for part in parts:
-                    conversation.accept()
-                    yield frame_of(part)
-                    self.note("endpoint", "PayloadPart", part)
-            if self._failure is not None:
-                raise self._failure
-        except FailureError as error:
-            if self.exchange.status is None:
-                raise
-            yield self.exception(self._failure or error)
-
-    def exception(self, error: FailureError) -> bytes:
-        """The frame of an exception, noted."""
-        error = _renamed(error)
-        name = "ModelStreamError" if error.code == "ModelError" else error.code
-        self.exchange.error_code = name
-        self.note("endpoint", name or "exception")
-        return exception_of(error)
-
-    def head(self, variant: str = "AllTraffic") -> None:
-        """Send the head of the response; does nothing if it has been sent, or the caller has left."""
-        if self.exchange.status is None and not self.stream.lost:
-            headers = {"content-type": _CONTENT_TYPE, "x-amzn-invoked-production-variant": variant}
-            self._head(200, headers)
-
-    def _head(self, status: int, headers: dict[str, str]) -> None:
-        date = http_date(int(self._clock.now() + self.skew))
-        self.stream.send_head(
-            status, [("x-amzn-requestid", self.exchange.request_id), ("date", date), *headers.items()]
-        )
-        self.exchange.status = status
-        self.note("endpoint", "head")
-
-    async def fail(self, error: FailureError) -> None:
-        """Respond with an error; in the stream, if the response has begun."""
-        if self.exchange.status is not None:
-            await self.stream.send(self.exception(error))
-            return
-        error = _renamed(error)
-        self.exchange.error_code = error.code
-        headers = {"content-type": "application/json"}
-        if error.code is not None:
-            headers["x-amzn-errortype"] = error.code
-        body = json.dumps(error.document).encode()
-        self._head(error.status, {**headers, "content-length": str(len(body))})
-        await self.stream.send(body)
-
-    def end(self) -> None:
-        """End the response."""
-        self.note("endpoint", "end")
-        self.stream.end()
-
-
-def _renamed(error: FailureError) -> FailureError:
-    """The error under the name that the duplex operation has for it."""
-    name = _NAMES.get(error.code or "")
-    return error if name is None else FailureError(name, error.status, error.document)
 
 
 def _exchange(stream: H2Stream, connection: int, now: float) -> Exchange:

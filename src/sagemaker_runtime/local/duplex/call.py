@@ -1,0 +1,125 @@
+"""`DuplexCall`: one duplex call as it goes on: its stream, the way its errors are sent, and its page of the journal."""
+
+from __future__ import annotations
+
+import json
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Literal
+
+from sagemaker_runtime.local.duplex.events import exception_of, frame_of
+from sagemaker_runtime.local.front.failures import FailureError
+from sagemaker_runtime.local.front.front import http_date
+from sagemaker_runtime.local.front.journal import ConversationEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from sagemaker_runtime import Clock
+    from sagemaker_runtime.local.duplex.conversation import Conversation, Part
+    from sagemaker_runtime.local.duplex.stream import H2Stream
+    from sagemaker_runtime.local.front.journal import Exchange, Journal
+
+# What the duplex operation calls the errors of the others.
+_NAMES = {
+    "ValidationError": "InputValidationError",
+    "InternalFailure": "InternalServerError",
+    "ServiceUnavailable": "ServiceUnavailableError",
+}
+CONTENT_TYPE = "application/vnd.amazon.eventstream"
+
+
+class DuplexCall:
+    """
+    One duplex call: its stream, and its page of the journal.
+
+    Attributes:
+        https: Whether it came over TLS.
+
+        skew: Seconds by which the service's clock is wrong for it.
+    """
+
+    def __init__(self, stream: H2Stream, exchange: Exchange, journal: Journal, clock: Clock) -> None:
+        self.stream = stream
+        self.exchange = exchange
+        self.https = dict(stream.headers).get(":scheme") == "https"
+        self.skew = 0.0
+        self._journal = journal
+        self._clock = clock
+        self._failure: FailureError | None = None
+
+    def note(self, sender: Literal["caller", "endpoint"], name: str, part: Part | None = None) -> None:
+        """Write what was done into the journal."""
+        self._journal.note(self.exchange, ConversationEvent(self._clock.now(), sender, name, part))
+
+    async def received(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
+        """The parts of the caller, each noted. What breaks them is kept, since a model may not let it pass."""
+        try:
+            async for part in parts:
+                self.note("caller", "PayloadPart", part)
+                yield part
+        except FailureError as error:
+            self._failure = error
+            raise
+        self.note("caller", "end")
+
+    async def frames(self, parts: AsyncGenerator[Part], conversation: Conversation) -> AsyncGenerator[bytes]:
+        """The frames of the model's parts, and of what fails once the response has begun."""
+        try:
+            async with aclosing(parts):
+                async for part in parts:
+                    conversation.accept()
+                    yield frame_of(part)
+                    self.note("endpoint", "PayloadPart", part)
+            if self._failure is not None:
+                raise self._failure
+        except FailureError as error:
+            if self.exchange.status is None:
+                raise
+            yield self.exception(self._failure or error)
+
+    def exception(self, error: FailureError) -> bytes:
+        """The frame of an exception, noted."""
+        error = _renamed(error)
+        name = "ModelStreamError" if error.code == "ModelError" else error.code
+        self.exchange.error_code = name
+        self.note("endpoint", name or "exception")
+        return exception_of(error)
+
+    def head(self, variant: str = "AllTraffic") -> None:
+        """Send the head of the response; does nothing if it has been sent, or the caller has left."""
+        if self.exchange.status is None and not self.stream.lost:
+            headers = {"content-type": CONTENT_TYPE, "x-amzn-invoked-production-variant": variant}
+            self._head(200, headers)
+
+    def _head(self, status: int, headers: dict[str, str]) -> None:
+        date = http_date(int(self._clock.now() + self.skew))
+        self.stream.send_head(
+            status, [("x-amzn-requestid", self.exchange.request_id), ("date", date), *headers.items()]
+        )
+        self.exchange.status = status
+        self.note("endpoint", "head")
+
+    async def fail(self, error: FailureError) -> None:
+        """Respond with an error; in the stream, if the response has begun."""
+        if self.exchange.status is not None:
+            await self.stream.send(self.exception(error))
+            return
+        error = _renamed(error)
+        self.exchange.error_code = error.code
+        headers = {"content-type": "application/json"}
+        if error.code is not None:
+            headers["x-amzn-errortype"] = error.code
+        body = json.dumps(error.document).encode()
+        self._head(error.status, {**headers, "content-length": str(len(body))})
+        await self.stream.send(body)
+
+    def end(self) -> None:
+        """End the response."""
+        self.note("endpoint", "end")
+        self.stream.end()
+
+
+def _renamed(error: FailureError) -> FailureError:
+    """The error under the name that the duplex operation has for it."""
+    name = _NAMES.get(error.code or "")
+    return error if name is None else FailureError(name, error.status, error.document)
