@@ -44,6 +44,9 @@ class H2Connection(asyncio.Protocol):
         max_streams: Streams at once, which the peer is told; one more is refused with REFUSED_STREAM.
 
         lost: Called when the connection is gone.
+
+    Attributes:
+        newest: Number of the last stream that it began to serve.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class H2Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._last: int | None = None  # the last stream that is served; None before a GOAWAY
+        self.newest = 0
         self._silent = False
         self.transport: asyncio.Transport | None = None
 
@@ -124,6 +128,7 @@ class H2Connection(asyncio.Protocol):
         if len(self._streams) >= self._max_streams:
             self.reset(number, ErrorCodes.REFUSED_STREAM)
             return
+        self.newest = number
         stream = self._streams[number] = H2Stream(self, number, headers)
         task = asyncio.get_running_loop().create_task(self._serve(stream))
         self._tasks[number] = task

@@ -75,8 +75,9 @@ async def in_request(fault: Fault | None, call: DuplexCall, parts: AsyncGenerato
 
 
 def _go_away(fault: GoAway, call: DuplexCall) -> None:
+    connection = call.stream.connection
     call.note("endpoint", "GOAWAY")
-    call.stream.connection.go_away(call.stream.number, fault.code)
+    connection.go_away(connection.newest, fault.code)
 
 
 async def _take(call: DuplexCall, parts: AsyncIterator[Part], count: int) -> None:

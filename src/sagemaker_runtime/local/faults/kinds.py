@@ -152,13 +152,16 @@ class StreamReset:
 
 @frozen
 class GoAway:
-    """A connection that takes no more streams (GOAWAY), and is closed after its last one. Only duplex calls meet it."""
+    """A connection that takes no more streams (GOAWAY), and is closed after those it has. Only duplex calls meet it."""
 
     code: int = field(default=0, validator=_at_least(0))
     """RFC 9113's: 0 is NO_ERROR, 11 ENHANCE_YOUR_CALM."""
 
     refused: bool = False
-    """Whether this call is among what is not served: the model is not called, and the caller may call again."""
+    """
+    Whether this call is among what is not served, and all that came after it on the connection: the model is not called, and
+    the caller may call again.
+    """
 
     after: int = field(default=0, validator=_at_least(0))
     """Parts of the request that come before."""
