@@ -206,7 +206,7 @@ class Duplex:
     async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
         """The function's parts."""
         given = self._model(conversation)
-        if not hasattr(given, "__aiter__"):  # in a user's code, which no type checker may have seen
+        if not _is_iterable(given):
             raise TypeError(f"the model gave {type(given).__name__}; it must give an asynchronous iterator")
         parts = aiter(given)
         try:
@@ -216,6 +216,11 @@ class Duplex:
             close: Callable[[], Awaitable[object]] | None = getattr(parts, "aclose", None)
             if close is not None:
                 await close()
+
+
+def _is_iterable(given: object) -> bool:
+    """Whether it is, in a user's code, which no type checker may have seen."""
+    return isinstance(given, AsyncIterable)
 
 
 def _as_part(given: object) -> Part:
