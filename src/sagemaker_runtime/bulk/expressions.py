@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from sagemaker_runtime import ConfigError
+from sagemaker_runtime.predictor import EncodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +18,7 @@ class _Compiled(Protocol):
 
 def compiled(expression: str, option: str) -> Callable[[object], object]:
     """
-    What evaluates a JMESPath expression on a document.
+    What evaluates a JMESPath expression on a document. It raises `EncodeError` where that fails, without a value in the text.
 
     Args:
         expression: The expression.
@@ -31,8 +33,18 @@ def compiled(expression: str, option: str) -> Callable[[object], object]:
 
     try:
         found: _Compiled = jmespath.compile(expression)  # pyright: ignore[reportUnknownMemberType]
-    except JMESPathError as error:
+    except (JMESPathError, TypeError) as error:  # TypeError: it is no text
         problem = str(error)
     else:
-        return found.search
+        return partial(_search, found, expression)
     raise ConfigError(f"{option} is {expression!r}, which is not JMESPath: {problem}")
+
+
+def _search(compiled: _Compiled, expression: str, document: object) -> object:
+    try:
+        found = compiled.search(document)
+    except (ValueError, TypeError, RecursionError) as error:  # whose texts have the value
+        problem = type(error).__name__
+    else:
+        return found
+    raise EncodeError(f"the JMESPath {expression!r} cannot be evaluated on the record: {problem}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_runtime import ServiceError
 from sagemaker_runtime.bulk.expressions import compiled
+from sagemaker_runtime.bulk.json_texts import json_text
 from sagemaker_runtime.predictor import EncodeError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Rows:
             inference_id: Of their call; None if it had none.
 
         Raises:
-            EncodeError: A record to be joined is not what its format says.
+            EncodeError: A record to be joined is not what its format says; or *select* fails on a result.
         """
         head = b'{"file":%b,"record":' % json.dumps(batch.file).encode()
         middle = b"" if inference_id is None else b',"inference_id":%b' % json.dumps(inference_id).encode()
@@ -67,7 +68,7 @@ class Rows:
             for each, (record, text) in enumerate(zip(records, texts, strict=True), number)
         ]
         if self._select is not None:
-            lines = [json.dumps(self._select(json.loads(line)), ensure_ascii=False).encode() for line in lines]
+            lines = [json_text(self._select(json.loads(line))) for line in lines]
         return [line + b"\n" for line in lines]
 
     def dead_letter(self, batch: Batch, offset: int, error: SageMakerRuntimeError) -> bytes:

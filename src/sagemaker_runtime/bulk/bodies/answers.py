@@ -70,7 +70,7 @@ def one(body: bytes, content_type: str | None) -> bytes:
     if not kind or kind.startswith("text/"):
         try:
             return json.dumps(body.decode(_charset(content_type))).encode()
-        except (UnicodeError, LookupError):  # LookupError: no such charset
+        except (ValueError, LookupError):  # LookupError: no such charset
             pass
     return base64_document(body)
 
@@ -156,7 +156,7 @@ def _plain(body: bytes, key: str | None) -> list[bytes] | None:
     if b",".join(found) != inside or b"\n" in inside or b"\r" in inside:
         return None
     try:
-        document = json.loads(body.decode())
+        document = json.loads(body.decode())  # of bytes, it would take halves of surrogate pairs
     except (ValueError, RecursionError):
         return None
     return found if len(document if key is None else document[key]) == len(found) else None

@@ -87,7 +87,7 @@ def _check(documents: Sequence[bytes]) -> None:
     for document in documents:
         problem = False
         try:
-            json.loads(document)
+            json.loads(document.decode())  # of bytes, it would take UTF-16 and byte order marks too
         except (ValueError, RecursionError):
             problem = True
         if problem:

@@ -10,7 +10,6 @@ from attrs import Factory, field, frozen
 from sagemaker_runtime.bulk.expressions import compiled
 from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.json_texts import json_text
-from sagemaker_runtime.predictor import EncodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,8 +69,4 @@ class Selected:
         return self.body.decode(body, content_type, number)
 
     def _part(self, document: object) -> bytes:
-        try:
-            return json_text(self._find(document))
-        except ValueError as error:  # JMESPath's are such; their texts have the value
-            problem = type(error).__name__
-        raise EncodeError(f"the JMESPath {self.expression!r} cannot be evaluated on the record: {problem}")
+        return json_text(self._find(document))

@@ -70,7 +70,7 @@ class JSONLines:
     def document(self, record: bytes) -> bytes:
         """The line as it is, if it is a JSON document."""
         try:
-            json.loads(record)
+            json.loads(record.decode())  # of bytes, it would take UTF-16 and byte order marks too
         except (ValueError, RecursionError):
             problem = True
         else:

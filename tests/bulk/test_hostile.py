@@ -1,0 +1,96 @@
+"""Input, responses and arguments that a run must survive, or refuse by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sagemaker_runtime import Client
+from sagemaker_runtime.bulk import JSONBody, run_bulk
+from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
+
+SURROGATE = b'"\xed\xa0\x80"'  # half of a pair, as no UTF-8 has it
+
+
+def echo(invocation: Invocation) -> Answer:
+    return Answer(body=invocation.body, content_type=invocation.content_type)
+
+
+def fixed(body: bytes) -> Answer:
+    return Answer(body=body, content_type="application/json")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    models = {
+        "echo": echo,
+        "surrogate": lambda _: fixed(rb'"\ud800"'),
+        "raw": lambda _: fixed(b'{"predictions":[%b,1]}' % SURROGATE),
+    }
+    async with LocalEndpoint(models) as endpoint, Client(endpoint.options()) as made:
+        yield made
+
+
+def put(folder: Path, content: bytes, name: str = "rows.jsonl") -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def lines(folder: Path, pattern: str = "part-*") -> list[dict[str, object]]:
+    data = b"".join(path.read_bytes() for path in sorted(folder.glob(pattern)))
+    return [json.loads(line.decode()) for line in data.split(b"\n") if line]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b"\xef\xbb\xbf2", SURROGATE, '"ab"'.encode("utf-16-le")],
+    ids=["byte order mark", "surrogate", "UTF-16"],
+)
+@pytest.mark.parametrize("settings", [{}, {"join": True}, {"select": "input"}], ids=str)
+async def test_a_line_that_is_not_utf_8_is_a_dead_letter(
+    client: Client, tmp_path: Path, record: bytes, settings: dict[str, object]
+) -> None:
+    """`json.loads` takes such bytes. In a row or a dead letter they made a line that nobody could read, not even the run."""
+    path = put(tmp_path, b"1\n%b\n3\n" % record)
+
+    for retry_dead in (False, True):
+        report = await run_bulk(client, "echo", path, tmp_path / "out", retry_dead=retry_dead, **settings)  # type: ignore[arg-type]
+
+        assert (2, {"EncodeError"}) == (report.succeeded, {*report.failures})
+        assert [1] == [letter["record"] for letter in lines(tmp_path / "out", "dead-letters/*")]
+
+
+async def test_a_response_that_is_not_utf_8_is_no_result(client: Client, tmp_path: Path) -> None:
+    """Nobody could read the output."""
+    report = await run_bulk(
+        client, "raw", put(tmp_path, b"1\n2\n"), tmp_path / "out", body=JSONBody(key="instances", max_rows=2)
+    )
+
+    assert {"DecodeError": 2} == report.failures
+
+
+async def test_half_of_a_surrogate_pair_in_a_response_can_be_selected(client: Client, tmp_path: Path) -> None:
+    """JSON can say it, and it stays what JSON says."""
+    await run_bulk(client, "surrogate", put(tmp_path, b"1\n"), tmp_path / "out", select="output")
+
+    assert b'"\\ud800"\n' == (tmp_path / "out" / "part-00000.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("setting", ["select", "session_id"])
+async def test_an_expression_that_fails_on_a_record_makes_it_a_dead_letter(
+    client: Client, tmp_path: Path, setting: str
+) -> None:
+    """It stopped the run, whenever it was called, with the record in the text."""
+    path = put(tmp_path, b'["a"]\n4711\n')
+    expression = "join('', input)" if setting == "select" else "join('', @)"
+
+    report = await run_bulk(client, "echo", path, tmp_path / "out", **{setting: expression})  # type: ignore[arg-type]
+
+    letters = lines(tmp_path / "out", "dead-letters/*")
+    assert (1, [1]) == (report.succeeded, [letter["record"] for letter in letters])
+    assert "JMESPathTypeError" in str(letters[0]["message"])
+    assert "4711" not in str(letters[0]["message"])
