@@ -22,8 +22,10 @@ class Model:
 
     def __init__(self) -> None:
         self.bad = {3, 7, 13}
+        self.calls = 0
 
     def __call__(self, invocation: Invocation) -> bytes:
+        self.calls += 1
         number = int(invocation.body)
         if number in self.bad:
             raise ValueError("bad")
@@ -47,13 +49,29 @@ async def client(model: Model) -> AsyncIterator[Client]:
         yield made
 
 
-async def run(client: Client, folder: Path, *, retry_dead: bool = False) -> BulkReport:
+async def run(
+    client: Client,
+    folder: Path,
+    *,
+    retry_dead: bool = False,
+    max_errors: int | None = None,
+    limit: int | None = None,
+) -> BulkReport:
     """A run of 20 records in two parts."""
     path = folder / "rows.jsonl"
     if not path.exists():
         path.write_text("".join(f"{number}\n" for number in range(20)))
     format = JSONLines(shard_bytes=25)
-    return await run_bulk(client, "m", path, folder / "out", format=format, retry_dead=retry_dead)
+    return await run_bulk(
+        client,
+        "m",
+        path,
+        folder / "out",
+        format=format,
+        retry_dead=retry_dead,
+        max_errors=max_errors,
+        limit=limit,
+    )
 
 
 def records(folder: Path, pattern: str) -> list[int]:
@@ -161,3 +179,30 @@ async def test_a_journal_that_has_lost_a_retry_is_refused(
             await run(client, tmp_path)
 
     assert list(range(20)) == records(tmp_path, "part-*")
+async def test_with_too_many_dead_letters_already_it_stops_before_it_sends(
+    client: Client, model: Model, tmp_path: Path
+) -> None:
+    """Each call with the same *max_errors* sent what was under way, until one of those had failed too."""
+    model.bad = {0, 1}
+    for _ in range(2):
+        with pytest.raises(BulkError, match="1 records have failed, and max_errors is 0; the dead letters say why"):
+            await run(client, tmp_path, max_errors=0, limit=1)
+
+    assert 1 == model.calls
+
+
+async def test_a_dead_letter_that_fails_again_counts_once(client: Client, tmp_path: Path) -> None:
+    """Three of three that are taken up are no more than three."""
+    await run(client, tmp_path, max_errors=3)
+
+    report = await run(client, tmp_path, retry_dead=True, max_errors=3)
+
+    assert 3 == report.failed
+
+
+async def test_max_errors_stops_a_retry_too(client: Client, tmp_path: Path) -> None:
+    """It counts those that failed again, and not those that wait to be taken up."""
+    await run(client, tmp_path)
+
+    with pytest.raises(BulkError, match="3 records have failed, and max_errors is 2"):
+        await run(client, tmp_path, retry_dead=True, max_errors=2)

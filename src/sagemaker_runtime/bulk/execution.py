@@ -83,9 +83,9 @@ class Execution:
 
         noted: Keeps what a report shows.
 
-        max_errors: Dead letters of the run at most; None for no bound.
+        max_errors: Dead letters of the round at most; None for no bound.
 
-        dead: Those that it has already.
+        dead: Those of this round that it has already.
     """
 
     def __init__(
@@ -126,6 +126,7 @@ class Execution:
         ahead: deque[Work] = deque()
         ended = False
         try:
+            self._check_errors()
             while not (ended and not ahead and self._workload.is_idle):
                 self._send(ahead)
                 if not ended and self._reading is None and len(ahead) < READ_BELOW:
@@ -170,11 +171,8 @@ class Execution:
             if sent is not None and piece.batch is not None:
                 self._noted.note(piece.batch, sent)
                 self._dead += len(sent.dead)
-                if self._max_errors is not None and self._dead > self._max_errors:
-                    raise BulkError(
-                        f"{self._dead} records have failed, and max_errors is {self._max_errors}; the dead letters say why, "
-                        f"the last {sent.codes[-1]}. With a larger max_errors, the same call goes on"
-                    )
+                if sent.dead:
+                    self._check_errors(f", the last {sent.codes[-1]}")
             if self._due is None:
                 self._due = asyncio.get_running_loop().create_future()
                 asyncio.get_running_loop().call_later(WRITE_EVERY, _finish, self._due)
@@ -184,6 +182,13 @@ class Execution:
         is_due = self._due is not None and self._due.done()
         if self._writing is None and (is_due or self._writer.size >= WRITE_BYTES or self._writer.has_ended_part):
             self._write()
+
+    def _check_errors(self, last: str = "") -> None:
+        if self._max_errors is not None and self._dead > self._max_errors:
+            raise BulkError(
+                f"{self._dead} records have failed, and max_errors is {self._max_errors}; the dead letters say why{last}. "
+                "With a larger max_errors, the same call goes on"
+            )
 
     def _write(self) -> None:
         self._due = None

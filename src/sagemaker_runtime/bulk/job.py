@@ -175,7 +175,7 @@ class Job:
 
         writer = Writer(publisher, opened, check)
         workload = manner.workload(client, caller)
-        execution = Execution(feed, workload, writer, noted, max_errors=self.max_errors, dead=rounds.failed())
+        execution = Execution(feed, workload, writer, noted, max_errors=self.max_errors, dead=rounds.failed_now())
         look = partial(self._look, rounds.tally(), rounds.failed(), rounds.units(), workload, noted)
         async with shown(self.display, look):
             await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)

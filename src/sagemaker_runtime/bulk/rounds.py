@@ -73,6 +73,11 @@ class Rounds:
         """Records that are dead letters now."""
         return sum(map(self._dead_of, range(len(self.plan.shards))))
 
+    def failed_now(self) -> int:
+        """Records that have become dead letters in this round."""
+        entries = [self.journal.last(self._part(number, self.current).name) for number in self.shards]
+        return Tally.of(entry.counts for entry in entries if entry is not None).dead
+
     def units(self) -> tuple[int, int]:
         """How far the round is, and how far it goes: in the format's unit for the input, in dead letters for a retry."""
         done = total = 0
@@ -89,8 +94,8 @@ class Rounds:
     def _dead_of(self, shard: int) -> int:
         """Dead letters of a shard: those of the last round that it was part of, less what a retry has saved so far."""
         dead = 0
-        for round, shards in enumerate(self._shards):
-            entry = self.journal.last(self._part(shard, round).name) if shard in shards else None
+        for round in range(len(self._shards)):  # of a round that it was not part of, the journal has nothing
+            entry = self.journal.last(self._part(shard, round).name)
             if entry is not None:
                 tally = Tally.of([entry.counts])
                 dead = tally.dead if round == 0 or entry.state == "done" else dead - tally.rows

@@ -128,7 +128,8 @@ async def run_bulk(
         limit: Calls at once; a `KneeLimit`, to share one, or to bound it. None for one of its own, and for
             256 at an asynchronous endpoint, whose queue takes any number.
 
-        max_errors: Dead letters at which it stops. None for any number.
+        max_errors: Dead letters that it puts up with: it stops at one more. With *retry_dead*, those that failed again. None for
+            any number.
 
         retry_dead: Whether to take up the dead letters of a run that is done. Their results are parts of their own,
             ``part-00000-retry-1.jsonl``; those that fail again are dead letters again.
