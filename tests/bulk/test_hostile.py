@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sagemaker_runtime import Client
+from sagemaker_runtime import Client, ConfigError
 from sagemaker_runtime.bulk import JSONBody, run_bulk
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
@@ -94,3 +94,35 @@ async def test_an_expression_that_fails_on_a_record_makes_it_a_dead_letter(
     assert (1, [1]) == (report.succeeded, [letter["record"] for letter in letters])
     assert "JMESPathTypeError" in str(letters[0]["message"])
     assert "4711" not in str(letters[0]["message"])
+
+
+async def test_records_at_one_place_of_several_files_have_other_inference_ids(client: Client, tmp_path: Path) -> None:
+    """Captured data could not be joined; and large bodies for asynchronous endpoints, kept by id, replaced each other."""
+    put(tmp_path, b"1\n", "a.jsonl")
+    put(tmp_path, b"2\n", "b.jsonl")
+
+    await run_bulk(client, "echo", tmp_path / "*.jsonl", tmp_path / "out", inference_ids=True)
+
+    assert 2 == len({row["inference_id"] for row in lines(tmp_path / "out")})
+
+
+async def test_a_state_is_of_one_output(client: Client, tmp_path: Path) -> None:
+    """Called with another output, the run was said to be done, and nothing was there."""
+    path, state = put(tmp_path, b"1\n"), tmp_path / "state"
+    await run_bulk(client, "echo", path, tmp_path / "out", state=state)
+
+    with pytest.raises(ConfigError, match=r"begun with output=.*/out, and this call has output=.*/other; go on"):
+        await run_bulk(client, "echo", path, tmp_path / "other", state=state)
+
+    assert not (tmp_path / "other").exists()
+
+
+async def test_an_output_with_its_state_inside_may_be_moved(client: Client, tmp_path: Path) -> None:
+    """All that the run knows goes with it."""
+    path = put(tmp_path, b"1\n")
+    await run_bulk(client, "echo", path, tmp_path / "out")
+    (tmp_path / "out").rename(tmp_path / "moved")
+
+    report = await run_bulk(client, "echo", path, tmp_path / "moved")
+
+    assert (1, str(tmp_path / "moved")) == (report.succeeded, report.output)

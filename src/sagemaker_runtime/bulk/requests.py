@@ -10,7 +10,7 @@ from sagemaker_runtime.bulk.expressions import compiled
 from sagemaker_runtime.predictor import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sagemaker_runtime.bulk.bodies.base import Body
     from sagemaker_runtime.bulk.formats.base import Batch, Format
@@ -36,6 +36,8 @@ class Inputs:
 
         id_prefix: What the inference id of a record begins with, before its place. None for no ids.
 
+        files: The names of all files, in order; a place has the number of one.
+
     Raises:
         ConfigError: An expression is no JMESPath; or one is asked for each record, and requests have several.
     """
@@ -50,11 +52,13 @@ class Inputs:
         session_id: str | None = None,
         custom_attributes: str | None = None,
         id_prefix: str | None = None,
+        files: Iterable[str] = (),
     ) -> None:
         self._format = format
         self._body = body
         self._members: Mapping[str, object] = {"endpoint_name": endpoint_name, "accept": body.accept, **members}
         self._id_prefix = id_prefix
+        self._files = {} if id_prefix is None else {name: number for number, name in enumerate(files)}
         self._of_record: dict[str, Callable[[object], object]] = {}
         for name, expression in (("session_id", session_id), ("custom_attributes", custom_attributes)):
             if expression is not None:
@@ -66,7 +70,9 @@ class Inputs:
 
     def inference_id(self, batch: Batch, offset: int) -> str | None:
         """The id of the call for the records of a batch from *offset* on; None if none was asked for."""
-        return None if self._id_prefix is None else f"{self._id_prefix}-{batch.begin}-{batch.first + offset}"
+        if self._id_prefix is None:
+            return None
+        return f"{self._id_prefix}-{self._files.get(batch.file, 0)}-{batch.begin}-{batch.first + offset}"
 
     def input(self, batch: Batch, offset: int, records: Sequence[bytes]) -> InvokeEndpointInput:
         """

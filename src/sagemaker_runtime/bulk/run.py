@@ -180,6 +180,8 @@ async def run_bulk(
         "custom_attributes": custom_attributes,
         "inference_ids": str(inference_ids),
         "asynchronous": str(asynchronous),
+        # A state elsewhere would say of any output that its parts are there; one in the output may move with it.
+        "output": None if state is None else destination.where,
     }
     watch = Watch()
     job = Job(
@@ -217,6 +219,7 @@ async def run_bulk(
             session_id=session_id,
             custom_attributes=custom_attributes,
             id_prefix=run_id if inference_ids else None,
+            files=[file.name for file in files],
         )
 
     inputs("")  # what is wrong with them is said before anything is made
