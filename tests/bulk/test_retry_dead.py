@@ -179,6 +179,8 @@ async def test_a_journal_that_has_lost_a_retry_is_refused(
             await run(client, tmp_path)
 
     assert list(range(20)) == records(tmp_path, "part-*")
+
+
 async def test_with_too_many_dead_letters_already_it_stops_before_it_sends(
     client: Client, model: Model, tmp_path: Path
 ) -> None:

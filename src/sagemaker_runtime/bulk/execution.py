@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from attrs import define, field
@@ -13,7 +15,7 @@ from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from sagemaker_runtime.bulk.feeding import Feed, Work
     from sagemaker_runtime.bulk.formats.base import Batch
@@ -147,7 +149,7 @@ class Execution:
             await self._write_all()
             raise
         finally:
-            await self._close()
+            await uninterrupted(self._close())  # or a thread would write when the folder is no longer locked
 
     def _send(self, ahead: deque[Work]) -> None:
         room = self._workload.room
@@ -211,19 +213,18 @@ class Execution:
 
     async def _drain(self, seconds: float, cancelled: asyncio.CancelledError) -> None:
         """Wait for what is under way, but not for long, and write it."""
-        try:
+        for step in (partial(self._settle, seconds), self._write_all):
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - the cancellation is what the caller waits for
+                cancelled.add_note(f"meanwhile: {error}. What could not be written will be asked for again")
+
+    async def _settle(self, seconds: float) -> None:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self._workload.is_idle:
                     await self._workload.wait()
                     self._take()
-        except TimeoutError:
-            pass
-        except Exception as error:  # noqa: BLE001 - the cancellation is what the caller waits for
-            cancelled.add_note(f"meanwhile: {error}")
-        try:
-            await self._write_all()
-        except OSError as error:
-            cancelled.add_note(f"the last results could not be written, and will be asked for again: {error}")
 
     async def _close(self) -> None:
         """Leave nothing at work: behind it, the folder is another run's."""
@@ -233,6 +234,8 @@ class Execution:
             for task in (self._reading, self._writing):
                 if task is not None:
                     await _joined(task)
+                    if not task.cancelled():
+                        task.exception()  # another error is raised already
             await whole(self._writer.close)
 
 
@@ -243,11 +246,18 @@ def _finish(due: asyncio.Future[None]) -> None:
 
 async def whole(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Like `in_thread`; but a cancellation waits until the function has returned, for files do not know of it."""
-    task = asyncio.ensure_future(in_thread(function, *args, **kwargs))
+    return await uninterrupted(in_thread(function, *args, **kwargs))
+
+
+async def uninterrupted(work: Coroutine[object, object, T]) -> T:
+    """Do all of some work. A cancellation waits for its end, and hides its error."""
+    task = asyncio.ensure_future(work)
     cancelled = await _joined(task)
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled() and (error := task.exception()) is not None:
+        cancelled.add_note(f"meanwhile: {error}")
+    raise cancelled
 
 
 async def _joined(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from attrs import field, frozen
 
 from sagemaker_runtime import SageMakerRuntimeError
+from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.failures import is_about_run
 from sagemaker_runtime.plugins.concurrency import KneeLimit
 
@@ -78,6 +79,7 @@ class Workload(Generic[Given, Taken]):
         self._held: dict[int, Result[Given, Taken]] = {}  # that wait for one before them
         self._ready: deque[Result[Given, Taken]] = deque()
         self._error: Exception | None = None  # about the run
+        self._is_closing = False
         self._changed = asyncio.Event()
 
     @property
@@ -147,6 +149,7 @@ class Workload(Generic[Given, Taken]):
 
     async def close(self) -> None:
         """Cancel what is under way."""
+        self._is_closing = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -170,6 +173,11 @@ class Workload(Generic[Given, Taken]):
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if task.cancelled() and not self._is_closing:  # those behind it would wait for its result for ever
+            self._error = self._error or BulkError(
+                "a call was cancelled from elsewhere, such as by a middleware or the end of its client, so its record has "
+                "no result"
+            )
         self._changed.set()
 
     def _wake(self, _: object) -> None:
