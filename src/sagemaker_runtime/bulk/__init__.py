@@ -24,6 +24,7 @@ from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.formats.parquet import Parquet
 from sagemaker_runtime.bulk.many import invoke_many
 from sagemaker_runtime.bulk.places import InputFile, Source
+from sagemaker_runtime.bulk.preview import BulkPreview, preview_bulk
 from sagemaker_runtime.bulk.report import BulkReport
 from sagemaker_runtime.bulk.retryer import PatientRetryer
 from sagemaker_runtime.bulk.run import run_bulk
@@ -35,6 +36,7 @@ __all__ = [
     "Batch",
     "Body",
     "BulkError",
+    "BulkPreview",
     "BulkReport",
     "CSVBody",
     "CodecBody",
@@ -56,5 +58,6 @@ __all__ = [
     "format_for",
     "invoke_many",
     "is_about_run",
+    "preview_bulk",
     "run_bulk",
 ]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
-from sagemaker_runtime import ConfigError, with_api_options
+from sagemaker_runtime import with_api_options
 from sagemaker_runtime.bulk.asynchronous import AsynchronousCalls
 from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.folder import RunFolder
 from sagemaker_runtime.bulk.job import Job
-from sagemaker_runtime.bulk.local_folder import LocalDestination, LocalSource
 from sagemaker_runtime.bulk.many import Manner
+from sagemaker_runtime.bulk.opening import Place, open_destination, open_source
 from sagemaker_runtime.bulk.outputs.convert import converter
 from sagemaker_runtime.bulk.plan import digest
 from sagemaker_runtime.bulk.progress import Callback, display
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime import Client, OptFn
     from sagemaker_runtime.bulk.bodies.base import Body
     from sagemaker_runtime.bulk.formats.base import Format
-    from sagemaker_runtime.bulk.places import Destination, Source
     from sagemaker_runtime.bulk.progress import Display
     from sagemaker_runtime.bulk.report import BulkReport
     from sagemaker_runtime.predictor import InvokeMembers
@@ -163,8 +160,8 @@ async def run_bulk(
         BulkError: It stopped: the disk is full, the input changed, too many records failed.
         SageMakerRuntimeError: What all records would meet.
     """
-    source = _source(client, [input] if isinstance(input, str | os.PathLike) else list(input), output, opt_fns, verify)
-    destination, folder = _destination(client, output, opt_fns, state, encryption, kms_key)
+    source = open_source(client, input, output, opt_fns, verify=verify)
+    destination, folder = open_destination(client, output, opt_fns, state, encryption, kms_key)
     files = await whole(source.files)
     format = format_for(files) if format is None else format
     body = body_for(format) if body is None else body
@@ -230,53 +227,7 @@ async def run_bulk(
         return await job.run(held, client, manner, inputs, retry_dead=retry_dead)
 
 
-def _source(
-    client: Client, places: Sequence[Place], output: Place, opt_fns: tuple[OptFn, ...], verify: object
-) -> Source:
-    names = [os.fspath(each) for each in places]
-    if not any(map(_is_s3, names)):
-        return LocalSource(names, besides=None if _is_s3(output) else _path(output), verify=bool(verify))
-    if not all(map(_is_s3, names)):
-        raise ConfigError(f"input {names!r}: some of it is in S3, and some is not; run each alone")
-    from sagemaker_runtime.bulk.s3 import S3Source
-
-    return S3Source(client.s3_client(*opt_fns), names, besides=os.fspath(output) if _is_s3(output) else None)
-
-
-def _destination(
-    client: Client,
-    output: Place,
-    opt_fns: tuple[OptFn, ...],
-    state: Place | None,
-    encryption: str | None,
-    kms_key: str | None,
-) -> tuple[Destination, Path]:
-    """Where parts go, and the run's folder."""
-    if not _is_s3(output):
-        if encryption is not None or kms_key is not None:
-            raise ConfigError(
-                f"encryption is of S3, and the output {os.fspath(output)!r} is a folder here; leave it out"
-            )
-        return LocalDestination(_path(output)), _path(output) / ".bulk" if state is None else _path(state)
-    if state is None:
-        raise ConfigError(
-            f"the output {os.fspath(output)!r} is in S3; say a folder on a local disk by state=, for what the run has done"
-        )
-    from sagemaker_runtime.bulk.s3 import S3Destination
-
-    s3 = client.s3_client(*opt_fns)
-    return S3Destination(s3, os.fspath(output), encryption=encryption, kms_key=kms_key), _path(state)
-
-
-def _is_s3(place: Place) -> bool:
-    return os.fspath(place).startswith("s3://")
-
-
 def _display(endpoint: str, progress: object) -> Display | None:
     if callable(progress):
         return Callback(progress)
     return display(endpoint) if progress else None
-
-
-def _path(place: Place) -> Path:
-    return Path(place).expanduser().absolute()

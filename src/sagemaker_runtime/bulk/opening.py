@@ -1,0 +1,74 @@
+"""The places of a run, on this machine or in S3."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.local_folder import LocalDestination, LocalSource
+
+if TYPE_CHECKING:
+    from sagemaker_runtime import Client, OptFn
+    from sagemaker_runtime.bulk.places import Destination, Source
+
+Place: TypeAlias = "str | os.PathLike[str]"
+
+
+def open_source(
+    client: Client, input: Place | Sequence[Place], output: Place, opt_fns: tuple[OptFn, ...], *, verify: bool
+) -> Source:
+    """
+    Where the input of `run_bulk` comes from; its arguments have the names of the run's.
+
+    Raises:
+        ConfigError: Some of it is in S3, and some is not.
+    """
+    names = [os.fspath(each) for each in ([input] if isinstance(input, str | os.PathLike) else input)]
+    if not any(map(_is_s3, names)):
+        return LocalSource(names, besides=None if _is_s3(output) else _path(output), verify=verify)
+    if not all(map(_is_s3, names)):
+        raise ConfigError(f"input {names!r}: some of it is in S3, and some is not; run each alone")
+    from sagemaker_runtime.bulk.s3 import S3Source
+
+    return S3Source(client.s3_client(*opt_fns), names, besides=os.fspath(output) if _is_s3(output) else None)
+
+
+def open_destination(
+    client: Client,
+    output: Place,
+    opt_fns: tuple[OptFn, ...],
+    state: Place | None,
+    encryption: str | None,
+    kms_key: str | None,
+) -> tuple[Destination, Path]:
+    """
+    Where parts go, and the run's folder.
+
+    Raises:
+        ConfigError: It must be said where the folder is, or the encryption makes no sense.
+    """
+    if not _is_s3(output):
+        if encryption is not None or kms_key is not None:
+            raise ConfigError(
+                f"encryption is of S3, and the output {os.fspath(output)!r} is a folder here; leave it out"
+            )
+        return LocalDestination(_path(output)), _path(output) / ".bulk" if state is None else _path(state)
+    if state is None:
+        raise ConfigError(
+            f"the output {os.fspath(output)!r} is in S3; say a folder on a local disk by state=, for what the run has done"
+        )
+    from sagemaker_runtime.bulk.s3 import S3Destination
+
+    s3 = client.s3_client(*opt_fns)
+    return S3Destination(s3, os.fspath(output), encryption=encryption, kms_key=kms_key), _path(state)
+
+
+def _is_s3(place: Place) -> bool:
+    return os.fspath(place).startswith("s3://")
+
+
+def _path(place: Place) -> Path:
+    return Path(place).expanduser().absolute()

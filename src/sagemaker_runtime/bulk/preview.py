@@ -1,0 +1,97 @@
+"""`preview_bulk`: what a run would send."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from sagemaker_runtime.bulk.execution import whole
+from sagemaker_runtime.bulk.opening import open_source
+from sagemaker_runtime.bulk.requests import Inputs
+from sagemaker_runtime.bulk.suffixes import body_for, format_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagemaker_runtime import Client, InvokeEndpointInput, OptFn
+    from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.formats.base import Batch, Format
+    from sagemaker_runtime.bulk.opening import Place
+    from sagemaker_runtime.bulk.places import InputFile, Source
+    from sagemaker_runtime.predictor import InvokeMembers
+
+
+@frozen
+class BulkPreview:
+    """What a run would send."""
+
+    files: Sequence[InputFile]
+    """The input, sorted by name."""
+
+    format: Format
+    """How they are read."""
+
+    body: Body
+    """How records become requests."""
+
+    parts: int
+    """Parts of the output."""
+
+    batch: Batch | None
+    """The records of the first request. None if the input has no records."""
+
+    request: InvokeEndpointInput | None = field(repr=False)
+    """The first request; without an inference id, which is made of the run's own. None if the input has no records."""
+
+
+async def preview_bulk(
+    client: Client,
+    endpoint: str,
+    input: Place | Sequence[Place],
+    output: Place,
+    /,
+    *opt_fns: OptFn,
+    format: Format | None = None,
+    body: Body | None = None,
+    members: InvokeMembers | None = None,
+    session_id: str | None = None,
+    custom_attributes: str | None = None,
+) -> BulkPreview:
+    """
+    Say what `run_bulk` would send, and send nothing to the endpoint.
+
+    The input is listed and its beginning read, in S3 too. Nothing is written. All arguments are those of `run_bulk`.
+
+    Raises:
+        ConfigError: An argument makes no sense, or the input cannot be read.
+        EncodeError: A record of the first request cannot be sent.
+        SageMakerRuntimeError: S3 refused, or could not be reached.
+    """
+    source = open_source(client, input, output, opt_fns, verify=False)
+    files = await whole(source.files)
+    format = format_for(files) if format is None else format
+    body = body_for(format) if body is None else body
+    inputs = Inputs(
+        endpoint,
+        format,
+        body,
+        {} if members is None else members,
+        session_id=session_id,
+        custom_attributes=custom_attributes,
+    )
+    parts, batch = await whole(_first, files, source, format, body)
+    request = None if batch is None else inputs.input(batch, 0, batch.records)
+    return BulkPreview(files, format, body, parts, batch, request)
+
+
+def _first(files: Sequence[InputFile], source: Source, format: Format, body: Body) -> tuple[int, Batch | None]:
+    """How many parts there are, and the first batch of all."""
+    shards = list(format.shards(files, source))
+    for shard in shards:
+        batches = format.batches(
+            files, source, shard, at=shard.begin, number=0, rows=body.max_rows, size=body.max_bytes
+        )
+        for batch in batches:
+            return len(shards), batch
+    return len(shards), None
