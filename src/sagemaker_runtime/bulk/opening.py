@@ -43,22 +43,27 @@ def open_destination(
     state: Place | None,
     encryption: str | None,
     kms_key: str | None,
+    *,
+    uploads: bool,
 ) -> tuple[Destination, Path]:
     """
     Where parts go, and the run's folder.
+
+    With *uploads*, bodies are put into S3, so that encryption makes sense whatever the output is.
 
     Raises:
         ConfigError: It must be said where the folder is, or the encryption makes no sense.
     """
     if not _is_s3(output):
-        if encryption is not None or kms_key is not None:
+        if (encryption is not None or kms_key is not None) and not uploads:
             raise ConfigError(
-                f"encryption is of S3, and the output {os.fspath(output)!r} is a folder here; leave it out"
+                f"encryption and kms_key are for S3, and the output {os.fspath(output)!r} is a folder on this machine; "
+                "leave them out"
             )
         return LocalDestination(_path(output)), _path(output) / ".bulk" if state is None else _path(state)
     if state is None:
         raise ConfigError(
-            f"the output {os.fspath(output)!r} is in S3; say a folder on a local disk by state=, for what the run has done"
+            f"the output {os.fspath(output)!r} is in S3; name a folder on a local disk with state=, for what the run has done"
         )
     from sagemaker_runtime.bulk.s3 import S3Destination
 

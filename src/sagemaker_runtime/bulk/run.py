@@ -161,7 +161,7 @@ async def run_bulk(
         SageMakerRuntimeError: What all records would meet.
     """
     source = open_source(client, input, output, opt_fns, verify=verify)
-    destination, folder = open_destination(client, output, opt_fns, state, encryption, kms_key)
+    destination, folder = open_destination(client, output, opt_fns, state, encryption, kms_key, uploads=asynchronous)
     files = await whole(source.files)
     format = format_for(files) if format is None else format
     body = body_for(format) if body is None else body
