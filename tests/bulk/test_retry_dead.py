@@ -187,7 +187,7 @@ async def test_with_too_many_dead_letters_already_it_stops_before_it_sends(
     """Each call with the same *max_errors* sent what was under way, until one of those had failed too."""
     model.bad = {0, 1}
     for _ in range(2):
-        with pytest.raises(BulkError, match="1 records have failed, and max_errors is 0; the dead letters say why"):
+        with pytest.raises(BulkError, match="failed records: 1, and max_errors is 0; the dead letters say why"):
             await run(client, tmp_path, max_errors=0, limit=1)
 
     assert 1 == model.calls
@@ -206,5 +206,5 @@ async def test_max_errors_stops_a_retry_too(client: Client, tmp_path: Path) -> N
     """It counts those that failed again, and not those that wait to be taken up."""
     await run(client, tmp_path)
 
-    with pytest.raises(BulkError, match="3 records have failed, and max_errors is 2"):
+    with pytest.raises(BulkError, match="failed records: 3, and max_errors is 2"):
         await run(client, tmp_path, retry_dead=True, max_errors=2)

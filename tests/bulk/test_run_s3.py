@@ -109,8 +109,12 @@ async def test_an_object_that_has_changed_is_refused(client: Client, store: Boto
     ("places", "arguments", "said"),
     [
         (["s3://bucket/a", "b.jsonl"], {}, "some of it is in S3, and some is not"),
-        (["b.jsonl"], {"encryption": "AES256"}, "encryption is of S3, and the output 'out' is a folder here"),
-        (["b.jsonl"], {"output": "s3://bucket/out/"}, "is in S3; say a folder on a local disk by state="),
+        (
+            ["b.jsonl"],
+            {"encryption": "AES256"},
+            "encryption and kms_key are for S3, and the output 'out' is a folder on this machine",
+        ),
+        (["b.jsonl"], {"output": "s3://bucket/out/"}, "is in S3; name a folder on a local disk with state="),
     ],
 )
 async def test_places_that_do_not_go_together_are_refused(

@@ -54,7 +54,7 @@ def test_each_run_has_a_format_of_its_own() -> None:
         (["a.csv", "b.tsv"], "of different formats"),
         (["a.jsonl.gz"], r"a\.jsonl\.gz is compressed, .*: decompress it first, with gunzip"),
         (["a.json"], r"a\.json may be a document on each line, or one document: say which"),
-        (["a.txt"], r"a\.txt has the suffix \.txt, which tells no format: say what the files are by format="),
+        (["a.txt"], r"a\.txt has the suffix \.txt, which tells no format: say what the files are with format="),
         (["README"], "README has no suffix, which tells no format"),
     ],
 )

@@ -188,7 +188,7 @@ class Execution:
     def _check_errors(self, last: str = "") -> None:
         if self._max_errors is not None and self._dead > self._max_errors:
             raise BulkError(
-                f"{self._dead} records have failed, and max_errors is {self._max_errors}; the dead letters say why{last}. "
+                f"failed records: {self._dead}, and max_errors is {self._max_errors}; the dead letters say why{last}. "
                 "With a larger max_errors, the same call goes on"
             )
 

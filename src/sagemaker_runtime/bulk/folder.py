@@ -39,7 +39,7 @@ class RunFolder:
             problem = error.strerror or type(error).__name__
         else:
             return
-        raise ConfigError(f"the folder of the run, {path}, cannot be used: {problem}; say another one by state=")
+        raise ConfigError(f"the folder of the run, {path}, cannot be used: {problem}; name another one with state=")
 
     def __enter__(self) -> Self:
         try:
@@ -53,7 +53,7 @@ class RunFolder:
             holder = self._lock.read(64).decode(errors="replace").strip()
             problem = f"another run is at work there ({holder or 'an unknown process'}); wait for it, or end it"
         except OSError as error:
-            problem = f"it cannot be locked ({error.strerror}); say a folder on a local disk by state="
+            problem = f"it cannot be locked ({error.strerror}); name a folder on a local disk with state="
         else:
             with suppress(OSError):  # on a full disk, who holds it is not known
                 self._lock.truncate(0)

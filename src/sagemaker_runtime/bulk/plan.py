@@ -80,9 +80,10 @@ class Plan:
         for name in [*self.settings, *(name for name in settings if name not in self.settings)]:
             before, now = self.settings.get(name), settings.get(name)
             if before != now:
+                what = f"{name}={before}, and now it is {now}" if name != "members" else "other members than now"
                 raise ConfigError(
-                    f"the run in {folder} was begun with {name}={before}, and this call has {name}={now}; go on with the "
-                    "former, or choose another output and state for a new run"
+                    f"the run in {folder} was begun with {what}; go on with the same, "
+                    "or choose another output and state for a new run"
                 )
 
     def check_files(self, files: Sequence[InputFile], folder: Path) -> None:

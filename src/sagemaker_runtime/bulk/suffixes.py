@@ -46,7 +46,7 @@ def format_for(files: Sequence[InputFile]) -> Format:
         if other != format:
             raise ConfigError(
                 f"the input has {first} and {file.name}, which are of different formats: run each kind alone, such as "
-                "'folder/*.csv', or say what they are by format="
+                "'folder/*.csv', or say what they are with format="
             )
     if isinstance(format, CSV):  # one keeps the header of its files
         return CSV(delimiter=format.delimiter)
@@ -73,10 +73,10 @@ def _format_of(name: str) -> Format:
         )
     if suffix == ".json":
         raise ConfigError(
-            f"{name} may be a document on each line, or one document: say which by format=JSONLines() or "
+            f"{name} may be a document on each line, or one document: say which with format=JSONLines() or "
             "format=Files('application/json')"
         )
     raise ConfigError(
-        f"{name} has {f'the suffix {suffix}' if suffix else 'no suffix'}, which tells no format: say what the files are by "
+        f"{name} has {f'the suffix {suffix}' if suffix else 'no suffix'}, which tells no format: say what the files are with "
         "format=, such as JSONLines(), CSV(), Parquet() or Files()"
     )
