@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from attrs import define
 
 from sagemaker_runtime.cli.main import main
-from sagemaker_runtime.local import Invocation, LocalEndpoint
+from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
 OVER = threading.Event()
 """Set when no test will call the endpoint any more."""
@@ -30,8 +31,8 @@ def size(invocation: Invocation) -> bytes:
     return b"%d" % len(invocation.body)
 
 
-def attributes(invocation: Invocation) -> bytes:
-    return (invocation.custom_attributes or "").encode()
+def attributes(invocation: Invocation) -> Answer:
+    return Answer(body=(invocation.custom_attributes or "").encode(), content_type="text/plain")
 
 
 def escapes(invocation: Invocation) -> bytes:
@@ -71,7 +72,41 @@ def documents(invocation: Invocation) -> Iterator[bytes]:
     yield b'\xa9"}\n' + invocation.body
 
 
-MODELS = (echo, size, attributes, escapes, binary, fail, wait, parts, events, documents)
+class Doubler:
+    """Twice each number of a list. A request with a 13 in it fails, until ``mended``; all but the first wait for ``may``."""
+
+    __name__ = "double"
+
+    def __init__(self) -> None:
+        self.mended, self.may = threading.Event(), threading.Event()
+        self.asked = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self.asked = 0
+        self.mended.clear()
+        self.may.set()
+
+    def __call__(self, invocation: Invocation) -> Answer:
+        self.asked += 1
+        if self.asked > 1:
+            self.may.wait()
+        numbers = json.loads(invocation.body)["instances"]
+        if 13 in numbers and not self.mended.is_set():
+            raise ValueError("unlucky")
+        return Answer(body=json.dumps([2 * number for number in numbers]).encode(), content_type="application/json")
+
+
+double = Doubler()
+
+MODELS = (double, echo, size, attributes, escapes, binary, fail, wait, parts, events, documents)
+
+
+@pytest.fixture
+def model() -> Doubler:
+    """The model behind the endpoint ``double``."""
+    double.reset()
+    return double
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.report import BulkReport
     from sagemaker_runtime.predictor import InvokeMembers
 
-Place: TypeAlias = "str | os.PathLike[str]"
 ASYNCHRONOUS_LIMIT = 256  # a KneeLimit would see no more than that requests are taken into the endpoint's queue
 DRAIN = 10.0  # seconds for what is under way, after Ctrl-C
 

@@ -6,20 +6,22 @@ import sys
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 
-from sagemaker_runtime import SyncClient, load_config, override, with_api_options
+from sagemaker_runtime import Client, SyncClient, load_config, override, with_api_options
 from sagemaker_runtime.cli.failures import UsageError
 from sagemaker_runtime.sync import LoopThread
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
 
     from sagemaker_runtime import APIOption, Config, OptFn, Options
     from sagemaker_runtime.cli.parser import Parser
 
+_Client = TypeVar("_Client", Client, SyncClient)
 _NO_LIMIT = 10.0**9  # seconds; the AWS CLI's 0
 
 
@@ -104,13 +106,24 @@ def open_client(given: Namespace, *last: APIOption, sends: bool = True) -> SyncC
         UsageError: An option cannot be used.
         ConfigError: What is configured makes no sense.
     """
+    return _opened(SyncClient.from_config, given, last, sends=sends)
+
+
+def open_async_client(given: Namespace, *, sends: bool = True) -> Client:
+    """The same for an event loop, which need not run yet."""
+    return _opened(Client.from_config, given, (), sends=sends)
+
+
+def _opened(
+    from_config: Callable[..., _Client], given: Namespace, last: tuple[APIOption, ...], *, sends: bool
+) -> _Client:
     api_options = [_imported(given, name) for name in given.api_option]
     config = read_config(given)
     if sends and config.region is None and config.base_endpoint is None:
         raise UsageError("no region is known: give --region, or set AWS_REGION ('sagemaker-runtime doctor' shows more)")
     opt_fns: list[OptFn] = [with_api_options(*api_options, *last), *_limits(given), *_signature(given), *_logs(given)]
     try:
-        return SyncClient.from_config(config, *opt_fns)
+        return from_config(config, *opt_fns)
     except Exception as error:
         if api_options and not _is_ours(error):
             names = ", ".join(given.api_option)

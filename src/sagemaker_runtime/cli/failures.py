@@ -22,12 +22,28 @@ _WORDING = (
     (r"\bTimeout\.total\b", "--timeout"),
     (r"\bTimeout\.(connect|read)\b", r"--cli-\1-timeout"),
     (r", or signing_region on the endpoint", ""),
+    (r"\bformat=(, such as JSONLines\(\), CSV\(\), Parquet\(\) or Files\(\))?$", "--format"),
+    (r"\bformat=JSONLines\(\) or format=Files\('application/json'\)", "--format jsonl or --format files"),
+    (r"there is CSV\(header=False\)", "there is --no-header"),
+    (r"\bgive CSVBody\(columns=\[\.\.\.\]\)", "give --columns A,B"),
+    (r"\b(state|columns)=(?=[ ,;)]|$)", r"--\1"),
+    (r"\bmax_errors\b", "--max-errors"),
+    (r"\bthe same call goes on", "the same line with --resume goes on"),
+    (r"^(session_id|custom_attributes) (?=is taken from each|is .*, which is not JMESPath)", r"--\1-from "),
+    (r"; set max_rows=1$", "; leave out --max-rows"),
+    (r"^select (?=is .*, which is not JMESPath)", "--select "),
+    (r"^the expression of Selected (?=is )", "--select-input "),
+    (r"^encryption and kms_key are", "--encryption and --kms-key are"),
     (r"\bset Options\.region\b", "give --region, or set AWS_REGION"),
 )
 
 
 class UsageError(Exception):
     """The command line, a file or the output cannot be used. The text is one line."""
+
+
+class StoppedError(Exception):
+    """What was begun has stopped before its end, and the text says why and how to go on. Exit code 1."""
 
 
 class ReaderLeftError(Exception):
@@ -58,6 +74,8 @@ def report(error: Exception, verbosity: int) -> int:
 def _explain(error: Exception) -> tuple[int, str]:
     if isinstance(error, UsageError):
         return USAGE, str(error)
+    if isinstance(error, StoppedError):
+        return REFUSED, wording(str(error))
     import re
 
     from sagemaker_runtime import (

@@ -69,6 +69,8 @@ class Parser(ArgumentParser):
         self._required: list[str] = []
         self._refused: dict[str, str] = {}
         self._words: list[str] = []
+        self._several: str | None = None
+        self._add: Callable[..., Action] = self.add_argument
         self._raw: str | None = None
 
     def describe(self, usage: str, description: str, *examples: str) -> None:
@@ -76,6 +78,10 @@ class Parser(ArgumentParser):
         self.usage = f"%(prog)s {usage}"
         self.description = description
         self.epilog = "\n".join(["examples:", *(f"  {each.replace('%', self.prog)}" for each in examples)])
+
+    def section(self, title: str) -> None:
+        """Begin a section of the help: the options that follow stand in it."""
+        self._add = self.add_argument_group(title).add_argument
 
     def option(
         self,
@@ -88,17 +94,21 @@ class Parser(ArgumentParser):
         dest: str | None = None,
     ) -> None:
         """An option with a value, given once at most. ``None`` in the result, under *dest* or its name, if it is not given."""
-        self.add_argument(name, metavar=metavar, help=help, type=kind, action=_Once, dest=dest)
+        self._add(name, metavar=metavar, help=help, type=kind, action=_Once, dest=dest)
         if required:
             self._required.append(name)
 
     def flag(self, name: str, help: str) -> None:
         """An option without a value."""
-        self.add_argument(name, help=help, action="store_true")
+        self._add(name, help=help, action="store_true")
+
+    def choice(self, name: str, choices: tuple[str, ...], help: str) -> None:
+        """An option with one of a few values, given once at most."""
+        self._add(name, choices=choices, help=help, action=_Once)
 
     def repeated(self, name: str, metavar: str, help: str) -> None:
         """An option with a value that may be given again; a list."""
-        self.add_argument(name, metavar=metavar, help=help, action="append", default=[])
+        self._add(name, metavar=metavar, help=help, action="append", default=[])
 
     def without_effect(self, *names: str, takes_value: bool = False) -> None:
         """Options of the AWS CLI that there is nothing to do for."""
@@ -116,6 +126,10 @@ class Parser(ArgumentParser):
         """Words that are no options, in order; None for those that are not there."""
         # They are no positionals of argparse: before Python 3.13 it overlooks an optional one between two options.
         self._words.extend(dests)
+
+    def several(self, dest: str) -> None:
+        """Any number of words that are no options, as a list."""
+        self._several = dest
 
     def raw(self, dest: str) -> None:
         """All words as they are, options too, for a command that reads them itself."""
@@ -140,14 +154,18 @@ class Parser(ArgumentParser):
             if word.startswith("-") and word != "-":
                 name = word.partition("=")[0]
                 self.error(f"there is no option {name}{nearest(name, self._options())}")
-        if len(rest) > len(self._words):
+        if self._several is not None:
+            setattr(given, self._several, rest)
+        elif len(rest) > len(self._words):
             self.error(f"{rest[len(self._words)]!r} is one word too many; quote a text with blanks")
         for position, dest in enumerate(self._words):
             setattr(given, dest, rest[position] if position < len(rest) else None)
         values = vars(given)
         missing = [name for name in self._required if values[name[2:].replace("-", "_")] is None]
         if missing:
-            hint = f"; {rest[0]!r} was read as {self._words[0].upper()}; write {missing[0]} {rest[0]}?" if rest else ""
+            hint = ""
+            if rest and self._words:
+                hint = f"; {rest[0]!r} was read as {self._words[0].upper()}; write {missing[0]} {rest[0]}?"
             self.error(f"{missing[0]} is missing{hint}")
         return given
 
