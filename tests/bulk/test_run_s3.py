@@ -138,6 +138,8 @@ async def test_an_asynchronous_endpoint_is_waited_for(tmp_path: Path) -> None:
             body=JSONBody(key="instances", max_rows=4),
             asynchronous=True,
             inference_ids=True,
+            upload_to="s3://bucket/uploads/",
+            encryption="AES256",  # of those: the output need not be in S3 for it
         )
 
     rows = [json.loads(line) for line in (tmp_path / "out" / "part-00000.jsonl").read_text().splitlines()]

@@ -167,6 +167,7 @@ def test_the_output_has_the_form_that_was_asked_for(run, model):
     [
         ((*BULK, "-o", "out"), "no input is named"),
         ((*BULK, "a.jsonl", "b.jsonl"), "-o is missing: name the folder for the results"),
+        ((*BULK, "in.jsonl", "-o", "in.txt"), "-o in.txt is a file; name a folder for the results"),
         ((*BULK, "nowhere.jsonl", "-o", "out"), "input 'nowhere.jsonl': there is no such file"),
         ((*BULK, ".", "-o", "out"), "--body-key needs --format: the names of the input do not say what the files are"),
         ((*BULK[:3], "in.txt", "-o", "out"), "say what the files are with --format\n"),

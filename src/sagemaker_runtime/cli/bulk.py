@@ -114,6 +114,8 @@ def run(given: Namespace) -> int:
     if given.folder is None:
         hint = f"; the input is {', '.join(given.inputs)}" if len(given.inputs) > 1 else ""
         raise UsageError(f"-o is missing: name the folder for the results{hint}")
+    if path_of(given.folder).is_file():
+        raise UsageError(f"-o {given.folder} is a file; name a folder for the results")
     if given.upload_to is not None and not given.asynchronous:
         raise UsageError("--upload-to is for --asynchronous endpoints; others take bodies with the request")
     format = read_format(given)
