@@ -245,6 +245,6 @@ def _say_end(report: BulkReport, given: Namespace) -> None:
         codes = f" ({', '.join(sorted(report.failures))})"
         dead = f", the failed records in {given.folder.rstrip('/')}/dead-letters; --retry-dead sends them again"
     note(
-        f"{report.records:,} records, {report.failed:,} failed{codes}, in {report.seconds:,.1f} s: "
+        f"{report.records:,} record{'' if report.records == 1 else 's'}, {report.failed:,} failed{codes}, in {report.seconds:,.1f} s: "
         f"results and report.json are in {given.folder}{dead}"
     )
