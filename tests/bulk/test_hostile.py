@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from sagemaker_runtime import Client, ConfigError
-from sagemaker_runtime.bulk import JSONBody, run_bulk
+from sagemaker_runtime.bulk import JSONBody, execution, run_bulk
+from sagemaker_runtime.bulk.writing import Piece, Writer
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
 SURROGATE = b'"\xed\xa0\x80"'  # half of a pair, as no UTF-8 has it
@@ -126,3 +129,57 @@ async def test_an_output_with_its_state_inside_may_be_moved(client: Client, tmp_
     report = await run_bulk(client, "echo", path, tmp_path / "moved")
 
     assert (1, str(tmp_path / "moved")) == (report.succeeded, report.output)
+
+
+async def test_large_results_behind_a_slow_one_keep_it_from_sending_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait in memory. A thousand images behind a request that is throttled took all of it."""
+    monkeypatch.setattr(execution, "UNDER_WAY_BYTES", 2_000)
+    tenth, may = asyncio.Event(), asyncio.Event()
+    calls = iter(range(1, 1_000))
+
+    async def model(invocation: Invocation) -> Answer:
+        if next(calls) == 10:
+            tenth.set()
+        if invocation.body == b"0":
+            await may.wait()
+        return fixed(b'"%b"' % (b"x" * 400))
+
+    path = put(tmp_path, b"".join(b"%d\n" % number for number in range(50)))
+    async with LocalEndpoint({"m": model}) as local, Client(local.options()) as client:
+        run = asyncio.create_task(run_bulk(client, "m", path, tmp_path / "out", limit=2))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(tenth.wait(), 0.1)
+        may.set()
+
+        assert 50 == (await run).succeeded
+
+
+async def test_results_that_wait_for_a_slow_disk_keep_it_from_sending_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 may take minutes for a part, and the endpoint goes on meanwhile."""
+    monkeypatch.setattr(execution, "UNDER_WAY_BYTES", 2_000)
+    monkeypatch.setattr(execution, "WRITE_BYTES", 400)
+    twentieth, may = asyncio.Event(), threading.Event()
+    calls, really_write = iter(range(1, 1_000)), Writer.write
+
+    async def model(_: Invocation) -> Answer:
+        if next(calls) == 20:
+            twentieth.set()
+        return fixed(b'"%b"' % (b"x" * 400))
+
+    def write(self: Writer, pieces: Sequence[Piece]) -> None:
+        may.wait(10)
+        really_write(self, pieces)
+
+    monkeypatch.setattr(Writer, "write", write)
+    path = put(tmp_path, b"".join(b"%d\n" % number for number in range(50)))
+    async with LocalEndpoint({"m": model}) as local, Client(local.options()) as client:
+        run = asyncio.create_task(run_bulk(client, "m", path, tmp_path / "out", limit=2))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(twentieth.wait(), 0.1)
+        may.set()
+
+        assert 50 == (await run).succeeded

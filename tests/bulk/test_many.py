@@ -102,6 +102,24 @@ async def indexes(client: Client, *, ordered: bool) -> AsyncIterator[int]:
         yield result.index
 
 
+@pytest.mark.parametrize("source", [records, later])
+async def test_a_slow_record_does_not_keep_those_behind_it_from_being_sent(source: Callable[..., object]) -> None:
+    """It takes one place; in order, the results of the others wait for its own, and their places go to new records."""
+    last = asyncio.Event()
+
+    async def model(invocation: Invocation) -> bytes:
+        if invocation.body == b"0":
+            await last.wait()
+        if invocation.body == b"19":
+            last.set()
+        return invocation.body
+
+    async with asyncio.timeout(5), LocalEndpoint({"echo": model}) as local, Client(local.options()) as client:
+        results = [result.index async for result in invoke_many(client, source(20), limit=2)]  # type: ignore[call-overload]
+
+    assert results == list(range(20))
+
+
 async def test_the_error_of_a_record_is_its_result(client: Client) -> None:
     """The others go on; asking a failed record for its output raises."""
     results = [result async for result in invoke_many(client, records(30, "picky"))]

@@ -28,9 +28,22 @@ T = TypeVar("T")
 
 WRITE_EVERY = 0.5  # seconds; what a kill makes undone. Source: measured, once a second and at every 0.2 s cost the same
 WRITE_BYTES = 2**20  # or as soon as so much waits
-UNDER_WAY_BYTES = 64 * 2**20  # of records that have been sent and whose results wait for those before them
+UNDER_WAY_BYTES = (
+    64 * 2**20
+)  # of records that have been sent, and of results that wait for those before them or for the disk
 READ_BELOW = 32  # pieces of work that have been read
 REPORTED = 10  # requests, and failures
+
+
+@define
+class Held:
+    """Bytes in memory."""
+
+    records: int = 0
+    """Of records that have been sent and whose results have not been taken."""
+
+    results: int = 0
+    """Of results that have not been taken."""
 
 
 @define
@@ -85,6 +98,8 @@ class Execution:
 
         noted: Keeps what a report shows.
 
+        held: Counts bytes; whoever sends adds those of a result.
+
         max_errors: Dead letters of the round at most; None for no bound.
 
         dead: Those of this round that it has already.
@@ -96,6 +111,7 @@ class Execution:
         workload: Workload[Work, Sent | None],
         writer: Writer,
         noted: Noted,
+        held: Held,
         *,
         max_errors: int | None,
         dead: int,
@@ -106,7 +122,7 @@ class Execution:
         self._noted = noted
         self._max_errors = max_errors
         self._dead = dead
-        self._under_way = 0  # bytes
+        self._held = held
         self._written_at = noted.began
         self._writing: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[list[Work]] | None = None
@@ -153,10 +169,19 @@ class Execution:
 
     def _send(self, ahead: deque[Work]) -> None:
         room = self._workload.room
-        while ahead and room and (self._under_way < UNDER_WAY_BYTES or self._workload.is_idle):
+        while ahead and room and (self._waiting < UNDER_WAY_BYTES or self._is_idle):
             room -= 1
-            self._under_way += ahead[0].size
+            self._held.records += ahead[0].size
             self._workload.add([ahead.popleft()])
+
+    @property
+    def _waiting(self) -> int:
+        return self._held.records + self._held.results + self._writer.size
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing will come for which it would have to wait."""
+        return self._workload.is_idle and self._writing is None
 
     def _beside(self) -> Sequence[asyncio.Future[None] | asyncio.Task[list[Work]]]:
         """What may be done before the next result. One write at a time, so what is due waits for the one before."""
@@ -167,7 +192,8 @@ class Execution:
         """Take the results that are there, and see that they are written in time."""
         for result in self._workload.take():
             piece, sent = result.input, result.output
-            self._under_way -= piece.size
+            self._held.records -= piece.size
+            self._held.results -= 0 if sent is None else sent.size
             self._writer.add(piece, sent)
             self._noted.units += piece.units
             if sent is not None and piece.batch is not None:

@@ -13,7 +13,7 @@ from attrs import frozen
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.bodies.file_body import FileBody
 from sagemaker_runtime.bulk.exceptions import BulkError
-from sagemaker_runtime.bulk.execution import Execution, Noted, whole
+from sagemaker_runtime.bulk.execution import Execution, Held, Noted, whole
 from sagemaker_runtime.bulk.feeding import Feed
 from sagemaker_runtime.bulk.journal import Journal
 from sagemaker_runtime.bulk.local_folder import write_whole
@@ -165,17 +165,23 @@ class Job:
             for file in plan.files_of(part.shard):
                 check_identity(file, self.source.identity(file))
 
+        held = Held()
+
         def caller(client: Client, opt_fns: tuple[OptFn, ...]) -> Callable[[Work], Awaitable[Sent | None]]:
             sender = Sender(self._invoke(client, opt_fns, plan.files), inputs, self.body, self.rows)
 
             async def send(work: Work) -> Sent | None:
-                return None if work.batch is None else await sender.send(work.batch, work.offset)
+                if work.batch is None:
+                    return None
+                sent = await sender.send(work.batch, work.offset)
+                held.results += sent.size
+                return sent
 
             return send
 
         writer = Writer(publisher, opened, check)
         workload = manner.workload(client, caller)
-        execution = Execution(feed, workload, writer, noted, max_errors=self.max_errors, dead=rounds.failed_now())
+        execution = Execution(feed, workload, writer, noted, held, max_errors=self.max_errors, dead=rounds.failed_now())
         look = partial(self._look, rounds.tally(), rounds.failed(), rounds.units(), workload, noted)
         async with shown(self.display, look):
             await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)

@@ -40,6 +40,11 @@ class Sent:
     )
     """Of each request, the variant that responded, and its attempts."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the lines."""
+        return sum(map(len, self.rows)) + sum(map(len, self.dead))
+
     def count(self, tally: Tally) -> None:
         """Add it to a tally."""
         tally.rows += len(self.rows)

@@ -114,11 +114,17 @@ class Workload(Generic[Given, Taken]):
             task.add_done_callback(self._end)
 
     async def wait(self, *beside: asyncio.Future[Any]) -> None:
-        """Wait until there is something to take, nothing is under way, or one of *beside* is done."""
+        """
+        Wait until there is something to take, nothing is under way, or one of *beside* is done; or a record has come to its
+        end, so that there may be room, though its result waits for one before it.
+        """
+        under_way = len(self._tasks)
         for each in beside:
             each.add_done_callback(self._wake)
         try:
-            while self._tasks and not self._ready and self._error is None and not any(map(_is_done, beside)):
+            while len(self._tasks) == under_way > 0 and not self._ready and self._error is None:
+                if any(map(_is_done, beside)):
+                    break
                 self._changed.clear()
                 await self._changed.wait()
         finally:

@@ -73,7 +73,7 @@ class Writer:
         piece.rows += sent.rows
         piece.dead += sent.dead
         sent.count(piece.tally)
-        self.size += sum(map(len, sent.rows)) + sum(map(len, sent.dead))
+        self.size += sent.size
 
     def take(self) -> Sequence[Piece]:
         """All that waits."""
