@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from support import options
 
-from sagemaker_runtime import Client, ConfigError
-from sagemaker_runtime.bulk import JSONBody, execution, run_bulk
+from sagemaker_runtime import Client, ConfigError, SyncClient
+from sagemaker_runtime.bulk import JSONBody, JSONLines, execution, run_bulk
 from sagemaker_runtime.bulk.writing import Piece, Writer
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
@@ -183,3 +186,93 @@ async def test_results_that_wait_for_a_slow_disk_keep_it_from_sending_more(
         may.set()
 
         assert 50 == (await run).succeeded
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"format": "csv"}, r"format is a str; it takes JSONLines\(\)"),
+        ({"format": JSONLines}, r"format is the class JSONLines; it takes an instance: JSONLines\(\)"),
+        ({"body": JSONBody}, r"body is the class JSONBody; it takes an instance: JSONBody\(\)"),
+        ({"select": 3}, "select is 3, which is not JMESPath"),
+        ({"max_errors": -1}, "max_errors is -1; it takes a number from 0 on"),
+        ({"max_errors": True}, "max_errors is True"),
+        ({"drain": None}, "drain is None; it takes seconds"),
+        ({"members": {"variant": "x"}}, "members has 'variant'; it takes members of InvokeEndpointInput"),
+        ({"members": {"endpoint_name": "x"}}, "members has 'endpoint_name'"),
+        ({"members": {"target_variant": b"x"}}, "members has 'target_variant' of type bytes"),
+        ({"input": []}, r"input is \[\]; it takes files"),
+        ({"input": ""}, r"input is \[''\]; it takes files"),
+        ({"output": ""}, "output is ''; it takes a folder"),
+        ({"endpoint": ""}, "endpoint is ''; it takes the name"),
+    ],
+    ids=str,
+)
+async def test_arguments_of_a_wrong_type_are_refused_by_name(
+    client: Client, tmp_path: Path, settings: dict[str, object], said: str
+) -> None:
+    """A plan that was made with them stood in the way of the right ones."""
+    path = put(tmp_path, b"1\n")
+    input, output = settings.pop("input", path), settings.pop("output", tmp_path / "out")
+
+    with pytest.raises(ConfigError, match=said):
+        await run_bulk(client, settings.pop("endpoint", "echo"), input, output, **settings)  # type: ignore[arg-type]
+
+    assert not (tmp_path / "out").exists()
+
+
+async def test_a_client_without_an_event_loop_is_refused(tmp_path: Path) -> None:
+    """It would block the loop that its calls wait for."""
+    with SyncClient(options()) as client, pytest.raises(ConfigError, match="client is a SyncClient"):
+        await run_bulk(client, "echo", put(tmp_path, b"1\n"), tmp_path / "out")  # type: ignore[arg-type]
+
+
+async def test_the_output_and_the_state_inside_the_input_are_none_of_it(client: Client, tmp_path: Path) -> None:
+    """By whatever path they are named. A run whose state was there could not go on."""
+    rows, link = tmp_path / "rows", tmp_path / "link"
+    rows.mkdir()
+    link.symlink_to(rows)
+    put(rows, b"1\n")
+
+    for _ in range(2):
+        report = await run_bulk(client, "echo", rows, link / "out", state=rows / ".." / "rows" / "state")
+
+        assert 1 == report.records
+
+
+async def test_an_input_that_is_the_output_is_said_to_be(client: Client, tmp_path: Path) -> None:
+    """And not that there are no files."""
+    put(tmp_path, b"1\n")
+
+    with pytest.raises(ConfigError, match="no file below it but the output and the state"):
+        await run_bulk(client, "echo", tmp_path, tmp_path)
+
+
+async def test_a_link_to_nothing_in_the_input_is_refused(client: Client, tmp_path: Path) -> None:
+    """Its records were left out without a word."""
+    (tmp_path / "rows").mkdir()
+    put(tmp_path / "rows", b"1\n")
+    (tmp_path / "rows" / "more.jsonl").symlink_to(tmp_path / "nothing")
+
+    with pytest.raises(ConfigError, match=r"more\.jsonl' is a link to a file that is not there"):
+        await run_bulk(client, "echo", tmp_path / "rows", tmp_path / "out")
+
+
+async def test_a_folder_of_the_input_that_cannot_be_read_is_refused(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So were those of a folder that belongs to somebody else."""
+    closed = tmp_path / "rows" / "closed"
+    closed.mkdir(parents=True)
+    put(tmp_path / "rows", b"1\n")
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if os.fspath(path) == str(closed):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read all folders
+
+    with pytest.raises(ConfigError, match="closed' cannot be read: Permission denied"):
+        await run_bulk(client, "echo", tmp_path / "rows", tmp_path / "out")

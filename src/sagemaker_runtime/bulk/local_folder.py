@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cache
 from hashlib import blake2b
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.places import InputFile
@@ -24,25 +25,29 @@ class LocalSource:
     Files, folders and globs on this machine.
 
     Of a folder, all files in it and below; not those whose name, or the name of a folder on the way, begins with a dot or an
-    underscore, which programs leave beside data. In a glob, those must be asked for: ``rows/_*``.
+    underscore, which programs leave beside data. In a glob, those must be asked for: ``rows/_*``. Links to files are followed,
+    and those to folders are not.
 
     Args:
         places: Paths, or globs such as ``rows/**/*.jsonl``.
 
-        besides: A folder whose files are none of the input: the output, which may lie inside.
+        besides: Folders whose files are none of the input: the output and the state, which may lie inside.
 
         verify: Whether the identity of a file has a hash of all of it. Without, a change that leaves size, times and both
             ends alone is not noticed.
     """
 
-    def __init__(self, places: Sequence[str], *, besides: Path | None = None, verify: bool = False) -> None:
+    def __init__(self, places: Sequence[str], *, besides: Sequence[Path] = (), verify: bool = False) -> None:
         self._places = places
-        self._besides = besides
+        self._besides = [os.path.realpath(folder) for folder in besides]
         self._verify = verify
 
     def files(self) -> Sequence[InputFile]:
         """See `Source.files`."""
-        paths = sorted({path.absolute() for place in self._places for path in self._below(place)})
+        try:
+            paths = sorted({path.absolute() for place in self._places for path in self._below(place)})
+        except OSError as error:  # of a place itself, or of a folder above it
+            _refuse(error)
         common = Path(os.path.commonpath([path.parent for path in paths]))
         files = [self._file(path, common) for path in paths]
         return sorted(files, key=lambda file: file.name)
@@ -61,18 +66,36 @@ class LocalSource:
             yield path
             return
         found = [path] if path.is_dir() else _matches(path)
+        is_input = cache(self._is_input)  # of folders, which many files have in common
         count = 0
         root = path if path.is_dir() else _root(path)
-        asked_for = any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
+        asked_for = any(map(_is_hidden, path.relative_to(root).parts))
         for each in found:
-            for file in (path for path in each.rglob("*") if path.is_file()) if each.is_dir() else [each]:
-                inside = file.relative_to(each if asked_for else root).parts
-                hidden = any(part.startswith((".", "_")) for part in inside)
-                if not hidden and not (self._besides is not None and file.absolute().is_relative_to(self._besides)):
-                    count += 1
-                    yield file
+            if not asked_for and any(map(_is_hidden, each.relative_to(root).parts)):
+                continue
+            for file in self._inside(each) if each.is_dir() else [each] if is_input(each.parent) else ():
+                count += 1
+                yield file
         if not count:
-            raise ConfigError(f"input {place!r}: there is no such file, and no file below it")
+            beside = " but the output and the state" if found and self._besides else ""
+            raise ConfigError(f"input {place!r}: there is no such file, and no file below it{beside}")
+
+    def _inside(self, folder: Path) -> Iterator[Path]:
+        """The files of a folder and below. What cannot be looked into is refused, and not left out."""
+        for path, folders, files in os.walk(folder, onerror=_refuse):
+            folders[:] = sorted(name for name in folders if not _is_hidden(name))
+            if not self._is_input(Path(path)):
+                folders.clear()
+                continue
+            for file in (Path(path, name) for name in files if not _is_hidden(name)):
+                if file.is_file():
+                    yield file
+                elif not file.exists():
+                    raise ConfigError(f"input {str(file)!r} is a link to a file that is not there; remove it")
+
+    def _is_input(self, folder: Path) -> bool:
+        real = os.path.realpath(folder)
+        return not any(real == each or real.startswith(each.rstrip(os.sep) + os.sep) for each in self._besides)
 
     def _file(self, path: Path, common: Path) -> InputFile:
         identity = _identity(path, verify=self._verify)
@@ -82,6 +105,14 @@ class LocalSource:
 def _root(pattern: Path) -> Path:
     """What stands before the first sign of a glob."""
     return Path(*takewhile(lambda part: not set(part) & set("*?["), pattern.parts[:-1]))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "_"))
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise ConfigError(f"input {str(error.filename)!r} cannot be read: {error.strerror or type(error).__name__}")
 
 
 def _matches(pattern: Path) -> list[Path]:

@@ -18,7 +18,13 @@ Place: TypeAlias = "str | os.PathLike[str]"
 
 
 def open_source(
-    client: Client, input: Place | Sequence[Place], output: Place, opt_fns: tuple[OptFn, ...], *, verify: bool
+    client: Client,
+    input: Place | Sequence[Place],
+    output: Place,
+    opt_fns: tuple[OptFn, ...],
+    state: Place | None,
+    *,
+    verify: bool,
 ) -> Source:
     """
     Where the input of `run_bulk` comes from; its arguments have the names of the run's.
@@ -27,8 +33,11 @@ def open_source(
         ConfigError: Some of it is in S3, and some is not.
     """
     names = [os.fspath(each) for each in ([input] if isinstance(input, str | os.PathLike) else input)]
+    if not names or not all(names):
+        raise ConfigError(f"input is {names!r}; it takes files, folders, globs, or places in S3, at least one")
     if not any(map(_is_s3, names)):
-        return LocalSource(names, besides=None if _is_s3(output) else _path(output), verify=verify)
+        besides = [_path(place) for place in (output, state) if place is not None and not _is_s3(place)]
+        return LocalSource(names, besides=besides, verify=verify)
     if not all(map(_is_s3, names)):
         raise ConfigError(f"input {names!r}: some of it is in S3, and some is not; run each alone")
     from sagemaker_runtime.bulk.s3 import S3Source

@@ -68,7 +68,7 @@ async def preview_bulk(
         EncodeError: A record of the first request cannot be sent.
         SageMakerRuntimeError: S3 refused, or could not be reached.
     """
-    source = open_source(client, input, output, opt_fns, verify=False)
+    source = open_source(client, input, output, opt_fns, None, verify=False)
     files = await whole(source.files)
     format = format_for(files) if format is None else format
     body = body_for(format) if body is None else body

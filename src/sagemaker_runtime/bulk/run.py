@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from sagemaker_runtime import with_api_options
+from sagemaker_runtime.bulk.arguments import check_arguments
 from sagemaker_runtime.bulk.asynchronous import AsynchronousCalls
 from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.folder import RunFolder
@@ -159,7 +160,10 @@ async def run_bulk(
         BulkError: It stopped: the disk is full, the input changed, too many records failed.
         SageMakerRuntimeError: What all records would meet.
     """
-    source = open_source(client, input, output, opt_fns, verify=verify)
+    check_arguments(
+        client, endpoint, output, format=format, body=body, members=members, max_errors=max_errors, drain=drain
+    )
+    source = open_source(client, input, output, opt_fns, state, verify=verify)
     destination, folder = open_destination(client, output, opt_fns, state, encryption, kms_key, uploads=asynchronous)
     files = await whole(source.files)
     format = format_for(files) if format is None else format

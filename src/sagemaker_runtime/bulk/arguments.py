@@ -1,0 +1,69 @@
+"""What `run_bulk` refuses of its arguments before anything is made: a plan with them would stand in the way of the right ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeGuard
+
+from attrs import fields_dict
+
+from sagemaker_runtime import Client, ConfigError, InvokeEndpointInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def check_arguments(
+    client: object,
+    endpoint: object,
+    output: object,
+    *,
+    format: object,
+    body: object,
+    members: Mapping[str, object] | None,
+    max_errors: object,
+    drain: object,
+) -> None:
+    """
+    Look at arguments of `run_bulk`, by the same names.
+
+    Raises:
+        ConfigError: One of them is of a wrong type, or makes no sense.
+    """
+    if not isinstance(client, Client):
+        raise ConfigError(
+            f"client is a {type(client).__name__}, and run_bulk takes a Client: without an event loop, call asyncio.run with "
+            "a function that makes one"
+        )
+    if not isinstance(endpoint, str) or not endpoint:
+        raise ConfigError(f"endpoint is {endpoint!r}; it takes the name of an endpoint")
+    if not output:
+        raise ConfigError(f"output is {output!r}; it takes a folder, or 's3://bucket/prefix/'")
+    _check_kind("format", format, "batches", "JSONLines(), CSV(), Parquet() or Files()")
+    _check_kind("body", body, "encode", "JSONBody() or CSVBody()")
+    _check_members(members)
+    if max_errors is not None and not (_is_number(max_errors) and isinstance(max_errors, int) and max_errors >= 0):
+        raise ConfigError(f"max_errors is {max_errors!r}; it takes a number from 0 on, or None")
+    if not (_is_number(drain) and drain >= 0):
+        raise ConfigError(f"drain is {drain!r}; it takes seconds from 0 on")
+
+
+def _check_kind(name: str, value: object, method: str, examples: str) -> None:
+    if isinstance(value, type):
+        raise ConfigError(f"{name} is the class {value.__name__}; it takes an instance: {value.__name__}()")
+    if value is not None and not callable(getattr(value, method, None)):
+        raise ConfigError(f"{name} is a {type(value).__name__}; it takes {examples}, or None for what suffixes say")
+
+
+def _check_members(members: Mapping[str, object] | None) -> None:
+    known = fields_dict(InvokeEndpointInput).keys() - {"body", "endpoint_name"}
+    for name, value in (members or {}).items():
+        if name not in known:
+            raise ConfigError(
+                f"members has {name!r}; it takes members of InvokeEndpointInput but the endpoint and the body"
+            )
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"members has {name!r} of type {type(value).__name__}; it takes text")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
