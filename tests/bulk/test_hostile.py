@@ -14,7 +14,7 @@ import pytest
 from support import options
 
 from sagemaker_runtime import Client, ConfigError, SyncClient
-from sagemaker_runtime.bulk import JSONBody, JSONLines, execution, run_bulk
+from sagemaker_runtime.bulk import BulkError, JSONBody, JSONLines, execution, run_bulk
 from sagemaker_runtime.bulk.writing import Piece, Writer
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
@@ -276,3 +276,22 @@ async def test_a_folder_of_the_input_that_cannot_be_read_is_refused(
 
     with pytest.raises(ConfigError, match="closed' cannot be read: Permission denied"):
         await run_bulk(client, "echo", tmp_path / "rows", tmp_path / "out")
+
+
+async def test_a_dead_letter_says_all_that_is_wrong_with_the_members_of_a_record(
+    client: Client, tmp_path: Path
+) -> None:
+    """And not only how many problems there are."""
+    path = put(tmp_path, b'{"tag": "a\\nb"}\n')
+
+    await run_bulk(client, "echo", path, tmp_path / "out", custom_attributes="tag")
+
+    assert "custom_attributes" in str(lines(tmp_path / "out", "dead-letters/*")[0]["message"])
+
+
+async def test_a_plan_that_cannot_be_read_is_named(client: Client, tmp_path: Path) -> None:
+    """With what the system says of it."""
+    (tmp_path / "out" / ".bulk" / "plan.json").mkdir(parents=True)
+
+    with pytest.raises(BulkError, match=r"Is a directory: .*plan\.json"):
+        await run_bulk(client, "echo", put(tmp_path, b"1\n"), tmp_path / "out")

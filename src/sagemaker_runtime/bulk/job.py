@@ -101,7 +101,10 @@ class Job:
 
             retry_dead: Whether to take up dead letters, if all else is done.
         """
-        plan = await whole(self._plan, folder)
+        try:
+            plan = await whole(self._plan, folder)
+        except OSError as error:
+            raise _of_disk(error, folder.path) from error
         with StoppedBy(folder.path):
             journal = await whole(Journal, folder.journal_path)
             rounds = Rounds(plan, journal, self.suffix)
@@ -133,8 +136,7 @@ class Job:
             )
         shards = list(self.format.shards(self.files, self.source))
         plan = Plan(secrets.token_hex(4), self.settings, self.files, shards)
-        with StoppedBy(folder.path):
-            plan.write(folder.plan_path)
+        plan.write(folder.plan_path)
         return plan
 
     def _check_rounds(self, rounds: Rounds, folder: RunFolder) -> None:
@@ -245,9 +247,13 @@ class StoppedBy:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if isinstance(exc, OSError):
-            raise BulkError(
-                f"{exc.strerror or type(exc).__name__}: {exc.filename or self._folder}. What is done is kept; once the cause "
-                "is gone, the same call goes on"
-            ) from exc
+            raise _of_disk(exc, self._folder) from exc
         if isinstance(exc, Exception | asyncio.CancelledError):
             exc.add_note(f"The bulk run in {self._folder} has stopped; what is done is kept. The same call goes on.")
+
+
+def _of_disk(error: OSError, folder: Path) -> BulkError:
+    return BulkError(
+        f"{error.strerror or type(error).__name__}: {error.filename or folder}. What is done is kept; once the cause is gone, "
+        "the same call goes on"
+    )

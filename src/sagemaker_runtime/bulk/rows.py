@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime import ServiceError
+from sagemaker_runtime import InvalidParamsError, ServiceError
 from sagemaker_runtime.bulk.expressions import compiled
 from sagemaker_runtime.bulk.json_texts import json_text
 from sagemaker_runtime.predictor import EncodeError
@@ -92,7 +92,7 @@ class Rows:
             "record": batch.first + offset,
             "status": error.status if isinstance(error, ServiceError) else None,
             "code": error.code if isinstance(error, ServiceError) else type(error).__name__,
-            "message": error.message,
+            "message": str(error) if isinstance(error, InvalidParamsError) else error.message,  # all that is wrong
             "request_id": error.request_id,
             "attempts": len(error.attempts),
             "at": [batch.begin, batch.first],
