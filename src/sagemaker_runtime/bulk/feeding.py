@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -10,7 +11,7 @@ from attrs import field, frozen
 from sagemaker_runtime.bulk.exceptions import BulkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sagemaker_runtime.bulk.bodies.base import Body
     from sagemaker_runtime.bulk.formats.base import Batch, Format
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 AHEAD = 64  # batches that are read at once
 AHEAD_BYTES = 2**20  # of their records, at most, but for one
+NEAR = 2**16  # bytes, rows or files that are read over, rather than to begin anew behind them
 
 
 @frozen
@@ -156,27 +158,77 @@ class Feed:
     def _letters(self, shard: int, part: Part, at: int) -> Iterator[Work]:
         """The records of dead letters, read from the input again."""
         name = part.replaces or ""
+        reader = _Reader(partial(self._records_from, shard))
         with self._destination.open(name) as letters:
             for index, line in enumerate(letters):
                 if index >= at:
-                    yield Work(part, *self._record(shard, line, name), index + 1, 0, units=1)
+                    yield Work(part, self._record(reader, line, name), 0, index + 1, 0, units=1)
 
-    def _record(self, shard: int, line: bytes, name: str) -> tuple[Batch, int]:
+    def _record(self, reader: _Reader, line: bytes, name: str) -> Batch:
         try:
             letter = json.loads(line)
             begin, first = map(int, letter["at"])
             offset = int(letter["record"]) - first
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             begin = first = offset = -1
-        batch: Batch | None = None
-        if offset >= 0:
-            files, shards = self._plan.files, self._plan.shards
-            read = self._format.batches(
-                files, self._source, shards[shard], at=begin, number=first, rows=offset + 1, size=2**62
-            )
-            batch = next(read, None)
-        if batch is None or len(batch.records) <= offset:
+        batch = reader.find(begin, first, offset) if begin >= 0 and first >= 0 and offset >= 0 else None
+        if batch is None:
             raise BulkError(
                 f"a line of {name} in {self._destination.where} is no dead letter of this run; put back what the run wrote"
             )
-        return batch, offset
+        return batch
+
+    def _records_from(self, shard: int, at: int, number: int) -> Iterator[Batch]:
+        """The records of a shard, each alone."""
+        files, shards = self._plan.files, self._plan.shards
+        return self._format.batches(files, self._source, shards[shard], at=at, number=number, rows=1, size=1)
+
+
+class _Reader:
+    """
+    Finds records whose places rise. It reads on where the next one is near: to begin anew costs a block, or half of a row group.
+
+    Args:
+        read: Reads each record alone, from a place and the number of the record there on.
+    """
+
+    def __init__(self, read: Callable[[int, int], Iterator[Batch]]) -> None:
+        self._read = read
+        self._records: Iterator[Batch] = iter(())
+        self._at = -1  # the place of the next record; -1 before the first
+        self._number = -1
+        self._begin = -1  # the place that was asked for last, and the number of the record there
+        self._first = -1
+
+    def find(self, begin: int, first: int, offset: int) -> Batch | None:
+        """
+        The record *offset* records behind the one at a place; None if there is none.
+
+        Args:
+            begin: The place.
+
+            first: The number of the record there.
+
+            offset: How many records behind it.
+        """
+        goes_on = (begin, first) == (self._begin, self._first) and first + offset >= self._number
+        if not goes_on:
+            if self._at < 0 or not 0 <= begin - self._at <= NEAR:
+                self._records, self._at, self._number = self._read(begin, first), begin, first
+            while self._at < begin:
+                if self._next() is None:
+                    return None
+            if self._at != begin:
+                return None
+            self._begin, self._first, self._number = begin, first, first
+        while self._number < first + offset:
+            if self._next() is None:
+                return None
+        return self._next()
+
+    def _next(self) -> Batch | None:
+        batch = next(self._records, None)
+        if batch is not None:
+            self._at = batch.end
+            self._number += 1
+        return batch
