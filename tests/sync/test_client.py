@@ -77,7 +77,8 @@ def threads_of_clients() -> set[threading.Thread]:
 
 def test_it_has_every_call_of_the_asynchronous_client_with_the_same_parameters() -> None:
     """A call that is added to one and forgotten in the other would be found by a user."""
-    public = {name for name in dir(Client) if not name.startswith("_")}
+    # What s3_client gives awaits: `run` is there for it.
+    public = {name for name in dir(Client) if not name.startswith("_")} - {"s3_client"}
 
     assert public | {"run"} == {name for name in dir(SyncClient) if not name.startswith("_")}
     for name in public - {"options"}:
