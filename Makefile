@@ -18,7 +18,7 @@ GO_CODE := /usr/share/gocode
 GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo bulk-demo duplex-demo test test-quick test-floor transport-endurance bulk-endurance interop lint types bench bench-beside bench-local bench-duplex docs clean
+.PHONY: profile help demo stream-demo bulk-demo duplex-demo test test-quick test-floor transport-endurance bulk-endurance interop interop-mlflow lint types bench bench-beside bench-local bench-duplex docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-20s%s\n' "$$name" "$$text"; done
@@ -47,6 +47,9 @@ test-floor: $(VENV)-floor/.test ## The same on the oldest dependencies that pypr
 
 interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(INTEROP_DUPLEX) $(VENV)/.test ## Prove client and local endpoint against other people's servers and clients
 	INTEROP_PYTHON=.venv/interop/bin/python INTEROP_ENVIRONMENTS=.venv $(BIN)/python -m pytest tests/interop $(ARGS)
+
+interop-mlflow: .venv/interop-mlflow/.ready $(VENV)/.test ## Prove codecs and bulk runs against MLflow's scoring server: 1 minute
+	INTEROP_MLFLOW=.venv/interop-mlflow/bin/python $(BIN)/python -m pytest tests/interop/test_mlflow.py $(ARGS)
 
 transport-endurance: $(VENV)-bench/.peers ## Make 20,000 calls over a bad network on each event loop: 5 minutes; ARGS is a seed and a number
 	@PYTHONPATH=tests $(VENV)-bench/bin/python tests/transport/chaos.py $(ARGS)
