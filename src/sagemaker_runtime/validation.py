@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_runtime.bodies import instead_of, is_bytes_like
 from sagemaker_runtime.errors import InvalidParamsError
 from sagemaker_runtime.headers import header_problem
-from sagemaker_runtime.operations.base import bindings, from_java, required
+from sagemaker_runtime.operations.base import bindings, required
+from sagemaker_runtime.operations.patterns import from_java
 from sagemaker_runtime.stable_members import KnownInputs, stable_members, values_of
 
 if TYPE_CHECKING:

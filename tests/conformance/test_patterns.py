@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conformance.conftest import load
 
-from sagemaker_runtime.operations.base import from_java
+from sagemaker_runtime.operations.patterns import from_java
 
 PRINT = r"\A\S[\p{Print}]*\z"
 NAME = "^[a-zA-Z0-9](-*[a-zA-Z0-9])*"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from sagemaker_runtime.checks import did_you_mean
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.operations.base import TRAITS, Binding, Operation, Shape, bindings, from_java, required
+from sagemaker_runtime.operations.base import TRAITS, Binding, Operation, Shape, bindings, required
+from sagemaker_runtime.operations.patterns import from_java
 from sagemaker_runtime.operations.service import Service
 
 if TYPE_CHECKING:

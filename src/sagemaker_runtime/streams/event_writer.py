@@ -8,7 +8,8 @@ from zlib import crc32
 
 from sagemaker_runtime.bodies import as_bytes, instead_of, is_bytes_like
 from sagemaker_runtime.errors import InvalidParamsError
-from sagemaker_runtime.operations.base import bindings, from_java
+from sagemaker_runtime.operations.base import bindings
+from sagemaker_runtime.operations.patterns import from_java
 from sagemaker_runtime.streams.messages import (
     CHECKSUM,
     MAX_PAYLOAD,
