@@ -8,15 +8,9 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from sagemaker_runtime.errors import (
-    EventStreamError,
-    InvalidParamsError,
-    SageMakerRuntimeError,
-    StreamClosedError,
-    TransportError,
-    attach_facts,
-)
-from sagemaker_runtime.operations.events import DuplexMessage, RequestPayloadPart, ResponsePayloadPart
+from sagemaker_runtime.errors import SageMakerRuntimeError, StreamClosedError, TransportError, attach_facts
+from sagemaker_runtime.streams.duplex_response import DuplexResponse, messages_of
+from sagemaker_runtime.streams.event_writer import as_part
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -24,13 +18,12 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sagemaker_runtime.bodies import BytesLike
-    from sagemaker_runtime.operations.events import ResponseStreamEvent
+    from sagemaker_runtime.operations.events import DuplexMessage, RequestPayloadPart, ResponsePayloadPart
     from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
         InvokeEndpointWithBidirectionalStreamOutput,
     )
     from sagemaker_runtime.streams.event_writer import EventWriter
     from sagemaker_runtime.streams.outgoing import OutgoingEvents
-    from sagemaker_runtime.streams.response_stream import ResponseStream
 
 CLOSING_WAIT = 2.0  # seconds for the model's last parts, when a block is left without an error
 
@@ -64,9 +57,9 @@ class DuplexStream:
         self._outgoing = outgoing
         self._writer = writer
         self._operation = operation
-        self._task = asyncio.get_running_loop().create_task(call)
+        self._loop = asyncio.get_running_loop()
+        self._response = DuplexResponse(call)
         self._ahead: deque[ResponsePayloadPart] = deque()  # what a sender has read, when it looked for an error
-        self._waiting: asyncio.Task[ResponseStreamEvent | None] | None = None  # reads
         self._read: asyncio.Future[None] | None = None  # done when the one who reads has got something
         self._failure: SageMakerRuntimeError | None = None
         self._ended = False  # by the model
@@ -98,16 +91,7 @@ class DuplexStream:
             TransportError: The connection broke.
             SageMakerRuntimeError: Whatever else the call has failed with.
         """
-        if isinstance(part, RequestPayloadPart):
-            if partial:
-                raise _refused("partial=True is for text and bytes; set completion_state='PARTIAL' on the part itself")
-        elif isinstance(part, str):
-            part = RequestPayloadPart(
-                _utf8(part), data_type="UTF8", completion_state="PARTIAL" if partial else "COMPLETE"
-            )
-        else:
-            part = RequestPayloadPart(part, data_type="BINARY", completion_state="PARTIAL" if partial else "COMPLETE")
-        event = self._writer.write(part)
+        event = self._writer.write(as_part(part, partial=partial))
         if self._end_sent:
             self._refuse("end() was called, and nothing can be sent after that")
         await self._send(event)
@@ -123,8 +107,7 @@ class DuplexStream:
                     raise
 
     async def _send(self, event: bytes, *, end: bool = False) -> None:
-        if self._failure is not None:
-            raise self._failure.with_traceback(None)
+        self._raise_failure()
         try:
             await self._outgoing.send(event, end=end)
         except (TransportError, StreamClosedError) as error:
@@ -145,10 +128,8 @@ class DuplexStream:
                     if part is not None:
                         self._ahead.append(part)
         if self._ended and self._failure is None:
-            reason = StreamClosedError("the model has ended the conversation, and takes no more")
-            attach_facts(reason, operation=self._operation)
-            self._failure = reason
-            self._outgoing.fail(reason)
+            self._failure = self._closed_error("the model has ended the conversation, and takes no more")
+            self._outgoing.fail(self._failure)
 
     # Reading.
 
@@ -159,16 +140,15 @@ class DuplexStream:
         Raises:
             SageMakerRuntimeError: What the call has failed with.
         """
-        if not self._task.done():
-            await asyncio.wait([self._task])
-        if self._task.cancelled():
+        try:
+            output = await self._response.output()
+        except SageMakerRuntimeError as error:
+            if self._failure is None:
+                self._failure = error
+            raise
+        if output is None:
             self._refuse("it was closed before a response")
-        error = self._task.exception()
-        if isinstance(error, SageMakerRuntimeError) and self._failure is None:
-            self._failure = error
-        if error is not None:
-            raise error.with_traceback(None)
-        return self._task.result()
+        return output
 
     def __aiter__(self) -> Self:
         return self
@@ -197,22 +177,13 @@ class DuplexStream:
     async def _next(self) -> ResponsePayloadPart | None:
         if self._ended:
             return None
-        if self._failure is not None and self._closed:
-            raise self._failure.with_traceback(None)
-        self._read = asyncio.get_running_loop().create_future()
+        if self._closed:
+            self._raise_failure()
+        self._read = self._loop.create_future()
         try:
-            if not self._task.done() or self._task.cancelled() or self._task.exception() is not None:
+            if not self._response.begun:
                 await self.initial_response()
-            body = self._task.result().body
-            while True:
-                event = body.take_held() if self._waiting is None else None
-                if event is None:
-                    event = await self._wait(body)
-                if event is None:
-                    self._ended = True
-                    return None
-                if isinstance(event, ResponsePayloadPart):
-                    return event
+            part = await self._response.next_part()
         except SageMakerRuntimeError as error:
             if self._failure is None:
                 self._failure = error
@@ -220,19 +191,14 @@ class DuplexStream:
             if self._closed:
                 raise self._failure.with_traceback(None) from None
             raise
+        else:
+            self._ended = part is None
+            return part
         finally:
             self._read.set_result(None)
             self._read = None
 
-    async def _wait(self, body: ResponseStream) -> ResponseStreamEvent | None:
-        """The next event where none is held, in a task: a reader that is cancelled loses nothing, and may read on."""
-        if self._waiting is None:
-            self._waiting = asyncio.get_running_loop().create_task(_next_of(body))
-        await asyncio.wait([self._waiting])
-        waiting, self._waiting = self._waiting, None
-        return waiting.result()
-
-    async def messages(self) -> AsyncGenerator[DuplexMessage]:
+    def messages(self) -> AsyncGenerator[DuplexMessage]:
         """
         The messages of the model: parts marked PARTIAL are joined with those that follow, up to the one that is not.
 
@@ -240,19 +206,7 @@ class DuplexStream:
             EventStreamError: The model has ended the conversation inside a message.
             SageMakerRuntimeError: As iteration over the parts.
         """
-        pieces: list[bytes] = []
-        data_type: str | None = None
-        async for part in self:
-            if not pieces:
-                data_type = part.data_type
-            pieces.append(part.bytes)
-            if not part.partial:
-                yield DuplexMessage(b"".join(pieces), data_type)
-                pieces.clear()
-        if pieces:
-            raise EventStreamError(
-                f"the conversation ended inside a message, after {sum(map(len, pieces)):,} bytes of it"
-            )
+        return messages_of(self)
 
     # Closing.
 
@@ -277,23 +231,15 @@ class DuplexStream:
             return
         self._closed = True
         if self._failure is None:
-            self._failure = StreamClosedError("the stream was closed")
-            attach_facts(self._failure, operation=self._operation)
+            self._failure = self._closed_error("the stream was closed")
         self._ahead.clear()
-        if not self._task.done():
-            self._task.cancel()
-        elif not self._task.cancelled() and self._task.exception() is None:
-            self._task.result().body.close()
+        self._response.close()
         self._outgoing.close(self._failure)
-        if self._waiting is not None:
-            self._waiting.add_done_callback(_retrieve)
 
     async def aclose(self) -> None:
         """End both directions at once, and wait until nothing of the call is left. May be called again."""
         self.close()
-        tasks = [task for task in (self._task, self._waiting) if task is not None and not task.done()]
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._response.wait_closed()
 
     async def __aenter__(self) -> Self:
         return self
@@ -318,7 +264,7 @@ class DuplexStream:
                         pass
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True) and not self._task.get_loop().is_closed():
+        if not getattr(self, "_closed", True) and not self._loop.is_closed():
             whole = self._ended and self._end_sent
             self.close()  # first, because the warning may be raised
             if not whole:
@@ -336,30 +282,16 @@ class DuplexStream:
         state = "closed" if self._closed else "ended" if self._ended else "open"
         return f"<{type(self).__name__}, {state}, {self.parts_sent} parts sent>"
 
-    def _refuse(self, problem: str) -> NoReturn:
+    def _raise_failure(self) -> None:
+        """Raise what the call has failed with, if it has."""
         if self._failure is not None:
             raise self._failure.with_traceback(None)
-        error = StreamClosedError(f"the stream takes no more: {problem}")
+
+    def _refuse(self, problem: str) -> NoReturn:
+        self._raise_failure()
+        raise self._closed_error(f"the stream takes no more: {problem}")
+
+    def _closed_error(self, problem: str) -> StreamClosedError:
+        error = StreamClosedError(problem)
         attach_facts(error, operation=self._operation)
-        raise error
-
-
-async def _next_of(body: ResponseStream) -> ResponseStreamEvent | None:
-    return await anext(body, None)
-
-
-def _retrieve(task: asyncio.Task[ResponseStreamEvent | None]) -> None:
-    """Of a read that nobody waits for any more: what it ended with is no news."""
-    if not task.cancelled():
-        task.exception()
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise _refused("the text has a lone surrogate, which UTF-8 cannot carry") from None
-
-
-def _refused(problem: str) -> InvalidParamsError:
-    return InvalidParamsError(problem, (problem,))
+        return error

@@ -9,6 +9,7 @@ from zlib import crc32
 from sagemaker_runtime.bodies import as_bytes, instead_of, is_bytes_like
 from sagemaker_runtime.errors import InvalidParamsError
 from sagemaker_runtime.operations.base import bindings
+from sagemaker_runtime.operations.events import RequestPayloadPart
 from sagemaker_runtime.operations.patterns import from_java
 from sagemaker_runtime.streams.messages import (
     CHECKSUM,
@@ -21,8 +22,8 @@ from sagemaker_runtime.streams.messages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sagemaker_runtime.bodies import BytesLike
     from sagemaker_runtime.operations.base import Binding
-    from sagemaker_runtime.operations.events import RequestPayloadPart
 
 _BLOCKS_KEPT = 64  # blocks of headers: there are six without padding
 
@@ -99,6 +100,35 @@ class EventWriter:
 def _head(block: bytes, payload_length: int) -> bytes:
     lengths = (SMALLEST_FRAME + len(block) + payload_length).to_bytes(4) + len(block).to_bytes(4)
     return b"".join((lengths, CHECKSUM.pack(crc32(lengths)), block))
+
+
+def as_part(given: str | BytesLike | RequestPayloadPart, *, partial: bool = False) -> RequestPayloadPart:
+    """
+    The part to send for *given*: a text as UTF8, bytes as BINARY, a part as it is.
+
+    Args:
+        given: What is not checked here is checked by `EventWriter.write`.
+
+        partial: Whether the message goes on in the next part.
+
+    Raises:
+        InvalidParamsError: The text is no Unicode; or *partial* is for a part, which says that itself.
+    """
+    if isinstance(given, RequestPayloadPart):
+        if partial:
+            raise _refused("partial=True is for text and bytes; set completion_state='PARTIAL' on the part itself")
+        return given
+    state = "PARTIAL" if partial else "COMPLETE"
+    if isinstance(given, str):
+        return RequestPayloadPart(_utf8(given), data_type="UTF8", completion_state=state)
+    return RequestPayloadPart(given, data_type="BINARY", completion_state=state)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise _refused("the text has a lone surrogate, which UTF-8 cannot carry") from None
 
 
 def _refused(problem: str) -> InvalidParamsError:

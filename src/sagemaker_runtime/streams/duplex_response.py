@@ -1,0 +1,110 @@
+"""`DuplexResponse`: what the model says in a duplex call, while others are still sending."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.errors import EventStreamError
+from sagemaker_runtime.operations.events import DuplexMessage, ResponsePayloadPart
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Coroutine
+
+    from sagemaker_runtime.operations.events import ResponseStreamEvent
+    from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
+        InvokeEndpointWithBidirectionalStreamOutput,
+    )
+    from sagemaker_runtime.streams.response_stream import ResponseStream
+
+
+class DuplexResponse:
+    """
+    The response of a call that runs in a task, read part by part. A read that is cancelled loses nothing.
+
+    Args:
+        call: Gives the output once the head of the response is there.
+    """
+
+    def __init__(self, call: Coroutine[None, None, InvokeEndpointWithBidirectionalStreamOutput]) -> None:
+        self._call = asyncio.get_running_loop().create_task(call)
+        self._reading: asyncio.Task[ResponseStreamEvent | None] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the head is there."""
+        return self._call.done() and not self._call.cancelled() and self._call.exception() is None
+
+    async def output(self) -> InvokeEndpointWithBidirectionalStreamOutput | None:
+        """The output of the call, once it is there; None if the call was cancelled. Raises what it has failed with."""
+        if not self._call.done():
+            await asyncio.wait([self._call])
+        if self._call.cancelled():
+            return None
+        error = self._call.exception()
+        if error is not None:
+            raise error.with_traceback(None)
+        return self._call.result()
+
+    async def next_part(self) -> ResponsePayloadPart | None:
+        """The next part of a response that has begun, without the events of other types; None at its end."""
+        body = self._call.result().body
+        while True:
+            event = body.take_held() if self._reading is None else None
+            if event is None:
+                event = await self._wait(body)
+            if event is None or isinstance(event, ResponsePayloadPart):
+                return event
+
+    async def _wait(self, body: ResponseStream) -> ResponseStreamEvent | None:
+        """The next event where none is held, in a task: a reader that is cancelled loses nothing, and may read on."""
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().create_task(_next_of(body))
+        await asyncio.wait([self._reading])
+        reading, self._reading = self._reading, None
+        return reading.result()
+
+    def close(self) -> None:
+        """End the call and its response, for code that cannot wait."""
+        if not self._call.done():
+            self._call.cancel()
+        elif self.begun:
+            self._call.result().body.close()
+        if self._reading is not None:
+            self._reading.add_done_callback(_retrieve)
+
+    async def wait_closed(self) -> None:
+        """Wait until no task of it is left."""
+        tasks = [task for task in (self._call, self._reading) if task is not None and not task.done()]
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+async def _next_of(body: ResponseStream) -> ResponseStreamEvent | None:
+    return await anext(body, None)
+
+
+def _retrieve(task: asyncio.Task[ResponseStreamEvent | None]) -> None:
+    """Of a read that nobody waits for any more: what it ended with is no news."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def messages_of(parts: AsyncIterable[ResponsePayloadPart]) -> AsyncGenerator[DuplexMessage]:
+    """
+    The messages that *parts* make up: those marked PARTIAL are joined with what follows, up to one that is not.
+
+    Raises:
+        EventStreamError: The parts have ended inside a message.
+    """
+    pieces: list[bytes] = []
+    data_type: str | None = None
+    async for part in parts:
+        if not pieces:
+            data_type = part.data_type
+        pieces.append(part.bytes)
+        if not part.partial:
+            yield DuplexMessage(b"".join(pieces), data_type)
+            pieces.clear()
+    if pieces:
+        raise EventStreamError(f"the conversation ended inside a message, after {sum(map(len, pieces)):,} bytes of it")
