@@ -21,15 +21,14 @@ from h2.events import (
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 
-from sagemaker_runtime.errors import InvalidResponseError
 from sagemaker_runtime.transport.aiohttp.failures import NotConnected
 from sagemaker_runtime.transport.h2.exchange import Exchange
+from sagemaker_runtime.transport.h2.frame_writer import FrameWriter
 from sagemaker_runtime.transport.h2.goaway import GoAwaySplitter
-from sagemaker_runtime.transport.h2.head import response_head
 from sagemaker_runtime.transport.h2.keep_alive import KeepAlive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from h2.events import Event
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 WINDOW = 131_072  # bytes of one stream that the peer may send ahead of its reader
 _CONNECTION_WINDOW = 2**30  # bytes of all streams: one that nobody reads is not to hold up the others
 _MAX_HEAD = 65_536  # bytes
-_FLUSHED_AT_ONCE = 65_536  # bytes; less is collected for a turn of the loop, which costs a third less CPU
 _LAST_ID = 2**30  # streams of one connection are not numbered further
 _SHOWN = 200  # characters of what is wrong with the peer's frames
 
@@ -62,9 +60,7 @@ class Connection(asyncio.Protocol):
 
         settled: Done when the peer's settings have come; before that it is not known how many streams it takes.
 
-        paused: Whether the transport holds as much as it can.
-
-        pressed: Whether whoever writes should wait for a turn, or for the transport.
+        writer: Writes the frames, and says when to wait.
 
         idle_since: By the loop's clock; when the last stream ended.
     """
@@ -73,8 +69,6 @@ class Connection(asyncio.Protocol):
         self.route = route
         self.exchanges: dict[int, Exchange] = {}
         self.reserved = 0
-        self.paused = False
-        self.pressed = False
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self.settled: asyncio.Future[None] = self._loop.create_future()
@@ -82,11 +76,10 @@ class Connection(asyncio.Protocol):
         self.idle_since = self._loop.time()
         self._process = os.getpid()
         self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self.writer = FrameWriter(self._h2, self._write)
         self._splitter = GoAwaySplitter()
         self._open = False
         self._going_away = False
-        self._flush_due = False
-        self._unflushed = 0  # bytes
         self._watch = KeepAlive(keep_alive, ping=self._ping, dead=self._end)
         self._transport: asyncio.Transport
 
@@ -118,7 +111,7 @@ class Connection(asyncio.Protocol):
             self._going_away = True
         self._h2.send_headers(id, fields)
         exchange = self.exchanges[id] = Exchange(self, id, host, timeout)
-        self._flush_soon(0)
+        self.writer.flush_soon(0)
         self._watch.start()
         return exchange
 
@@ -129,7 +122,7 @@ class Connection(asyncio.Protocol):
         if self._open and os.getpid() == self._process:
             with suppress(H2Error):
                 self._h2.close_connection()
-            self._flush()
+            self.writer.flush()
             self._open = False
             self._transport.close()  # which sends TLS's goodbye
             self._transport.abort()  # and does not wait for the peer's
@@ -138,13 +131,13 @@ class Connection(asyncio.Protocol):
 
     def room(self, id: int) -> int:
         """Bytes that may be sent on the stream now, in one frame."""
-        if self.paused:
+        if self.writer.paused:
             return 0
         return min(self._h2.local_flow_control_window(id), self._h2.max_outbound_frame_size)
 
     def send_at_once(self, id: int, data: bytes, *, end: bool) -> bool:
         """Send *data* in one frame, if the windows take all of it; whether they did."""
-        if self.paused or len(data) > self.room(id):
+        if self.writer.paused or len(data) > self.room(id):
             return False
         self.send_data(id, data, end=end)
         return True
@@ -152,13 +145,13 @@ class Connection(asyncio.Protocol):
     def send_data(self, id: int, data: bytes, *, end: bool = False) -> None:
         """Send what `room` has said there is room for."""
         self._h2.send_data(id, data, end_stream=end)
-        self._flush_soon(len(data))
+        self.writer.flush_soon(len(data))
 
     def acknowledge(self, size: int, id: int) -> None:
         """*size* bytes of the stream have been read, so the peer may send as many more."""
         if size and self._open:
             self._h2.acknowledge_received_data(size, id)
-            self._flush_soon(0)
+            self.writer.flush_soon(0)
 
     def forget(self, exchange: Exchange, *, reset: bool) -> None:
         """The stream has ended; *reset* tells the peer."""
@@ -167,7 +160,7 @@ class Connection(asyncio.Protocol):
         if self._open and reset and os.getpid() == self._process:
             with suppress(H2Error):
                 self._h2.reset_stream(exchange.id, ErrorCodes.CANCEL)
-            self._flush_soon(0)
+            self.writer.flush_soon(0)
         if not self.exchanges:
             self._watch.stop()
             self.idle_since = self._loop.time()
@@ -190,7 +183,7 @@ class Connection(asyncio.Protocol):
         )
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(_CONNECTION_WINDOW)
-        self._flush()
+        self.writer.flush()
 
     def data_received(self, data: bytes) -> None:
         self._watch.received()
@@ -201,7 +194,7 @@ class Connection(asyncio.Protocol):
         try:
             events = self._h2.receive_data(data) if data else ()
         except H2Error as error:
-            self._flush()
+            self.writer.flush()
             self._end(f"what it sent is no HTTP/2: {str(error)[:_SHOWN]}")
             return
         widened: set[int] = set()
@@ -213,13 +206,13 @@ class Connection(asyncio.Protocol):
                 exchange.pump()
         for goaway in goaways:
             self._go_away(goaway.last_stream_id)
-        self._flush_soon(0)
+        self.writer.flush_soon(0)
 
     def pause_writing(self) -> None:
-        self.paused = self.pressed = True
+        self.writer.pause()
 
     def resume_writing(self) -> None:
-        self.paused = self.pressed = False
+        self.writer.resume()
         for exchange in list(self.exchanges.values()):
             exchange.pump()
 
@@ -246,14 +239,13 @@ class Connection(asyncio.Protocol):
                 widened.add(id or 0)
             case ResponseReceived(stream_id=id):
                 if (exchange := self.exchanges.get(id or 0)) is not None:
-                    self._head(exchange, event.headers or ())
+                    exchange.head(event.headers or ())
             case StreamEnded(stream_id=id):
                 if (exchange := self.exchanges.get(id or 0)) is not None:
                     exchange.end()
             case StreamReset(stream_id=id, remote_reset=True):
                 if (exchange := self.exchanges.get(id)) is not None:
-                    code = int(event.error_code or 0)
-                    exchange.reset(code, _name(code))
+                    exchange.reset(int(event.error_code or 0))
             case RemoteSettingsChanged():
                 if not self.settled.done():
                     self.settled.set_result(None)
@@ -261,15 +253,6 @@ class Connection(asyncio.Protocol):
                 self._changed(self)
             case _:  # acknowledgements, trailers, 1xx, extensions
                 pass
-
-    @staticmethod
-    def _head(exchange: Exchange, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        try:
-            head = response_head(fields)
-        except ValueError as error:
-            exchange.fail(InvalidResponseError(f"the head of the response is no HTTP/2: {error}"), reset=True)
-        else:
-            exchange.head(*head)
 
     def _go_away(self, last_stream_id: int) -> None:
         """The peer takes no further streams; those that it has begun with go on."""
@@ -295,31 +278,8 @@ class Connection(asyncio.Protocol):
 
     def _ping(self) -> None:
         self._h2.ping(b"alive???")
-        self._flush()
+        self.writer.flush()
 
-    def _flush_soon(self, size: int) -> None:
-        self._unflushed += size
-        if self._unflushed >= _FLUSHED_AT_ONCE:
-            self._flush()
-            self.pressed = True  # so that others run, and what has come is read
-        if not self._flush_due:
-            self._flush_due = True
-            self._loop.call_soon(self._flush_when_due)
-
-    def _flush_when_due(self) -> None:
-        self._flush_due = False
-        self.pressed = self.paused
-        self._flush()
-
-    def _flush(self) -> None:
-        self._unflushed = 0
-        data = self._h2.data_to_send()
-        if data and self._open and os.getpid() == self._process:
+    def _write(self, data: bytes) -> None:
+        if self._open and os.getpid() == self._process:
             self._transport.write(data)
-
-
-def _name(code: int) -> str:
-    try:
-        return ErrorCodes(code).name
-    except ValueError:
-        return f"error code {code}"

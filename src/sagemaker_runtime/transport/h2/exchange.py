@@ -7,6 +7,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from h2.errors import ErrorCodes
+
 from sagemaker_runtime.errors import (
     ClientClosedError,
     ConnectionLostError,
@@ -19,10 +21,12 @@ from sagemaker_runtime.errors import (
     WriteTimeoutError,
 )
 from sagemaker_runtime.transport.h2.body import Body
+from sagemaker_runtime.transport.h2.head import response_head
 from sagemaker_runtime.wire import Response
 
 if TYPE_CHECKING:
-    from sagemaker_runtime.headers import Headers
+    from collections.abc import Iterable
+
     from sagemaker_runtime.transport.h2.connection import Connection
     from sagemaker_runtime.wire import Timeout
 
@@ -97,12 +101,12 @@ class Exchange:
             self._taken += len(data)
             self._sent_end = end
             self._free_if_done()
-            return not connection.pressed
+            return not connection.writer.pressed
         if data:
             self._pending.append(memoryview(data))
         self._end_pending = end
         self.pump()
-        return not self._pending and not connection.pressed
+        return not self._pending and not connection.writer.pressed
 
     async def drain(self) -> None:
         """
@@ -114,9 +118,11 @@ class Exchange:
         """
         if not self._pending:
             connection = self._connection
-            if connection is None or self._failure is not None or not connection.paused:
+            if connection is None or self._failure is not None or not connection.writer.paused:
                 await asyncio.sleep(0)  # or a sender that need never wait would let nobody else run
-        while self._failure is None and (self._pending or (self._connection is not None and self._connection.paused)):
+        while self._failure is None and (
+            self._pending or (self._connection is not None and self._connection.writer.paused)
+        ):
             taken, future = self._taken, self._loop.create_future()
             self._drainers.append(future)
             try:
@@ -138,7 +144,7 @@ class Exchange:
         """Send what the windows take now."""
         pending, connection = self._pending, self._connection
         if connection is None or (not pending and not self._end_pending):
-            if connection is None or not connection.paused:
+            if connection is None or not connection.writer.paused:
                 self._wake()
             return
         while pending and (size := connection.room(self.id)) > 0:
@@ -156,7 +162,7 @@ class Exchange:
                 self._sent_end = True
                 connection.send_data(self.id, b"", end=True)
             self._end_pending = False
-            if not connection.paused:
+            if not connection.writer.paused:
                 self._wake()
             self._free_if_done()
 
@@ -201,8 +207,13 @@ class Exchange:
 
     # What the connection calls.
 
-    def head(self, status: int, headers: Headers) -> None:
+    def head(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         """The head of the response has come."""
+        try:
+            status, headers = response_head(fields)
+        except ValueError as error:
+            self.fail(InvalidResponseError(f"the head of the response is no HTTP/2: {error}"), reset=True)
+            return
         if self._response is None:
             self.status = status
             self._response = Response(status, headers, self._body)
@@ -221,16 +232,18 @@ class Exchange:
         self._body.end()
         self._free_if_done()
 
-    def reset(self, code: int, name: str) -> None:
+    def reset(self, code: int) -> None:
         """The peer has ended the stream with an error code; NO_ERROR behind the response's end asks for no more."""
         if self._body.ended:
             self.fail(StreamClosedError(f"{self._host} has ended the stream, and takes no more"))
         elif self._response is not None:
-            self.fail(TruncatedResponseError(f"the response of {self._host} broke off: it reset the stream, {name}"))
-        elif code == _REFUSED_STREAM:
+            self.fail(
+                TruncatedResponseError(f"the response of {self._host} broke off: it reset the stream, {_name(code)}")
+            )
+        elif code == ErrorCodes.REFUSED_STREAM:
             self.fail(RefusedStreamError(f"{self._host} refused to begin another stream"))
         else:
-            self.fail(ConnectionLostError(f"{self._host} reset the stream before a response: {name}"))
+            self.fail(ConnectionLostError(f"{self._host} reset the stream before a response: {_name(code)}"))
 
     def lost(self, problem: str) -> None:
         """The connection has ended."""
@@ -269,4 +282,8 @@ class Exchange:
             connection.forget(self, reset=False)
 
 
-_REFUSED_STREAM = 7  # RFC 9113, section 7
+def _name(code: int) -> str:
+    try:
+        return ErrorCodes(code).name
+    except ValueError:
+        return f"error code {code}"
