@@ -117,7 +117,7 @@ async def test_a_state_is_of_one_output(client: Client, tmp_path: Path) -> None:
     path, state = put(tmp_path, b"1\n"), tmp_path / "state"
     await run_bulk(client, "echo", path, tmp_path / "out", state=state)
 
-    with pytest.raises(ConfigError, match=r"begun with output=.*/out, and this call has output=.*/other; go on"):
+    with pytest.raises(ConfigError, match=r"begun with output=.*/out, and now .*/other"):
         await run_bulk(client, "echo", path, tmp_path / "other", state=state)
 
     assert not (tmp_path / "other").exists()
