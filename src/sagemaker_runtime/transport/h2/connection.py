@@ -243,7 +243,7 @@ class Connection(asyncio.Protocol):
             case StreamEnded(stream_id=id):
                 if (exchange := self.exchanges.get(id or 0)) is not None:
                     exchange.end()
-            case StreamReset(stream_id=id, remote_reset=True):
+            case StreamReset(stream_id=id):  # by the peer; or by h2, where the peer has broken a rule of the stream
                 if (exchange := self.exchanges.get(id)) is not None:
                     exchange.reset(int(event.error_code or 0))
             case RemoteSettingsChanged():

@@ -1,0 +1,54 @@
+"""A peer that breaks the protocol in ways that h2 forgives, or floods: the caller gets an error of ours, and soon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from duplex_server import ServerStream, duplex_client, duplex_server
+
+from sagemaker_runtime import (
+    ConnectionLostError,
+    DuplexStream,
+    InvokeEndpointWithBidirectionalStreamInput,
+    NopRetryer,
+    TruncatedResponseError,
+)
+
+INPUT = InvokeEndpointWithBidirectionalStreamInput(endpoint_name="talker")
+SOON = 5.0  # seconds
+_TOO_WIDE = b"\0\0\4\x08\0" + (1).to_bytes(4) + (2**31 - 1).to_bytes(4)  # WINDOW_UPDATE of stream 1
+
+
+async def _read(stream: DuplexStream) -> None:
+    async for _ in stream:
+        pass
+
+
+async def _send(stream: DuplexStream) -> None:
+    for _ in range(500):
+        await stream.send(bytes(3_200))
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("use", [_read, _send], ids=["read", "send"])
+@pytest.mark.parametrize("responds", [False, True])
+async def test_a_window_that_overflows_ends_the_stream(
+    *, responds: bool, use: Callable[[DuplexStream], Awaitable[None]]
+) -> None:
+    """RFC 9113, 6.9.1: h2 resets such a stream itself and only says so; who waited for it would wait for ever."""
+
+    async def script(stream: ServerStream) -> None:
+        if responds:
+            stream.respond()
+            await stream.part("one")
+            await asyncio.sleep(0.02)
+        stream.connection.transport.write(_TOO_WIDE)
+        await stream.gone.wait()
+
+    async with duplex_server(script) as server, duplex_client(server, retryer=NopRetryer()) as client:
+        async with asyncio.timeout(SOON):
+            with pytest.raises(TruncatedResponseError if responds else ConnectionLostError, match="FLOW_CONTROL_ERROR"):
+                async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
+                    await use(stream)
