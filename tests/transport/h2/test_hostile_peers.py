@@ -15,6 +15,7 @@ from sagemaker_runtime import (
     NopRetryer,
     TruncatedResponseError,
 )
+from sagemaker_runtime.transport.h2.goaway import GoAway, GoAwaySplitter
 
 INPUT = InvokeEndpointWithBidirectionalStreamInput(endpoint_name="talker")
 SOON = 5.0  # seconds
@@ -52,3 +53,13 @@ async def test_a_window_that_overflows_ends_the_stream(
             with pytest.raises(TruncatedResponseError if responds else ConnectionLostError, match="FLOW_CONTROL_ERROR"):
                 async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
                     await use(stream)
+
+
+def test_any_number_of_goaways_may_come_at_once() -> None:
+    """17 bytes each: one read of a socket has room for more of them than Python has for calls within calls."""
+    goaway = b"\0\0\x08\x07\0\0\0\0\0" + (5).to_bytes(4) + (0).to_bytes(4)
+    ping = b"\0\0\x08\x06\0\0\0\0\0" + bytes(8)
+
+    rest, found = GoAwaySplitter().split((goaway + ping) * 10_000 + goaway[:9])
+
+    assert (ping * 10_000, [GoAway(5, 0)] * 10_000) == (rest, found)

@@ -8,6 +8,7 @@ _HEADER = 9  # bytes of a frame before its payload
 _TYPE_AT = 3
 _GOAWAY = 7  # RFC 9113, section 6.8
 _LEAST = 8  # bytes of its payload
+_MOST = 65_536
 
 
 class GoAway(NamedTuple):
@@ -33,27 +34,25 @@ class GoAwaySplitter:
         """What is h2's of *data*, and the GOAWAYs that were in it."""
         if self._held:
             data, self._held = self._held + data, b""
-        at, size = self._skip, len(data)
+        at, size, begin = self._skip, len(data), 0
+        kept: list[bytes] = []
+        found: list[GoAway] = []
         while at + _TYPE_AT < size:
+            end = at + _HEADER + int.from_bytes(data[at : at + 3])
             if data[at + _TYPE_AT] == _GOAWAY:
-                return self._take_out(data, at)
-            at += _HEADER + int.from_bytes(data[at : at + 3])
-        if at < size:  # not enough to know the type
+                if not _HEADER + _LEAST <= end - at <= _HEADER + _MOST:
+                    at = size  # broken: h2 says how
+                    break
+                if end > size:
+                    break
+                payload = data[at + _HEADER : end]
+                found.append(GoAway(int.from_bytes(payload[:4]) & 0x7FFF_FFFF, int.from_bytes(payload[4:8])))
+                kept.append(data[begin:at])
+                begin = end
+            at = end
+        if at < size:  # not enough to know the type, or a GOAWAY that has not come whole
             self._held = data[at:]
-            data, at = data[:at], size - len(self._held)
-        self._skip = at - len(data)
-        return data, []
-
-    def _take_out(self, data: bytes, at: int) -> tuple[bytes, list[GoAway]]:
-        end = at + _HEADER + int.from_bytes(data[at : at + 3])
-        if end - at < _HEADER + _LEAST or end - at > _HEADER + 65_536:
-            self._skip = 0
-            return data, []  # broken: h2 says how
-        if end > len(data):
-            self._held, self._skip = data[at:], 0
-            return data[:at], []
-        payload = data[at + _HEADER : end]
-        found = GoAway(int.from_bytes(payload[:4]) & 0x7FFF_FFFF, int.from_bytes(payload[4:8]))
-        self._skip = 0
-        rest, others = self.split(data[end:])
-        return data[:at] + rest, [found, *others]
+        self._skip = max(at - size, 0)
+        if not kept and at >= size:
+            return data, found
+        return b"".join((*kept, data[begin:at])), found
