@@ -13,6 +13,7 @@ from sagemaker_runtime import (
     DuplexStream,
     InvokeEndpointWithBidirectionalStreamInput,
     NopRetryer,
+    ServiceUnavailableError,
     TruncatedResponseError,
 )
 from sagemaker_runtime.transport.h2.goaway import GoAway, GoAwaySplitter
@@ -63,3 +64,19 @@ def test_any_number_of_goaways_may_come_at_once() -> None:
     rest, found = GoAwaySplitter().split((goaway + ping) * 10_000 + goaway[:9])
 
     assert (ping * 10_000, [GoAway(5, 0)] * 10_000) == (rest, found)
+
+
+async def test_the_body_of_an_error_is_read_for_a_while_only() -> None:
+    """One that never ends would hold up its caller for ever, and fill the memory."""
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond(503, x_amzn_errortype="ServiceUnavailableError")
+        while stream.reset_code is None:
+            await stream.send(b"x" * 10)
+            await asyncio.sleep(0.1)
+
+    async with duplex_server(script) as server, duplex_client(server, retryer=NopRetryer()) as client:
+        async with asyncio.timeout(SOON):
+            with pytest.raises(ServiceUnavailableError):
+                async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
+                    await _read(stream)

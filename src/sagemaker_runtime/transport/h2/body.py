@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.error_responses import json_object
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.h2.exchange import Exchange
 
 _ERROR_WAIT = 0.5  # seconds for more of an error's body: its status and headers say enough, and a caller waits
+_ERROR_TIME = 2.0  # seconds for all of it, and
+_ERROR_SIZE = 1_048_576  # bytes of it: one without an end is not to hold up the caller
 _LARGE = 4_096  # bytes; pieces of this size are given out one by one, because to join them would copy them
 
 
@@ -37,9 +40,15 @@ class Body:
 
     async def read(self) -> bytes:
         if self._data is None:
-            succeeded, data = self._exchange.status in SUCCESS, b""
-            while piece := await (self._next() if succeeded else self._next_of_error(data)):
-                data += piece
+            data = b""
+            if self._exchange.status in SUCCESS:
+                while piece := await self._next():
+                    data += piece
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_ERROR_TIME):
+                        while len(data) < _ERROR_SIZE and (piece := await self._next_of_error(data)):
+                            data += piece
             self._data = data
         return self._data
 
