@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from duplex_server import ServerStream, duplex_client, duplex_server
+from duplex_server import ServerStream, duplex_client, duplex_server, echo
+from h2.settings import SettingCodes
+from hyperframe.frame import SettingsFrame
 
 from sagemaker_runtime import (
     ConnectionLostError,
     DuplexStream,
+    HTTP2Client,
     InvokeEndpointWithBidirectionalStreamInput,
     NopRetryer,
     ServiceUnavailableError,
@@ -80,3 +83,31 @@ async def test_the_body_of_an_error_is_read_for_a_while_only() -> None:
             with pytest.raises(ServiceUnavailableError):
                 async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
                     await _read(stream)
+
+
+async def test_a_limit_that_shrinks_as_a_call_begins_makes_it_wait() -> None:
+    """A place is promised under the limit of that time, and h2 refuses what is over the limit of now."""
+    async with duplex_server(echo, max_streams=2) as server:
+        own = HTTP2Client(proxies={}, max_connections=1)
+        async with duplex_client(server, duplex_http_client=own) as client:
+            first = await client.invoke_endpoint_with_bidirectional_stream(INPUT)
+            other = await client.invoke_endpoint_with_bidirectional_stream(INPUT)
+            waits = asyncio.create_task(client.invoke_endpoint_with_bidirectional_stream(INPUT))
+            await asyncio.sleep(0.01)
+            (pool,) = own._pools.values()
+            (site,) = pool._sites.values()
+            (connection,) = site.connections
+            shrinks = SettingsFrame(0, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1}).serialize()
+
+            first.close()
+            connection.data_received(shrinks)  # in the turn in which the place is promised
+            await asyncio.sleep(0.01)
+            assert not waits.done()
+            other.close()
+
+            async with asyncio.timeout(SOON), await waits as stream:
+                await stream.send("now")
+                assert "now" == (await anext(stream)).text
+            await first.aclose()
+            await other.aclose()
+        await own.close()

@@ -83,8 +83,8 @@ class Pool:
             NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: None could be opened.
             ClientClosedError: The client was closed.
         """
-        site = self._sites.setdefault(route, _Site())
         while not self.closed:
+            site = self._sites.setdefault(route, _Site())  # each time: it may have been forgotten since
             future: asyncio.Future[Connection] = self._loop.create_future()
             site.waiters.append(future)
             self._serve(route, site, seconds)
@@ -95,9 +95,9 @@ class Pool:
                     future.result().reserved -= 1  # it came in the same turn; the place goes to the next one
                 self._serve(route, site, seconds)
                 raise
-            if connection.usable:
+            if connection.usable and connection.places >= 0:
                 return connection
-            connection.reserved -= 1  # it has ended since
+            connection.reserved -= 1  # it has ended since, or the peer takes fewer streams now
         raise closed_during_call()
 
     def _serve(self, route: Route, site: _Site, seconds: float) -> None:
