@@ -99,12 +99,15 @@ class OutgoingEvents:
 
         size: Bytes of their frames.
 
+        ended: Whether the end was sent.
+
         failure: Why nothing can be sent any more; None as long as it can.
     """
 
     def __init__(self, replay_buffer: int) -> None:
         self.parts = 0
         self.size = 0
+        self.ended = False
         self.failure: SageMakerRuntimeError | None = None
         self._limit = replay_buffer
         self._kept: list[tuple[bytes, bool]] | None = []
@@ -145,6 +148,7 @@ class OutgoingEvents:
     def _keep(self, event: bytes, *, end: bool) -> None:
         self.parts += not end
         self.size += len(event)
+        self.ended = end
         if self._kept is not None:
             self._kept_size += len(event)
             if self._kept_size > self._limit:
@@ -161,7 +165,7 @@ class OutgoingEvents:
         while self.failure is None:
             if self._begun:
                 raise error
-            if self._writer is not writer:
+            if self._writer is not None and self._writer is not writer:
                 return
             await self._change()
         raise self.failure.with_traceback(None)
@@ -238,13 +242,18 @@ class OutgoingEvents:
             self._writer.close()
 
     def forbids_retry(self, error: Exception) -> str | None:
-        """Why there can be no other attempt after *error*; None if there can be one."""
+        """
+        Why there can be no other attempt after *error*; None if there can be one.
+
+        Until that has begun nothing is sent: what is kept for it would not stay within its limit.
+        """
         if self._begun:
             return "the response had begun"
         if self._kept is None:
             return f"more was sent than the {self._limit:,} bytes that are kept for another attempt (Options.replay_buffer)"
         if self.size and isinstance(error, ConnectionLostError | WriteTimeoutError):
             return "parts had been sent, and the model may have acted on them"
+        self._writer = None
         return None
 
 
