@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from duplex_server import ServerStream, duplex_client, duplex_server, echo
 
 from sagemaker_runtime import (
     InvokeEndpointWithBidirectionalStreamInput,
+    ModelStreamError,
     StandardRetryer,
 )
 
@@ -44,3 +46,86 @@ async def seen_closed(seen: list[ServerStream]) -> None:
     while not seen:
         await asyncio.sleep(0.001)
     await seen[0].gone.wait()
+
+
+async def test_an_end_that_is_cancelled_before_its_turn_can_be_sent_again() -> None:
+    """It has a sender before it, which waits for the model; the model would wait for the end for ever."""
+    release = asyncio.Event()
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond()
+        await release.wait()
+        h2 = stream.connection.h2
+        h2.increment_flow_control_window(2**30)
+        h2.increment_flow_control_window(2**30, stream.id)
+        stream.connection.flush()
+        async for _ in stream.events():
+            pass
+        stream.end()
+
+    async with duplex_server(script, reads=False) as server, duplex_client(server) as client:
+        async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
+            first = asyncio.create_task(stream.send(bytes(200_000)))
+            await asyncio.sleep(0.01)
+            ending = asyncio.create_task(stream.end())
+            await asyncio.sleep(0)
+            ending.cancel()
+            await asyncio.wait([ending])
+            release.set()
+            await first
+
+            async with asyncio.timeout(5):
+                await stream.end()
+                assert await anext(stream, None) is None
+
+
+async def test_a_reader_who_comes_while_a_sender_looks_for_its_error_waits() -> None:
+    """Reading and sending from two tasks needs no care: the sender's look is no second reader."""
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond()
+        await anext(stream.events())
+        for number in range(20):
+            await stream.part(str(number) + " " * 5_000)  # which come one by one
+        await stream.exception("ModelStreamError", Message="gone")
+        stream.connection.h2.end_stream(stream.id)
+        stream.reset(0)
+
+    async with duplex_server(script) as server, duplex_client(server) as client:
+        for turns in range(12):
+            stream = await client.invoke_endpoint_with_bidirectional_stream(INPUT)
+            await stream.send("begin")
+            got = [(await anext(stream)).text.strip()]
+            await asyncio.sleep(0.02)
+            sender = asyncio.create_task(stream.send("more"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            with pytest.raises(ModelStreamError):
+                async for part in stream:
+                    got.append(part.text.strip())
+                    await asyncio.sleep(0)
+            with pytest.raises(ModelStreamError):
+                await sender
+            await stream.aclose()
+            assert [str(number) for number in range(20)] == got
+
+
+async def test_a_message_whose_reader_was_cancelled_is_read_on() -> None:
+    """A limit of time around the wait for a message is the usual thing; what came of it must not be cut off."""
+    async with duplex_server(echo) as server, duplex_client(server) as client:
+        async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
+            messages = stream.messages()
+            await stream.send("be", partial=True)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await anext(messages)
+            await stream.send("gun")
+            assert "begun" == (await anext(messages)).text
+            await stream.send("be", partial=True)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await anext(stream.messages())
+            await stream.send("gun")
+            assert "begun" == (await anext(stream.messages())).text
+            await stream.end()
+            assert await anext(messages, None) is None

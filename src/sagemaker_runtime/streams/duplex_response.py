@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.errors import EventStreamError
-from sagemaker_runtime.operations.events import DuplexMessage, ResponsePayloadPart
+from sagemaker_runtime.operations.events import ResponsePayloadPart
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Coroutine
+    from collections.abc import Coroutine
 
     from sagemaker_runtime.operations.events import ResponseStreamEvent
     from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
@@ -88,23 +87,3 @@ def _retrieve(task: asyncio.Task[ResponseStreamEvent | None]) -> None:
     """Of a read that nobody waits for any more: what it ended with is no news."""
     if not task.cancelled():
         task.exception()
-
-
-async def messages_of(parts: AsyncIterable[ResponsePayloadPart]) -> AsyncGenerator[DuplexMessage]:
-    """
-    The messages that *parts* make up: those marked PARTIAL are joined with what follows, up to one that is not.
-
-    Raises:
-        EventStreamError: The parts have ended inside a message.
-    """
-    pieces: list[bytes] = []
-    data_type: str | None = None
-    async for part in parts:
-        if not pieces:
-            data_type = part.data_type
-        pieces.append(part.bytes)
-        if not part.partial:
-            yield DuplexMessage(b"".join(pieces), data_type)
-            pieces.clear()
-    if pieces:
-        raise EventStreamError(f"the conversation ended inside a message, after {sum(map(len, pieces)):,} bytes of it")

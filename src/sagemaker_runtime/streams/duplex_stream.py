@@ -9,11 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from sagemaker_runtime.errors import SageMakerRuntimeError, StreamClosedError, TransportError, attach_facts
-from sagemaker_runtime.streams.duplex_response import DuplexResponse, messages_of
+from sagemaker_runtime.streams.duplex_messages import Messages
+from sagemaker_runtime.streams.duplex_response import DuplexResponse
 from sagemaker_runtime.streams.event_writer import as_part
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
+    from collections.abc import AsyncIterator, Coroutine
     from types import TracebackType
     from typing import Self
 
@@ -61,6 +62,8 @@ class DuplexStream:
         self._response = DuplexResponse(call)
         self._ahead: deque[ResponsePayloadPart] = deque()  # what a sender has read, when it looked for an error
         self._read: asyncio.Future[None] | None = None  # done when the one who reads has got something
+        self._looking = False  # the one who reads is a sender
+        self._pieces: list[ResponsePayloadPart] = []  # of a message that has not come whole
         self._failure: SageMakerRuntimeError | None = None
         self._ended = False  # by the model
         self._end_sent = False
@@ -102,6 +105,9 @@ class DuplexStream:
             self._end_sent = True
             try:
                 await self._send(b"", end=True)
+            except asyncio.CancelledError:
+                self._end_sent = self._outgoing.ended  # not if it was another sender's turn
+                raise
             except StreamClosedError:
                 if self._closed or not self._ended:  # a model that has ended the conversation needs no end of ours
                     raise
@@ -123,10 +129,14 @@ class DuplexStream:
             if self._read is not None:
                 await asyncio.wait([self._read])
             else:
-                with suppress(SageMakerRuntimeError):
-                    part = await self._next()
-                    if part is not None:
-                        self._ahead.append(part)
+                self._looking = True
+                try:
+                    with suppress(SageMakerRuntimeError):
+                        part = await self._next()
+                        if part is not None:
+                            self._ahead.append(part)
+                finally:
+                    self._looking = False
         if self._ended and self._failure is None:
             self._failure = self._closed_error("the model has ended the conversation, and takes no more")
             self._outgoing.fail(self._failure)
@@ -165,6 +175,8 @@ class DuplexStream:
             StreamClosedError: The stream was closed.
             SageMakerRuntimeError: Whatever else the call has failed with.
         """
+        while self._looking and self._read is not None and not self._ahead:
+            await asyncio.wait([self._read])
         if self._ahead:
             return self._ahead.popleft()
         if self._read is not None:
@@ -198,15 +210,17 @@ class DuplexStream:
             self._read.set_result(None)
             self._read = None
 
-    def messages(self) -> AsyncGenerator[DuplexMessage]:
+    def messages(self) -> AsyncIterator[DuplexMessage]:
         """
         The messages of the model: parts marked PARTIAL are joined with those that follow, up to the one that is not.
+
+        A read that is cancelled loses nothing: read on, with this iterator or another one.
 
         Raises:
             EventStreamError: The model has ended the conversation inside a message.
             SageMakerRuntimeError: As iteration over the parts.
         """
-        return messages_of(self)
+        return Messages(self, self._pieces, self._operation)
 
     # Closing.
 
