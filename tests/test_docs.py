@@ -50,6 +50,7 @@ FAILURES: list[list[Exception]] = [
     [skewed()],
     [renewed()],
     [errors.ConnectError(), errors.ConnectTimeoutError()],
+    [errors.RefusedStreamError()],
     [errors.CertificateError()],
     [errors.ProxyRefusedError()],
     [errors.WriteTimeoutError()],
@@ -109,7 +110,7 @@ def test_the_page_has_the_numbers_of_the_code() -> None:
         f"up to {retry.RETRY_AFTER_SPREAD:g} s beyond our own",
         f"{retry.MODEL_NOT_READY_TIMEOUT:g} s from the start of the call",
         f"share {retry.QUOTA} tokens",
-        f"A retry takes {retry.RETRY_COST}, one after throttling {retry.THROTTLING_COST}, one of a cold start none",
+        f"A retry takes {retry.RETRY_COST}, one after throttling {retry.THROTTLING_COST}, one of a cold start or of a refused stream none",
         f"or {retry.FIRST_ATTEMPT_CREDIT} if it needed none",
         "`Timeout(connect={0.connect:g}, write={0.write:g}, read={0.read:g}, total={0.total})`".format(Timeout()),
     ):

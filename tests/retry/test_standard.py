@@ -84,6 +84,7 @@ def retryer(**changes: object) -> StandardRetryer:
         (renewed(503), Failure.TRANSIENT),
         (errors.ConnectError(), Failure.TRANSIENT),
         (errors.ConnectTimeoutError(), Failure.TRANSIENT),
+        (errors.RefusedStreamError(), Failure.REFUSED_STREAM),
         (errors.WriteTimeoutError(), Failure.TRANSIENT),
         (errors.ConnectionLostError(), Failure.CONNECTION_LOST),
         (errors.ReadTimeoutError(), Failure.MAYBE_EXECUTED),
@@ -211,6 +212,18 @@ def test_an_exhausted_quota_ends_the_retries_and_leaves_a_note() -> None:
     (note,) = error.__notes__
     assert "the retry quota has 6 tokens left and a retry costs 14" in note
     assert policy.delay([service_error(429)], elapsed=0.0) is not None, "throttling costs only 5"
+
+
+def test_a_refused_stream_takes_nothing_from_the_quota() -> None:
+    """One GOAWAY refuses every stream behind it; they were not processed, and the attempts of each are bounded."""
+    quota = RetryQuota(0)
+    policy = retryer(quota=quota)
+    refused = errors.RefusedStreamError()
+
+    assert 0.05 == policy.delay([refused], elapsed=0.0)
+    assert policy.delay([refused] * 3, elapsed=0.0) is None
+    policy.succeeded([refused])
+    assert 0 == quota.available
 
 
 def test_a_success_gives_back_what_its_last_retry_cost() -> None:

@@ -8,6 +8,7 @@ import pytest
 from duplex_server import ServerStream, duplex_client, duplex_server, echo
 
 from sagemaker_runtime import (
+    DuplexStream,
     InvokeEndpointWithBidirectionalStreamInput,
     ModelStreamError,
     StandardRetryer,
@@ -29,14 +30,17 @@ async def test_what_is_sent_during_a_back_off_does_not_push_out_what_was_kept() 
             await echo(stream)
 
     slow = StandardRetryer(base_delay=0.2, draw=lambda: 0.99)
-    async with duplex_server(script) as server, duplex_client(server, retryer=slow, replay_buffer=1_000) as client:
-        async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
-            await stream.send("first")
-            await seen_closed(seen)
-            await asyncio.sleep(0.02)  # the retryer waits
-            await stream.send("x" * 2_000)
-            await stream.end()
-            got = [part.text async for part in stream]
+    async with (
+        duplex_server(script) as server,
+        duplex_client(server, retryer=slow, replay_buffer=1_000) as client,
+        await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream,
+    ):
+        await stream.send("first")
+        await seen_closed(seen)
+        await asyncio.sleep(0.02)  # the retryer waits
+        await stream.send("x" * 2_000)
+        await stream.end()
+        got = [part.text async for part in stream]
 
     assert ["first", "x" * 2_000] == got
     assert 2 == stream.parts_sent
@@ -63,20 +67,23 @@ async def test_an_end_that_is_cancelled_before_its_turn_can_be_sent_again() -> N
             pass
         stream.end()
 
-    async with duplex_server(script, reads=False) as server, duplex_client(server) as client:
-        async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
-            first = asyncio.create_task(stream.send(bytes(200_000)))
-            await asyncio.sleep(0.01)
-            ending = asyncio.create_task(stream.end())
-            await asyncio.sleep(0)
-            ending.cancel()
-            await asyncio.wait([ending])
-            release.set()
-            await first
+    async with (
+        duplex_server(script, reads=False) as server,
+        duplex_client(server) as client,
+        await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream,
+    ):
+        first = asyncio.create_task(stream.send(bytes(200_000)))
+        await asyncio.sleep(0.01)
+        ending = asyncio.create_task(stream.end())
+        await asyncio.sleep(0)
+        ending.cancel()
+        await asyncio.wait([ending])
+        release.set()
+        await first
 
-            async with asyncio.timeout(5):
-                await stream.end()
-                assert await anext(stream, None) is None
+        async with asyncio.timeout(5):
+            await stream.end()
+            assert await anext(stream, None) is None
 
 
 async def test_a_reader_who_comes_while_a_sender_looks_for_its_error_waits() -> None:
@@ -100,32 +107,34 @@ async def test_a_reader_who_comes_while_a_sender_looks_for_its_error_waits() -> 
             sender = asyncio.create_task(stream.send("more"))
             for _ in range(turns):
                 await asyncio.sleep(0)
+            reading = asyncio.create_task(_read_into(got, stream))
             with pytest.raises(ModelStreamError):
-                async for part in stream:
-                    got.append(part.text.strip())
-                    await asyncio.sleep(0)
+                await reading
             with pytest.raises(ModelStreamError):
                 await sender
             await stream.aclose()
             assert [str(number) for number in range(20)] == got
 
 
+async def _read_into(got: list[str], stream: DuplexStream) -> None:
+    async for part in stream:
+        got.append(part.text.strip())
+        await asyncio.sleep(0)
+
+
 async def test_a_message_whose_reader_was_cancelled_is_read_on() -> None:
     """A limit of time around the wait for a message is the usual thing; what came of it must not be cut off."""
-    async with duplex_server(echo) as server, duplex_client(server) as client:
-        async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
-            messages = stream.messages()
+    async with (
+        duplex_server(echo) as server,
+        duplex_client(server) as client,
+        await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream,
+    ):
+        same = stream.messages()
+        for messages in (same, same, stream.messages()):
             await stream.send("be", partial=True)
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await anext(messages)
+                await asyncio.wait_for(anext(messages), 0.05)
             await stream.send("gun")
             assert "begun" == (await anext(messages)).text
-            await stream.send("be", partial=True)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await anext(stream.messages())
-            await stream.send("gun")
-            assert "begun" == (await anext(stream.messages())).text
-            await stream.end()
-            assert await anext(messages, None) is None
+        await stream.end()
+        assert await anext(same, None) is None

@@ -19,6 +19,8 @@ refused credentials, and their      new credentials  once     the next attempt i
 provider has others by now                                    none, the refusal is permanent
 never connected: DNS, refused,      transient        yes      nothing was sent
 TLS, timeout, a proxy's 5xx
+over HTTP/2: the stream refused,    refused stream   yes      the server did nothing for it, and refuses many at once:
+or a GOAWAY before it                                         free of the quota
 a refused certificate               permanent        no       trying again would not make it valid
 a proxy's 4xx to CONNECT            permanent        no       it would refuse again; wrong passwords lock an account
 write timeout                       transient        yes      the service did not take the request whole

@@ -12,6 +12,7 @@ from sagemaker_runtime.errors import (
     ModelNotReadyException,
     ProxyRefusedError,
     ReadTimeoutError,
+    RefusedStreamError,
     ServiceError,
     WriteTimeoutError,
 )
@@ -56,6 +57,7 @@ class Failure(enum.Enum):
     TRANSIENT = "transient"
     THROTTLING = "throttling"
     MODEL_NOT_READY = "model not ready"
+    REFUSED_STREAM = "refused stream"
     MAYBE_EXECUTED = "maybe executed"
     CONNECTION_LOST = "connection lost"
     CLOCK_SKEW = "clock skew"
@@ -77,6 +79,8 @@ def classify(error: Exception) -> Failure:
             return Failure.NEW_CREDENTIALS if error.credentials_renewed else Failure.PERMANENT
         case CertificateError() | ProxyRefusedError():
             return Failure.PERMANENT
+        case RefusedStreamError():
+            return Failure.REFUSED_STREAM
         case ConnectError() | WriteTimeoutError():
             return Failure.TRANSIENT
         case ConnectionLostError():

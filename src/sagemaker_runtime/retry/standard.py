@@ -195,6 +195,8 @@ class StandardRetryer:
     def _cost(failure: Failure) -> int:
         if failure is Failure.MODEL_NOT_READY:
             return 0  # or fifty calls that meet one cold start would use up the quota and fail; time bounds them
+        if failure is Failure.REFUSED_STREAM:
+            return 0  # or one GOAWAY, which refuses every stream behind it, would use it up; the attempts are bounded
         return THROTTLING_COST if failure is Failure.THROTTLING else RETRY_COST
 
     def _wait(self, failure: Failure, failures: Sequence[Exception]) -> float:
