@@ -30,6 +30,7 @@ from sagemaker_runtime import (
     context,
     credentials,
     endpoints,
+    event_signing,
     operations,
     override,
     retry,
@@ -226,7 +227,7 @@ def key_names() -> dict[Key[Any], str]:
     """The public keys."""
     homes = [(context, name) for name in context.__all__]
     homes += [(endpoints, "ENDPOINT"), (retry, "RETRYER"), (credentials, "CREDENTIALS"), (operations, "TRAITS")]
-    homes += [(credentials, "SIGNED_WITH")]
+    homes += [(credentials, "SIGNED_WITH"), (event_signing, "EVENT_SIGNER")]
     return {key: name for home, name in homes if isinstance(key := getattr(home, name), Key)}
 
 

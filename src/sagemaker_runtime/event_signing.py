@@ -14,6 +14,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from zlib import crc32
 
+from sagemaker_runtime.context import Key
 from sagemaker_runtime.dates import amz_date_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.signing import SigningKey
     from sagemaker_runtime.wire import Request
 
-__all__ = ["EVENT_STREAM", "STREAMING_EVENTS", "EventSigner", "EventSignerV4", "EventsSigner"]
+__all__ = ["EVENT_SIGNER", "EVENT_STREAM", "STREAMING_EVENTS", "EventSigner", "EventSignerV4", "EventsSigner"]
 
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 """The content type of a request whose body is a stream of signed events."""
@@ -53,6 +54,13 @@ class EventsSigner(Protocol):
             milliseconds: The event's time, since 1970, on the service's clock.
         """
         ...
+
+
+EVENT_SIGNER: Key[EventsSigner] = Key("event signer")
+"""
+Signs the events of the attempt, from its own signature on. Set by Signing in a duplex call; what is swapped for that sets
+it too, or the events of a signed request would go unsigned.
+"""
 
 
 @runtime_checkable

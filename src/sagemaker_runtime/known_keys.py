@@ -31,6 +31,7 @@ KEYS = {
     ),
     "sagemaker_runtime.credentials": ("SIGNED_WITH",),
     "sagemaker_runtime.endpoints": ("ENDPOINT",),
+    "sagemaker_runtime.event_signing": ("EVENT_SIGNER",),
 }
 """The names of all public keys, by the module that they are imported from."""
 

@@ -16,11 +16,10 @@ from sagemaker_runtime.context import (
     SIGNING_NAME,
     SIGNING_REGION,
     TIMEOUT,
-    Key,
     Metadata,
 )
 from sagemaker_runtime.errors import ConfigError
-from sagemaker_runtime.event_signing import EVENT_STREAM, STREAMING_EVENTS, EventSignerV4, EventsSigner
+from sagemaker_runtime.event_signing import EVENT_SIGNER, EVENT_STREAM, STREAMING_EVENTS, EventSignerV4
 from sagemaker_runtime.log_mode import ClientLogMode
 from sagemaker_runtime.middleware.deserialize import secrets_of
 from sagemaker_runtime.middleware.finalize import Signing
@@ -47,9 +46,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request
 
 _NO_LOG = ClientLogMode(0)
-
-EVENT_SIGNER: Key[EventsSigner] = Key("event signer")
-"""Signs the events of the attempt, from its own signature on. Set by Signing in a duplex call."""
 
 
 class StreamingEventsPayload:
@@ -100,7 +96,7 @@ class InitializeStreamWriter:
         clock, skew, signer = ctx[CLOCK], self.skew, ctx.get(EVENT_SIGNER)
         if signer is None and "authorization" in step.request.headers.raw:
             raise ConfigError(
-                "the request is signed, and its events would not be: a middleware in the place of Signing must set EVENT_SIGNER"
+                "the request is signed, and its events would not be: a middleware in the place of Signing must set EVENT_SIGNER, of sagemaker_runtime.event_signing"
             )
         ahead = 0.0 if skew is None or skew.seconds is None else skew.seconds
         now = clock.now if not ahead else lambda: clock.now() + ahead
