@@ -8,6 +8,7 @@ import pickle
 import threading
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from duplex_server import KEYS, Script, ServerStream, duplex_server, echo
@@ -23,6 +24,7 @@ from sagemaker_runtime import (
     SyncClient,
     SyncDuplexStream,
 )
+from sagemaker_runtime.sync.loop_thread import LoopThread
 
 INPUT = InvokeEndpointWithBidirectionalStreamInput(endpoint_name="talker")
 
@@ -77,6 +79,32 @@ async def test_messages_are_joined() -> None:
             stream.send("two")
             stream.end()
             assert ["one two"] == [message.text for message in stream.messages()]
+
+    await in_a_thread(program)
+
+
+async def test_a_read_that_is_interrupted_as_it_ends_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C may come when the part has been read, and its thread has not been woken yet."""
+    run = LoopThread.run
+
+    def interrupted(thread: LoopThread, function: Any, *args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(LoopThread, "run", run)
+        run(thread, function, *args, **kwargs)
+        raise KeyboardInterrupt
+
+    def program(client: SyncClient) -> None:
+        with opened(client) as stream:
+            for text in ("one", "two", "three", "four"):
+                stream.send(text)
+            stream.end()
+            monkeypatch.setattr(LoopThread, "run", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                next(stream)
+            assert ["one", "two"] == [next(stream).text, next(stream).text]
+            monkeypatch.setattr(LoopThread, "run", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                next(stream.messages())
+            assert ["three", "four"] == [message.text for message in stream.messages()]
 
     await in_a_thread(program)
 

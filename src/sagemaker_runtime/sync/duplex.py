@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
@@ -53,6 +54,8 @@ class SyncDuplexStream:
         self._stream = stream
         self._thread = thread
         self._released = False  # needs no closing
+        self._parts: deque[ResponsePayloadPart | None] = deque()  # read, and not given out: an interrupt came first
+        self._messages: deque[DuplexMessage | None] = deque()
 
     def send(self, part: str | bytes | bytearray | memoryview | RequestPayloadPart, *, partial: bool = False) -> None:
         """Send a part, and wait until the service takes it; see `DuplexStream.send`."""
@@ -71,22 +74,29 @@ class SyncDuplexStream:
 
     def __next__(self) -> ResponsePayloadPart:
         """The next part of the model; see `DuplexStream`."""
-        part = self._run(self._next)
+        if not self._parts:
+            self._run(self._read)
+        part = self._parts.popleft()  # not in the loop, so that an interrupted wait loses none
         if part is None:
             raise StopIteration
         return part
 
-    async def _next(self) -> ResponsePayloadPart | None:
-        return await anext(self._stream, None)
+    async def _read(self) -> None:
+        self._parts.append(await anext(self._stream, None))
 
     def messages(self) -> Generator[DuplexMessage]:
         """The messages of the model, joined from their parts; see `DuplexStream.messages`."""
         messages = self._stream.messages()
 
-        async def next_message() -> DuplexMessage | None:
-            return await anext(messages, None)
+        async def read() -> None:
+            self._messages.append(await anext(messages, None))
 
-        while (message := self._run(next_message)) is not None:
+        while True:
+            if not self._messages:
+                self._run(read)
+            message = self._messages.popleft()
+            if message is None:
+                return
             yield message
 
     @property
@@ -98,6 +108,8 @@ class SyncDuplexStream:
         """End both directions at once. May be called again."""
         if self._released or self._thread.is_inherited:
             return
+        self._parts.clear()
+        self._messages.clear()
         if self._thread.is_current:
             self._close_soon()
             return
