@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
 from duplex_server import ServerStream, duplex_client, duplex_server, echo
 from h2.settings import SettingCodes
-from hyperframe.frame import SettingsFrame
+from hyperframe.frame import PingFrame, SettingsFrame
 
 from sagemaker_runtime import (
     ConnectionLostError,
@@ -19,6 +20,7 @@ from sagemaker_runtime import (
     ServiceUnavailableError,
     TruncatedResponseError,
 )
+from sagemaker_runtime.transport.h2.connection import Connection
 from sagemaker_runtime.transport.h2.goaway import GoAway, GoAwaySplitter
 
 INPUT = InvokeEndpointWithBidirectionalStreamInput(endpoint_name="talker")
@@ -69,20 +71,54 @@ def test_any_number_of_goaways_may_come_at_once() -> None:
     assert (ping * 10_000, [GoAway(5, 0)] * 10_000) == (rest, found)
 
 
-async def test_the_body_of_an_error_is_read_for_a_while_only() -> None:
+async def test_the_body_of_an_error_is_read_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that never ends would hold up its caller for ever, and fill the memory."""
+    monkeypatch.setattr("sagemaker_runtime.transport.h2.body._ERROR_TIME", 0.2)
 
     async def script(stream: ServerStream) -> None:
         stream.respond(503, x_amzn_errortype="ServiceUnavailableError")
         while stream.reset_code is None:
             await stream.send(b"x" * 10)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
 
     async with duplex_server(script) as server, duplex_client(server, retryer=NopRetryer()) as client:
         async with asyncio.timeout(SOON):
             with pytest.raises(ServiceUnavailableError):
                 async with await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
                     await _read(stream)
+
+
+async def test_a_peer_that_asks_and_does_not_read_loses_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each PING is to be answered, so that the answers to a flood of them would fill the memory."""
+    monkeypatch.setattr("sagemaker_runtime.transport.h2.connection._MOST_UNREAD", 100_000)
+
+    async def script(stream: ServerStream) -> None:
+        stream.respond()
+        transport = stream.connection.transport
+        transport.pause_reading()
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        while not transport.is_closing():
+            transport.write(PingFrame(0, bytes(8)).serialize() * 2_000)
+            await asyncio.sleep(0)
+
+    async with duplex_server(script) as server:
+        own = HTTP2Client(proxies={})
+        async with duplex_client(server, duplex_http_client=own, retryer=NopRetryer()) as client:
+            async with asyncio.timeout(SOON):
+                stream = await client.invoke_endpoint_with_bidirectional_stream(INPUT)
+                sending = _connection(own)._transport.get_extra_info("socket")
+                sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # or megabytes fit in
+                with pytest.raises(TruncatedResponseError, match="it asks for more than it reads"):
+                    await _read(stream)
+                await stream.aclose()
+        await own.close()
+
+
+def _connection(client: HTTP2Client) -> Connection:
+    (pool,) = client._pools.values()
+    (site,) = pool._sites.values()
+    (connection,) = site.connections
+    return connection
 
 
 async def test_a_limit_that_shrinks_as_a_call_begins_makes_it_wait() -> None:
@@ -94,9 +130,7 @@ async def test_a_limit_that_shrinks_as_a_call_begins_makes_it_wait() -> None:
             other = await client.invoke_endpoint_with_bidirectional_stream(INPUT)
             waits = asyncio.create_task(client.invoke_endpoint_with_bidirectional_stream(INPUT))
             await asyncio.sleep(0.01)
-            (pool,) = own._pools.values()
-            (site,) = pool._sites.values()
-            (connection,) = site.connections
+            connection = _connection(own)
             shrinks = SettingsFrame(0, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1}).serialize()
 
             first.close()

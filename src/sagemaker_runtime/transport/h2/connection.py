@@ -39,6 +39,7 @@ WINDOW = 131_072  # bytes of one stream that the peer may send ahead of its read
 _CONNECTION_WINDOW = 2**30  # bytes of all streams: one that nobody reads is not to hold up the others
 _MAX_HEAD = 65_536  # bytes
 _LAST_ID = 2**30  # streams of one connection are not numbered further
+_MOST_UNREAD = 2**24  # bytes; what is sent stops far below, but each PING is answered, read or not
 _SHOWN = 200  # characters of what is wrong with the peer's frames
 
 
@@ -283,3 +284,5 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._open and os.getpid() == self._process:
             self._transport.write(data)
+            if self.writer.paused and self._transport.get_write_buffer_size() > _MOST_UNREAD:
+                self._end("it asks for more than it reads")
