@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.tally import Tally
     from sagemaker_runtime.bulk.workload import Workload
 
+REPORT = "report.json"
+
 
 @frozen(kw_only=True)
 class Job:
@@ -224,9 +226,13 @@ class Job:
 
     def _report(self, rounds: Rounds, folder: RunFolder, noted: Noted) -> BulkReport:
         report = BulkReport.of(self.endpoint, self.destination.where, rounds, noted)
-        path = folder.path / "report.json"
+        # A process that had nothing to do would replace the details of the one that did it by nothing.
+        if not noted.done and REPORT in self.destination.names():
+            with self.destination.open(REPORT) as kept:
+                report = report.with_details_of(kept.read())
+        path = folder.path / REPORT
         write_whole(path, report.to_json())
-        self.destination.put(path, "report.json")
+        self.destination.put(path, REPORT)
         return report
 
 
@@ -249,11 +255,11 @@ class StoppedBy:
         if isinstance(exc, OSError):
             raise _of_disk(exc, self._folder) from exc
         if isinstance(exc, Exception | asyncio.CancelledError):
-            exc.add_note(f"The bulk run in {self._folder} has stopped; what is done is kept. The same call goes on.")
+            exc.add_note(f"The bulk run in {self._folder} has stopped; what is done is kept. The same call continues it.")
 
 
 def _of_disk(error: OSError, folder: Path) -> BulkError:
     return BulkError(
         f"{error.strerror or type(error).__name__}: {error.filename or folder}. What is done is kept; once the cause is gone, "
-        "the same call goes on"
+        "the same call continues the run"
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,6 +113,24 @@ class BulkReport:
             ],
             first_failures=[_without_record(letter) for letter in noted.first_failures],
         )
+
+    def with_details_of(self, text: bytes) -> BulkReport:
+        """
+        This report with the details that the journal does not keep: ``limit``, ``slowest`` and ``first_failures``.
+
+        Args:
+            text: An earlier report of the same run, as `to_json` makes it. One that cannot be read changes nothing.
+        """
+        try:
+            earlier: dict[str, Any] = json.loads(text)
+            return evolve(
+                self,
+                limit=[(seconds, calls) for seconds, calls in earlier["limit"]],
+                slowest=list(earlier["slowest"]),
+                first_failures=list(earlier["first_failures"]),
+            )
+        except (ValueError, LookupError, TypeError):  # it is a file that anyone may have edited
+            return self
 
     def to_json(self) -> bytes:
         """As ``report.json`` has it."""
