@@ -366,7 +366,7 @@ async def test_what_all_records_would_meet_stops_it_and_makes_no_dead_letter(
     with pytest.raises(error) as caught:
         await run_bulk(client, endpoint, rows, tmp_path / "out", opt_fn, body=LIST)  # type: ignore[arg-type]
 
-    assert "The same call goes on." in caught.value.__notes__[-1]
+    assert "The same call continues it." in caught.value.__notes__[-1]
     assert [] == dead(tmp_path / "out")
     if endpoint == "doubled":
         assert (await run_bulk(client, endpoint, rows, tmp_path / "out", body=LIST)).succeeded == 297
@@ -387,7 +387,7 @@ async def test_cancelled_it_waits_for_what_is_under_way(
 
     report = await run_bulk(client, "slow", rows, tmp_path / "out", limit=5)
 
-    assert "The same call goes on." in caught.value.__notes__[-1]
+    assert "The same call continues it." in caught.value.__notes__[-1]
     assert 300 == local.calls("slow")
     assert under_way < 300
     assert list(range(300)) == [row["output"] for row in written(tmp_path / "out")]
