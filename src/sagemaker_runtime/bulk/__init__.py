@@ -1,8 +1,8 @@
 """
 Many records through an endpoint.
 
-`invoke_many` takes any iterable of inputs, and gives what became of each. `run_bulk` takes files, and writes files. Both call
-as many at once as the endpoint takes, which a `KneeLimit` finds out.
+`invoke_many` takes any iterable of inputs and yields a result for each. `run_bulk` reads files and writes files. Both make as
+many concurrent calls as the endpoint can take; a `KneeLimit` finds out how many that is.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from sagemaker_runtime.bulk.preview import BulkPreview, preview_bulk
 from sagemaker_runtime.bulk.report import BulkReport
 from sagemaker_runtime.bulk.retryer import PatientRetryer
 from sagemaker_runtime.bulk.run import run_bulk
+from sagemaker_runtime.bulk.status import Status
 from sagemaker_runtime.bulk.suffixes import body_for, format_for
 from sagemaker_runtime.bulk.workload import Result
 
@@ -54,6 +55,7 @@ __all__ = [
     "Selected",
     "Shard",
     "Source",
+    "Status",
     "body_for",
     "format_for",
     "invoke_many",

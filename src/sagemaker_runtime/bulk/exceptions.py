@@ -9,5 +9,5 @@ class BulkError(SageMakerRuntimeError):
     """
     A bulk run stopped before its end: the disk is full, the input has changed, too many records have failed.
 
-    What has been done is kept. Once the cause is gone, the same call goes on from there.
+    What has been done is kept. Once the cause is gone, the same call continues from there.
     """

@@ -65,7 +65,7 @@ def invoke_many(
     | Generator[Result[InvokeEndpointInput, InvokeEndpointOutput]]
 ):
     """
-    Send many inputs, as many at once as the endpoint takes, and give what became of each.
+    Send many inputs, as many at once as the endpoint can take, and yield a `Result` for each.
 
     ::
 
@@ -73,35 +73,34 @@ def invoke_many(
             async for result in results:
                 print(result.index, result.output.body)
 
-    An ordinary iterator for a `SyncClient`. Memory is bounded: inputs are taken from their source as places become free,
-    and no more than 1,024 results wait, so that a slow reader slows the calls down.
+    With a `SyncClient`, it is an ordinary iterator. Memory is bounded: inputs are read only as fast as they can be sent, and
+    at most 1,024 results wait to be read, so a slow reader slows the calls down.
 
-    An overloaded or unavailable endpoint, a lost connection and a model that is not ready are waited out, without end and
-    without the retry quota: the concurrency gives way instead. What is wrong with one record becomes its result's
-    ``error``; a read timeout too, unless the client's retryer repeats those. What every other record would meet as well is
-    raised: credentials, access, an unknown endpoint or region, options that make no sense, an endpoint that nobody has
-    reached for a minute.
+    While the endpoint is overloaded or unavailable, a connection is lost, or a model is not ready, calls are retried without
+    end and without the retry quota; the concurrency is reduced instead. An error of one record becomes its result's
+    ``error``. So does a read timeout, unless the client's retryer retries those. Errors that every record would meet are
+    raised: credentials, access, an unknown endpoint or region, options that make no sense, no connection at all for a minute.
 
-    To leave early, close the iterator: ``aclosing`` does, and a ``break`` alone leaves it to the garbage collector. What is
-    under way is then cancelled.
+    To leave early, close the iterator, as ``aclosing`` does; this cancels the calls in flight. After a ``break`` alone, they
+    run until the garbage collector closes it.
 
     Args:
         client: Makes the calls. It stays open.
 
-        inputs: What to send. Of a `SyncClient`, they are taken in the caller's thread.
+        inputs: What to send. With a `SyncClient`, they are read in the caller's thread.
 
         opt_fns: Change the client's options for these calls. A retryer among them replaces the patient one.
 
-        limit: Calls at once; a `KneeLimit`, to share one, or to bound it. None for one of its own.
+        limit: Calls at once: a number, or a `KneeLimit` with bounds or shared with others. None for a `KneeLimit` of its own.
 
-        ordered: Whether results come in the order of the inputs, or as they are made.
+        ordered: Whether results come in the order of the inputs, or as soon as each is ready.
 
-        on_error: What becomes of the error of a record: ``"return"`` makes it a result; ``"raise"`` raises it, after the
-            results before it, and ends the calls.
+        on_error: What happens when a record fails: ``"return"`` yields a result with the error; ``"raise"`` raises it, after
+            the results before it, and ends the calls.
 
     Raises:
         ConfigError: An argument makes no sense.
-        SageMakerRuntimeError: What is about all records; or about one, if that is asked for.
+        SageMakerRuntimeError: Every record would fail this way; or, with ``on_error="raise"``, one did.
     """
     how = Manner(opt_fns, limit, ordered=ordered, on_error=on_error)
     if isinstance(client, SyncClient):

@@ -22,7 +22,7 @@ def _without_record(letter: bytes) -> Mapping[str, object]:
 
 @frozen
 class BulkReport:
-    """What a run has done, from its beginning, however often it was stopped and went on. ``report.json`` has the same."""
+    """What a run has done since its beginning, however often it was stopped. ``report.json`` has the same fields."""
 
     endpoint: str
     """The endpoint."""
@@ -31,7 +31,7 @@ class BulkReport:
     """Where results are."""
 
     records: int
-    """Records of the input: ``succeeded`` and ``failed`` together."""
+    """Records of the input so far: ``succeeded`` plus ``failed``."""
 
     succeeded: int
     """Records with a result."""
@@ -40,37 +40,37 @@ class BulkReport:
     """Records that are dead letters now."""
 
     failures: Mapping[str, int]
-    """The same by the code of their error; with those that a later try has saved."""
+    """Errors of records by code, including those of records that *retry_dead* has since saved or tried again."""
 
     requests: int
-    """Requests that had a response or an error, the halves of those that failed among them."""
+    """Requests with a response or an error, including the halves of failed ones."""
 
     attempts: int
-    """Attempts of those. What a kill has made undone is not among them."""
+    """Their attempts, retries included. Work that was lost when the process was killed is not counted."""
 
     throttled: int
     """Attempts that were throttled."""
 
     seconds: float
-    """How long the run took, without the time between its processes; of a process that was killed, until it last wrote."""
+    """How long the run took, without the pauses between its processes. A killed process counts until it last wrote."""
 
     records_per_second: float
-    """Records by those seconds."""
+    """``records`` divided by ``seconds``."""
 
     latency: Mapping[str, float | None]
-    """Seconds of the last attempt of a request: ``p50``, ``p90``, ``p99`` and ``max``, within 9 %. None without requests."""
+    """Seconds that the last attempt of a request took: ``p50``, ``p90``, ``p99`` and ``max``, within 9 %. None without requests."""
 
     variants: Mapping[str, Mapping[str, float | None]]
-    """The same by the production variant that responded, and how many ``requests`` it had."""
+    """The same for each production variant that responded, with its number of ``requests``."""
 
     limit: Sequence[tuple[float, int]]
-    """Calls at once: since the beginning of the last process, in seconds, and the limit from then on."""
+    """Concurrent calls in the last process that did any work: pairs of seconds since it began and the limit from then on."""
 
     slowest: Sequence[Mapping[str, object]]
-    """The ten slowest requests of the last process: seconds, file and first record."""
+    """The ten slowest requests of that process: seconds, file and first record."""
 
     first_failures: Sequence[Mapping[str, object]]
-    """The first ten dead letters of the last process, without their records."""
+    """The first ten dead letters of that process, without their records."""
 
     @classmethod
     def of(cls, endpoint: str, output: str, rounds: Rounds, noted: Noted) -> BulkReport:
@@ -116,7 +116,7 @@ class BulkReport:
 
     def with_details_of(self, text: bytes) -> BulkReport:
         """
-        This report with the details that the journal does not keep: ``limit``, ``slowest`` and ``first_failures``.
+        Add the details that the journal does not keep: ``limit``, ``slowest`` and ``first_failures``.
 
         Args:
             text: An earlier report of the same run, as `to_json` makes it. One that cannot be read changes nothing.

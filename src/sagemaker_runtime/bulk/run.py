@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.report import BulkReport
     from sagemaker_runtime.predictor import InvokeMembers
 
-ASYNCHRONOUS_LIMIT = 256  # a KneeLimit would see no more than that requests are taken into the endpoint's queue
-DRAIN = 10.0  # seconds for what is under way, after Ctrl-C
+ASYNCHRONOUS_LIMIT = 256  # a KneeLimit would only see how fast the queue accepts requests
+DRAIN = 10.0  # seconds for calls in flight, after Ctrl-C
 
 
 async def run_bulk(
@@ -65,7 +65,7 @@ async def run_bulk(
     drain: float = DRAIN,
 ) -> BulkReport:
     """
-    Send the records of files to an endpoint, and write what it says of each.
+    Send the records of files to an endpoint, and write the results to files.
 
     ::
 
@@ -77,17 +77,19 @@ async def run_bulk(
             body=JSONBody(key="instances", max_rows=32),
         )
 
-    Every record is in the output or among the dead letters exactly once, whatever happens on the way: the same call goes on
-    where the one before it stopped, or was killed. (What was under way then is invoked again.) Called once more after the
-    end, it returns the report. Records are called as by `invoke_many`: as many at once as the endpoint takes, with an
-    overloaded or unreachable endpoint waited for. A record that fails for good becomes a dead letter, alone, also if it was
-    sent with others. What every record would meet, such as missing access, is raised; the same call goes on then, too.
+    Each record ends up exactly once in the output or in the dead letters, even if the process is killed: the same call then
+    continues where it stopped, and repeats only the calls that were in flight. Once the run is finished, the same call
+    returns the report.
 
-    A stretch of the input becomes a part of the output: ``part-00000.jsonl``, and, if it has any, its dead letters
-    ``dead-letters/part-00000.jsonl``. Each appears when it is whole. A result is a line of ``file``, ``record`` (its number
-    in the file, from 0) and ``output``. ``report.json`` comes at the end.
+    Calls are made as by `invoke_many`: with as many at once as the endpoint can take, and with patience for an endpoint that
+    is overloaded or unreachable. A record that fails for good becomes a dead letter; the others of its request are sent again
+    without it. An error that every record would meet, such as missing access, is raised and stops the run.
 
-    Cancelled, as by Ctrl-C, it waits a moment for what is under way.
+    Each stretch of the input becomes one part of the output, ``part-00000.jsonl``, with any dead letters in
+    ``dead-letters/part-00000.jsonl``. A part appears only when it is complete. Each line has ``file``, ``record`` (its number
+    in the file, from 0) and ``output``. ``report.json`` is written at the end.
+
+    When cancelled, as by Ctrl-C, it waits up to *drain* seconds for the calls in flight.
 
     Args:
         client: Makes the calls. It stays open.
@@ -96,69 +98,75 @@ async def run_bulk(
 
         input: Files, folders or globs; or objects, prefixes or globs in S3.
 
-        output: A folder, which is made if it is missing; or ``s3://bucket/prefix/``.
+        output: A folder, which is created if it is missing; or ``s3://bucket/prefix/``.
 
         opt_fns: Change the client's options for these calls.
 
-        format: How files are read. None for what their suffixes say.
+        format: How files are read. None chooses by their suffixes.
 
-        body: How records become requests. None for what fits the format, one record a request.
+        body: How records become requests. None chooses by the format, with one record per request.
 
-        output_format: Of the parts. ``"csv"`` has a column for each key of a result, but for ``output``: for each of its keys, if
-            it is an object, or of its elements, if it is a list; what is nested is JSON. ``"parquet"`` has a column for each
-            key, with lists and structs; values of a column that have no type in common are JSON, as text. Columns and types
-            are those of the part alone. Dead letters are JSON Lines.
+        output_format: Of the parts; dead letters are always JSON Lines. ``"csv"`` has a column for each key of a result.
+            ``output`` is spread over several: one for each key if it is an object, one for each element if it is a list.
+            Nested values are JSON. ``"parquet"`` has a column for each key, with lists and structs; a column whose values
+            have no common type holds JSON, as text. Each part has its own columns and types.
 
-        join: Whether a result has its record beside it, as ``input``.
+        join: Whether each result includes its record, as ``input``.
 
-        select: JMESPath of a result with ``file``, ``record``, ``input`` and ``output``: what is written instead of it.
+        select: A JMESPath expression of what is written for each result. It sees ``file``, ``record``, ``input`` and
+            ``output``. None writes the result as it is.
 
-        members: Of the inputs of all calls, such as ``{"target_variant": "blue"}``.
+        members: Members of every call's input, such as ``{"target_variant": "blue"}``.
 
-        session_id: JMESPath of a record: the session that it belongs to.
+        session_id: A JMESPath expression: the session id in a record.
 
-        custom_attributes: JMESPath of a record: its custom attributes.
+        custom_attributes: A JMESPath expression: the custom attributes in a record.
 
-        inference_ids: Whether each call has an inference id that is made of its first record's place. Results then say it,
-            so that captured data can be joined.
+        inference_ids: Whether to give each call an inference id, made from the position of its first record. The results
+            include it, so that captured data can be joined.
 
-        limit: Calls at once; a `KneeLimit`, to share one, or to bound it. None for one of its own, and for
-            256 at an asynchronous endpoint, whose queue takes any number.
+        limit: Calls at once: a number, or a `KneeLimit` with bounds or shared between runs. None for a `KneeLimit` of its
+            own; at an asynchronous endpoint, whose queue takes any number, for 256.
 
-        max_errors: Dead letters that it puts up with: it stops at one more. With *retry_dead*, those that failed again. None for
-            any number.
+        max_errors: How many dead letters to accept; one more stops the run. With *retry_dead*, those that fail again are
+            counted. None for any number.
 
-        retry_dead: Whether to take up the dead letters of a run that is done. Their results are parts of their own,
-            ``part-00000-retry-1.jsonl``; those that fail again are dead letters again.
+        retry_dead: Whether to send the dead letters of a finished run again. Their results are in parts of their own,
+            ``part-00000-retry-1.jsonl``. Those that fail again remain dead letters.
 
-        asynchronous: Whether the endpoint is an asynchronous one: a request is submitted, and its result waited for in S3. An
-            input that is one object in S3 is used where it is.
+        asynchronous: Whether the endpoint is asynchronous: requests are submitted, and their results read from S3. An input
+            that is a whole object in S3 is used where it is.
 
-        upload_to: ``s3://bucket/prefix/`` for the bodies of asynchronous requests that are larger than 128,000 bytes. None if
-            there are none.
+        upload_to: ``s3://bucket/prefix/`` for the bodies of asynchronous requests of more than 128,000 bytes. None if no body
+            is that large.
 
-        remove_uploads: Whether those are removed when their result is there; otherwise, a lifecycle rule of the bucket may.
+        remove_uploads: Whether to remove each upload once its result is there. Otherwise, leave that to a lifecycle rule of
+            the bucket.
 
-        encryption: Server-side encryption of what is put into S3: ``"AES256"``, ``"aws:kms"`` or ``"aws:kms:dsse"``. None for
-            the bucket's default.
+        encryption: Server-side encryption of objects written to S3: ``"AES256"``, ``"aws:kms"`` or ``"aws:kms:dsse"``. None
+            for the bucket's default.
 
         kms_key: ARN or id of the KMS key; implies ``"aws:kms"``. None for the account's key for S3.
 
-        state: A folder on a local disk for the plan, the journal, and parts that are not whole. None for
-            ``.bulk`` in the output, which must be a folder then.
+        state: A folder on a local disk for the plan, the journal and unfinished parts. None for ``.bulk`` in the output,
+            which must then be a local folder.
 
-        verify: Whether going on compares all of the input with what it was, and not only sizes, times and both ends of files.
+        verify: Whether to compare all the bytes of the input when a run continues, and not only sizes, times and both ends
+            of each file.
 
-        progress: Whether to show how it is doing on standard error: a bar on a terminal or in a notebook, if tqdm is
-            installed, elsewhere a line every 30 s. Or a function that is called with a `Status` every second.
+        progress: Whether to show progress on stderr: a bar on a terminal or in a notebook if tqdm is installed, otherwise a
+            line every 30 s. Or a function that is called with a `Status` every second.
 
-        drain: Seconds to wait for what is under way, after a cancellation.
+        drain: Seconds to wait for calls in flight when cancelled.
+
+    Returns:
+        What the run has done, from its beginning.
 
     Raises:
-        ConfigError: An argument makes no sense; the input, or a setting, is not what the run was begun with; another run is at
-            work in the folder.
-        BulkError: It stopped: the disk is full, the input changed, too many records failed.
-        SageMakerRuntimeError: What all records would meet.
+        ConfigError: An argument makes no sense, the input or a setting is not what the run was begun with, or another run
+            uses the folder.
+        BulkError: The run stopped: the disk is full, the input changed, or too many records failed.
+        SageMakerRuntimeError: Every record would fail this way.
     """
     check_arguments(
         client, endpoint, output, format=format, body=body, members=members, max_errors=max_errors, drain=drain
@@ -222,7 +230,7 @@ async def run_bulk(
             files=[file.name for file in files],
         )
 
-    inputs("")  # what is wrong with them is said before anything is made
+    inputs("")  # their errors come before anything is created
     if limit is None:
         limit = ASYNCHRONOUS_LIMIT if asynchronous else KneeLimit()
     manner = Manner((with_api_options(watch), *opt_fns), limit, ordered=True, on_error="return")

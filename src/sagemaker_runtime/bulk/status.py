@@ -22,32 +22,32 @@ class Status:
     """Records with a result or a dead letter, since the beginning of the run."""
 
     failed: int
-    """Those that are dead letters."""
+    """How many of them are dead letters."""
 
     share: float
-    """How much of the input that is, from 0.0 to 1.0; by bytes, rows or files, whichever its format counts."""
+    """The share of the input that is done, from 0.0 to 1.0, in bytes, rows or files, depending on the format."""
 
     records_per_second: float
-    """Of this process, so far."""
+    """The average of this process so far."""
 
     in_flight: int
-    """Requests that have been begun, those among them that wait for a place or a retry."""
+    """Requests in flight, including those that wait for a free call or a retry."""
 
     limit: int
-    """Calls at once, at present."""
+    """How many calls may run at once at the moment."""
 
     throttled: int
     """Attempts of this process that were throttled."""
 
     paused: float
-    """Seconds since which every attempt has failed; 0 if the last one did not."""
+    """For how many seconds every attempt has failed; 0 if the last one succeeded."""
 
     reason: str | None
-    """What those failed with; None if the last one did not."""
+    """The error of those attempts; None if the last one succeeded."""
 
     @property
     def seconds_left(self) -> float | None:
-        """About how long it will take; None if that cannot be said."""
+        """An estimate of the seconds left; None if there is none yet."""
         if not self.records_per_second or not self.share:
             return None
         return self.done * (1 / self.share - 1) / self.records_per_second

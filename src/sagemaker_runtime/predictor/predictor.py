@@ -149,29 +149,29 @@ class Predictor(BasePredictor[I_contra, O_co]):
         **members: Unpack[InvokeMembers],
     ) -> AsyncGenerator[Result[I_contra, O_co]]:
         """
-        Send many values, as many at once as the endpoint takes, and give what became of each::
+        Send many values, as many at once as the endpoint can take, and yield a `Result` for each::
 
             async for result in iris.predict_many(rows):
                 print(result.index, result.output)
 
-        A value that the codec cannot take, or a response that it cannot read, is its result's ``error``.
+        If the codec cannot encode a value or decode its response, that is the ``error`` of its result.
 
         Args:
-            values: What the codec takes, each.
+            values: Each is what the codec takes.
 
             opt_fns: Change the client's options for these calls.
 
-            limit: See `invoke_many`, which says too how errors, overload and memory are dealt with.
+            limit: As for `invoke_many`, as are errors, overload and memory.
 
-            ordered: See there.
+            ordered: As for `invoke_many`.
 
-            on_error: See there.
+            on_error: As for `invoke_many`.
 
             members: Of the inputs of these calls.
 
         Raises:
             ConfigError: There is no such member, or an argument makes no sense.
-            SageMakerRuntimeError: What is about all values; or about one, if that is asked for.
+            SageMakerRuntimeError: Every value would fail this way; or, with ``on_error="raise"``, one did.
         """
         from sagemaker_runtime.bulk.many import Manner, call_many
 

@@ -120,7 +120,7 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
         **members: Unpack[InvokeMembers],
     ) -> Generator[Result[I_contra, O_co]]:
         """
-        Send many values, as many at once as the endpoint takes, and give what became of each; see `Predictor.predict_many`.
+        Send many values, as many at once as the endpoint can take; see `Predictor.predict_many`.
 
         They are encoded and decoded in the thread of the client's event loop.
         """

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class Body(Protocol):
-    """Frozen; its ``repr`` is its settings, which a run compares when it goes on. It does not block."""
+    """Frozen; its ``repr`` is its settings, which a run compares when it continues. It does not block."""
 
     @property
     def max_rows(self) -> int:
-        """Records of a request, at most."""
+        """Records per request, at most."""
         ...
 
     @property
     def max_bytes(self) -> int:
-        """Bytes of the records of a request, at most; one that is larger is sent alone."""
+        """Bytes of records per request, at most; a larger record is sent alone."""
         ...
 
     @property

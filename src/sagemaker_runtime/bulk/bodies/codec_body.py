@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 @frozen
 class CodecBody:
     """
-    Requests by a codec of `sagemaker_runtime.predictor`, or by one of your own.
+    Requests built with a codec of `sagemaker_runtime.predictor`, or with your own.
 
-    The codec is given a list with the JSON of each record, as `json.loads` reads it, and returns an iterable with a value for
-    each: a list, an array. `ParquetCodec` and `ArrowCodec` are given a table with a row for each record, which is an object, and
-    return one; its column types are those that pyarrow finds for JSON. `NumPyCodec` is given an array.
+    The codec encodes a list of records, each as `json.loads` returns it. It decodes the response to an iterable, such as a list
+    or an array, with one value per record. `ParquetCodec` and `ArrowCodec` encode a table with a row per record, which must be
+    an object, and decode a table; pyarrow infers the column types from the JSON. `NumPyCodec` encodes an array.
 
-    What JSON has not is written as by `Parquet`.
+    Values that JSON does not have are written as by `Parquet`.
     """
 
     codec: Codec[Any, object] = field(repr=lambda codec: type(codec).__name__)
-    """The codec. A run that goes on compares the name of its type, and not its settings."""
+    """The codec. A run that continues compares the name of its type, not its settings."""
 
     max_rows: int = 1
-    """Records of a request, at most."""
+    """Records per request, at most."""
 
     max_bytes: int = MAX_BYTES
-    """Bytes of the records of a request, at most; one that is larger is sent alone."""
+    """Bytes of records per request, at most; a larger record is sent alone."""
 
     def __attrs_post_init__(self) -> None:
         check_limits(self)

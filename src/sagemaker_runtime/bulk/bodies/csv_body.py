@@ -28,25 +28,25 @@ class CSVBody:
     """
     Records as rows of CSV without a header, ``text/csv``.
 
-    Rows of CSV files are sent as they stand, if commas separate them. Otherwise a row has the values of a record's list or
-    object: text as it is, numbers and bools as in JSON, null as an empty cell. The objects of JSON Lines need *columns*: the
-    order of their keys may differ, and a model would not notice.
+    Rows of comma-separated files are sent unchanged. Other records become rows of the values in their list or object: text
+    as it is, numbers and bools as in JSON, null as an empty cell. Objects from JSON Lines need *columns*, because the order of
+    their keys may differ from record to record, and a model would not notice.
 
-    The response has a row for each record. It becomes a list of text, or text alone if it is one cell. One row with a cell for
-    each record, as SageMaker's XGBoost writes it, is taken apart. JSON and JSON Lines are read as by `JSONLinesBody`.
+    The response has one row per record, which becomes a list of text, or just text if it has one cell. A single row with one
+    cell per record, as SageMaker's XGBoost writes it, is split. JSON and JSON Lines are read as by `JSONLinesBody`.
     """
 
     max_rows: int = 1
-    """Records of a request, at most."""
+    """Records per request, at most."""
 
     max_bytes: int = MAX_BYTES
-    """Bytes of the records of a request, at most; one that is larger is sent alone."""
+    """Bytes of records per request, at most; a larger record is sent alone."""
 
     columns: tuple[str, ...] | None = field(default=None, converter=column_names)
     """Which values of an object are sent, in this order. None for all of a row of CSV or Parquet."""
 
     output_key: str = "predictions"
-    """What the list of a response in JSON stands under, if it is an object."""
+    """Key of the list in a JSON response, if the response is an object."""
 
     accept = CSV_TYPE
 

@@ -21,9 +21,9 @@ class FileBody:
     """
     Each record as it is: images, audio, documents.
 
-    Its MIME type is the format's, or what the suffix of its file tells, or ``application/octet-stream``.
+    Its MIME type is the format's; without one, it follows from the file's suffix, or is ``application/octet-stream``.
 
-    A response of JSON stays as it stands; text becomes a string; anything else ``{"base64": "…"}``.
+    By its content type, a JSON response is kept as it is, text becomes a string, and anything else ``{"base64": "…"}``.
     """
 
     accept: str | None = None

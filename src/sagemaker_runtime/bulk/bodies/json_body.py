@@ -30,21 +30,21 @@ class JSONBody:
     """
     Records as JSON, ``application/json``.
 
-    One document a request, unless *key* or *max_rows* say that it is a list. The response to a list has a list of as many, its
-    own or under *output_key*.
+    Each request is a single document, or a list if *key* is set or *max_rows* is more than 1. The response to a list is a list
+    of the same length, alone or under *output_key*.
     """
 
     key: str | None = None
-    """What the list stands under, such as ``"instances"``: ``{"instances": [...]}``. None for a list alone."""
+    """Key of the list, such as ``"instances"``: ``{"instances": [...]}``. None for a list without an object around it."""
 
     max_rows: int = 1
-    """Records of a request, at most."""
+    """Records per request, at most."""
 
     max_bytes: int = MAX_BYTES
-    """Bytes of the records of a request, at most; one that is larger is sent alone."""
+    """Bytes of records per request, at most; a larger record is sent alone."""
 
     output_key: str = "predictions"
-    """What the list of a response stands under, if the response is an object."""
+    """Key of the list in the response, if the response is an object."""
 
     accept = _JSON
 

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 @frozen
 class JSONLinesBody:
     """
-    Records as JSON documents on a line each, ``application/jsonlines``.
+    Records as JSON documents, one per line, ``application/jsonlines``.
 
-    The response has as many: lines, or in JSON a list, alone or under *output_key*. If requests have one record, JSON is its
-    answer as it stands.
+    The response has one result per record: as lines, or as a JSON list, alone or under *output_key*. With one record per
+    request, a JSON response is its result as a whole.
     """
 
     max_rows: int = 1
-    """Records of a request, at most."""
+    """Records per request, at most."""
 
     max_bytes: int = MAX_BYTES
-    """Bytes of the records of a request, at most; one that is larger is sent alone."""
+    """Bytes of records per request, at most; a larger record is sent alone."""
 
     output_key: str = "predictions"
-    """What the list of a response in JSON stands under, if it is an object."""
+    """Key of the list in a JSON response, if the response is an object."""
 
     accept = JSON_LINES
 

@@ -57,7 +57,7 @@ def _parts_of(body: PromptBody) -> tuple[bytes | _Place, ...]:
 @frozen
 class PromptBody:
     """
-    A JSON document for each record, ``application/json``, made of a template: for the containers of LLMs.
+    A JSON document for each record, ``application/json``, made from a template: for LLM containers.
 
     ::
 
@@ -66,15 +66,15 @@ class PromptBody:
             {"messages": [{"role": "user", "content": "Translate: {text}"}], "stream": False}
         )
 
-    ``{prompt}`` within a string is replaced by that field of the record: text as it is, anything else as JSON. A string that is
-    nothing else becomes the value itself, so that ``"{limit}"`` can be a number. ``{{`` and ``}}`` are braces. Keys stay
-    as they are.
+    ``{prompt}`` in a string is replaced by that field of the record: text as it is, anything else as JSON. A string that
+    consists of one placeholder becomes the value itself, so ``"{limit}"`` may become a number. ``{{`` and ``}}`` stand for
+    braces. Keys are never replaced.
 
-    Responses are as by `FileBody`.
+    Responses are read as by `FileBody`.
     """
 
     template: str = field(converter=_text)
-    """The document; or its JSON."""
+    """The document, or its JSON as text."""
 
     _parts: tuple[bytes | _Place, ...] = field(
         default=Factory(_parts_of, takes_self=True), init=False, repr=False, eq=False

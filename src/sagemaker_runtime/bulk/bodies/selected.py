@@ -28,17 +28,17 @@ def _compiled(selected: Selected) -> Callable[[object], object]:
 @frozen
 class Selected:
     """
-    What a JMESPath selects of each record, in the requests of another body.
+    Sends a part of each record, selected by JMESPath, with another body.
 
-    ``Selected("[height, width]", CSVBody())`` sends two fields of an object as a row of CSV. The join of the output, and dead
-    letters, have the whole record.
+    ``Selected("[height, width]", CSVBody())`` sends two fields of an object as a row of CSV. ``join=True`` and the dead
+    letters still show the whole record.
     """
 
     expression: str
     """The JMESPath. It is evaluated on the record's JSON: `Format.document`."""
 
     body: Body
-    """What makes requests of the parts, as JSON documents."""
+    """Builds requests from the selected parts, which are JSON documents."""
 
     _find: Callable[[object], object] = field(
         default=Factory(_compiled, takes_self=True), init=False, repr=False, eq=False

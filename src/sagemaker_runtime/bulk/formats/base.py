@@ -54,7 +54,7 @@ class Batch:
 
 class Format(Protocol):
     """
-    How files are read as records. Frozen; its ``repr`` is its settings, which a run compares when it goes on.
+    How files are read as records. Frozen; its ``repr`` is its settings, which a run compares when it continues.
 
     All methods may block, and are called in threads.
     """
