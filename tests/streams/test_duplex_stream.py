@@ -187,9 +187,9 @@ async def test_a_large_part_goes_through_small_windows() -> None:
 @pytest.mark.parametrize(
     ("part", "problem"),
     [
-        (3, "bytes is of type int"),
-        (None, "bytes is of type NoneType"),
-        ({"a": 1}, "bytes is of type dict"),
+        (3, "a part is str or bytes, and this is of type int"),
+        (None, "this is of type NoneType$"),
+        ({"a": 1}, r"this is of type dict; for JSON, send json\.dumps\(value\)"),
         (RequestPayloadPart(b"x", data_type="TEXT"), "data_type is 'TEXT', which does not match"),
         (RequestPayloadPart(b"x", completion_state=1), "completion_state is of type int"),  # type: ignore[arg-type]
         (RequestPayloadPart(b"x", p="p" * 40_000), "header 'P' has 40000 bytes"),

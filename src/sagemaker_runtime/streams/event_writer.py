@@ -73,7 +73,10 @@ class EventWriter:
     @staticmethod
     def _as_bytes(payload: object) -> bytes:
         if not is_bytes_like(payload):
-            raise _refused(f"bytes is of type {type(payload).__name__}, and takes bytes{instead_of(payload)}")
+            # A body's advice names content_type, which a part has not.
+            is_json = isinstance(payload, dict | list | tuple | int | float)
+            advice = "; for JSON, send json.dumps(value)" if is_json else "" if payload is None else instead_of(payload)
+            raise _refused(f"a part is str or bytes, and this is of type {type(payload).__name__}{advice}")
         return as_bytes(payload)
 
     def _block(self, event: RequestPayloadPart) -> bytes:
