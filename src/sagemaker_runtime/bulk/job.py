@@ -255,7 +255,9 @@ class StoppedBy:
         if isinstance(exc, OSError):
             raise _of_disk(exc, self._folder) from exc
         if isinstance(exc, Exception | asyncio.CancelledError):
-            exc.add_note(f"The bulk run in {self._folder} has stopped; what is done is kept. The same call continues it.")
+            exc.add_note(
+                f"The bulk run in {self._folder} has stopped; what is done is kept. The same call continues it."
+            )
 
 
 def _of_disk(error: OSError, folder: Path) -> BulkError:
