@@ -252,7 +252,7 @@ class DuplexServer:
 
 @asynccontextmanager
 async def duplex_server(
-    script: Script, *, tls: ssl.SSLContext | None = None, **settings: Any
+    script: Script, *, tls: ssl.SSLContext | None = None, limit: float = LIMIT, **settings: Any
 ) -> AsyncIterator[DuplexServer]:
     server = DuplexServer(script, **settings)
     if tls is not None:
@@ -263,7 +263,7 @@ async def duplex_server(
     port = listening.sockets[0].getsockname()[1]
     server.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{port}"
     try:
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(limit):
             yield server
     finally:
         listening.close()

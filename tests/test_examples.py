@@ -125,7 +125,7 @@ async def test_the_duplex_demo_hears_while_it_is_still_spoken_to(
     duplex_demo: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is printed is what the model understood, and it came before all had been said."""
-    report = await duplex_demo.main(["Alice", "was", "beginning", "to", "get"], pace=0.0)
+    report = await duplex_demo.main(["Alice", "was", "beginning", "to", "get"], pace=50.0)
     duplex_demo.show(report)
 
     said = [word for _, word in report.sent]

@@ -392,7 +392,18 @@ async def test_what_is_no_name_says_which_part_is_or_what_it_cannot_have(name: s
 def public_keys() -> dict[str, str]:
     """The names of all keys, by the first of the documented modules that has them."""
     found: dict[str, str] = {}
-    modules = ["", ".context", ".credentials", ".endpoints", ".errors", ".middleware", ".operations", ".retry", ".wire"]
+    modules = [
+        "",
+        ".context",
+        ".credentials",
+        ".endpoints",
+        ".errors",
+        ".event_signing",
+        ".middleware",
+        ".operations",
+        ".retry",
+        ".wire",
+    ]
     for name in modules:
         module = importlib.import_module(f"sagemaker_runtime{name}")
         for each in module.__all__:

@@ -57,12 +57,12 @@ def run(given: Namespace) -> int:
     params = InvokeEndpointAsyncInput(**members)
     if waits:
         with open_sink(target(given)) as sink, open_client(given) as client:
-            output = _submit(client, params, given)
-            sink.write(_result(client, output, wait))
+            sink.write(_result(client, params, given, wait))
             sink.end()
     else:
         with open_client(given) as client:
-            output = _submit(client, params, given)
+            output = client.invoke_endpoint_async(params)
+            _say(output, given)
         say_json(
             InferenceId=output.inference_id,
             OutputLocation=output.output_location,
@@ -71,19 +71,21 @@ def run(given: Namespace) -> int:
     return 0
 
 
-def _submit(client: SyncClient, params: InvokeEndpointAsyncInput, given: Namespace) -> InvokeEndpointAsyncOutput:
-    output = client.invoke_endpoint_async(params)
+def _result(client: SyncClient, params: InvokeEndpointAsyncInput, given: Namespace, wait: float) -> bytes:
+    output: InvokeEndpointAsyncOutput | None = None
+    try:
+        output = client.invoke_endpoint_async(params)
+        _say(output, given)
+        return client.wait_for_output(output, timeout=wait).body
+    except KeyboardInterrupt:
+        if output is not None:  # it was accepted, and costs what it costs
+            end_line()
+            note(f"the inference goes on; its result will be at {output.output_location}")
+        raise
+
+
+def _say(output: InvokeEndpointAsyncOutput, given: Namespace) -> None:
     if given.verbose:
         from sagemaker_runtime.cli.verbose import facts
 
         facts(output.result_metadata)
-    return output
-
-
-def _result(client: SyncClient, output: InvokeEndpointAsyncOutput, wait: float) -> bytes:
-    try:
-        return client.wait_for_output(output, timeout=wait).body
-    except KeyboardInterrupt:  # it was accepted, and costs what it costs
-        end_line()
-        note(f"the inference goes on; its result will be at {output.output_location}")
-        raise

@@ -74,8 +74,9 @@ class EventWriter:
     def _as_bytes(payload: object) -> bytes:
         if not is_bytes_like(payload):
             # A body's advice names content_type, which a part has not.
-            is_json = isinstance(payload, dict | list | tuple | int | float)
-            advice = "; for JSON, send json.dumps(value)" if is_json else "" if payload is None else instead_of(payload)
+            advice = "" if payload is None else instead_of(payload)
+            if isinstance(payload, dict | list | tuple | int | float):
+                advice = "; for JSON, send json.dumps(value)"
             raise _refused(f"a part is str or bytes, and this is of type {type(payload).__name__}{advice}")
         return as_bytes(payload)
 

@@ -201,7 +201,8 @@ async def test_a_reader_that_stops_makes_the_sender_wait_and_memory_stays_flat(p
             await stream.part(bytes(10_000))
             sent += 10_000
 
-    async with duplex_server(script) as server, duplex_client(server) as client, await opened(client) as stream:
+    serving = duplex_server(script, limit=100)  # seconds; with every object and line counted, 200 MB take some
+    async with serving as server, duplex_client(server) as client, await opened(client) as stream:
         await anext(stream)
         await asyncio.sleep(0.05)
         held = sent

@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -220,7 +220,7 @@ class _Patterns:
     """Whether a line that begins a row ends within a quoted cell."""
 
 
-@cache
+@lru_cache(maxsize=64)
 def _patterns(delimiter: str, quote: str) -> _Patterns:
     d, q = re.escape(delimiter), re.escape(quote)
     # Possessive, so that no line takes more time than its length.
