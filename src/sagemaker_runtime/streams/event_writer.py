@@ -74,10 +74,10 @@ class EventWriter:
     def _as_bytes(payload: object) -> bytes:
         if not is_bytes_like(payload):
             # A body's advice names content_type, which a part has not.
-            advice = "" if payload is None else instead_of(payload)
+            kind, advice = type(payload).__name__, "" if payload is None else instead_of(payload)
             if isinstance(payload, dict | list | tuple | int | float):
                 advice = "; for JSON, send json.dumps(value)"
-            raise _refused(f"a part is str or bytes, and this is of type {type(payload).__name__}{advice}")
+            raise _refused(f"a part is str or bytes, and this is of type {kind}{advice}")
         return as_bytes(payload)
 
     def _block(self, event: RequestPayloadPart) -> bytes:
