@@ -244,7 +244,9 @@ class DuplexServer:
 
     async def _run(self, stream: ServerStream) -> None:
         try:
-            with suppress(H2Error):  # the client has ended it
+            with suppress(
+                H2Error, KeyError
+            ):  # the client has ended it, and older versions of h2 know nothing of it then
                 await self.script(stream)
         except Exception as error:  # noqa: BLE001 - for the test to find
             self.failures.append(error)
@@ -272,7 +274,7 @@ async def duplex_server(
         for task in list(server.tasks):
             task.cancel()
         await asyncio.sleep(0)
-    assert [] == server.failures
+    assert [] == server.failures, server.failures
 
 
 def duplex_client(server: DuplexServer, **changes: Any) -> Client:

@@ -77,8 +77,9 @@ def test_without_a_terminal_there_is_a_line_every_thirty_seconds() -> None:
     assert [f"iris: {line(STATUS)}"] * 2 == file.getvalue().splitlines()
 
 
-def test_on_a_terminal_there_is_a_bar() -> None:
+def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """It begins where the run goes on, and says the same as the line."""
+    monkeypatch.setenv("COLUMNS", "300")
     file = Terminal()
     shown = display("iris", file)
     assert isinstance(shown, Bar)

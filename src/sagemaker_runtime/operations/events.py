@@ -54,22 +54,22 @@ class UnknownEvent:
     """Shown in no log."""
 
 
-@define(kw_only=True)
+@define  # not kw_only: only newer versions of attrs can take the first member out of that
 class ResponsePayloadPart(PayloadPart):
     """One part that the model sent: what was one frame of its WebSocket. Parts are neither merged nor split."""
 
-    bytes: builtins.bytes = field(default=b"", kw_only=False, repr=_length, metadata=event_payload(shapes.PART_BLOB))
+    bytes: builtins.bytes = field(default=b"", repr=_length, metadata=event_payload(shapes.PART_BLOB))
     """Shown in no log."""
 
-    data_type: str | None = field(default=None, metadata=event_header("DataType", shapes.DATA_TYPE))
+    data_type: str | None = field(default=None, kw_only=True, metadata=event_header("DataType", shapes.DATA_TYPE))
     """``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
 
     completion_state: str | None = field(
-        default=None, metadata=event_header("CompletionState", shapes.COMPLETION_STATE)
+        default=None, kw_only=True, metadata=event_header("CompletionState", shapes.COMPLETION_STATE)
     )
     """``"PARTIAL"`` where the message goes on in the next part; ``"COMPLETE"`` or None in its last."""
 
-    p: str | None = field(default=None, repr=False, metadata=event_header("P", shapes.PADDING))
+    p: str | None = field(default=None, kw_only=True, repr=False, metadata=event_header("P", shapes.PADDING))
     """Padding, which hides how long the part is; it means nothing."""
 
     @property
@@ -104,22 +104,22 @@ class DuplexMessage:
         return _text(self.bytes, "message")
 
 
-@define(kw_only=True)
+@define  # not kw_only: only newer versions of attrs can take the first member out of that
 class RequestPayloadPart:
     """One part for the model: its container gets one frame of a WebSocket for it."""
 
-    bytes: BytesLike = field(kw_only=False, repr=_size, metadata=event_payload(shapes.PART_BLOB))
+    bytes: BytesLike = field(repr=_size, metadata=event_payload(shapes.PART_BLOB))
     """Shown in no log."""
 
-    data_type: str | None = field(default=None, metadata=event_header("DataType", shapes.DATA_TYPE))
+    data_type: str | None = field(default=None, kw_only=True, metadata=event_header("DataType", shapes.DATA_TYPE))
     """``"UTF8"``: the container gets a frame of text. ``"BINARY"`` or None: one of bytes."""
 
     completion_state: str | None = field(
-        default=None, metadata=event_header("CompletionState", shapes.COMPLETION_STATE)
+        default=None, kw_only=True, metadata=event_header("CompletionState", shapes.COMPLETION_STATE)
     )
     """``"PARTIAL"``: the message goes on in the next part. ``"COMPLETE"`` or None: it ends here."""
 
-    p: str | None = field(default=None, repr=False, metadata=event_header("P", shapes.PADDING))
+    p: str | None = field(default=None, kw_only=True, repr=False, metadata=event_header("P", shapes.PADDING))
     """Padding, which hides how long the part is; None for none."""
 
 
