@@ -6,7 +6,7 @@ import atexit
 from asyncio import CancelledError
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakSet, finalize
 
 from attrs import define, field
 
@@ -103,7 +103,7 @@ class SyncClient:
         self._client = Client(options, *opt_fns) if _client is None else _client
         self._closed = False
         self._states: dict[object, ProcessState] = {}  # by process
-        _STATES[self] = self._states
+        _CLIENTS.add(self)
         finalize(self, _close_soon, self._states).atexit = False
 
     @classmethod
@@ -284,7 +284,7 @@ class SyncClient:
         raise ClientClosedError("the client is closed; make a new one")
 
 
-_STATES: WeakKeyDictionary[SyncClient, dict[object, ProcessState]] = WeakKeyDictionary()
+_CLIENTS: WeakSet[SyncClient] = WeakSet()
 
 
 def _close_soon(states: dict[object, ProcessState]) -> None:
@@ -297,7 +297,7 @@ def _close_soon(states: dict[object, ProcessState]) -> None:
 @atexit.register
 def _close_all() -> None:
     """A thread that is still in its loop when the interpreter ends could bring it down."""
-    for states in list(_STATES.values()):
-        state = states.get(this_process())
+    for client in list(_CLIENTS):
+        state = client._states.get(this_process())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
         if state is not None and state.thread is not None:
             state.thread.close_at_exit(_AT_EXIT)

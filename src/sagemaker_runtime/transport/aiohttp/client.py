@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import aiohttp
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request, Response, Timeout
 
 
-_POOLS: WeakKeyDictionary[AioHTTPClient, dict[asyncio.AbstractEventLoop, Pool]] = WeakKeyDictionary()
+_CLIENTS: WeakSet[AioHTTPClient] = WeakSet()
 _INHERITED: list[object] = []  # pools
 _INHERITED_LOOPS: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
@@ -85,7 +85,7 @@ class AioHTTPClient:
         self._proxies = None if proxies is None else Proxies.given(proxies)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._closed = False
-        _POOLS[self] = self._pools
+        _CLIENTS.add(self)
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """Send *request*; see `HTTPClient.send`."""
@@ -166,10 +166,10 @@ def _forget_connections() -> None:
 
     They are kept and never touched: to close one would send TLS's goodbye, and with uvloop it would end in the parent too.
     """
-    for pools in list(_POOLS.values()):
-        _INHERITED.append(pools.copy())
+    for client in list(_CLIENTS):
+        pools, client._pools = client._pools, {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
+        _INHERITED.append(pools)
         _INHERITED_LOOPS.update(pools)
-        pools.clear()
 
 
 if hasattr(os, "register_at_fork"):
