@@ -68,7 +68,8 @@ def test_ctrl_c_ends_the_wait_for_a_model(environment, endpoint, command):
     words = ("--endpoint-name", "wait", "--body", "x", "-o" if command != "explain" else "--svg", "new")
     with started(environment, command, *words, *(["-v"] if command == "async" else [])) as process:
         if command == "async":
-            process.stderr.readline()  # of the submission that was accepted
+            while b"response after" not in process.stderr.readline():  # it was accepted, and the command knows
+                pass
         while endpoint.calls("wait") == calls:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)

@@ -90,6 +90,7 @@ def local() -> Iterator[LocalEndpoint]:
         yield endpoint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "longest"), [("call", 0.002), ("read", 0.004), ("open_and_close", 0.01)])
 def test_interrupts_at_any_moment_leave_nothing_behind(local: LocalEndpoint, what: str, longest: float) -> None:
     """
