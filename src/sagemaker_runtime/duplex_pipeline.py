@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.endpoints import BaseEndpointResolver, DefaultEndpointResolver
+from sagemaker_runtime.endpoints import settled_resolver
 from sagemaker_runtime.middleware.build import ClientRequestID, RecursionDetection, UserAgent
 from sagemaker_runtime.middleware.deserialize import (
     CloseResponseBody,
@@ -36,9 +36,7 @@ def duplex_stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -
     """
     log_mode, service = options.client_log_mode, marshaller.operation.service
     base = options.base_endpoint if options.duplex_base_endpoint is None else options.duplex_base_endpoint
-    resolver = options.endpoint_resolver if base is None else BaseEndpointResolver(base)
-    if isinstance(resolver, DefaultEndpointResolver):
-        resolver = resolver.for_service(service)
+    resolver = settled_resolver(options.endpoint_resolver, base, service)
     correction = None if options.disable_clock_skew_correction else skew
     return Stack.of(
         marshaller.operation,

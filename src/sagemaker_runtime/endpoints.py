@@ -182,6 +182,16 @@ class BaseEndpointResolver:
         return self._endpoint
 
 
+def settled_resolver(resolver: EndpointResolver, base_endpoint: str | None, service: Service) -> EndpointResolver:
+    """
+    What resolves the calls of *service*: the URL of *base_endpoint* if there is one, else *resolver*, and in place of the
+    default one that of the service.
+    """
+    if base_endpoint is not None:
+        return BaseEndpointResolver(base_endpoint)
+    return resolver.for_service(service) if isinstance(resolver, DefaultEndpointResolver) else resolver
+
+
 class _Partition(NamedTuple):
     """A part of AWS with names of its own."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.endpoints import BaseEndpointResolver, DefaultEndpointResolver
+from sagemaker_runtime.endpoints import settled_resolver
 from sagemaker_runtime.middleware.build import (
     ClientRequestID,
     ComputeContentLength,
@@ -48,10 +48,8 @@ def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack
         skew: The client's, by which its requests are dated.
     """
     log_mode, streams = options.client_log_mode, marshaller.operation.streams
-    service, base = marshaller.operation.service, options.base_endpoint
-    resolver = options.endpoint_resolver if base is None else BaseEndpointResolver(base)
-    if isinstance(resolver, DefaultEndpointResolver):
-        resolver = resolver.for_service(service)
+    service = marshaller.operation.service
+    resolver = settled_resolver(options.endpoint_resolver, options.base_endpoint, service)
     correction = None if options.disable_clock_skew_correction else skew
     return Stack.of(
         marshaller.operation,

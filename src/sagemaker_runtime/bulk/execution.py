@@ -28,9 +28,9 @@ T = TypeVar("T")
 
 WRITE_EVERY = 0.5  # seconds; what a kill makes undone. Source: measured, once a second and at every 0.2 s cost the same
 WRITE_BYTES = 2**20  # or as soon as so much waits
-UNDER_WAY_BYTES = (
-    64 * 2**20
-)  # of records that have been sent, and of results that wait for those before them or for the disk
+UNDER_WAY_BYTES = 64 * 2**20
+"""Of records that have been sent, and of results that wait for those before them or for the disk."""
+
 READ_BELOW = 32  # pieces of work that have been read
 REPORTED = 10  # requests, and failures
 

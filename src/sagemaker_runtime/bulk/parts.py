@@ -121,7 +121,7 @@ class OpenPart:
         sync_folder(publisher.folder)
         entries: list[Entry] = [Entry(part.name, part.begin, number), *journal.entries.get(part.name, [])]
         self.entry: Entry = _last_sound(entries, self._rows, self._dead)
-        """How far it has come. Until `save`, files may have more than it says."""
+        """How far it has come. Until `write` has returned, files may have more than it says."""
 
         self._rows = _cut(self._rows, rows, self.entry.rows.length)
         self._dead = _cut(self._dead, dead, self.entry.dead.length)

@@ -83,9 +83,10 @@ class Rounds:
         done = total = 0
         for number in self.shards:
             part, shard = self._part(number, self.current), self.plan.shards[number]
-            before = self.journal.last(self._part(number, self.current - 1).name) if self.current else None
-            # Of a shard that is not of the round before, the letters are of one before that, of which there are as many.
-            length = Tally.of([before.counts]).dead if before is not None else shard.end - shard.begin
+            length = shard.end - shard.begin
+            if self.current:  # a shard with dead letters is of every round
+                before = self.journal.last(self._part(number, self.current - 1).name)
+                length = 0 if before is None else Tally.of([before.counts]).dead
             entry = self.journal.last(part.name)
             total += length
             done += length if self._is_done(part) else 0 if entry is None else min(length, entry.at - part.begin)

@@ -110,14 +110,24 @@ def request_head(request: Request, proxy: Proxy | None) -> bytes:
 @lru_cache(maxsize=256)
 def _check_names(names: tuple[str, ...]) -> None:
     for name in names:
-        try:
-            known = lower_name(name)
-        except InvalidHeaderError as error:
-            raise ConfigError(str(error)) from None
-        if known != name:
-            raise ConfigError(f"the header {name!r} was set past Headers; write its name in lower case")
+        check_name(name)
         if name in _NOT_SENDABLE:
             raise ConfigError(f"the header {name.title()} cannot be sent: {_NOT_SENDABLE[name]}")
+
+
+def check_name(name: str) -> None:
+    """
+    Look at the name of a header.
+
+    Raises:
+        ConfigError: HTTP has no such name, or it is not in lower case, so that it was set past `Headers`.
+    """
+    try:
+        known = lower_name(name)
+    except InvalidHeaderError as error:
+        raise ConfigError(str(error)) from None
+    if known != name:
+        raise ConfigError(f"the header {name!r} was set past Headers; write its name in lower case")
 
 
 @lru_cache(maxsize=16)

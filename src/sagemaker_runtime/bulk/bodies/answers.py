@@ -90,6 +90,17 @@ def is_json(kind: str) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
 
+def listed(body: bytes, key: str, content_type: str | None, number: int) -> Sequence[bytes]:
+    """
+    The elements of a JSON list, the body's own or that under *key*, if there are *number* of them.
+
+    Raises:
+        DecodeError: It is not that.
+    """
+    is_list = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
+    return counted(elements(body, None if is_list else key, content_type), number)
+
+
 def counted(answers: Sequence[bytes], number: int) -> Sequence[bytes]:
     """
     Answers, if there are as many as there were records.

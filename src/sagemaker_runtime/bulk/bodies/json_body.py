@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from functools import lru_cache
 from operator import itemgetter
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from sagemaker_runtime import ConfigError
-from sagemaker_runtime.bulk.bodies.answers import counted, elements, one
+from sagemaker_runtime.bulk.bodies.answers import listed, one
+from sagemaker_runtime.bulk.bodies.row_answers import check_limits
 from sagemaker_runtime.predictor import Encoded, EncodeError
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ class JSONBody:
     accept = _JSON
 
     def __attrs_post_init__(self) -> None:
-        if self.max_rows < 1 or self.max_bytes < 1:
-            raise ConfigError(f"{self!r}: max_rows and max_bytes are numbers from 1 on")
+        check_limits(self)
 
     def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
         """See `Body.encode`."""
@@ -65,8 +63,7 @@ class JSONBody:
         """See `Body.decode`."""
         if self.key is None and self.max_rows == 1:
             return [one(body, content_type)]
-        is_list = body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"["
-        return counted(elements(body, None if is_list else self.output_key, content_type), number)
+        return listed(body, self.output_key, content_type, number)
 
 
 @lru_cache(maxsize=64)

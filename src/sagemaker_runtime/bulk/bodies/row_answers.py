@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.bulk.bodies.answers import counted, elements, is_json, media_type, one
+from sagemaker_runtime.bulk.bodies.answers import counted, is_json, listed, media_type, one
 from sagemaker_runtime.bulk.json_texts import json_text
 from sagemaker_runtime.predictor import UnreadableError, decoded
 
@@ -64,8 +64,7 @@ def answers(
     if is_json(kind):
         if single:
             return [one(body, content_type)]
-        is_list = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
-        return counted(elements(body, None if is_list else key, content_type), number)
+        return listed(body, key, content_type, number)
     if kind in _LINES or (kind != CSV_TYPE and otherwise == JSON_LINES):
         return counted(decoded(_lines, body, content_type, "JSON Lines"), number)
     return counted(decoded(partial(_rows, number=number), body, content_type, "CSV"), number)

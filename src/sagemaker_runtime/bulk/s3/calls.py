@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from concurrent.futures import wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sagemaker_runtime import ConfigError, SageMakerRuntimeError, ServiceError, TransportError
 from sagemaker_runtime.retry import BASE_DELAY, THROTTLING_BASE_DELAY, Failure, back_off, classify
@@ -13,6 +13,7 @@ from sagemaker_runtime.retry import BASE_DELAY, THROTTLING_BASE_DELAY, Failure, 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
     from concurrent.futures import Future
+    from typing import Unpack
 
     from sagemaker_runtime import S3Client, S3Response
 
@@ -38,6 +39,18 @@ _RIGHTS = {
 """What each operation needs. Source: Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"."""
 
 
+class S3Request(TypedDict, total=False):
+    """What a request may have beside its object."""
+
+    query: Mapping[str, str] | None
+    """Parameters, not percent-encoded."""
+
+    headers: Mapping[str, str] | None
+    body: bytes
+    patience: float
+    """Seconds in which it is tried again."""
+
+
 class S3Calls:
     """
     Requests to S3 that block the thread of the caller. They are made in the event loop of the client.
@@ -54,18 +67,7 @@ class S3Calls:
         self._s3 = s3
         self._loop = asyncio.get_running_loop() if loop is None else loop
 
-    def call(
-        self,
-        operation: str,
-        method: str,
-        bucket: str,
-        key: str = "",
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        patience: float = PATIENCE,
-    ) -> S3Response:
+    def call(self, operation: str, method: str, bucket: str, key: str = "", **request: Unpack[S3Request]) -> S3Response:
         """
         Make a request, and give what S3 responds if it is no refusal.
 
@@ -78,13 +80,7 @@ class S3Calls:
 
             key: Not percent-encoded. Empty for the bucket itself.
 
-            query: Parameters, not encoded either.
-
-            headers: Of the request.
-
-            body: Of the request.
-
-            patience: Seconds in which it is tried again.
+            request: The rest of it.
 
         Raises:
             ConfigError: There is no such bucket; or the object was changed or archived.
@@ -92,10 +88,7 @@ class S3Calls:
             TransportError: S3 could not be reached.
             CredentialsError: There are no credentials.
         """
-        call = self.call_async(
-            operation, method, bucket, key, query=query, headers=headers, body=body, patience=patience
-        )
-        return self.result(self.begin(call))
+        return self.result(self.begin(self.call_async(operation, method, bucket, key, **request)))
 
     def begin(self, call: Coroutine[None, None, S3Response]) -> Future[S3Response]:
         """Begin with what `call_async` gave; `result` waits for it."""

@@ -14,11 +14,11 @@ from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route
 from sagemaker_runtime.transport.aiohttp.connection import Connection
 from sagemaker_runtime.transport.aiohttp.failures import closed_during_call
 from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
+from sagemaker_runtime.transport.loop_end import before_loop_ends
 from sagemaker_runtime.transport.request_head import check_destination
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator
     from typing import Self
 
     from sagemaker_runtime.transport.proxies import Proxies
@@ -56,7 +56,7 @@ class Pool:
         self.closed = False
         self._process = os.getpid()
         self._connector = connector
-        self._owner = _closes_at_the_end(self)
+        self._owner = before_loop_ends(self._close)
         self._loop = asyncio.get_running_loop()
         self._places = self._max_connections = max_connections
         self._used = 0  # places
@@ -290,11 +290,3 @@ def default_max_connections() -> int:
 
 def _idle_since(connection: Connection) -> float:
     return connection.idle_since
-
-
-async def _closes_at_the_end(pool: Pool) -> AsyncGenerator[None]:
-    # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
-    try:
-        yield
-    finally:
-        await pool._close()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - a part of it

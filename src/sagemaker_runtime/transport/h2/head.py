@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.errors import ConfigError, InvalidHeaderError
-from sagemaker_runtime.headers import Headers, header_problem, lower_name
-from sagemaker_runtime.transport.request_head import check_destination
+from sagemaker_runtime.errors import ConfigError
+from sagemaker_runtime.headers import Headers, header_problem
+from sagemaker_runtime.transport.request_head import check_destination, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,12 +62,7 @@ def request_fields(request: Request) -> list[tuple[str, str]]:
 @lru_cache(maxsize=256)
 def _check_names(names: tuple[str, ...]) -> None:
     for name in names:
-        try:
-            known = lower_name(name)
-        except InvalidHeaderError as error:
-            raise ConfigError(str(error)) from None
-        if known != name:
-            raise ConfigError(f"the header {name!r} was set past Headers; write its name in lower case")
+        check_name(name)
         if name in _NOT_SENDABLE:
             raise ConfigError(f"the header {name.title()} cannot be sent over HTTP/2, on a stream without a length")
 

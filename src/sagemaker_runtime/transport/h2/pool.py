@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from sagemaker_runtime.transport.aiohttp.failures import NotConnected, closed_during_call
 from sagemaker_runtime.transport.h2.connection import Connection
+from sagemaker_runtime.transport.loop_end import before_loop_ends
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from typing import Self
 
     from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route
@@ -59,7 +59,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._sites: dict[Route, _Site] = {}
         self._sweeper: asyncio.TimerHandle | None = None
-        self._owner = _closes_at_the_end(self)
+        self._owner = before_loop_ends(self.end)
 
     @classmethod
     async def open(
@@ -213,11 +213,3 @@ def _check_alpn(route: Route, connection: Connection) -> None:
 def _check_places(connection: Connection) -> None:
     if connection.places <= 0:
         raise NotConnected("the server allows no stream")
-
-
-async def _closes_at_the_end(pool: Pool) -> AsyncGenerator[None]:
-    # A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
-    try:
-        yield
-    finally:
-        await pool.end()
