@@ -116,6 +116,19 @@ async def test_a_function_may_look_instead(tmp_path: Path) -> None:
     assert (50, 1.0, 2, None) == (seen[-1].done, seen[-1].share, seen[-1].throttled, seen[-1].reason)
 
 
+async def test_a_retry_counts_the_dead_letters_that_it_takes_up(tmp_path: Path) -> None:
+    """Counted together with the records before, the share would be of something else, and the time left wrong."""
+    (tmp_path / "rows.jsonl").write_text("1\n" * 10 + "no JSON\n" * 4)
+    seen: list[Status] = []
+    async with LocalEndpoint({"echo": echo}) as local, Client(local.options()) as client:
+        where = (client, "echo", tmp_path / "rows.jsonl", tmp_path / "out")
+        await run_bulk(*where)
+        await run_bulk(*where, retry_dead=True, progress=seen.append)
+
+    assert (0, 0, 0.0) == (seen[0].done, seen[0].failed, seen[0].share)
+    assert (4, 4, 1.0) == (seen[-1].done, seen[-1].failed, seen[-1].share)
+
+
 async def test_a_function_that_raises_does_not_end_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is logged, and not called again."""
     (tmp_path / "rows.jsonl").write_text("1\n" * 50)

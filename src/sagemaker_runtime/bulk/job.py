@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.rows import Rows
     from sagemaker_runtime.bulk.sending import Sent
     from sagemaker_runtime.bulk.status import Watch
-    from sagemaker_runtime.bulk.tally import Tally
     from sagemaker_runtime.bulk.workload import Workload
 
 REPORT = "report.json"
@@ -185,8 +184,10 @@ class Job:
 
         writer = Writer(publisher, opened, check)
         workload = manner.workload(client, caller)
-        execution = Execution(feed, workload, writer, noted, held, max_errors=self.max_errors, dead=rounds.failed_now())
-        look = partial(self._look, rounds.tally(), rounds.failed(), rounds.units(), workload, noted)
+        dead, units = rounds.failed_now(), rounds.units()
+        execution = Execution(feed, workload, writer, noted, held, max_errors=self.max_errors, dead=dead)
+        done = units[0] if round else rounds.tally().rows + dead  # a retry's unit is a record
+        look = partial(self._look, done, dead, units, workload, noted)
         async with shown(self.display, look):
             await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)
 
@@ -203,17 +204,16 @@ class Job:
         return lambda params, batch: calls(params, objects.get(batch.file))
 
     def _look(
-        self, tally: Tally, failed: int, units: tuple[int, int], workload: Workload[Work, Sent | None], noted: Noted
+        self, done: int, failed: int, units: tuple[int, int], workload: Workload[Work, Sent | None], noted: Noted
     ) -> Status:
-        """How it is doing; *tally*, *failed* and *units* are of the processes before, *noted* of this one."""
-        now = asyncio.get_running_loop().time()
-        seconds = now - noted.began
+        """How the round is doing; *done*, *failed* and *units* are of the processes before, *noted* of this one."""
+        seconds = asyncio.get_running_loop().time() - noted.began
         limit = workload.at_once
         if limit and (not noted.limits or noted.limits[-1][1] != limit):
             noted.limits.append((round(seconds, 1), limit))
         failing = self.watch.failing_since
         return Status(
-            done=tally.rows + failed + noted.done,
+            done=done + noted.done,
             failed=failed + noted.failed,
             share=min(1.0, (units[0] + noted.units) / units[1]) if units[1] else 1.0,
             records_per_second=noted.done / seconds if seconds > 0 else 0.0,

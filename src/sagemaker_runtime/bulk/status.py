@@ -19,13 +19,14 @@ class Status:
     """How a run is doing."""
 
     done: int
-    """Records with a result or a dead letter, since the beginning of the run."""
+    """Records with a result or a dead letter, since the beginning of the run; of a retry, the dead letters that it has sent."""
 
     failed: int
     """How many of them are dead letters."""
 
     share: float
-    """The share of the input that is done, from 0.0 to 1.0, in bytes, rows or files, depending on the format."""
+    """The share of the input that is done, from 0.0 to 1.0, in bytes, rows or files, depending on the format; of a retry, the
+    share of its dead letters."""
 
     records_per_second: float
     """The average of this process so far."""
