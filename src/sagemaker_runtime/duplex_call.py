@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sagemaker_runtime.call import call
 from sagemaker_runtime.context import REPLAY_BUFFER, Context
-from sagemaker_runtime.errors import ConfigError, SageMakerRuntimeError, StreamClosedError
+from sagemaker_runtime.errors import SageMakerRuntimeError, StreamClosedError
 from sagemaker_runtime.middleware.attempts import FORBIDS_RETRY
 from sagemaker_runtime.streams.duplex_stream import DuplexStream
 from sagemaker_runtime.streams.event_writer import EventWriter
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         InvokeEndpointWithBidirectionalStreamOutput,
     )
     from sagemaker_runtime.plans import Plan
-    from sagemaker_runtime.transport import DuplexHTTPClient
 
 
 async def open_stream(
@@ -71,22 +70,3 @@ def _closed_with(error: BaseException) -> StreamClosedError:
     closed = StreamClosedError(f"the call has ended: {type(error).__name__}")
     closed.__cause__ = error
     return closed
-
-
-def default_duplex_http_client(ca_bundle: str | None) -> DuplexHTTPClient:
-    """
-    The transport of a client that was given none.
-
-    Raises:
-        ConfigError: h2 is not installed.
-    """
-    try:
-        from sagemaker_runtime.transport.h2.client import HTTP2Client
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("h2", "hpack", "hyperframe"):
-            raise
-        raise ConfigError(
-            "a duplex call goes over HTTP/2, for which h2 is missing: pip install 'sagemaker-runtime[http2]', or give the "
-            "client a transport of your own (Options.duplex_http_client)"
-        ) from error
-    return HTTP2Client(ca_bundle=ca_bundle)

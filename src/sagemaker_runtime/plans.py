@@ -154,9 +154,9 @@ class Plans:
     def _own_duplex_http_client(self) -> DuplexHTTPClient:
         """The client's own transport of duplex calls, made at the first of them."""
         if self._duplex_http_client is None:
-            from sagemaker_runtime.duplex_call import default_duplex_http_client
+            from sagemaker_runtime.transport.h2.client import HTTP2Client
 
-            self._duplex_http_client = default_duplex_http_client(self._ca_bundle)
+            self._duplex_http_client = HTTP2Client(ca_bundle=self._ca_bundle)
         return self._duplex_http_client
 
     async def close(self) -> None:

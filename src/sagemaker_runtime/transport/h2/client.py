@@ -6,6 +6,7 @@ import asyncio
 import os
 import ssl
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.asyncio_only import asyncio_only, without_asyncio
@@ -14,7 +15,6 @@ from sagemaker_runtime.errors import ClientClosedError, ConfigError
 from sagemaker_runtime.transport.aiohttp.connecting import Connector
 from sagemaker_runtime.transport.aiohttp.failures import FAILURES, closed_during_call, translate
 from sagemaker_runtime.transport.h2.head import request_fields
-from sagemaker_runtime.transport.h2.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies
 from sagemaker_runtime.transport.tls import StrPath, tls_context
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sagemaker_runtime.transport.h2.exchange import Exchange
+    from sagemaker_runtime.transport.h2.pool import Pool
     from sagemaker_runtime.wire import Request, Timeout
 
 # Of the parent, in a process that was forked: kept, and never touched. To close a connection would send TLS's goodbye.
@@ -34,6 +35,19 @@ def _default_tls() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["h2"])
     return context
+
+
+def _require_h2() -> None:
+    """Say what to install. The class itself can be imported without it, as by ``from sagemaker_runtime import *``."""
+    try:
+        import_module("h2.connection")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("h2", "hpack", "hyperframe"):
+            raise
+        raise ConfigError(
+            "a duplex call goes over HTTP/2, for which h2 is missing: pip install 'sagemaker-runtime[http2]', or give the "
+            "client a transport of your own (Options.duplex_http_client)"
+        ) from error
 
 
 class HTTP2Client:
@@ -69,6 +83,7 @@ class HTTP2Client:
         max_connections: int = 100,
         keep_alive: float = 30.0,
     ) -> None:
+        _require_h2()
         takes = "a whole number above 0"
         if checked(max_connections, int, "max_connections", takes) < 1:
             raise ConfigError(f"max_connections is {max_connections!r}; it takes {takes}")
@@ -132,6 +147,8 @@ class HTTP2Client:
             self._pools = {}
 
     async def _open_pool(self) -> Pool:
+        from sagemaker_runtime.transport.h2.pool import Pool
+
         if any(asyncio.get_running_loop() in pools for pools in _INHERITED):
             raise ConfigError(
                 "this event loop was running calls when the process was forked, and is the parent's: in a child, start a new "
