@@ -18,7 +18,7 @@ GO_CODE := /usr/share/gocode
 GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo bulk-demo duplex-demo test test-quick test-floor transport-endurance bulk-endurance interop interop-mlflow lint types bench bench-beside bench-local bench-duplex docs clean
+.PHONY: profile help demo stream-demo bulk-demo duplex-demo test test-quick test-floor transport-endurance bulk-endurance interop interop-mlflow lint types bench bench-beside bench-local bench-duplex bench-limit docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-20s%s\n' "$$name" "$$text"; done
@@ -78,8 +78,11 @@ profile: $(VENV)-bench/.peers ## Show where the time of a call goes
 bench-local: $(VENV)/.package ## Compare the CPU time that a call costs the local endpoint with a bare aiohttp server's
 	@$(BIN)/python benchmarks/local_cost.py
 
-bench-duplex: $(VENV)/.package ## Compare the CPU time that a part of a duplex call costs with the same bytes on bare h2
-	@$(BIN)/python benchmarks/duplex_cost.py
+bench-duplex: $(VENV)/.package $(INTEROP_DUPLEX) ## Compare the CPU time that a part of a duplex call costs with the same bytes on bare h2
+	@$(BIN)/python benchmarks/duplex_cost.py $(if $(INTEROP_DUPLEX),--peer $(INTEROP_DUPLEX:.ready=bin/python)) $(ARGS)
+
+bench-limit: $(VENV)/.package ## Compare the throughput that a KneeLimit finds with the capacity of a local endpoint: 3 minutes
+	@$(BIN)/python benchmarks/knee_run.py $(ARGS)
 
 docs: $(VENV)/.docs ## Build the documentation, and check and run the code on its pages
 	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs build/docs

@@ -5,21 +5,24 @@ The server is a process of its own that takes, or sends, as fast as it can. Each
 of 3,200 bytes (100 ms of speech), in a process of its own; the clients take turns, and the medians are compared. The bare
 client writes what h2 gives, once for each part or, as ours does, once for each turn of the loop.
 
-Two more lines are times: of a part to the server and back, and of a refusal to a caller who is sending.
+Then parts go to the server and back, one at a time, beside AWS's own client (``--peer``, a Python 3.12 that has it). The last
+line is the time of a refusal to a caller who is sending.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import os
 import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from h2.config import H2Configuration
@@ -41,6 +44,7 @@ HEADERS = {":message-type": "event", ":event-type": "PayloadPart", "DataType": "
 EVENT = encode(Message(HEADERS | {":content-type": "application/octet-stream"}, PART))
 SIGNED = len(EVENT) + 86  # bytes of a signed event
 SEND, READ, ECHO, REFUSE = "send", "read", "echo", "refuse"
+WARM_UP, PINGS = 500, 10_000  # parts
 CLIENTS = ("ours", "bare, by part", "bare, by turn")
 
 
@@ -55,6 +59,7 @@ class Server(asyncio.Protocol):
         self._h2.increment_flow_control_window(2**30)
         self._left: dict[int, int] = {}
         self._names: dict[int, str] = {}
+        self._arrived: dict[int, bytearray] = {}  # of an event that has not come whole
         self._paused = False
         self._flush()
 
@@ -79,8 +84,14 @@ class Server(asyncio.Protocol):
 
     def _respond(self, id: int, data: bytes) -> None:
         name = self._names[id]
-        if name == ECHO and len(data) > SIGNED - len(EVENT):
-            self._h2.send_data(id, data[12 + int.from_bytes(data[4:8]) : -4])
+        if name == ECHO:
+            arrived = self._arrived.setdefault(id, bytearray())
+            arrived += data
+            while len(arrived) >= (size := int.from_bytes(arrived[:4]) or 1):  # it begins with its length
+                inner = bytes(arrived[12 + int.from_bytes(arrived[4:8]) : size - 4])
+                del arrived[:size]
+                if len(inner) > len(PART):  # and not an end
+                    self._h2.send_data(id, inner)
         elif name == REFUSE:
             self._names[id] = ""
             self._h2.send_headers(id, [(":status", "424"), ("x-amzn-errortype", "ModelError")])
@@ -192,15 +203,8 @@ async def bare(url: str, context: ssl.SSLContext, kind: str, parts: int, *, by_t
 
 async def ours(url: str, ca: str, kind: str, parts: int) -> float:
     """CPU seconds of our client."""
-    own = HTTP2Client(ca_bundle=ca, proxies={})
-    options = Options(
-        region="us-east-1",
-        credentials=StaticCredentialsProvider("AKIDEXAMPLE", "secret"),
-        base_endpoint=url,
-        duplex_http_client=own,
-    )
     params = InvokeEndpointWithBidirectionalStreamInput(endpoint_name=f"{kind}-{parts}")
-    async with Client(options) as client:
+    async with our_client(url, ca) as client:
         stream = await client.invoke_endpoint_with_bidirectional_stream(params)
         await stream.initial_response()
         started = time.process_time()
@@ -212,25 +216,31 @@ async def ours(url: str, ca: str, kind: str, parts: int) -> float:
         took = time.process_time() - started
         assert kind == SEND or received == [len(PART)] * parts
         await stream.aclose()
-    await own.close()
     return took
 
 
-async def times(url: str, ca: str) -> tuple[list[float], list[float]]:
-    """Seconds of parts to the server and back, and of refusals."""
-    own = HTTP2Client(ca_bundle=ca, proxies={})
-    keys = StaticCredentialsProvider("AKIDEXAMPLE", "secret")
-    options = Options(region="us-east-1", credentials=keys, base_endpoint=url, duplex_http_client=own)
-    back: list[float] = []
-    refused: list[float] = []
-    async with Client(options) as client:
+async def ping(url: str, ca: str) -> tuple[float, float]:
+    """CPU seconds of parts that go to the server and back, one at a time, and the median of the seconds that one took."""
+    took: list[float] = []
+    cpu = 0.0
+    async with our_client(url, ca) as client:
         params = InvokeEndpointWithBidirectionalStreamInput(endpoint_name=ECHO)
         async with await client.invoke_endpoint_with_bidirectional_stream(params) as stream:
-            for _ in range(2_000):
+            for number in range(WARM_UP + PINGS):
+                if number == WARM_UP:
+                    took.clear()
+                    cpu = time.process_time()
                 started = time.perf_counter()
                 await stream.send(PART)
                 await anext(stream)
-                back.append(time.perf_counter() - started)
+                took.append(time.perf_counter() - started)
+            return time.process_time() - cpu, statistics.median(took)
+
+
+async def refusals(url: str, ca: str) -> float:
+    """The median of the seconds until a caller who is sending is refused."""
+    refused: list[float] = []
+    async with our_client(url, ca) as client:
         params = InvokeEndpointWithBidirectionalStreamInput(endpoint_name=REFUSE)
         for _ in range(100):
             stream = await client.invoke_endpoint_with_bidirectional_stream(params)
@@ -242,8 +252,18 @@ async def times(url: str, ca: str) -> tuple[list[float], list[float]]:
             except ModelError:
                 refused.append(time.perf_counter() - started)
             await stream.aclose()
+    return statistics.median(refused)
+
+
+@asynccontextmanager
+async def our_client(url: str, ca: str) -> AsyncIterator[Client]:
+    """Our client for a server."""
+    own = HTTP2Client(ca_bundle=ca, proxies={})
+    keys = StaticCredentialsProvider("AKIDEXAMPLE", "secret")
+    options = Options(region="us-east-1", credentials=keys, base_endpoint=url, duplex_http_client=own)
+    async with Client(options) as client:
+        yield client
     await own.close()
-    return back, refused
 
 
 async def serve(certificate: str) -> None:
@@ -293,11 +313,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peer", help="a Python 3.12 with AWS's client")
+    parser.add_argument("--ping", nargs=2, help="send parts there and back: the URL, the certificate")
     parser.add_argument("--serve", help="be the server, with this certificate")
     parser.add_argument("--client", nargs=4, help="be a client: its name, URL, certificate, direction")
     arguments = parser.parse_args()
     if arguments.serve:
         asyncio.run(serve(arguments.serve))
+        return
+    if arguments.ping:
+        print(json.dumps(asyncio.run(ping(*arguments.ping))))
         return
     if arguments.client:
         client, url, certificate, kind = arguments.client
@@ -320,9 +345,31 @@ def main() -> None:
                 print(
                     f"{kind} a part of {len(PART):,} bytes over TLS, {client:<16} {cost * 1e6:>6.1f} us, ours / it {ratio:>5.2f}"
                 )
-        back, refused = (statistics.median(series) for series in asyncio.run(times(url, certificate)))
-        print(f"a part of {len(PART):,} bytes over TLS, there and back {back * 1e6:>6.0f} us")
+        show_pings(url, certificate, arguments.rounds, arguments.peer)
+        refused = asyncio.run(refusals(url, certificate))
         print(f"a refusal to a caller who is sending {refused * 1e3:>6.1f} ms; the goal is 50")
+
+
+def show_pings(url: str, certificate: str, rounds: int, peer: str | None) -> None:
+    """Print a line for our client and, where there is one, for AWS's."""
+    commands = {"ours": [sys.executable, __file__, "--ping", url, certificate]}
+    if peer:
+        commands["AWS's"] = [peer, str(Path(__file__).with_name("duplex_peer.py")), url, str(PINGS)]
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    variables = os.environ | {"SSL_CERT_FILE": certificate}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            done = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
+            found[name].append(json.loads(done.stdout))
+    for name, figures in found.items():
+        cpu, took = (statistics.median(column) for column in zip(*figures, strict=True))
+        ratio = statistics.median(own[0] / other[0] for own, other in zip(found["ours"], figures, strict=True))
+        print(
+            f"there and back, a part of {len(PART):,} bytes over TLS, {name:<6} {cpu / PINGS * 1e6:>6.1f} us of CPU, "
+            f"{took * 1e6:>6.1f} us, ours / it {ratio:>5.2f}"
+        )
+    if not peer:
+        print("AWS's client was not measured: it needs Python 3.12")
 
 
 if __name__ == "__main__":

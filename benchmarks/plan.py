@@ -14,7 +14,7 @@ class Process(NamedTuple):
 
     name: str
     client: str
-    """The argument of one_client.py or of threaded_client.py, or a program of `run.py`."""
+    """The argument of one_client.py, threaded_client.py or bulk_client.py, or a program of `run.py`."""
 
     calls: int
     in_flight: int = 32
@@ -38,6 +38,10 @@ UVLOOP = ("--uvloop",)
 TIMED = ("--measure", "latency")
 IN_ONE = ("canned_server.py", str(MANY))
 """A server that responds once all calls wait."""
+
+RECORDS = "32 records a request"
+OF_RECORDS = ("canned_server.py", "1", "32")
+"""A server that responds to 32 records."""
 
 # What is divided by each other stands side by side, so that both meet the same phase of the machine.
 PLAN = [
@@ -72,6 +76,10 @@ PLAN = [
     Process("boto3, 1 KB, one thread", "boto3 in threads", 10_000, 1),
     Process("ours, 1 KB, without async, 8 threads", "SyncClient", 10_000, 8),
     Process("boto3, 1 KB, 8 threads", "boto3 in threads", 10_000, 8),
+    Process(f"invoke_many, {RECORDS}", "invoke_many", 10_000, server=OF_RECORDS),
+    Process(f"run_bulk, {RECORDS}", "run_bulk", 10_000, server=OF_RECORDS),
+    Process("run_bulk, 100,000 records", "run_bulk", 3_125, server=OF_RECORDS, once=True),
+    Process("run_bulk, 10,000,000 records", "run_bulk", 312_500, server=OF_RECORDS, once=True),
     Process("ours, very many calls", "ours", 200_000, 32, ("--measure", "growth"), once=True),
 ]
 STARTS = "start"
@@ -105,6 +113,7 @@ def targets() -> list[Target]:
     ours, uvloop = f"ours, {ONE_KB}", f"ours on uvloop, {ONE_KB}"
     go, alone, many = f"Go SDK, {ONE_KB}", "1 KB, one at a time", f"1 KB, {MANY} in flight"
     sync = "1 KB, without async"
+    short, long = "run_bulk, 100,000 records", "run_bulk, 10,000,000 records"
     starts = ("base_endpoint", "default resolver", "keys from the environment", "all from the environment")
     return [
         Target("CPU, 32 in flight / bare aiohttp", "<= 0.85", ours, f"aiohttp, {ONE_KB}"),
@@ -138,6 +147,15 @@ def targets() -> list[Target]:
         ),
         Target("CPU added to the call with async", "<= 80", f"ours, {sync}, one thread", f"ours, {alone}", added=True),
         Target("latency added to it", "<= 60", f"ours, {sync}, one thread", f"ours, {alone}", "latency_us", added=True),
+        Target(
+            "a record of run_bulk / of invoke_many",
+            "<= 1.6",
+            f"run_bulk, {RECORDS}",
+            f"invoke_many, {RECORDS}",
+            "record_us",
+        ),
+        Target("the same, of 10,000,000 / of 100,000", "<= 1.1", long, short, "record_us"),
+        Target("memory that those take more", "<= 30", long, short, "memory_MB", added=True),
         *(
             target
             for many_parts in ("36 bytes, 400 in a chunk", "36 bytes, 10 in a chunk")

@@ -22,6 +22,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import page
+from bulk_client import BULK
 from clients import signed_headers
 from plan import MIDDLEWARE, PLAN, STARTS, Process
 from processes import HERE, cpu_of, environment, measured, serving
@@ -51,6 +52,8 @@ def command(process: Process, headers: str) -> list[str | Path]:
             return [SMITHY, HERE / "smithy.py"] if SMITHY else []
     if process.client in THREADED:
         return [sys.executable, HERE / "threaded_client.py", process.client]
+    if process.client in BULK:
+        return [sys.executable, HERE / "bulk_client.py", process.client]
     return [sys.executable, HERE / "one_client.py", *process.arguments, "--headers", headers, process.client]
 
 

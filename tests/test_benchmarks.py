@@ -41,12 +41,13 @@ def test_each_target_names_processes_that_run(page: ModuleType) -> None:
 
 
 def test_each_process_is_a_client_or_a_program(page: ModuleType) -> None:
-    """The plan names the clients of one_client.py and of threaded_client.py, and two programs."""
+    """The plan names the clients of one_client.py, threaded_client.py and bulk_client.py, and two programs."""
     plan: Any = importlib.import_module("plan")
     one_client: Any = importlib.import_module("one_client")
 
     threaded: Any = importlib.import_module("threaded_client")
-    known = {*one_client.CLIENTS, *threaded.THREADED, "Go SDK", "smithy-python"}
+    bulk: Any = importlib.import_module("bulk_client")
+    known = {*one_client.CLIENTS, *threaded.THREADED, *bulk.BULK, "Go SDK", "smithy-python"}
 
     assert {process.client for process in plan.PLAN} <= known
 
