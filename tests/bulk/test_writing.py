@@ -30,14 +30,14 @@ def test_after_a_write_that_failed_nothing_more_is_written(
 ) -> None:
     """What came next would be written and journaled behind a gap, and the records of the gap never be sent again."""
     writer = Writer(publisher, OpenPart(PART, 0, publisher), lambda _: None)
-    writer.add(Work(PART, None, 0, 10, 1), Sent(rows=[b"first\n"]))
+    writer.add(Work(PART, None, 10, 1), Sent(b"first\n", 1, []))
     with monkeypatch.context() as patch:
         full = OSError(errno.ENOSPC, "No space left on device")
         patch.setattr(Journal, "add", lambda *_: (_ for _ in ()).throw(full))
         with pytest.raises(OSError, match="No space left") as first:
             writer.write(writer.take())
 
-    writer.add(Work(PART, None, 0, 20, 2), Sent(rows=[b"second\n"]))
+    writer.add(Work(PART, None, 20, 2), Sent(b"second\n", 1, []))
     with pytest.raises(OSError, match="No space left") as second:
         writer.write(writer.take())
     writer.close()

@@ -73,7 +73,7 @@ class Noted:
 
     def note(self, batch: Batch, sent: Sent) -> None:
         """Take what has come of a batch."""
-        self.done += len(sent.rows) + len(sent.dead)
+        self.done += sent.succeeded + len(sent.dead)
         if sent.dead:
             self.failed += len(sent.dead)
             self.first_failures += sent.dead[: REPORTED - len(self.first_failures)]
@@ -168,15 +168,14 @@ class Execution:
             await uninterrupted(self._close())  # or a thread would write when the folder is no longer locked
 
     def _send(self, ahead: deque[Work]) -> None:
-        room = self._workload.room
-        while ahead and room and (self._waiting < UNDER_WAY_BYTES or self._is_idle):
-            room -= 1
-            self._held.records += ahead[0].size
-            self._workload.add([ahead.popleft()])
-
-    @property
-    def _waiting(self) -> int:
-        return self._held.records + self._held.results + self._writer.size
+        room = self._workload.room if ahead else 0
+        left = UNDER_WAY_BYTES - self._held.records - self._held.results - self._writer.size
+        pieces: list[Work] = []
+        while ahead and len(pieces) < room and (left > 0 or (self._is_idle and not pieces)):
+            pieces.append(ahead.popleft())
+            left -= pieces[-1].size
+            self._held.records += pieces[-1].size
+        self._workload.add(pieces)
 
     @property
     def _is_idle(self) -> bool:
@@ -190,20 +189,21 @@ class Execution:
 
     def _take(self) -> None:
         """Take the results that are there, and see that they are written in time."""
-        for result in self._workload.take():
+        results = self._workload.take()
+        for result in results:
             piece, sent = result.input, result.output
             self._held.records -= piece.size
-            self._held.results -= 0 if sent is None else sent.size
-            self._writer.add(piece, sent)
             self._noted.units += piece.units
+            self._writer.add(piece, sent)
             if sent is not None and piece.batch is not None:
+                self._held.results -= sent.size
                 self._noted.note(piece.batch, sent)
-                self._dead += len(sent.dead)
                 if sent.dead:
+                    self._dead += len(sent.dead)
                     self._check_errors(f", the last {sent.codes[-1]}")
-            if self._due is None:
-                self._due = asyncio.get_running_loop().create_future()
-                asyncio.get_running_loop().call_later(WRITE_EVERY, _finish, self._due)
+        if results and self._due is None:
+            self._due = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(WRITE_EVERY, _finish, self._due)
         if self._writing is not None and self._writing.done():
             self._writing.result()
             self._writing = None

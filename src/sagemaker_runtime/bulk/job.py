@@ -176,7 +176,7 @@ class Job:
             async def send(work: Work) -> Sent | None:
                 if work.batch is None:
                     return None
-                sent = await sender.send(work.batch, work.offset)
+                sent = await sender.send(work.batch, 0, work.batch.records)
                 held.results += sent.size
                 return sent
 

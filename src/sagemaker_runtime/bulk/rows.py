@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import InvalidParamsError, ServiceError
@@ -39,9 +40,9 @@ class Rows:
 
     def results(
         self, batch: Batch, offset: int, records: Sequence[bytes], texts: Sequence[bytes], inference_id: str | None
-    ) -> list[bytes]:
+    ) -> bytes:
         """
-        The lines for results.
+        The lines for results, one behind the other.
 
         Args:
             batch: What the records are of.
@@ -57,19 +58,23 @@ class Rows:
         Raises:
             EncodeError: A record to be joined is not what its format says; or *select* fails on a result.
         """
-        head = b'{"file":%b,"record":' % json.dumps(batch.file).encode()
+        head = _head(batch.file)
         middle = b"" if inference_id is None else b',"inference_id":%b' % json.dumps(inference_id).encode()
-        number = batch.first + offset
+        first = batch.first + offset
+        numbers = map(b"%d".__mod__, range(first, first + len(texts)))
         if not self._join and self._select is None:
-            line = b'%b%%d%b,"output":%%b}\n' % (head.replace(b"%", b"%%"), middle.replace(b"%", b"%%"))
-            return [line % row for row in enumerate(texts, number)]
+            # In one piece: to format each line takes three times as long.
+            pieces = [b"}\n" + head, b"", middle + b',"output":', b""] * len(texts)
+            pieces[1::4], pieces[3::4] = numbers, texts
+            pieces[0] = head
+            return b"".join([*pieces, b"}\n"])
         lines = [
-            b'%b%d%b,"input":%b,"output":%b}' % (head, each, middle, self._format.document(record), text)
-            for each, (record, text) in enumerate(zip(records, texts, strict=True), number)
+            b'%b%b%b,"input":%b,"output":%b}' % (head, number, middle, self._format.document(record), text)
+            for number, record, text in zip(numbers, records, texts, strict=True)
         ]
         if self._select is not None:
             lines = [json_text(self._select(json.loads(line))) for line in lines]
-        return [line + b"\n" for line in lines]
+        return b"".join([line + b"\n" for line in lines])
 
     def dead_letter(self, batch: Batch, offset: int, error: SageMakerRuntimeError) -> bytes:
         """
@@ -98,3 +103,9 @@ class Rows:
             "at": [batch.begin, batch.first],
         }
         return f'{json.dumps(facts)[:-1]}, "input": {document}}}\n'.encode()
+
+
+@lru_cache(maxsize=64)
+def _head(file: str) -> bytes:
+    """The beginning of a line, up to the number of its record."""
+    return b'{"file":%b,"record":' % json.dumps(file).encode()

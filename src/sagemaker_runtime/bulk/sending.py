@@ -24,30 +24,31 @@ _THROTTLED = 429  # HTTP status
 
 @define
 class Sent:
-    """What came of a batch."""
+    """What came of a batch. Few objects, as many wait, and the garbage collector visits each of them."""
 
-    rows: list[bytes] = field(factory=list[bytes], repr=False)
-    """The lines of results."""
+    lines: bytes = field(repr=False)
+    """Of results."""
 
-    dead: list[bytes] = field(factory=list[bytes], repr=False)
+    succeeded: int
+    """How many results those are."""
+
+    requests: list[tuple[str | None, Sequence[AttemptRecord]]] = field(repr=False)
+    """Of each request, the variant that responded, and its attempts."""
+
+    dead: Sequence[bytes] = field(default=(), repr=False)
     """The lines of dead letters."""
 
-    codes: list[str] = field(factory=list[str])
+    codes: Sequence[str] = ()
     """The codes of the errors in those."""
-
-    requests: list[tuple[str | None, Sequence[AttemptRecord]]] = field(
-        factory=list[tuple["str | None", "Sequence[AttemptRecord]"]], repr=False
-    )
-    """Of each request, the variant that responded, and its attempts."""
 
     @property
     def size(self) -> int:
         """Bytes of the lines."""
-        return sum(map(len, self.rows)) + sum(map(len, self.dead))
+        return len(self.lines) + (sum(map(len, self.dead)) if self.dead else 0)
 
     def count(self, tally: Tally) -> None:
         """Add it to a tally."""
-        tally.rows += len(self.rows)
+        tally.rows += self.succeeded
         tally.dead += len(self.dead)
         tally.codes.update(self.codes)
         for variant, attempts in self.requests:
@@ -79,39 +80,49 @@ class Sender:
     body: Body
     rows: Rows
 
-    async def send(self, batch: Batch, offset: int) -> Sent:
+    async def send(self, batch: Batch, offset: int, records: Sequence[bytes]) -> Sent:
         """
-        Send the records of a batch from *offset* on.
+        Send records of a batch.
+
+        Args:
+            batch: What they are of.
+
+            offset: Where they stand in it.
+
+            records: The records.
 
         Raises:
             Exception: What every other batch would meet too.
         """
-        sent = Sent()
-        await self._send(batch, offset, batch.records[offset:], sent)
-        return sent
-
-    async def _send(self, batch: Batch, offset: int, records: Sequence[bytes], sent: Sent) -> None:
+        requests: list[tuple[str | None, Sequence[AttemptRecord]]] = []
         request_id: str | None = None
         try:
             params = self.inputs.input(batch, offset, records)
             output = await self.invoke(params, batch)
             request_id = output.result_metadata.get(REQUEST_ID)
-            sent.requests.append((output.invoked_production_variant, output.result_metadata.get(ATTEMPTS, ())))
+            requests.append((output.invoked_production_variant, output.result_metadata.get(ATTEMPTS, ())))
             texts = self.body.decode(output.body, output.content_type, len(records))
-            sent.rows += self.rows.results(batch, offset, records, texts, params.inference_id)
+            lines = self.rows.results(batch, offset, records, texts, params.inference_id)
         except SageMakerRuntimeError as error:
             if is_about_run(error):
                 raise
             problem = error
         else:
-            return
+            return Sent(lines, len(records), requests)
         if problem.attempts:
-            sent.requests.append((None, problem.attempts))
+            requests.append((None, problem.attempts))
         if len(records) == 1:
             problem.request_id = problem.request_id or request_id  # a codec knows nothing of the response but its body
-            sent.dead.append(self.rows.dead_letter(batch, offset, problem))
-            sent.codes.append(str(getattr(problem, "code", type(problem).__name__)))
-            return
+            letter = self.rows.dead_letter(batch, offset, problem)
+            code = str(getattr(problem, "code", type(problem).__name__))
+            return Sent(b"", 0, requests, [letter], [code])
         half = len(records) // 2
-        await self._send(batch, offset, records[:half], sent)
-        await self._send(batch, offset + half, records[half:], sent)
+        first = await self.send(batch, offset, records[:half])
+        second = await self.send(batch, offset + half, records[half:])
+        return Sent(
+            first.lines + second.lines,
+            first.succeeded + second.succeeded,
+            [*requests, *first.requests, *second.requests],
+            [*first.dead, *second.dead],
+            [*first.codes, *second.codes],
+        )

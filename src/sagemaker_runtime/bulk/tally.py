@@ -47,7 +47,10 @@ class Tally:
 
     def took(self, variant: str, seconds: float) -> None:
         """Count the time of a request."""
-        self.latencies.setdefault(variant, Counter())[round(_STEPS * math.log2(max(seconds, 1e-6)))] += 1
+        counts = self.latencies.get(variant)
+        if counts is None:
+            counts = self.latencies[variant] = Counter()
+        counts[round(_STEPS * math.log2(max(seconds, 1e-6)))] += 1
 
     def percentiles(self, variant: str | None = None) -> Mapping[str, float | None]:
         """

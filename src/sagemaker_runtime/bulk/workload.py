@@ -96,7 +96,7 @@ class Workload(Generic[Given, Taken]):
     def at_once(self) -> int:
         """Calls at once, at present."""
         if isinstance(self._limit, KneeLimit):
-            return sum(state.limit for state in self._limit.limits.values())
+            return self._limit.limit
         return self._limit
 
     @property
@@ -107,8 +107,9 @@ class Workload(Generic[Given, Taken]):
 
     def add(self, records: Iterable[Given]) -> None:
         """Begin with these."""
+        loop = asyncio.get_running_loop()
         for record in records:
-            task = asyncio.get_running_loop().create_task(self._run(self._added, record))
+            task = loop.create_task(self._run(self._added, record))
             self._added += 1
             self._tasks.add(task)
             task.add_done_callback(self._end)
@@ -140,7 +141,7 @@ class Workload(Generic[Given, Taken]):
         Raises:
             Exception: What is about the run; or the error of a record, if it is to be raised. All results before it were given.
         """
-        results = list[Result[Given, Taken]]()
+        results: list[Result[Given, Taken]] = []
         while self._ready:
             result = self._ready[0]
             if self._raises and result.error is not None:
@@ -163,7 +164,7 @@ class Workload(Generic[Given, Taken]):
 
     async def _run(self, index: int, record: Given) -> None:
         try:
-            result = Result[Given, Taken](index, record, None, (await self._call(record),))
+            result: Result[Given, Taken] = Result(index, record, None, (await self._call(record),))
         except Exception as error:  # noqa: BLE001 - given to whoever takes the results
             if not isinstance(error, SageMakerRuntimeError) or is_about_run(error):
                 self._error = self._error or error

@@ -24,7 +24,7 @@ class Piece:
     part: Part
     at: int
     number: int
-    rows: list[bytes] = field(factory=list[bytes], repr=False)
+    lines: list[bytes] = field(factory=list[bytes], repr=False)
     dead: list[bytes] = field(factory=list[bytes], repr=False)
     tally: Tally = field(factory=Tally)
     """Of these results alone."""
@@ -70,7 +70,7 @@ class Writer:
         if sent is None:
             piece.ends = True
             return
-        piece.rows += sent.rows
+        piece.lines.append(sent.lines)
         piece.dead += sent.dead
         sent.count(piece.tally)
         self.size += sent.size
@@ -107,7 +107,7 @@ class Writer:
             if self._open.entry.state != "sealed":
                 counts = Tally.of([self._open.entry.counts, piece.tally.to_json()]).to_json()
                 self._open.write(
-                    b"".join(piece.rows), b"".join(piece.dead), at=piece.at, number=piece.number, counts=counts
+                    b"".join(piece.lines), b"".join(piece.dead), at=piece.at, number=piece.number, counts=counts
                 )
             if piece.ends:
                 self._check(piece.part)

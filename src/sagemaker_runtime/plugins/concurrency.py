@@ -203,14 +203,15 @@ class KneeLimit:
         stack.finalize.insert(self, after="Retry")
 
     @property
+    def limit(self) -> int:
+        """What all endpoints together are let through, as `limits` says it of each."""
+        return sum([int(gate.limit) for gates in self._gates_here() for gate in list(gates.values())])
+
+    @property
     def limits(self) -> dict[str, LimitState]:
         """What is let through, by the endpoint's name. Of the running event loop; outside of one, of all loops together."""
-        try:
-            running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:
-            running = None
         states: dict[str, LimitState] = {}
-        for gates in [gates for loop, gates in list(self._gates.items()) if running in (loop, None)]:
+        for gates in self._gates_here():
             for name, gate in list(gates.items()):
                 before = states.get(name, LimitState(0, 0, 0))
                 states[name] = LimitState(
@@ -258,6 +259,15 @@ class KneeLimit:
         if int(gate.limit) != before:
             gate.admit()
             call_back(self.id, ctx, self._on_change, gate.name, before, int(gate.limit))
+
+    def _gates_here(self) -> list[OrderedDict[str, _KneeGate]]:
+        """Those of the running event loop; outside of one, of all loops."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return list(self._gates.values())
+        gates = self._gates.get(running)
+        return [] if gates is None else [gates]
 
     def _gate(self, name: str) -> _KneeGate:
         gates = self._gates.setdefault(asyncio.get_running_loop(), OrderedDict())

@@ -29,6 +29,60 @@ def problem_of(body: bytes, key: str | None = None) -> str:
     return str(caught.value).partition(": ")[2]
 
 
+# What elements are cut at, as text within them; and values that are written in the same way, as those of a model are.
+SIGNS = st.text(st.sampled_from('{}[]",: \\a'), max_size=6)
+NUMBERS = st.integers() | st.floats(allow_nan=False)
+FLAT = (
+    st.lists(st.dictionaries(SIGNS, NUMBERS | SIGNS, max_size=2), max_size=4)
+    | st.lists(st.lists(NUMBERS | SIGNS, max_size=2), max_size=4)
+    | st.lists(SIGNS, max_size=4)
+    | st.lists(NUMBERS | st.none(), max_size=4)
+)
+
+
+@given(FLAT | st.lists(VALUES | SIGNS, max_size=4), st.sampled_from([None, "a"]), st.sampled_from([",", ", "]))
+def test_a_list_is_cut_where_its_elements_end_and_not_where_their_text_looks_so(
+    values: list[object], key: str | None, separator: str
+) -> None:
+    """Most responses are compact, or as Python writes them, and are cut at their separators; ``},{`` may be in a string."""
+    document = values if key is None else {key: values}
+    body = json.dumps(document, separators=(separator, ":" if separator == "," else ": ")).encode()
+
+    found = elements(body, key)
+
+    assert [
+        json.dumps(value, separators=(separator, ":" if separator == "," else ": ")).encode() for value in values
+    ] == found
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        (b'{"a":[{"b":1}],"a":[{"c":2},{"d":3}]}', [b'{"c":2}', b'{"d":3}']),
+        (b'{"a":["b"],"a":["c","d"]}', [b'"c"', b'"d"']),
+        (b'{"a":[{"b":1}],"c":[{"d":1}]}', [b'{"b":1}']),
+        (b'{"a":["b"],"c":["d"]}', [b'"b"']),
+        (b'{"a":[[1],[2]],"c":[[3]]}', [b"[1]", b"[2]"]),
+        (b'{"a":[1,2],"c":[3]}', [b"1", b"2"]),
+        (b'{"a":[{"b":1},5,{"c":"},{"}]}', [b'{"b":1}', b"5", b'{"c":"},{"}']),
+        (b'{"a":[{"b":[{"c":1},{"d":2}]}]}', [b'{"b":[{"c":1},{"d":2}]}']),
+        (b'{"a":[{"b":"}]}"}]}', [b'{"b":"}]}"}']),
+        (b'{"a":[",",",",""]}', [b'","', b'","', b'""']),
+    ],
+)
+def test_what_stands_around_a_list_is_none_of_its_elements(body: bytes, texts: list[bytes]) -> None:
+    """A second list in the same object, or the same key twice, of which the last counts."""
+    assert texts == elements(body, "a")
+
+
+@pytest.mark.parametrize(
+    "body", [b"[{}}", b"[{},{]", b'["a","b]', b"[1,,2]", b"[{},{}]]", b"[[1],[2],]", b'[{"a":01}]']
+)
+def test_a_list_that_only_looks_like_one_is_refused(body: bytes) -> None:
+    """Cut without being read, it would put what is no JSON into the output."""
+    problem_of(body)
+
+
 @given(st.lists(VALUES, max_size=5), INDENTS, st.sampled_from([True, False]))
 def test_the_elements_of_any_list_are_found_as_they_stand(
     values: list[object], indent: int | str | None, plain: object

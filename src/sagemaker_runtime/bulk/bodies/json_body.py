@@ -11,6 +11,7 @@ from attrs import frozen
 
 from sagemaker_runtime.bulk.bodies.answers import listed, one
 from sagemaker_runtime.bulk.bodies.row_answers import check_limits
+from sagemaker_runtime.bulk.formats.base import AlikeLines, joined
 from sagemaker_runtime.predictor import Encoded, EncodeError
 
 if TYPE_CHECKING:
@@ -53,11 +54,12 @@ class JSONBody:
     def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
         """See `Body.encode`."""
         documents = records if format.content_type == _JSON else [format.document(record) for record in records]
-        _check(documents)
-        joined = b",".join(documents)
+        if not isinstance(documents, AlikeLines):
+            _check(documents)
+        text = joined(documents, b",")
         if self.key is not None:
-            return Encoded(b"{%b:[%b]}" % (_quoted(self.key), joined), _JSON)
-        return Encoded(b"[%b]" % joined if self.max_rows > 1 else joined, _JSON)
+            return Encoded(b"".join((_opening(self.key), text, b"]}")), _JSON)
+        return Encoded(b"[%b]" % text if self.max_rows > 1 else text, _JSON)
 
     def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
         """See `Body.decode`."""
@@ -67,8 +69,8 @@ class JSONBody:
 
 
 @lru_cache(maxsize=64)
-def _quoted(key: str) -> bytes:
-    return json.dumps(key).encode()
+def _opening(key: str) -> bytes:
+    return b"{%b:[" % json.dumps(key).encode()
 
 
 def _check(documents: Sequence[bytes]) -> None:

@@ -71,15 +71,15 @@ def batched(
     group: list[bytes] = []
     total, end = 0, at
     for record, behind in records:
-        total += len(record)
-        if group and (total > size or len(group) >= rows):
-            yield Batch(name, number, group, at, end, number + len(group))
+        if group and (total + len(record) > size or len(group) >= rows):
+            yield Batch(name, number, group, at, end, number + len(group), total)
             number += len(group)
-            group, total, at = [], len(record), end
+            group, total, at = [], 0, end
         group.append(record)
+        total += len(record)
         end = behind
     if group:
-        yield Batch(name, number, group, at, end, number + len(group))
+        yield Batch(name, number, group, at, end, number + len(group), total)
 
 
 def refuse_compressed(head: bytes, name: str) -> None:

@@ -55,7 +55,7 @@ class Files:
         for index in range(at, shard.end):
             with source.open(files[index]) as stream:
                 record = stream.read()
-            yield Batch(files[index].name, 0, [record], index, index + 1, 0)
+            yield Batch(files[index].name, 0, [record], index, index + 1, 0, len(record))
 
     def document(self, record: bytes) -> bytes:
         """See `Format.document`."""

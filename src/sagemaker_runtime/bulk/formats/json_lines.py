@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.bulk.formats.base import SHARD_BYTES, Batch, Shard
+from sagemaker_runtime.bulk.formats.base import SHARD_BYTES, AlikeLines, Batch, Shard
 from sagemaker_runtime.bulk.formats.batching import HEAD, refuse_compressed
 from sagemaker_runtime.predictor import EncodeError
 
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.bulk.places import InputFile, Source
 
-BLOCK = 2**20  # bytes that are read at once
+BLOCK = 2**16  # bytes that are read at once
 LONGEST = 64 * 2**20  # bytes of a line; a request takes 25 MB at most
-# Without these, no line is blank and none has a carriage return; a pattern would take 5 times as long.
-_SIGNS = (b"\r", b"\n\n", b"\n ", b"\n\t", b"\n\f", b"\n\v")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -57,9 +55,10 @@ class JSONLines:
         with source.open(file) as opened:
             lines = _Lines(opened, file, first_in=at, end=shard.end, skips=at == shard.begin > 0)
             while group := lines.take(rows, size):
-                begin, end, records = group
-                yield Batch(file.name, number, records, begin, end, number + len(records))
-                number += len(records)
+                begin, end, records, length = group
+                next = number + len(records)
+                yield Batch(file.name, number, records, begin, end, next, length)
+                number = next
 
     def document(self, record: bytes) -> bytes:
         """The line as it is, if it is a JSON document."""
@@ -85,7 +84,6 @@ class _Lines:
         self._next = 0  # the first of them that has not been taken
         self._rest: list[bytes] = []  # of a line whose end has not been read
         self._ended = False
-        self._has_blanks = False  # lines that are blank, or that end with a carriage return, among those that were read
         self._position = first_in  # of the first line that has not been taken
         if skips:  # the line that begins before, unless it ends right here
             opened.seek(first_in - 1)
@@ -101,22 +99,23 @@ class _Lines:
                 self._position = len(_BOM) if head.startswith(_BOM) else 0
             opened.seek(self._position)
 
-    def take(self, rows: int, size: int) -> tuple[int, int, list[bytes]] | None:
+    def take(self, rows: int, size: int) -> tuple[int, int, Sequence[bytes], int] | None:
         """
-        The next lines that are not blank, with the position of the first, and that behind them; None at the end.
+        The next lines that are not blank, with the position of the first, and that behind them, and how many bytes they have;
+        None at the end.
 
         Args:
             rows: How many, at most.
 
             size: Of how many bytes together, at most, unless it is one alone.
         """
-        begin = self._position
-        if not self._has_blanks and len(group := self._lines[self._next : self._next + rows]) == rows:
-            length = sum(map(len, group))
-            if length <= size and begin + length + rows <= self._end:
-                self._next += rows
-                self._position += length + rows
-                return begin, self._position, group
+        begin, next = self._position, self._next + rows
+        if self._next < next <= len(self._lines) and rows > 1:
+            text = b"\n".join(self._lines[self._next : next])
+            length, end = len(text) - rows + 1, begin + len(text) + 1
+            if length <= size and end <= self._end and _are_alike(text, rows):
+                self._next, self._position = next, end
+                return begin, end, AlikeLines(text, rows), length
         taken: list[bytes] = []
         while len(taken) < rows:
             if self._next >= len(self._lines) and not self._read():
@@ -134,7 +133,8 @@ class _Lines:
             self._position += length
         if not taken:
             return None
-        return begin, min(self._position, self._file.size), [line.rstrip(b"\r") for line in taken]
+        taken = [line.rstrip(b"\r") for line in taken]
+        return begin, min(self._position, self._file.size), taken, sum(map(len, taken))
 
     def _first_of(self, group: list[bytes], size: int, *, alone: bool) -> list[bytes]:
         """Those that begin before the end, and are not too large together."""
@@ -166,9 +166,14 @@ class _Lines:
             data = b"".join([*self._rest, block])
             lines = data.split(b"\n")
             last = lines.pop()
-            self._has_blanks = data[:1].isspace() or last.isspace() or any(sign in data for sign in _SIGNS)
             self._rest = [last] if last and block else []
             if last and not block:
                 lines.append(last)
             self._lines = lines
         return bool(self._lines)
+
+
+def _are_alike(text: bytes, lines: int) -> bool:
+    """Whether so many lines are as `AlikeLines` are. If so, none is blank, and none ends with a carriage return."""
+    opening, closing = text[:1], text[-1:]
+    return opening + closing in (b"{}", b"[]") and text.count(closing + b"\n" + opening) == lines - 1
