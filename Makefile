@@ -18,7 +18,7 @@ GO_CODE := /usr/share/gocode
 GO_SDK := $(if $(shell go version 2>/dev/null),$(if $(wildcard $(GO_CODE)/src/github.com/aws/aws-sdk-go-v2/service/sagemakerruntime),build/go_sdk))
 
 .DEFAULT_GOAL := help
-.PHONY: profile help demo stream-demo bulk-demo duplex-demo test test-quick test-floor transport-endurance bulk-endurance interop interop-mlflow lint types bench bench-beside bench-local bench-duplex bench-limit docs clean
+.PHONY: $(shell grep -oE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | cut -d: -f1)
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-20s%s\n' "$$name" "$$text"; done
@@ -47,6 +47,9 @@ test-floor: $(VENV)-floor/.test ## The same on the oldest dependencies that pypr
 
 interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(INTEROP_DUPLEX) $(VENV)/.test ## Prove client and local endpoint against other people's servers and clients
 	INTEROP_PYTHON=.venv/interop/bin/python INTEROP_ENVIRONMENTS=.venv $(BIN)/python -m pytest tests/interop $(ARGS)
+
+browser: $(VENV)-browser/.test ## Open the pages that the package makes in a headless Chromium, if one is installed
+	$(VENV)-browser/bin/python -m pytest tests/browser $(ARGS)
 
 interop-mlflow: .venv/interop-mlflow/.ready $(VENV)/.test ## Prove codecs and bulk runs against MLflow's scoring server: 1 minute
 	INTEROP_MLFLOW=.venv/interop-mlflow/bin/python $(BIN)/python -m pytest tests/interop/test_mlflow.py $(ARGS)
@@ -127,6 +130,11 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.checks
 $(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml | $(UV)
 	$(call make_venv,$(PYTHON),$(VENV)-floor)
 	$(call install,$(VENV)-floor,--constraint requirements/floor.txt --requirement requirements/test.txt --editable .)
+	@touch $@
+
+$(VENV)-browser/.test: requirements/browser.txt pyproject.toml | $(UV)
+	$(call make_venv,$(PYTHON),$(VENV)-browser)
+	$(call install,$(VENV)-browser,--requirement requirements/browser.txt --editable .)
 	@touch $@
 
 $(VENV)-bench/.peers: requirements/bench.txt pyproject.toml | $(UV)
