@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 DESKTOP, PHONE = 1280, 390  # CSS pixels
 HEIGHT = {DESKTOP: 800, PHONE: 844}
+PICTURES = Path(__file__).parents[2] / "build" / "browser"
 
 
 class Browsing:
@@ -54,6 +56,10 @@ class Browsing:
         self.expected.add(_origin(url))
         await page.goto(url)
         return page
+
+    async def picture(self, page: Page, name: str) -> None:
+        """Leave a picture of the whole page in build/browser/, to be looked at."""
+        await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
     @property
     def unexpected(self) -> list[str]:

@@ -53,7 +53,9 @@ async def test_what_a_content_security_policy_forbids_is_an_error(browsing: Brow
 async def test_a_page_that_is_too_wide_is_measured(browsing: Browsing, tmp_path: Path) -> None:
     """Sideways scrolling is what a narrow window shows first."""
     path = tmp_path / "wide.html"
-    path.write_text("<!doctype html><title>Wide</title><meta name=viewport content='width=device-width'><body style='margin:0'><div style='width:500px'>x</div>")
+    path.write_text(
+        "<!doctype html><title>Wide</title><meta name=viewport content='width=device-width'><body style='margin:0'><div style='width:500px'>x</div>"
+    )
 
     page = await browsing.open(path.as_uri(), width=PHONE)
 
