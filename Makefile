@@ -51,6 +51,9 @@ interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(INTEROP_DUPLEX) $(VENV)
 browser: $(VENV)-browser/.test ## Open the pages that the package makes in a headless Chromium, if one is installed
 	$(VENV)-browser/bin/python -m pytest tests/browser $(ARGS)
 
+screenshots: $(VENV)-browser/.test ## Take the screenshots of the documentation, in the same browser
+	@$(VENV)-browser/bin/python docs/screenshots.py
+
 interop-mlflow: .venv/interop-mlflow/.ready $(VENV)/.test ## Prove codecs and bulk runs against MLflow's scoring server: 1 minute
 	INTEROP_MLFLOW=.venv/interop-mlflow/bin/python $(BIN)/python -m pytest tests/interop/test_mlflow.py $(ARGS)
 

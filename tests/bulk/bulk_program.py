@@ -139,7 +139,7 @@ def fresh(folder: Path, made: Path) -> None:
 
 def left(folder: Path) -> list[str]:
     """Files that no finished run leaves."""
-    known = {"in.jsonl", "plan.json", "journal", "lock", "report.json"}
+    known = {"in.jsonl", "plan.json", "journal", "history", "lock", "report.json", "report.html"}
     return [path.name for path in folder.rglob("*") if path.is_file() and path.name not in known | set(parts(folder))]
 
 

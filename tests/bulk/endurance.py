@@ -50,7 +50,14 @@ FAULTS: dict[Fault, float] = {
 PARTS = 8  # of each output
 STARTS = 0.5  # seconds from the start of a process to its first call, about
 POISON = 997  # one record in so many fails for good
-OURS = {"plan.json", "journal", "lock", "report.json"}  # what a finished run leaves beside its parts
+OURS = {
+    "plan.json",
+    "journal",
+    "history",
+    "lock",
+    "report.json",
+    "report.html",
+}  # what a finished run leaves beside its parts
 
 
 @define

@@ -38,7 +38,7 @@ def test_a_run_ends_with_one_line_and_dead_letters_with_exit_code_4(run, model):
     assert (4, b"") == (first.code, first.out)
     assert "3 records, 1 failed (ModelError), in " in first.err
     assert (
-        ": results and report.json are in out, the failed records in out/dead-letters; --retry-dead sends" in first.err
+        ": results and report.html are in out, the failed records in out/dead-letters; --retry-dead sends" in first.err
     )
     assert (2, 1) == (again.code, again.err.count("\n"))
     assert "out/.bulk' is done: --retry-dead sends its dead letters again" in again.err

@@ -23,9 +23,10 @@ from sagemaker_runtime.bulk.formats.files import Files
 from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.formats.parquet import Parquet
 from sagemaker_runtime.bulk.many import invoke_many
+from sagemaker_runtime.bulk.observers import BulkInterval, BulkRun, RunObserver
 from sagemaker_runtime.bulk.places import InputFile, Source
 from sagemaker_runtime.bulk.preview import BulkPreview, preview_bulk
-from sagemaker_runtime.bulk.report import BulkReport
+from sagemaker_runtime.bulk.report import BulkReport, read_report
 from sagemaker_runtime.bulk.retryer import PatientRetryer
 from sagemaker_runtime.bulk.run import run_bulk
 from sagemaker_runtime.bulk.status import Status
@@ -37,8 +38,10 @@ __all__ = [
     "Batch",
     "Body",
     "BulkError",
+    "BulkInterval",
     "BulkPreview",
     "BulkReport",
+    "BulkRun",
     "CSVBody",
     "CodecBody",
     "FileBody",
@@ -52,6 +55,7 @@ __all__ = [
     "PatientRetryer",
     "PromptBody",
     "Result",
+    "RunObserver",
     "Selected",
     "Shard",
     "Source",
@@ -61,5 +65,6 @@ __all__ = [
     "invoke_many",
     "is_about_run",
     "preview_bulk",
+    "read_report",
     "run_bulk",
 ]

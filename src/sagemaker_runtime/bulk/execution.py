@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from attrs import define, field
 
 from sagemaker_runtime.bulk.exceptions import BulkError
+from sagemaker_runtime.bulk.over_time import REPORTED
 from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ UNDER_WAY_BYTES = 64 * 2**20
 """Of records that have been sent, and of results that wait for those before them or for the disk."""
 
 READ_BELOW = 32  # pieces of work that have been read
-REPORTED = 10  # requests, and failures
 
 
 @define
@@ -67,9 +67,6 @@ class Noted:
 
     first_failures: list[bytes] = field(factory=list[bytes])
     """The first ten dead letters."""
-
-    limits: list[tuple[float, int]] = field(factory=list[tuple[float, int]])
-    """Calls at once: since when, in seconds of the process's run, and how many."""
 
     def note(self, batch: Batch, sent: Sent) -> None:
         """Take what has come of a batch."""

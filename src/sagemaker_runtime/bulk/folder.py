@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class RunFolder:
     """
-    A folder with the plan, the journal, the lock and the parts that are not published. A context manager that holds the lock.
+    A folder with the plan, the journal, the history, the lock and the parts that are not published. A context manager that holds the lock.
 
     The operating system gives the lock back when the process ends, however it ends.
 
@@ -32,6 +32,7 @@ class RunFolder:
         self.path = path
         self.plan_path = path / "plan.json"
         self.journal_path = path / "journal"
+        self.history_path = path / "history"
         try:
             make_folder(path)
             self._lock = open_private(path / "lock")

@@ -15,11 +15,14 @@ from sagemaker_runtime.bulk.bodies.file_body import FileBody
 from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.execution import Execution, Held, Noted, whole
 from sagemaker_runtime.bulk.feeding import Feed
+from sagemaker_runtime.bulk.history import History, read_history
 from sagemaker_runtime.bulk.journal import Journal
 from sagemaker_runtime.bulk.local_folder import write_whole
+from sagemaker_runtime.bulk.observers import BulkRun
 from sagemaker_runtime.bulk.parts import OpenPart, Publisher
 from sagemaker_runtime.bulk.plan import Plan, check_identity
 from sagemaker_runtime.bulk.progress import shown
+from sagemaker_runtime.bulk.recording import Recorder
 from sagemaker_runtime.bulk.report import BulkReport
 from sagemaker_runtime.bulk.rounds import Rounds
 from sagemaker_runtime.bulk.sending import Sender
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.folder import RunFolder
     from sagemaker_runtime.bulk.formats.base import Batch, Format
     from sagemaker_runtime.bulk.many import Manner
+    from sagemaker_runtime.bulk.observers import RunObserver
     from sagemaker_runtime.bulk.parts import Part
     from sagemaker_runtime.bulk.places import Destination, InputFile, Source
     from sagemaker_runtime.bulk.progress import Display
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.status import Watch
     from sagemaker_runtime.bulk.workload import Workload
 
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 
 
 @frozen(kw_only=True)
@@ -75,6 +79,7 @@ class Job:
     max_errors: int | None
     drain: float
     watch: Watch
+    observers: Sequence[RunObserver]
     display: Display | None
     asynchronous: Callable[..., AsynchronousCalls] | None
     """What submits and waits, of a client and of options; None for calls whose response comes at once."""
@@ -115,12 +120,16 @@ class Job:
                 publisher = Publisher(folder.path, journal, self.destination, self.convert)
                 await whole(publisher.sweep_all, list(rounds.done_parts()))
                 if rounds.is_done and retry_dead:
-                    await whole(rounds.begin_next)
+                    await whole(rounds.begin_next, journal)
                 if not rounds.is_done:
-                    await self._execute(rounds, publisher, client, manner, inputs(plan.run_id), noted)
+                    run = BulkRun(self.endpoint, plan.run_id, folder.history_path.exists(), rounds.current)
+                    tally = rounds.tally()
+                    history = History(folder.history_path)
+                    recorder = Recorder(history, noted, run, tally.rows + tally.dead, self.observers)
+                    await self._execute(rounds, publisher, client, manner, inputs(plan.run_id), noted, recorder)
             finally:
                 journal.close()
-            return await whole(self._report, rounds, folder, noted)
+            return await whole(self._report, rounds, folder)
 
     def _plan(self, folder: RunFolder) -> Plan:
         """The plan that the run was begun with; a new one at its beginning."""
@@ -156,10 +165,17 @@ class Job:
                 )
 
     async def _execute(
-        self, rounds: Rounds, publisher: Publisher, client: Client, manner: Manner, inputs: Inputs, noted: Noted
+        self,
+        rounds: Rounds,
+        publisher: Publisher,
+        client: Client,
+        manner: Manner,
+        inputs: Inputs,
+        noted: Noted,
+        recorder: Recorder,
     ) -> None:
-        plan, journal, round = rounds.plan, rounds.journal, rounds.current
-        feed = Feed(plan, self.source, self.format, self.body, self.destination, journal)
+        plan, round = rounds.plan, rounds.current
+        feed = Feed(plan, self.source, self.format, self.body, self.destination, publisher.journal)
         parts = list(feed.parts(rounds.shards, self.suffix, round))
         _, part, number = parts[0]
         opened = await whole(OpenPart, part, number or 0, publisher)
@@ -178,6 +194,7 @@ class Job:
                     return None
                 sent = await sender.send(work.batch, 0, work.batch.records)
                 held.results += sent.size
+                recorder.take(sent)
                 return sent
 
             return send
@@ -188,7 +205,7 @@ class Job:
         execution = Execution(feed, workload, writer, noted, held, max_errors=self.max_errors, dead=dead)
         done = units[0] if round else rounds.tally().rows + dead  # a retry's unit is a record
         look = partial(self._look, done, dead, units, workload, noted)
-        async with shown(self.display, look):
+        async with recorder.recorded(look), shown(self.display, look):
             await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)
 
     def _invoke(
@@ -208,9 +225,6 @@ class Job:
     ) -> Status:
         """How the round is doing; *done*, *failed* and *units* are of the processes before, *noted* of this one."""
         seconds = asyncio.get_running_loop().time() - noted.began
-        limit = workload.at_once
-        if limit and (not noted.limits or noted.limits[-1][1] != limit):
-            noted.limits.append((round(seconds, 1), limit))
         failing = self.watch.failing_since
         return Status(
             done=done + noted.done,
@@ -218,21 +232,19 @@ class Job:
             share=min(1.0, (units[0] + noted.units) / units[1]) if units[1] else 1.0,
             records_per_second=noted.done / seconds if seconds > 0 else 0.0,
             in_flight=workload.under_way,
-            limit=limit,
+            limit=workload.at_once,
             throttled=self.watch.throttled,
             paused=0.0 if failing is None else self.watch.now - failing,
             reason=self.watch.failure,
+            errors=self.watch.errors,
         )
 
-    def _report(self, rounds: Rounds, folder: RunFolder, noted: Noted) -> BulkReport:
-        report = BulkReport.of(self.endpoint, self.destination.where, rounds, noted)
-        # A process that had nothing to do would replace the details of the one that did it by nothing.
-        if not noted.done and REPORT in self.destination.names():
-            with self.destination.open(REPORT) as kept:
-                report = report.with_details_of(kept.read())
-        path = folder.path / REPORT
-        write_whole(path, report.to_json())
-        self.destination.put(path, REPORT)
+    def _report(self, rounds: Rounds, folder: RunFolder) -> BulkReport:
+        report = BulkReport.of(self.destination.where, rounds, read_history(folder.history_path))
+        for name, text in ((PAGE, report.to_html()), (REPORT, report.to_json())):
+            path = folder.path / name
+            write_whole(path, text)
+            self.destination.put(path, name)
         return report
 
 

@@ -6,17 +6,17 @@ A line is the CRC-32 of an entry and the entry, in JSON. What follows a line tha
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import asdict, field, frozen
 
+from sagemaker_runtime.bulk.checked_lines import checked_line, facts_of
 from sagemaker_runtime.bulk.local_folder import open_private, sync_folder, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -64,7 +64,36 @@ class Entry:
     """``"open"``; ``"sealed"`` once all is written, and is being published; ``"done"``."""
 
 
-class Journal:
+class Entries:
+    """
+    What a journal says.
+
+    Args:
+        entries: The oldest first.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries: dict[str, list[Entry]] = {}
+        """The entries of each part, the oldest first; of one that is done only the last."""
+
+        for entry in entries:
+            kept = self.entries.setdefault(entry.part, [])
+            if entry.state == "done":
+                kept.clear()
+            kept.append(entry)
+
+    @classmethod
+    def of(cls, path: Path) -> Entries:
+        """Those of a file, which stays as it is; none if it is missing."""
+        return Entries(_read(path) if path.exists() else ())
+
+    def last(self, part: str) -> Entry | None:
+        """The last entry of a part; None if it has none."""
+        entries = self.entries.get(part)
+        return entries[-1] if entries else None
+
+
+class Journal(Entries):
     """
     The journal of a run, in a file.
 
@@ -75,11 +104,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self.entries: dict[str, list[Entry]] = {}
-        """The entries of each part, the oldest first; of one that is done only the last."""
-
-        for entry in _read(path) if path.exists() else ():
-            self._keep(entry)
+        super().__init__(_read(path) if path.exists() else ())
         aside = path.with_name(f".{path.name}.new")
         aside.unlink(missing_ok=True)
         self._file: BinaryIO = open_private(aside)
@@ -91,11 +116,6 @@ class Journal:
             self._file.close()
             raise
 
-    def last(self, part: str) -> Entry | None:
-        """The last entry of a part; None if it has none."""
-        entries = self.entries.get(part)
-        return entries[-1] if entries else None
-
     def add(self, entry: Entry) -> None:
         """Append an entry, and wait until it is on the disk."""
         self._append([entry])
@@ -105,31 +125,17 @@ class Journal:
         """Close the file."""
         self._file.close()
 
-    def _keep(self, entry: Entry) -> None:
-        entries = self.entries.setdefault(entry.part, [])
-        if entry.state == "done":
-            entries.clear()
-        entries.append(entry)
-
     def _append(self, entries: Sequence[Entry]) -> None:
-        write_all(self._file, b"".join(map(_line, entries)))
+        write_all(self._file, b"".join(checked_line(asdict(entry)) for entry in entries))
         os.fsync(self._file.fileno())
-
-
-def _line(entry: Entry) -> bytes:
-    text = json.dumps(asdict(entry), separators=(",", ":")).encode()
-    return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
 def _read(path: Path) -> Sequence[Entry]:
     """The entries up to the first line that is not whole."""
     found: list[Entry] = []
     for line in path.read_bytes().split(b"\n"):
-        crc, _, text = line.partition(b" ")
         try:
-            if int(crc, 16) != zlib.crc32(text):
-                break
-            facts = json.loads(text)
+            facts: dict[str, Any] = facts_of(line)
             facts |= {"rows": Extent(**facts["rows"]), "dead": Extent(**facts["dead"])}
             found.append(Entry(**facts))
         except (ValueError, TypeError, KeyError):

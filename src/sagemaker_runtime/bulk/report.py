@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, frozen
+
+from sagemaker_runtime import ConfigError
+from sagemaker_runtime.bulk.history import read_history
+from sagemaker_runtime.bulk.journal import Entries
+from sagemaker_runtime.bulk.plan import Plan
+from sagemaker_runtime.bulk.rounds import Rounds
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
-    from sagemaker_runtime.bulk.execution import Noted
-    from sagemaker_runtime.bulk.rounds import Rounds
-
-
-def _without_record(letter: bytes) -> Mapping[str, object]:
-    facts: dict[str, object] = json.loads(letter)
-    del facts["input"], facts["at"]
-    return facts
+    from sagemaker_runtime.bulk.over_time import Point, Process, Record
+    from sagemaker_runtime.bulk.tally import Tally
 
 
 @frozen
 class BulkReport:
-    """What a run has done since its beginning, however often it was stopped. ``report.json`` has the same fields."""
+    """
+    What a run has done since its beginning, however often it was stopped. ``report.json`` has the same fields, and
+    ``report.html`` shows them.
+
+    Times are in seconds since 1970, UTC.
+    """
 
     endpoint: str
     """The endpoint."""
 
     output: str
     """Where results are."""
+
+    run_id: str
+    """Eight hexadecimal digits; inference ids begin with them."""
 
     records: int
     """Records of the input so far: ``succeeded`` plus ``failed``."""
@@ -38,6 +48,9 @@ class BulkReport:
 
     failed: int
     """Records that are dead letters now."""
+
+    share: float
+    """The share of the input that is done, from 0.0 to 1.0; once a retry has begun, the share of its dead letters."""
 
     failures: Mapping[str, int]
     """Errors of records by code, including those of records that *retry_dead* has since saved or tried again."""
@@ -63,37 +76,51 @@ class BulkReport:
     variants: Mapping[str, Mapping[str, float | None]]
     """The same for each production variant that responded, with its number of ``requests``."""
 
-    limit: Sequence[tuple[float, int]]
-    """Concurrent calls in the last process that did any work: pairs of seconds since it began and the limit from then on."""
-
     slowest: Sequence[Mapping[str, object]]
-    """The ten slowest requests of that process: seconds, file and first record."""
+    """The ten slowest requests: seconds, file and first record."""
 
     first_failures: Sequence[Mapping[str, object]]
-    """The first ten dead letters of that process, without their records."""
+    """The first ten dead letters, without their records; after *retry_dead*, those of the last retry."""
+
+    processes: Sequence[Mapping[str, object]]
+    """The processes that worked on the run, the first and the last 25: when each ``began`` and was ``seen`` last, its ``round``
+    (0, or the number of the retry), its ``records``, its ``end`` (``"finished"``, ``"stopped"``, or None if it was killed or goes
+    on), and the ``reason`` if it was stopped."""
+
+    processes_omitted: int
+    """How many more there were between those."""
+
+    interval: int
+    """Seconds of an entry of ``over_time``."""
+
+    over_time: Sequence[Mapping[str, object]]
+    """The run over time, in at most 240 entries. Each has ``at``, when it begins; ``seconds``, for how long a process was at work;
+    ``records``, ``failed``, ``requests``, ``throttled`` and ``errors``, the attempts that failed otherwise, as numbers; ``limit`` and
+    ``in_flight`` on average; ``waited`` and ``reason``, for how long every attempt failed, and with what; ``latency``, and ``variants``
+    if there are several, as above. It is what came back, so it has twice what a killed process could not write."""
 
     @classmethod
-    def of(cls, endpoint: str, output: str, rounds: Rounds, noted: Noted) -> BulkReport:
+    def of(cls, output: str, rounds: Rounds, record: Record) -> BulkReport:
         """
         The report of a run.
 
         Args:
-            endpoint: The endpoint.
-
             output: Where results are.
 
             rounds: What the journal says.
 
-            noted: What this process has seen.
+            record: What the history says.
         """
-        tally, failed, seconds = rounds.tally(), rounds.failed(), rounds.tally().seconds
-        records = tally.rows + failed
+        tally, failed, units = rounds.tally(), rounds.failed(), rounds.units()
+        records, seconds = tally.rows + failed, tally.seconds
         return cls(
-            endpoint=endpoint,
+            endpoint=rounds.plan.settings["endpoint"] or "",
             output=output,
+            run_id=rounds.plan.run_id,
             records=records,
             succeeded=tally.rows,
             failed=failed,
+            share=1.0 if rounds.is_done or not units[1] else min(1.0, units[0] / units[1]),
             failures=dict(tally.codes),
             requests=tally.requests,
             attempts=tally.attempts,
@@ -101,37 +128,91 @@ class BulkReport:
             seconds=round(seconds, 3),
             records_per_second=round(records / seconds, 1) if seconds else 0.0,
             latency=tally.percentiles(),
-            variants={
-                name: {"requests": counts.total(), **tally.percentiles(name)}
-                for name, counts in sorted(tally.latencies.items())
-                if name
-            },
-            limit=noted.limits,
-            slowest=[
-                {"seconds": round(seconds, 4), "file": file, "first_record": first}
-                for seconds, file, first in sorted(noted.slowest, reverse=True)
-            ],
-            first_failures=[_without_record(letter) for letter in noted.first_failures],
+            variants=_variants(tally),
+            slowest=record.slowest,
+            first_failures=record.failures,
+            processes=[_process(each, tally.rows + tally.dead) for each in record.processes],
+            processes_omitted=record.omitted,
+            interval=record.interval,
+            over_time=[_point(each, several=len(tally.latencies.keys() - {""}) > 1) for each in record.even()],
         )
 
-    def with_details_of(self, text: bytes) -> BulkReport:
-        """
-        Add the details that the journal does not keep: ``limit``, ``slowest`` and ``first_failures``.
-
-        Args:
-            text: An earlier report of the same run, as `to_json` makes it. One that cannot be read changes nothing.
-        """
-        try:
-            earlier: dict[str, Any] = json.loads(text)
-            return evolve(
-                self,
-                limit=[(seconds, calls) for seconds, calls in earlier["limit"]],
-                slowest=list(earlier["slowest"]),
-                first_failures=list(earlier["first_failures"]),
-            )
-        except (ValueError, LookupError, TypeError):  # it is a file that anyone may have edited
-            return self
-
     def to_json(self) -> bytes:
-        """As ``report.json`` has it."""
-        return json.dumps(asdict(self), indent=2).encode() + b"\n"
+        """As ``report.json`` has it: an entry of ``over_time`` on a line."""
+        facts = asdict(self)
+        points = ",\n".join(f"    {json.dumps(point)}" for point in facts.pop("over_time"))
+        text = json.dumps(facts, indent=2).removesuffix("\n}")
+        return f'{text},\n  "over_time": [\n{points}\n  ]\n}}\n'.encode()
+
+    def to_html(self) -> bytes:
+        """As ``report.html`` shows it: a page that runs no script and loads nothing."""
+        from sagemaker_runtime.bulk.page.document import document  # not before somebody wants it
+
+        return document(self)
+
+
+def read_report(folder: str | os.PathLike[str]) -> BulkReport:
+    """
+    The report of a run, made anew of what it has noted: of one that was stopped or goes on, too.
+
+    Args:
+        folder: The run's output or its state, on this machine; or any folder with a ``report.json``.
+
+    Raises:
+        ConfigError: There is no run, or it cannot be read.
+    """
+    path = Path(folder).expanduser().absolute()
+    state = next((each for each in (path / ".bulk", path) if (each / "plan.json").is_file()), None)
+    try:
+        plan = None if state is None else Plan.read(state / "plan.json")
+        if plan is None or state is None:
+            return BulkReport(**json.loads((path / "report.json").read_bytes()))
+        rounds = Rounds(plan, Entries.of(state / "journal"), f".{plan.settings['output_format']}")
+        return BulkReport.of(plan.settings["output"] or str(state.parent), rounds, read_history(state / "history"))
+    except OSError as error:
+        problem = f"{error.filename}: {error.strerror}"
+    except (ValueError, TypeError, LookupError) as error:
+        problem = f"a file in it cannot be read ({type(error).__name__})"
+    raise ConfigError(f"{str(path)!r} is no folder of a bulk run: {problem}; name the output of a run, or its state")
+
+
+def _process(process: Process, done: int) -> Mapping[str, object]:
+    return {
+        "began": round(process.began, 1),
+        "seen": round(process.seen, 1),
+        "round": process.round,
+        "records": done - process.done if process.records is None else process.records,
+        "end": process.end,
+        "reason": process.reason,
+    }
+
+
+def _point(point: Point, *, several: bool) -> Mapping[str, object]:
+    tally = point.tally
+    facts: dict[str, object] = {
+        "at": point.at,
+        "seconds": round(point.seconds, 1),
+        "records": tally.rows + tally.dead,
+        "failed": tally.dead,
+        "requests": tally.requests,
+        "throttled": point.throttled,
+        "errors": point.errors,
+        "limit": round(point.limit, 1),
+        "in_flight": round(point.in_flight, 1),
+        "waited": round(point.waited, 1),
+        "reason": point.reason,
+        "latency": _rounded(tally.percentiles()),
+    }
+    return facts | {"variants": _variants(tally)} if several else facts
+
+
+def _variants(tally: Tally) -> Mapping[str, Mapping[str, float | None]]:
+    return {
+        name: {"requests": counts.total(), **_rounded(tally.percentiles(name))}
+        for name, counts in sorted(tally.latencies.items())
+        if name
+    }
+
+
+def _rounded(latency: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    return {name: None if seconds is None else float(f"{seconds:.3g}") for name, seconds in latency.items()}

@@ -10,7 +10,7 @@ from sagemaker_runtime.bulk.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sagemaker_runtime.bulk.journal import Journal
+    from sagemaker_runtime.bulk.journal import Entries, Journal
     from sagemaker_runtime.bulk.parts import Part
     from sagemaker_runtime.bulk.plan import Plan
 
@@ -27,7 +27,7 @@ class Rounds:
         suffix: Of published parts.
     """
 
-    def __init__(self, plan: Plan, journal: Journal, suffix: str) -> None:
+    def __init__(self, plan: Plan, journal: Entries, suffix: str) -> None:
         self.plan = plan
         self.journal = journal
         self.suffix = suffix
@@ -56,12 +56,12 @@ class Rounds:
             if self._is_done(part):
                 yield part
 
-    def begin_next(self) -> None:
-        """Begin a round with the shards that have dead letters. There may be none."""
+    def begin_next(self, journal: Journal) -> None:
+        """Begin a round with the shards that have dead letters, and put it into the journal. There may be none."""
         shards = [number for number in range(len(self.plan.shards)) if self._dead_of(number)]
         if shards:
             name = f"round-{len(self._shards)}"
-            self.journal.add(Entry(name, 0, 0, counts={"shards": shards}, state="done"))
+            journal.add(Entry(name, 0, 0, counts={"shards": shards}, state="done"))
             self._shards.append(shards)
 
     def tally(self) -> Tally:

@@ -13,6 +13,7 @@ from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.folder import RunFolder
 from sagemaker_runtime.bulk.job import Job
 from sagemaker_runtime.bulk.many import Manner
+from sagemaker_runtime.bulk.observers import observers_of
 from sagemaker_runtime.bulk.opening import Place, open_destination, open_source
 from sagemaker_runtime.bulk.outputs.convert import converter
 from sagemaker_runtime.bulk.plan import digest
@@ -87,7 +88,7 @@ async def run_bulk(
 
     Each stretch of the input becomes one part of the output, ``part-00000.jsonl``, with any dead letters in
     ``dead-letters/part-00000.jsonl``. A part appears only when it is complete. Each line has ``file``, ``record`` (its number
-    in the file, from 0) and ``output``. ``report.json`` is written at the end.
+    in the file, from 0) and ``output``. ``report.json`` and ``report.html`` are written at the end.
 
     When cancelled, as by Ctrl-C, it waits up to *drain* seconds for the calls in flight.
 
@@ -206,6 +207,7 @@ async def run_bulk(
         max_errors=max_errors,
         drain=drain,
         watch=watch,
+        observers=observers_of(client, opt_fns),
         display=_display(endpoint, progress),
         asynchronous=partial(
             AsynchronousCalls,

@@ -46,6 +46,9 @@ class Status:
     reason: str | None
     """The error of those attempts; None if the last one succeeded."""
 
+    errors: int = 0
+    """Attempts of this process that failed in another way, such as by a timeout; not those that failed in the model."""
+
     @property
     def seconds_left(self) -> float | None:
         """An estimate of the seconds left; None if there is none yet."""
@@ -66,6 +69,9 @@ class Watch:
 
     throttled: int = 0
     """Attempts that were throttled."""
+
+    errors: int = 0
+    """Attempts that failed otherwise, without those that failed in the model."""
 
     failure: str | None = None
     """What the last attempt failed with; None if it did not."""
@@ -89,6 +95,7 @@ class Watch:
             if isinstance(error, ModelError):  # somebody is there, and works
                 self.failure, self.failing_since = None, None
             else:
+                self.errors += failure is not Failure.THROTTLING
                 self.failure = f"{type(error).__name__}: {error}"
                 self.now = ctx[CLOCK].monotonic()
                 if self.failing_since is None:

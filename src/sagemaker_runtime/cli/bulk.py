@@ -246,5 +246,5 @@ def _say_end(report: BulkReport, given: Namespace) -> None:
         dead = f", the failed records in {given.folder.rstrip('/')}/dead-letters; --retry-dead sends them again"
     note(
         f"{report.records:,} record{'' if report.records == 1 else 's'}, {report.failed:,} failed{codes}, in {report.seconds:,.1f} s: "
-        f"results and report.json are in {given.folder}{dead}"
+        f"results and report.html are in {given.folder}{dead}"
     )

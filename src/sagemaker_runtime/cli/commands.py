@@ -26,6 +26,7 @@ COMMANDS = {
     ),
     "async": Command("asynchronous", "queue a body, wait for the result and write it", ("invoke-endpoint-async",)),
     "bulk": Command("bulk", "send the records of files, as many at once as the endpoint takes"),
+    "bulk report": Command("bulk_report", "make the page of a bulk run again"),
     "stack": Command("stack", "print the stack of middleware that a call goes through"),
     "explain": Command("explain", "make a call and show where its time went"),
     "doctor": Command("doctor", "show where region, credentials, endpoint, proxy and certificates come from"),

@@ -74,7 +74,7 @@ def _dispatch(words: list[str]) -> int:
     name, rest = (words[0], words[1:]) if words else ("", [])
     if name in ("-h", "--help", "help") or not words:
         if rest and name == "help":
-            return _dispatch([rest[0], "--help"])
+            return _dispatch([*rest, "--help"])
         from sagemaker_runtime.cli.terminal import say
 
         say(overview(PROG))
@@ -85,6 +85,8 @@ def _dispatch(words: list[str]) -> int:
 
         say(f"{PROG} {__version__}\n")
         return 0
+    if " ".join(words[:2]) in NAMES:
+        name, rest = " ".join(words[:2]), words[2:]
     command = NAMES.get(name)
     if command is None:
         raise _unknown(name)

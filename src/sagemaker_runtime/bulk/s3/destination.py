@@ -24,6 +24,7 @@ MAX_PIECES = 10_000  # of an object; S3's
 ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 _TYPES = {
     ".csv": "text/csv",
+    ".html": "text/html; charset=utf-8",
     ".json": "application/json",
     ".jsonl": "application/jsonlines",
     ".parquet": "application/vnd.apache.parquet",

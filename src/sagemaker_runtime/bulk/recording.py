@@ -1,0 +1,181 @@
+"""`Recorder`: what one process notes of a run, second by second."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from contextlib import ExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sagemaker_runtime.bulk.execution import uninterrupted, whole
+from sagemaker_runtime.bulk.observers import BulkInterval
+from sagemaker_runtime.bulk.over_time import Point, Process
+from sagemaker_runtime.bulk.progress import PAUSED_AFTER
+from sagemaker_runtime.bulk.sending import Sent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from sagemaker_runtime.bulk.execution import Noted
+    from sagemaker_runtime.bulk.history import History
+    from sagemaker_runtime.bulk.observers import BulkRun, RunObserver
+    from sagemaker_runtime.bulk.status import Status
+
+MESSAGE = 2_000  # characters of an error, which a peer may have made as long as it liked
+REASON = 200
+
+_LOGGER = logging.getLogger("sagemaker_runtime")
+
+
+class Recorder:
+    """
+    Gathers what comes back, and looks every second at how the run is doing.
+
+    A batch costs a place in a list; it is counted in a thread, and another process counts again what this one could not
+    write.
+
+    Args:
+        history: Where it is kept.
+
+        noted: What the process has seen.
+
+        run: What it does.
+
+        done: Records that earlier processes have done.
+
+        observers: See the same.
+
+        now: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        noted: Noted,
+        run: BulkRun,
+        done: int,
+        observers: Sequence[RunObserver] = (),
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._history = history
+        self._noted = noted
+        self._run = run
+        self._done = done
+        self._observers = observers
+        self._watchers: list[Callable[[BulkInterval], object]] = []
+        self._now = now
+        self._sent: list[tuple[int, Sent]] = []
+        self._at = now()
+        self._throttled = self._errors = self._failures = 0
+        self._slowest: list[dict[str, object]] = []
+
+    def take(self, sent: Sent) -> None:
+        """Take what came of a batch; in the event loop."""
+        # Without the lines, which may be large, and are not held here until the next look.
+        self._sent.append((len(sent.rows), Sent(codes=sent.codes, requests=sent.requests)))
+
+    @asynccontextmanager
+    async def recorded(self, look: Callable[[], Status]) -> AsyncGenerator[None]:
+        """
+        A context in which the run is recorded.
+
+        Args:
+            look: Looks how it is doing.
+        """
+        await whole(self._history.begin, Process(self._at, self._at, self._run.retry, self._done))
+        with ExitStack() as stack:
+            self._watchers += [stack.enter_context(each.observe_run(self._run)) for each in self._observers]
+            watching = asyncio.create_task(self._watch(look))
+            end, reason = "stopped", None
+            try:
+                yield
+                end = "finished"
+            except asyncio.CancelledError:
+                reason = "interrupted"
+                raise
+            except Exception as error:
+                reason = _cut(f"{type(error).__name__}: {error}", MESSAGE)
+                raise
+            finally:
+                await uninterrupted(self._end(watching, look, end, reason))
+
+    async def _end(
+        self, watching: asyncio.Task[None], look: Callable[[], Status], end: str, reason: str | None
+    ) -> None:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await self._look(look(), {"end": end, "reason": reason, "seen": self._now()})
+        self._history.close()
+
+    async def _watch(self, look: Callable[[], Status]) -> None:
+        while True:
+            now = self._now()
+            await asyncio.sleep(1 - now % 1)  # with the clock, so that each second has one line
+            await self._look(look(), {})
+
+    async def _look(self, status: Status, facts: dict[str, object]) -> None:
+        """Note what is new, and *facts*, in the terms of `Record.take`."""
+        point = self._point(status)
+        slowest: list[dict[str, object]] = [
+            {"seconds": round(seconds, 4), "file": file, "first_record": first}
+            for seconds, file, first in sorted(self._noted.slowest, reverse=True)
+        ]
+        if slowest != self._slowest:
+            facts["slowest"] = self._slowest = slowest
+        letters = self._noted.first_failures[self._failures :]
+        self._failures += len(letters)
+        sent, self._sent = self._sent, []
+        await whole(self._write, point, sent, letters, facts)
+        codes = point.tally.codes
+        self._tell(BulkInterval(point.tally.rows, codes, point.throttled, point.errors, status.limit, status.in_flight))
+
+    def _write(
+        self, point: Point, sent: Sequence[tuple[int, Sent]], letters: Sequence[bytes], facts: dict[str, object]
+    ) -> None:
+        """In a thread: count, and append a line."""
+        for rows, each in sent:
+            each.count(point.tally)
+            point.tally.rows += rows
+            point.tally.dead += len(each.codes)
+        if letters:
+            facts["failures"] = [_without_record(letter) for letter in letters]
+        self._history.add({"point": point.to_json(), **facts})
+
+    def _point(self, status: Status) -> Point:
+        at, self._at = self._at, self._now()
+        seconds = max(0.0, self._at - at)
+        waits = status.reason is not None and status.paused >= PAUSED_AFTER
+        point = Point(
+            int(at),
+            seconds,
+            seconds if waits else 0.0,
+            _cut(status.reason or "", REASON) if waits else None,
+            status.throttled - self._throttled,
+            status.errors - self._errors,
+            status.limit,
+            status.in_flight,
+        )
+        self._throttled, self._errors = status.throttled, status.errors
+        return point
+
+    def _tell(self, interval: BulkInterval) -> None:
+        for each in self._watchers.copy():
+            try:
+                each(interval)
+            except Exception:
+                _LOGGER.exception("an observer of bulk runs is no longer called")
+                self._watchers.remove(each)
+
+
+def _without_record(letter: bytes) -> dict[str, object]:
+    facts: dict[str, object] = json.loads(letter)
+    del facts["input"], facts["at"]
+    return facts | {"message": _cut(str(facts["message"]), MESSAGE)}
+
+
+def _cut(text: str, length: int) -> str:
+    more = len(text) - length
+    return text if more <= 0 else f"{text[:length]}… and {more:,} more characters"
