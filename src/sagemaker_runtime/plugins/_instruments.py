@@ -82,6 +82,12 @@ class Instruments:
         self.connections = meter.create_up_down_counter(
             "client.http.connections.usage", "{connection}", "Connections acquired or waited for"
         )
+        self.bulk_records = meter.create_counter(
+            "client.bulk.records", "{record}", "Records that bulk runs are done with"
+        )
+        self.bulk_dead_letters = meter.create_counter("client.bulk.dead_letters", "{record}", "Records that failed")
+        self.bulk_limit = meter.create_up_down_counter("client.bulk.limit", "{call}", "Calls that may run at once")
+        self.bulk_in_flight = meter.create_up_down_counter("client.bulk.in_flight", "{request}", "Requests in flight")
         meter.create_observable_gauge(
             "client.retry_quota.available", [observe_quota], "{token}", "What is left of the retry quota"
         )

@@ -37,6 +37,11 @@ OPERATION_RETRY_REASON = "operation.retry_reason"
 ENDPOINT_NAME = "aws.sagemaker.endpoint_name"
 STREAM_ENDED = "aws.sagemaker.stream_ended"
 FIRST_PART = "aws.sagemaker.first_part"
+BULK_RUN_ID = "aws.sagemaker.bulk.run_id"
+BULK_RESUMED = "aws.sagemaker.bulk.resumed"
+BULK_RETRY = "aws.sagemaker.bulk.retry"
+BULK_RECORDS = "aws.sagemaker.bulk.records"
+BULK_DEAD_LETTERS = "aws.sagemaker.bulk.dead_letters"
 
 
 def operation_attributes(ctx: Context) -> dict[str, str]:

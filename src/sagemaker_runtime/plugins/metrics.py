@@ -18,8 +18,15 @@ OpenTelemetry metrics with the Go SDK's names, and names of our own (*) for what
 - ``client.http.connections.usage``, {connection}: connections acquired, or waited for: one for each exchange
 - ``client.retry_quota.available`` (*), {token}: the lowest retry quota of the retryers that calls have used
 
+And of bulk runs, once a second:
+
+- ``client.bulk.records`` (*), {record}: records with a result or a dead letter
+- ``client.bulk.dead_letters`` (*), {record}: dead letters
+- ``client.bulk.limit`` (*), {call}: how many calls may run at once
+- ``client.bulk.in_flight`` (*), {request}: requests in flight, including those that wait for a free call or a retry
+
 Attributes: ``rpc.service``, ``rpc.method``, ``aws.sagemaker.endpoint_name`` if the input was valid, and ``error.type`` on
-errors and on the durations of failures. The last two metrics, and ``in_flight``, have no endpoint. Each value is a time
+errors and on the durations of failures. Connections, the retry quota and ``client.call.in_flight`` have no endpoint. Each value is a time
 series that the OpenTelemetry SDK keeps, so only the first 1,000 endpoints and the first 100 types of errors have one of
 their own; the others share ``_OTHER``.
 """
@@ -27,6 +34,7 @@ their own; the others share ``_OTHER``.
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -58,7 +66,7 @@ from sagemaker_runtime.plugins._telemetry import (
 from sagemaker_runtime.retry import RETRYER
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Generator, Iterator
 
     from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider
 
@@ -76,6 +84,7 @@ if TYPE_CHECKING:
         Retryer,
         Stack,
     )
+    from sagemaker_runtime.bulk import BulkInterval, BulkRun
     from sagemaker_runtime.middleware import Handler
 
     S = TypeVar("S")
@@ -184,6 +193,29 @@ class Metrics:
             # Without the context, which refers to the stream: an abandoned stream must not be kept alive.
             stream.watch(_Watcher(partial(self._first_part, call), partial(self._end, call)))
         return output
+
+    @contextmanager
+    def observe_run(self, run: BulkRun) -> Generator[Callable[[BulkInterval], None]]:
+        """See `RunObserver.observe_run`."""
+        measure = self._measure
+        attributes = {**_SERVICE, names.ENDPOINT_NAME: self._endpoints.bounded(run.endpoint)}
+        limit = in_flight = 0
+
+        def count(interval: BulkInterval) -> None:
+            nonlocal limit, in_flight
+            measure.bulk_records.add(interval.succeeded + sum(interval.failures.values()), attributes)
+            for code, number in interval.failures.items():
+                failed = {**attributes, names.ERROR_TYPE: self._errors.bounded(code)}
+                measure.bulk_dead_letters.add(number, failed)
+            measure.bulk_limit.add(interval.limit - limit, attributes)
+            measure.bulk_in_flight.add(interval.in_flight - in_flight, attributes)
+            limit, in_flight = interval.limit, interval.in_flight
+
+        try:
+            yield count
+        finally:
+            measure.bulk_limit.add(-limit, attributes)
+            measure.bulk_in_flight.add(-in_flight, attributes)
 
     def _end(self, call: _Call, error: BaseException | None = None, ctx: Context | None = None) -> None:
         measure = self._measure

@@ -11,12 +11,16 @@ headers, custom attributes and the URL's query are never recorded, nor is the te
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from opentelemetry import trace
-from opentelemetry.context import attach, detach
+from opentelemetry.context import attach, create_key, detach, get_value, set_value
 from opentelemetry.trace import (
+    INVALID_SPAN,
+    Link,
+    SpanContext,
     SpanKind,
     StatusCode,
     get_current_span,
@@ -40,7 +44,7 @@ from sagemaker_runtime.plugins._propagation import CUSTOM_ATTRIBUTES, append_tra
 from sagemaker_runtime.plugins._telemetry import add_once_per_attempt, error_type, is_output, stream_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator
 
     from opentelemetry.trace import Span, TracerProvider
 
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
         ResponseStream,
         Stack,
     )
+    from sagemaker_runtime.bulk import BulkInterval, BulkRun
     from sagemaker_runtime.middleware import Handler
 
 __all__ = ["Tracing"]
@@ -62,6 +67,7 @@ __all__ = ["Tracing"]
 S = TypeVar("S")
 
 TRACE_ID = "x-amzn-trace-id"
+BULK = "SageMaker Runtime bulk run"
 
 # Errors whose text comes from this package and the machine. The text of others may quote the model or a peer.
 _SHOWN_ERRORS = (ConnectError, ConnectionLostError, ReadTimeoutError, WriteTimeoutError)
@@ -70,6 +76,9 @@ _SHOWN_ERRORS = (ConnectError, ConnectionLostError, ReadTimeoutError, WriteTimeo
 class Tracing:
     """
     Records the spans: give it to a client, or to one call, in ``api_options``. One object serves any number of clients.
+
+    A bulk run has a span as well. Its calls are no children of it, for there may be millions: each is a trace of its own,
+    sampled by itself, with a link to the run's span.
 
     The call's span, such as ``SageMaker Runtime.InvokeEndpoint``, is current while the call runs, and the attempt's while
     the attempt runs, so the spans of other middleware and of the transport become their children. For a response stream,
@@ -99,6 +108,7 @@ class Tracing:
         self._tracer = trace.get_tracer(names.SCOPE, __version__, tracer_provider)
         self._propagates = propagate_in_custom_attributes
         self._call = Key["Span"](f"{id}, span of the call")  # of this object alone
+        self._bulk_run = create_key("sagemaker-runtime-bulk-run")
 
     def __call__(self, stack: Stack) -> None:
         stack.initialize.add(self, BEFORE)
@@ -106,10 +116,14 @@ class Tracing:
 
     def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
         """Once per call."""
+        run = get_value(self._bulk_run)
+        of_run = isinstance(run, SpanContext) and run == get_current_span().get_span_context()
         span = self._tracer.start_span(
             f"{ctx[SERVICE_ID]}.{ctx[OPERATION]}",
-            kind=SpanKind.CLIENT,
-            attributes=call_attributes(ctx, step.parameters),
+            set_span_in_context(INVALID_SPAN) if of_run else None,
+            SpanKind.CLIENT,
+            call_attributes(ctx, step.parameters),
+            [Link(run)] if isinstance(run, SpanContext) and of_run else None,
         )
         made = span.get_span_context()
         if not made.is_valid or made.span_id == get_current_span().get_span_context().span_id:
@@ -135,6 +149,39 @@ class Tracing:
         )
         self._propagate(ctx, request.headers, span)
         return self._run(span, ctx, step, next)
+
+    @contextmanager
+    def observe_run(self, run: BulkRun) -> Generator[Callable[[BulkInterval], None]]:
+        """See `RunObserver.observe_run`. Each call is a trace of its own, which has a link to the run's span."""
+        span = self._tracer.start_span(
+            BULK, attributes={names.ENDPOINT_NAME: run.endpoint, names.BULK_RUN_ID: run.run_id}
+        )
+        span.set_attribute(names.BULK_RESUMED, run.resumed)
+        if run.retry:
+            span.set_attribute(names.BULK_RETRY, run.retry)
+        records = dead_letters = 0
+
+        def count(interval: BulkInterval) -> None:
+            nonlocal records, dead_letters
+            failed = sum(interval.failures.values())
+            records, dead_letters = records + interval.succeeded + failed, dead_letters + failed
+
+        made = span.get_span_context()
+        if not made.is_valid or made.span_id == get_current_span().get_span_context().span_id:
+            yield count  # as in handle_initialize
+            return
+        token = attach(set_value(self._bulk_run, made, set_span_in_context(span)))
+        try:
+            yield count
+        except BaseException as error:
+            span.set_attributes({names.BULK_RECORDS: records, names.BULK_DEAD_LETTERS: dead_letters})
+            self._fail(span, error)
+            raise
+        else:
+            span.set_attributes({names.BULK_RECORDS: records, names.BULK_DEAD_LETTERS: dead_letters})
+            span.end()
+        finally:
+            detach(token)
 
     async def _run(self, span: Span, ctx: Context, step: S, next: Handler[S]) -> Output:
         token = attach(set_span_in_context(span))
