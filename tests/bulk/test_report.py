@@ -103,7 +103,7 @@ async def test_throttled_attempts_are_counted_when_they_happen(
     report = await run_bulk(client, "doubled", rows, tmp_path / "out", body=LIST)
 
     assert 2 == sum(point["throttled"] for point in report.over_time)  # type: ignore[misc]
-    assert "throttled attempts" in report.to_html().decode()
+    assert "<b>Failed attempts</b>" in report.to_html().decode()
 
 
 async def test_a_run_that_was_stopped_says_so_on_its_page(client: Client, rows: Path, tmp_path: Path) -> None:

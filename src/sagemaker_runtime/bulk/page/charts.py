@@ -50,8 +50,8 @@ class Span:
     tip: str
     """What all charts say of it."""
 
-    waited: str | None = None
-    """What every attempt failed with; None if one succeeded."""
+    waited: bool = False
+    """Whether every attempt failed."""
 
 
 @frozen
@@ -66,6 +66,10 @@ class Series:
     """One for each span."""
 
     filled: bool = False
+    """Whether the ground below it has its colour."""
+
+    counted: bool = False
+    """Whether it counts what happens now and then: it is drawn where it is above 0, down to the axis."""
 
 
 @frozen
@@ -136,10 +140,11 @@ def _lines(axes: Axes, series: Sequence[Series], scale: Scale, number: Callable[
     yield f'<svg viewBox="0 0 {WIDTH:.0f} {HEIGHT}" preserveAspectRatio="none" width="100%" height="{HEIGHT}">'
     boxes = [(axes.time.x(span.begin), axes.time.x(span.end)) for span in axes.spans]
     for each in series:
-        runs = list(_runs(boxes, each.values, scale))
+        values = [value or None for value in each.values] if each.counted else each.values
+        runs = list(_runs(boxes, values, scale))
         if each.filled:
             yield f'<path class="area {each.style}" d="{"".join(map(_area, runs))}"/>'
-        yield f'<path class="line {each.style}" d="{"".join(map(_step, runs))}"/>'
+        yield f'<path class="line {each.style}" d="{"".join(map(_bar if each.counted else _step, runs))}"/>'
     yield "</svg>"
     yield from _stops(axes)
     yield f'<svg viewBox="0 0 {WIDTH:.0f} {HEIGHT}" preserveAspectRatio="none" width="100%" height="{HEIGHT}">'
@@ -167,12 +172,15 @@ def _tick(tick: Tick, style: str) -> Iterator[str]:
 
 def _waits(axes: Axes) -> Iterator[str]:
     """A ground behind the times at which every attempt failed."""
+    boxes: list[tuple[float, float]] = []
     for span in axes.spans:
-        if span.waited is not None:
+        if span.waited:
             left, right = axes.time.x(span.begin), axes.time.x(span.end)
-            yield (
-                f'<rect class="wait" x="{left / WIDTH:.3%}" width="{(right - left) / WIDTH:.3%}" height="{HEIGHT}"/>'
-            )
+            if boxes and left - boxes[-1][1] <= _TOUCH:  # one ground, or seams would be seen in it
+                left = boxes.pop()[0]
+            boxes.append((left, right))
+    for left, right in boxes:
+        yield f'<rect class="wait" x="{left / WIDTH:.3%}" width="{(right - left) / WIDTH:.3%}" height="{HEIGHT}"/>'
 
 
 def _stops(axes: Axes) -> Iterator[str]:
@@ -216,6 +224,10 @@ def _step(run: Run) -> str:
         f"V{now[2]:.1f}H{now[1]:.1f}" if now[2] != before[2] else f"H{now[1]:.1f}" for before, now in pairwise(run)
     ]
     return "".join(moves)
+
+
+def _bar(run: Run) -> str:
+    return f"M{run[0][0]:.1f} {HEIGHT - 1}L{_step(run)[1:]}V{HEIGHT - 1}"
 
 
 def _area(run: Run) -> str:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from sagemaker_runtime import __version__
 from sagemaker_runtime.bulk.page.style import STYLE
-from sagemaker_runtime.bulk.page.texts import clock, count, duration, moment, plain, share, shown
+from sagemaker_runtime.bulk.page.texts import clock, count, duration, moment, period, plain, share, shown
 from sagemaker_runtime.bulk.page.timelines import VARIANTS, busiest, stops, timelines, variant_timelines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 
     from sagemaker_runtime.bulk.report import BulkReport
 
@@ -79,7 +79,7 @@ def _header(report: BulkReport) -> str:
     facts = [("Output", shown(report.output, 1_000)), ("Run", report.run_id and shown(report.run_id))]
     if report.processes:
         first, last = report.processes[0], report.processes[-1]
-        facts.insert(0, ("Time", f"{moment(_float(first['began']))} to {moment(_float(last['seen']))} UTC"))
+        facts.insert(0, ("Time", period(_float(first["began"]), _float(last["seen"]))))
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts)
     return (
         f'<header><p class="kicker">Bulk run</p><h1>{shown(report.endpoint)}</h1>'
@@ -99,7 +99,7 @@ def _tiles(report: BulkReport) -> str:
         (
             "Requests",
             count(report.requests),
-            f"{count(report.records / report.requests)} records each" if report.requests else "",
+            f"{count(report.records / report.requests)} records each, on average" if report.requests else "",
         ),
         ("Retries", count(max(0, retried)), f"{count(report.throttled)} throttled"),
         ("Median latency", duration(latency.get("p50")), "half of the requests took less"),
@@ -118,7 +118,9 @@ def _over_time(report: BulkReport) -> str:
         notes.append('<i class="swatch stopping"></i>no process was at work; a long stop is drawn shorter than it was.')
     if any(point["waited"] for point in _points(report)):
         notes.append('<i class="swatch waiting"></i>every attempt failed, and the run waited for the endpoint.')
-    return f'<h2>Over time</h2><p class="note">{" ".join(notes)}</p>' + "".join(timelines(report))
+    return f'<h2>Over time</h2><p class="note">{"".join(f"<span>{note}</span>" for note in notes)}</p>' + "".join(
+        timelines(report)
+    )
 
 
 def _variants(report: BulkReport) -> str:
@@ -136,7 +138,7 @@ def _variants(report: BulkReport) -> str:
     charts = "".join(variant_timelines(report)) if report.over_time else ""
     more = len(report.variants) - len(busiest(report))
     note = f'<p class="note">Charts of the {VARIANTS} with most of the requests.</p>' if more and charts else ""
-    return f"<h2>By variant</h2>{_table(heads, rows, numbers=set(range(1, 7)), wide=True)}{note}{charts}"
+    return f"<h2>By variant</h2>{_table(heads, rows, numbers=set(range(1, 7)), hidden={2, 4}, wide=True)}{note}{charts}"
 
 
 def _processes(report: BulkReport) -> str:
@@ -214,13 +216,25 @@ def _numbers(report: BulkReport) -> str:
     return f"<details><summary>All numbers</summary>{table}</details>"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: set[int], wide: bool = False) -> str:
-    style = ['class="n"' if index in numbers else "" for index in range(len(heads))]
-    head = "".join(f"<th {style[index]}>{text}</th>" for index, text in enumerate(heads))
-    body = "".join(
-        "<tr>" + "".join(f"<td {style[index]}>{text}</td>" for index, text in enumerate(row)) + "</tr>" for row in rows
-    )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>".replace(" >", ">")
+def _table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: set[int],
+    hidden: AbstractSet[int] = frozenset(),
+    wide: bool = False,
+) -> str:
+    """A table; columns of *numbers* are aligned by their last digit, those *hidden* are left out on a telephone."""
+
+    def row(tag: str, texts: Sequence[str]) -> str:
+        return "".join(f"<{tag}{styles[index]}>{text}</{tag}>" for index, text in enumerate(texts))
+
+    styles: list[str] = []
+    for index in range(len(heads)):
+        names = [name for name, some in (("n", numbers), ("wide", hidden)) if index in some]
+        styles.append(f' class="{" ".join(names)}"' if names else "")
+    body = "".join(f"<tr>{row('td', each)}</tr>" for each in rows)
+    table = f"<table><thead><tr>{row('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scroll">{table}</div>' if wide else table
 
 

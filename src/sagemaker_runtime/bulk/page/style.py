@@ -16,6 +16,7 @@ h1{font-size:28px;line-height:1.2;margin:2px 0 10px;font-weight:650;overflow-wra
 h2{font-size:19px;margin:44px 0 4px;font-weight:650}
 p{margin:6px 0}
 .kicker,.unit,.note,footer,small{color:var(--soft)}
+.note span{display:inline-block;margin-right:14px}
 .kicker{margin:0;font-size:14px}
 .note,footer{font-size:13.5px;max-width:78ch}
 .state{font-weight:600}.state.good{color:var(--good)}.state.bad{color:var(--bad)}
@@ -39,8 +40,6 @@ svg{display:block;overflow:visible}
 svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}
 .end{text-anchor:end}.middle{text-anchor:middle}
 .axis{stroke:var(--line)}.grid{stroke:var(--grid)}
-.line{fill:none;stroke-width:1.75;stroke-linejoin:round;vector-effect:non-scaling-stroke}
-.area{stroke:none;fill-opacity:.14}
 .blue{stroke:var(--blue);fill:var(--blue);border-color:var(--blue)}.teal{stroke:var(--teal);fill:var(--teal);border-color:var(--teal)}
 .amber{stroke:var(--amber);fill:var(--amber);border-color:var(--amber)}
 .brown{stroke:var(--brown);fill:var(--brown);border-color:var(--brown)}
@@ -49,8 +48,9 @@ svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}
 .violet2{stroke:var(--violet2);fill:var(--violet2);border-color:var(--violet2)}
 .violet3{stroke:var(--violet3);fill:var(--violet3);border-color:var(--violet3)}
 .ink{stroke:var(--ink);fill:var(--ink);border-color:var(--ink)}
+.line{fill:none;stroke-width:1.75;stroke-linejoin:round;vector-effect:non-scaling-stroke}
+.area{stroke:none;fill-opacity:.14}
 .line.ink{stroke-dasharray:5 3;stroke-width:1.25}.key.ink{border-top-style:dashed;border-top-width:2px}
-.line{fill:none}
 .tip{fill:transparent;stroke:none}.tip:hover{fill:var(--ink);fill-opacity:.07}
 .wait{fill:var(--wait)}.ground{fill:var(--ground)}.stop{fill:url(#hatch)}.hatch{stroke:var(--line);stroke-width:1.5}
 .stopped{paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}
@@ -61,10 +61,10 @@ svg text{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;max-width:100%;margin:12px 0 0;font-size:14px}
 th{text-align:left;font-weight:600;color:var(--soft);font-size:13px}
 th,td{padding:6px 32px 6px 0;border-bottom:1px solid var(--grid);vertical-align:top}
-td{overflow-wrap:anywhere}
+bdi{overflow-wrap:anywhere}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 th:last-child,td:last-child{padding-right:0}
-.scroll{overflow-x:auto}.scroll td{white-space:nowrap;overflow-wrap:normal}
+.scroll{overflow-x:auto}.scroll td{white-space:nowrap}.scroll td:first-child{white-space:normal;min-width:64px}
 .letters{list-style:none;margin:12px 0 0;padding:0}
 .letters li{padding:9px 0 10px;border-bottom:1px solid var(--grid);break-inside:avoid}
 .letters p{margin:0;overflow-wrap:anywhere}

@@ -75,6 +75,12 @@ def moment(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%d %b %Y %H:%M:%S}".removeprefix("0")
 
 
+def period(begin: float, end: float) -> str:
+    """``30 Nov 2026, 10:07:43 to 12:00:00 UTC``, with the day of the end if it is another one."""
+    until = clock(end) if day(begin) == day(end) and end - begin < _DAY else moment(end)
+    return f"{moment(begin).removesuffix(clock(begin)).rstrip()}, {clock(begin)} to {until} UTC"
+
+
 def day(at: float) -> str:
     """``30 Nov``."""
     return f"{datetime.fromtimestamp(at, UTC):%d %b}".removeprefix("0")

@@ -42,10 +42,10 @@ def timelines(report: BulkReport) -> Iterator[str]:
         Series("limit", "ink", [point["limit"] or None for point in points]),
     ]
     yield chart("Concurrency", "requests, on average", axes, series, _linear(series))
-    yield _errors(report, axes)
+    yield from _errors(report, axes)
     scale = _seconds(points)
     unit = "of a request's last attempt" + (", log scale" if isinstance(scale, LogScale) else "")
-    yield chart("Latency", unit, axes, _percentiles(points), scale, duration, duration)
+    yield chart("Latency", unit, axes, _percentiles(points), scale, duration, _mark)
 
 
 def variant_timelines(report: BulkReport) -> Iterator[str]:
@@ -64,7 +64,7 @@ def variant_timelines(report: BulkReport) -> Iterator[str]:
     latencies = {name: [{"latency": each} for each in of] for name, of in several.items()}
     scale = _seconds([point for of in latencies.values() for point in of])
     charts = [
-        chart(plain(name, 60), "latency", axes, _percentiles(of), scale, duration, duration)
+        chart(plain(name, 60), "latency", axes, _percentiles(of), scale, duration, _mark)
         for name, of in latencies.items()
     ]
     yield f'<div class="pair">{"".join(charts)}</div>'
@@ -100,8 +100,8 @@ def _tip(point: Mapping[str, Any], interval: int) -> str:
     return tip if point["reason"] is None else f"{tip}, waiting: {plain(point['reason'], 120)}"
 
 
-def _waited(point: Mapping[str, Any]) -> str | None:
-    return point["reason"] if point["waited"] > point["seconds"] / 2 else None
+def _waited(point: Mapping[str, Any]) -> bool:
+    return bool(point["waited"] > point["seconds"] / 2)
 
 
 def _throughput(report: BulkReport, axes: Axes) -> str:
@@ -111,20 +111,23 @@ def _throughput(report: BulkReport, axes: Axes) -> str:
     return chart("Throughput", "records per second", axes, series, _linear(series))
 
 
-def _errors(report: BulkReport, axes: Axes) -> str:
+def _errors(report: BulkReport, axes: Axes) -> Iterator[str]:
+    """Attempts and records apart: there may be thousands of the ones, and each of the others counts."""
     points: Points = report.over_time
-    if not any(point["failed"] or point["throttled"] or point["errors"] for point in points):
-        return '<p class="note">No attempt was throttled, none failed, and no record failed.</p>'
-    series = [
-        Series(name, colour, [point[key] for point in points], filled=True)
-        for name, key, colour in (
-            ("throttled attempts", "throttled", "amber"),
-            ("attempts that failed otherwise", "errors", "brown"),
-            ("failed records", "failed", "bad"),
-        )
-        if any(point[key] for point in points)
-    ]
-    return chart("Errors", f"in {duration(report.interval)}", axes, series, _linear(series, whole=True))
+    kinds = (("throttled", "throttled", "amber"), ("failed otherwise", "errors", "brown"), ("failed", "failed", "bad"))
+    attempts, records = (
+        [
+            Series(name, colour, [point[key] for point in points], filled=True, counted=True)
+            for name, key, colour in some
+            if any(point[key] for point in points)
+        ]
+        for some in (kinds[:2], kinds[2:])
+    )
+    if not attempts and not records:
+        yield '<p class="note">No attempt was throttled, none failed, and no record failed.</p>'
+    for title, what, series in (("Failed attempts", "attempts", attempts), ("Failed records", "records", records)):
+        if series:
+            yield chart(title, f"{what} in {duration(report.interval)}", axes, series, _linear(series, whole=True))
 
 
 def _percentiles(points: Points) -> list[Series]:
@@ -141,6 +144,10 @@ def _seconds(points: Points) -> Scale:
 
 def _linear(series: Sequence[Series], *, whole: bool = False) -> LinearScale:
     return LinearScale(max((value or 0.0 for each in series for value in each.values), default=0.0), whole=whole)
+
+
+def _mark(seconds: float) -> str:
+    return duration(seconds) if seconds else "0"
 
 
 def _rate(number: float, seconds: float) -> float | None:
