@@ -13,7 +13,7 @@ from sagemaker_runtime.bulk.execution import uninterrupted, whole
 from sagemaker_runtime.bulk.observers import BulkInterval
 from sagemaker_runtime.bulk.over_time import Point, Process
 from sagemaker_runtime.bulk.progress import PAUSED_AFTER
-from sagemaker_runtime.bulk.sending import Sent
+from sagemaker_runtime.bulk.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.execution import Noted
     from sagemaker_runtime.bulk.history import History
     from sagemaker_runtime.bulk.observers import BulkRun, RunObserver
+    from sagemaker_runtime.bulk.sending import Sent
     from sagemaker_runtime.bulk.status import Status
 
 MESSAGE = 2_000  # characters of an error, which a peer may have made as long as it liked
@@ -33,8 +34,7 @@ class Recorder:
     """
     Gathers what comes back, and looks every second at how the run is doing.
 
-    A batch costs a place in a list; it is counted in a thread, and another process counts again what this one could not
-    write.
+    Another process counts again what this one could not write.
 
     Args:
         history: Where it is kept.
@@ -67,15 +67,14 @@ class Recorder:
         self._observers = observers
         self._watchers: list[Callable[[BulkInterval], object]] = []
         self._now = now
-        self._sent: list[tuple[int, Sent]] = []
+        self._tally = Tally()  # of what has come since the last look
         self._at = now()
         self._throttled = self._errors = self._failures = 0
         self._slowest: list[dict[str, object]] = []
 
     def take(self, sent: Sent) -> None:
         """Take what came of a batch; in the event loop."""
-        # Without the lines, which may be large, and are not held here until the next look.
-        self._sent.append((len(sent.rows), Sent(codes=sent.codes, requests=sent.requests)))
+        sent.count(self._tally)
 
     @asynccontextmanager
     async def recorded(self, look: Callable[[], Status]) -> AsyncGenerator[None]:
@@ -127,19 +126,12 @@ class Recorder:
             facts["slowest"] = self._slowest = slowest
         letters = self._noted.first_failures[self._failures :]
         self._failures += len(letters)
-        sent, self._sent = self._sent, []
-        await whole(self._write, point, sent, letters, facts)
+        await whole(self._write, point, letters, facts)
         codes = point.tally.codes
         self._tell(BulkInterval(point.tally.rows, codes, point.throttled, point.errors, status.limit, status.in_flight))
 
-    def _write(
-        self, point: Point, sent: Sequence[tuple[int, Sent]], letters: Sequence[bytes], facts: dict[str, object]
-    ) -> None:
-        """In a thread: count, and append a line."""
-        for rows, each in sent:
-            each.count(point.tally)
-            point.tally.rows += rows
-            point.tally.dead += len(each.codes)
+    def _write(self, point: Point, letters: Sequence[bytes], facts: dict[str, object]) -> None:
+        """In a thread: append a line."""
         if letters:
             facts["failures"] = [_without_record(letter) for letter in letters]
         self._history.add({"point": point.to_json(), **facts})
@@ -157,8 +149,9 @@ class Recorder:
             status.errors - self._errors,
             status.limit,
             status.in_flight,
+            self._tally,
         )
-        self._throttled, self._errors = status.throttled, status.errors
+        self._throttled, self._errors, self._tally = status.throttled, status.errors, Tally()
         return point
 
     def _tell(self, interval: BulkInterval) -> None:
