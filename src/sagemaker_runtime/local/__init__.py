@@ -106,7 +106,7 @@ from sagemaker_runtime.local.faults.kinds import (
 )
 from sagemaker_runtime.local.faults.plan import InjectedFault, RandomFaults
 from sagemaker_runtime.local.front.failures import FailureError, failure
-from sagemaker_runtime.local.front.journal import ConversationEvent, Exchange, Journal
+from sagemaker_runtime.local.front.journal import ConversationEvent, Exchange, Journal, SentResponse
 
 __all__ = [
     "Answer",
@@ -138,6 +138,7 @@ __all__ = [
     "Part",
     "RandomFaults",
     "Reset",
+    "SentResponse",
     "Sessions",
     "Silence",
     "SlowBody",

@@ -6,7 +6,9 @@ import asyncio
 import sys
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import FrameType
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -26,8 +28,18 @@ from sagemaker_runtime import (
     StaticCredentialsProvider,
     override,
 )
-from sagemaker_runtime.local import CutKeepAlive, Exchange, InjectedFault, Invocation, Journal, LocalEndpoint, Reset
+from sagemaker_runtime.local import (
+    ConversationEvent,
+    CutKeepAlive,
+    Exchange,
+    InjectedFault,
+    Invocation,
+    Journal,
+    LocalEndpoint,
+    Reset,
+)
 
+HOME = "/sagemaker_runtime/local/"
 AT_ONCE = override(retryer=StandardRetryer(draw=lambda: 0.0))
 
 
@@ -310,3 +322,66 @@ async def test_a_journal_of_ones_own_is_used() -> None:
 
     assert local.journal is journal
     assert [(3, b"3")] == [(kept.number, kept.body) for kept in journal]
+
+
+def test_a_watcher_is_told_of_each_exchange_and_event_until_it_ends() -> None:
+    """A page, or a user's own log, follows a journal without looking at it again and again."""
+    journal = Journal()
+    seen: list[tuple[int, str | None]] = []
+    event = ConversationEvent(NOON, "endpoint", "head")
+
+    end = journal.watch(lambda exchange, event: seen.append((exchange.number, event and event.name)))
+    first = exchange()
+    journal.record(first)
+    journal.note(first, event)
+    end()
+    end()
+    journal.record(exchange())
+    journal.note(first, event)
+
+    assert [(1, None), (1, "head")] == seen
+    assert () == journal.watchers
+
+
+async def test_a_journal_that_is_not_watched_has_no_response(local: LocalEndpoint) -> None:
+    """It would cost every test a copy of what it gets anyway."""
+    async with Client(local.options()) as client:
+        await client.invoke_endpoint(echo_input(b"body"))
+
+    (kept,) = local.journal
+    assert (None, [], True) == (kept.response, list(kept.events), kept.signature_holds)
+
+
+async def test_nothing_is_done_for_watchers_that_are_not_there() -> None:
+    """Counted, and not timed: the functions of the local endpoint that a call runs through."""
+    clock = ManualClock()  # or the second may change, and with it the Date, which is kept as long as it stays the same
+    async with (
+        LocalEndpoint({"echo": lambda invocation: invocation.body}, clock=clock) as local,
+        Client(local.options(), override(clock=clock)) as client,
+    ):
+        await client.invoke_endpoint(echo_input())
+        before = await functions_of(lambda: client.invoke_endpoint(echo_input()))
+        end = local.journal.watch(lambda exchange, event: None)
+        meanwhile = await functions_of(lambda: client.invoke_endpoint(echo_input()))
+        end()
+        after = await functions_of(lambda: client.invoke_endpoint(echo_input()))
+
+    assert before == after
+    assert sum(before.values()) < sum(meanwhile.values())
+    assert not [name for name in before if "watched" in name or "_note" in name]
+
+
+async def functions_of(call: Callable[[], Awaitable[object]]) -> Counter[str]:
+    """How often each function of the local endpoint ran for a call."""
+    counted: Counter[str] = Counter()
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and HOME in frame.f_code.co_filename:
+            counted[f"{frame.f_code.co_filename.partition(HOME)[2]}:{frame.f_code.co_qualname}"] += 1
+
+    sys.setprofile(look)
+    try:
+        await call()
+    finally:
+        sys.setprofile(None)
+    return counted

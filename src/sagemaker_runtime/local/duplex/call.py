@@ -6,16 +6,17 @@ import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
 
+from sagemaker_runtime.local.duplex.conversation import Part
 from sagemaker_runtime.local.duplex.events import exception_of, frame_of
 from sagemaker_runtime.local.front.failures import FailureError
 from sagemaker_runtime.local.front.front import http_date
-from sagemaker_runtime.local.front.journal import ConversationEvent
+from sagemaker_runtime.local.front.journal import ConversationEvent, SentResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from sagemaker_runtime import Clock
-    from sagemaker_runtime.local.duplex.conversation import Conversation, Part
+    from sagemaker_runtime.local.duplex.conversation import Conversation
     from sagemaker_runtime.local.duplex.stream import H2Stream
     from sagemaker_runtime.local.front.journal import Exchange, Journal
 
@@ -49,7 +50,15 @@ class DuplexCall:
 
     def note(self, sender: Literal["caller", "endpoint"], name: str, part: Part | None = None) -> None:
         """Write what was done into the journal."""
+        response = self.exchange.response
+        if response is not None and part is not None and sender == "endpoint":
+            response.size += len(part.bytes)
         self._journal.note(self.exchange, ConversationEvent(self._clock.now(), sender, name, part))
+
+    def note_if_watched(self, name: str, body: bytes | None = None) -> None:
+        """The same for what the endpoint did, if anybody follows the journal."""
+        if self._journal.watchers:
+            self.note("endpoint", name, None if body is None else Part(body))
 
     async def received(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
         """The parts of the caller, each noted. What breaks them is kept, since a model may not let it pass."""
@@ -59,6 +68,8 @@ class DuplexCall:
                 yield part
         except FailureError as error:
             self._failure = error
+            if error.code == "InvalidSignatureException":
+                self.exchange.signature_holds = False
             raise
         self.note("caller", "end")
 
@@ -97,6 +108,8 @@ class DuplexCall:
             status, [("x-amzn-requestid", self.exchange.request_id), ("date", date), *headers.items()]
         )
         self.exchange.status = status
+        if self._journal.watchers:
+            self.exchange.response = SentResponse(headers)
         self.note("endpoint", "head")
 
     async def fail(self, error: FailureError) -> None:
@@ -112,6 +125,7 @@ class DuplexCall:
         body = json.dumps(error.document).encode()
         self._head(error.status, {**headers, "content-length": str(len(body))})
         await self.stream.send(body)
+        self.note_if_watched("body", body)
 
     def end(self) -> None:
         """End the response."""

@@ -91,6 +91,7 @@ class DuplexFront:
             exchange.written = True
             call.end()
         except CutError as ended:
+            call.note_if_watched("reset" if ended.how == "reset" else "cut")
             cut(transport, ended.how)
             return
         except OverError:
@@ -149,7 +150,9 @@ class DuplexFront:
             exchange.method, exchange.target, exchange.headers.items(), exchange.headers, b"", call.https, streams=True
         )
         now = datetime.fromtimestamp(self._clock.now() + skew, UTC)
+        exchange.signature_holds = False
         check_signature(received, credentials=self._credentials, region=self._region, now=now)
+        exchange.signature_holds = True
         return EventChain(
             Authorization.parse(exchange.headers["authorization"]).signature,
             credentials=self._credentials,

@@ -6,8 +6,8 @@ import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import formatdate
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache, partial
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -21,7 +21,7 @@ from sagemaker_runtime.local.faults.plan import InjectedFault
 from sagemaker_runtime.local.front.bodies import read_body
 from sagemaker_runtime.local.front.constraints import MAX_BODY, check
 from sagemaker_runtime.local.front.failures import ACCOUNT, FailureError, failure
-from sagemaker_runtime.local.front.journal import Exchange
+from sagemaker_runtime.local.front.journal import ConversationEvent, Exchange
 from sagemaker_runtime.local.front.responses import (
     Connection,
     CutError,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime import Clock, Credentials, Operation, OperationInput, OperationOutput
     from sagemaker_runtime.local.backends.hosting import HostedEndpoint
+    from sagemaker_runtime.local.duplex.conversation import Part
     from sagemaker_runtime.local.front.journal import Journal
     from sagemaker_runtime.local.storage.asynchronous import Asynchronous
     from sagemaker_runtime.operations.routes import Route
@@ -101,6 +102,7 @@ class Front:
             headers=Headers.received(request.headers.items()),
             request_id=str(uuid4()),
         )
+        outcome = "left"
         try:
             try:
                 response = await self._invoke(request, exchange, connection)
@@ -108,10 +110,12 @@ class Front:
                 exchange.error_code = error.code
                 response = await self._send(request, failed(error), exchange)
         except CutError as ended:
+            outcome = "reset" if ended.how == "reset" else "cut"
             cut(transport, ended.how)
         except ConnectionError:  # the caller left in the middle of the exchange
             pass
         else:
+            outcome = "end"
             match exchange.fault:
                 case InjectedFault(CutKeepAlive(at_next_request=True)):
                     connection.doom = exchange.fault
@@ -120,6 +124,9 @@ class Front:
                 case _:
                     pass
             return response
+        finally:
+            if self._journal.watchers:
+                self._note(exchange, outcome, None)
         return _to_nobody()
 
     def connection_of(self, transport: asyncio.WriteTransport) -> Connection:
@@ -143,7 +150,9 @@ class Front:
             request.method, request.raw_path, request.headers.items(), exchange.headers, exchange.body, request.secure
         )
         now = datetime.fromtimestamp(self._now(exchange), UTC)
+        exchange.signature_holds = False
         check_signature(received, credentials=self._credentials, region=self._region, now=now)
+        exchange.signature_holds = True
         waiting = queued(found, exchange.body, exchange.headers) if _is_queued(operation) else None
         exchange.invocation = (
             _invocation(found, exchange.body, exchange.headers) if waiting is None else waiting.invocation
@@ -203,7 +212,17 @@ class Front:
         body = whole(b"") if request.method == "HEAD" else outgoing.body  # whose response has only a head
         outgoing = Outgoing(outgoing.status, headers, body, outgoing.length)
         fault = None if exchange.fault is None else exchange.fault.fault
-        return await write(request, under(fault, outgoing, self._clock), exchange)
+        outgoing = under(fault, outgoing, self._clock)
+        if self._journal.watchers:
+            from sagemaker_runtime.local.front.watched import write_watched  # by few programs, and by no test
+
+            return await write_watched(request, outgoing, exchange, partial(self._note, exchange))
+        return await write(request, outgoing, exchange)
+
+    def _note(self, exchange: Exchange, name: str, part: Part | None) -> None:
+        """Add to a watched journal what was done."""
+        sender: Literal["caller", "endpoint"] = "caller" if name == "left" else "endpoint"
+        self._journal.note(exchange, ConversationEvent(self._clock.now(), sender, name, part))
 
     def _now(self, exchange: Exchange) -> float:
         match exchange.fault:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from attrs import define, field, frozen
 
@@ -36,10 +36,22 @@ class ConversationEvent:
     """
     ``"PayloadPart"``, or the name of the exception that ended the response; ``"head"`` and ``"end"`` of a response, ``"end"``
     of a request; ``"RST_STREAM"`` and ``"GOAWAY"``; ``"left"`` for a caller who reset the stream or the connection.
+
+    In a watched journal also ``"body"`` for a piece of a response that is no event stream; ``"broken frame"`` and ``"cut
+    frame"`` of one that is; ``"reset"`` and ``"cut"`` for a connection that a fault has reset or closed.
     """
 
     part: Part | None = None
     """What a ``PayloadPart`` had. Its bytes are shown in no log."""
+
+
+@define(eq=False)
+class SentResponse:
+    """What was sent in response, as far as it has been sent. The parts of its body are among the `Exchange.events`."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    size: int = 0
+    """Bytes of its body; of an event stream, those of its parts."""
 
 
 @define(eq=False, repr=False, kw_only=True)
@@ -77,6 +89,9 @@ class Exchange:
     endpoint_name: str | None = None
     """As the path has it, whether there is such an endpoint or not."""
 
+    signature_holds: bool | None = None
+    """Whether it was signed as it must be; None if that was not checked."""
+
     invocation: Invocation | None = None
     """What the model gets; None for a request that was refused."""
 
@@ -92,8 +107,14 @@ class Exchange:
     written: bool = False
     """Whether the response was sent to its end."""
 
+    response: SentResponse | None = None
+    """What was sent in response; None unless the journal was watched, see `Journal.watch`."""
+
     events: deque[ConversationEvent] = field(factory=deque["ConversationEvent"])
-    """What both sides did in a duplex call, in order; the last 10,000, and 1 MiB of parts."""
+    """
+    What both sides did in a duplex call, in order; the last 10,000, and 1 MiB of parts. The other calls have events only
+    if the journal was watched: what was sent in response.
+    """
 
     kept: bool = False
     """Whether the journal still has it."""
@@ -122,6 +143,10 @@ class Exchange:
         return f"<Exchange {self.number} on connection {self.connection}: {', '.join(facts)}>"
 
 
+Watcher: TypeAlias = Callable[[Exchange, ConversationEvent | None], object]
+"""Called with an exchange that has just been recorded, and None; then with each event that is added to it."""
+
+
 class Journal(Sequence[Exchange]):
     """
     The exchanges of a local endpoint, oldest first. One is added with its request; its response is filled in later.
@@ -137,6 +162,8 @@ class Journal(Sequence[Exchange]):
     Attributes:
         dropped: How many exchanges were lost to the bounds; an assertion about all calls should find 0.
 
+        watchers: Who is called when something happens; see `watch`.
+
     Raises:
         ConfigError: A bound is below 1.
     """
@@ -147,6 +174,7 @@ class Journal(Sequence[Exchange]):
         self.max_exchanges = max_exchanges
         self.max_bytes = max_bytes
         self.dropped = 0
+        self.watchers: tuple[Watcher, ...] = ()
         self._recorded = 0
         self._exchanges: deque[Exchange] = deque()
         self._bytes = 0
@@ -164,6 +192,8 @@ class Journal(Sequence[Exchange]):
             exchange.kept, exchange.size = True, size
             self._bytes += size
             self._shrink()
+        for watcher in self.watchers:
+            watcher(exchange, None)
 
     def note(self, exchange: Exchange, event: ConversationEvent) -> None:
         """Add an event to an exchange. Called by the local endpoint."""
@@ -178,6 +208,31 @@ class Journal(Sequence[Exchange]):
                 exchange.size += grown
                 self._bytes += grown
                 self._shrink()
+        for watcher in self.watchers:
+            watcher(exchange, event)
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """
+        Follow what happens.
+
+        As long as anybody does, all calls have `Exchange.events` and an `Exchange.response`, not only duplex calls: what
+        was sent, piece by piece, with its time. They count towards *max_bytes*. The last event of a call is ``"end"``,
+        ``"left"``, ``"reset"``, ``"cut"`` or ``"RST_STREAM"``.
+
+        Args:
+            watcher: Is called in the thread of the local endpoint, which waits for it. It must not raise.
+
+        Returns:
+            What ends it.
+        """
+        with self._turn:
+            self.watchers = (*self.watchers, watcher)
+
+        def end() -> None:
+            with self._turn:
+                self.watchers = tuple(each for each in self.watchers if each is not watcher)
+
+        return end
 
     def _shrink(self) -> None:
         while len(self._exchanges) > self.max_exchanges or self._bytes > self.max_bytes:
