@@ -61,7 +61,7 @@ class LocalEndpoint:
 
     An async context manager; or `start` it, and `stop` it. It runs in the event loop that starts it. In a plain ``with``
     it runs in a thread with a loop of its own, for callers that have none; `url`, `options`, `environ`, `calls`, `inject`,
-    `fail`, `faults` and `journal` may be used from any thread.
+    `fail`, `withdraw`, `faults` and `journal` may be used from any thread.
 
     Starts and stops wait for each other. It belongs to the event loop that it runs in, until it is stopped there or that
     loop is closed.
@@ -241,7 +241,7 @@ class LocalEndpoint:
         """The faults that requests have met, oldest first; the last 10,000."""
         return list(self._plan.met)
 
-    def inject(self, endpoint_name: str, fault: Fault, *, call: int, times: int = 1) -> None:
+    def inject(self, endpoint_name: str, fault: Fault, *, call: int, times: int | None = 1) -> None:
         """
         Inject a fault into one request to an endpoint, or into several in a row.
 
@@ -252,12 +252,27 @@ class LocalEndpoint:
 
             call: Which request, as `calls` counts them: 1 for the first.
 
-            times: How many requests meet it, that one included.
+            times: How many requests meet it, that one included. None for all from then on, until `withdraw` or another
+                such fault; a fault for a certain request takes precedence.
 
         Raises:
             ConfigError: There is no such endpoint, the request has already come, or *times* is below 1.
         """
         self._find(endpoint_name).inject(fault, call=call, times=times)
+
+    def withdraw(self, endpoint_name: str, kind: type[Fault] | None = None) -> None:
+        """
+        Forget faults that were injected into requests to an endpoint and have not been met.
+
+        Args:
+            endpoint_name: The endpoint.
+
+            kind: The class of those to forget. None for all.
+
+        Raises:
+            ConfigError: There is no such endpoint.
+        """
+        self._find(endpoint_name).withdraw(kind)
 
     def fail(
         self,

@@ -27,6 +27,7 @@ from sagemaker_runtime.local import (
     Reset,
     Throttled,
 )
+from sagemaker_runtime.local.faults.plan import PendingFault
 
 pytestmark = pytest.mark.twice
 
@@ -135,3 +136,45 @@ async def test_a_fault_for_a_call_goes_before_chance() -> None:
         await client.invoke_endpoint(echo_input())
 
     assert [InjectedFault(Latency(0.0), "echo", 1, seed=None)] == local.faults
+
+
+async def test_a_fault_without_a_number_of_times_lasts_until_it_is_withdrawn(local: LocalEndpoint) -> None:
+    """An outage has no end that a test could count the calls to; one fault for a certain call goes before it."""
+    local.inject("echo", Throttled(), call=2, times=None)
+    local.fail("echo", call=3, error="ModelError")
+
+    async with Client(local.options(), override(retryer=NopRetryer())) as client:
+        codes = []
+        for call in range(1, 6):
+            if call == 5:
+                local.withdraw("echo")
+            try:
+                await client.invoke_endpoint(echo_input())
+                codes.append("")
+            except ServiceError as error:
+                codes.append(error.code)
+
+    assert ["", "ThrottlingException", "ModelError", "ThrottlingException", ""] == codes
+
+
+async def test_faults_of_one_kind_can_be_withdrawn(local: LocalEndpoint) -> None:
+    """The others, and those of other endpoints, stay."""
+    local.inject("echo", Reset(), call=1, times=2)
+    local.inject("echo", Latency(0.0), call=2, times=None)
+    local.fail("echo", call=3)
+    hosted = local._find("echo")
+
+    before = hosted.pending
+    local.withdraw("echo", Reset)
+    after = hosted.pending
+    local.withdraw("echo", Latency)
+
+    assert [
+        PendingFault(Reset(), 1, 2),
+        PendingFault(ErrorAnswer(), 3, 1),
+        PendingFault(Latency(0.0), 2, None),
+    ] == before
+    assert before[1:] == after
+    assert before[1:2] == hosted.pending
+    with pytest.raises(ConfigError, match="there is no endpoint 'ehco'; there is echo"):
+        local.withdraw("ehco")

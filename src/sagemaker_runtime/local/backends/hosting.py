@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.backends.invocation import Invocation
     from sagemaker_runtime.local.duplex.conversation import Conversation, Part
     from sagemaker_runtime.local.faults.kinds import Fault
-    from sagemaker_runtime.local.faults.plan import FaultPlan, InjectedFault
+    from sagemaker_runtime.local.faults.plan import FaultPlan, InjectedFault, PendingFault
 
 logger = logging.getLogger("sagemaker_runtime.local")
 
@@ -55,14 +55,26 @@ class HostedEndpoint:
         self._region = region
         self._plan = plan
 
-    def inject(self, fault: Fault, *, call: int, times: int) -> None:
+    def inject(self, fault: Fault, *, call: int, times: int | None) -> None:
         """See `LocalEndpoint.inject`."""
         if call <= self.calls:
             raise ConfigError(f"call {call} of endpoint {self.name!r} is over: it has had {self.calls} calls")
+        if times is None:
+            self._plan.add_lasting(self.name, call, fault)
+            return
         if times < 1:
             raise ConfigError(f"a fault for {times} calls would never be met; times takes 1 or more")
         for number in range(call, call + times):
             self._plan.add(self.name, number, fault)
+
+    def withdraw(self, kind: type[Fault] | None = None) -> None:
+        """See `LocalEndpoint.withdraw`."""
+        self._plan.withdraw(self.name, kind)
+
+    @property
+    def pending(self) -> list[PendingFault]:
+        """The faults that requests will meet which have not come yet; those that are drawn by chance are not known."""
+        return self._plan.pending(self.name, self.calls)
 
     def due(self, *, streamed: bool, duplex: bool = False) -> InjectedFault | None:
         """The fault that the next request will meet; None for no fault."""

@@ -6,7 +6,7 @@ import random
 from collections import deque
 from typing import TYPE_CHECKING
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, evolve, field, frozen
 from attrs.validators import min_len
 
 from sagemaker_runtime import ConfigError
@@ -69,6 +69,18 @@ class InjectedFault:
         return type(self.fault).__name__
 
 
+@frozen
+class PendingFault:
+    """A fault that was injected into requests which have not come yet."""
+
+    fault: Fault
+    call: int
+    """The first of these requests, as `LocalEndpoint.calls` counts them."""
+
+    times: int | None
+    """How many they are, in a row; None for all that come."""
+
+
 class FaultPlan:
     """
     Which request meets which fault, and the log of those that were met.
@@ -81,14 +93,45 @@ class FaultPlan:
         self.met: deque[InjectedFault] = deque(maxlen=FAULTS_KEPT)
         self._by_chance = by_chance
         self._by_number: dict[tuple[str, int], Fault] = {}
+        self._lasting: dict[str, PendingFault] = {}
 
     def add(self, endpoint_name: str, call: int, fault: Fault) -> None:
         """Let a call meet *fault*, whatever chance says. The last fault given for a call counts."""
         self._by_number[endpoint_name, call] = fault
 
+    def add_lasting(self, endpoint_name: str, call: int, fault: Fault) -> None:
+        """Let a call and all after it meet *fault*, but for those that `add` was given one for."""
+        self._lasting[endpoint_name] = PendingFault(fault, call, None)
+
+    def withdraw(self, endpoint_name: str, kind: type[Fault] | None) -> None:
+        """Forget the faults of an endpoint that were added; those of one kind, if it is given."""
+        for (name, call), fault in list(self._by_number.items()):
+            if name == endpoint_name and (kind is None or isinstance(fault, kind)):
+                self._by_number.pop((name, call), None)
+        lasting = self._lasting.get(endpoint_name)
+        if lasting is not None and (kind is None or isinstance(lasting.fault, kind)):
+            self._lasting.pop(endpoint_name, None)
+
+    def pending(self, endpoint_name: str, calls: int) -> list[PendingFault]:
+        """What was added, and will be met by requests after the first *calls*; the next one first."""
+        found: list[PendingFault] = []
+        numbers = sorted(call for name, call in list(self._by_number) if name == endpoint_name and call > calls)
+        for call in numbers:
+            fault = self._by_number.get((endpoint_name, call))
+            last = found[-1] if found else None
+            if last is not None and last.times is not None and last.fault == fault and last.call + last.times == call:
+                found[-1] = evolve(last, times=last.times + 1)
+            elif fault is not None:
+                found.append(PendingFault(fault, call, 1))
+        lasting = self._lasting.get(endpoint_name)
+        return found if lasting is None else [*found, lasting]
+
     def due(self, endpoint_name: str, call: int, *, streamed: bool, duplex: bool = False) -> InjectedFault | None:
         """The fault that a request would meet as that call; None for no fault."""
         fault, seed = self._by_number.get((endpoint_name, call)), None
+        if fault is None and self._lasting:
+            lasting = self._lasting.get(endpoint_name)
+            fault = None if lasting is None or call < lasting.call else lasting.fault
         if fault is None and self._by_chance is not None:
             fault, seed = self._by_chance.fault(endpoint_name, call), self._by_chance.seed
         if fault is None or (isinstance(fault, FrameFault) and not streamed):
