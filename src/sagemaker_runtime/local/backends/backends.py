@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends.invocation import Answer
+from sagemaker_runtime.local.backends.outline import Outline, name_of, outline_of
 from sagemaker_runtime.local.backends.workers import Workers, model_executor
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ class FunctionBackend:
         """The function's result, as an `Answer`."""
         return _as_answer(await result_of(self._model, invocation, in_thread=self._in_thread))
 
+    def outline(self) -> Outline:
+        """The function's name."""
+        return Outline(name=name_of(self._model))
+
     async def _in_thread(self, function: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         workers = self._workers.get(loop)
@@ -145,6 +150,10 @@ class Backends:
     def get(self, name: str) -> Backend | None:
         """The one of that name, if there is one."""
         return self._backends.get(name)
+
+    def outlines(self) -> dict[str, Outline]:
+        """What each of them is."""
+        return {name: outline_of(backend) for name, backend in self._backends.items()}
 
 
 def as_backend(model: Model | Backend) -> Backend:

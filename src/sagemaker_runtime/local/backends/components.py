@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.local.backends.backends import Backends
+from sagemaker_runtime.local.backends.outline import Outline
 from sagemaker_runtime.local.front.constraints import constraints_of
 from sagemaker_runtime.local.front.failures import ACCOUNT, failure
 
@@ -55,3 +56,8 @@ class InferenceComponents:
         if backend is None:
             raise failure("ValidationError", f"Inference Component {name} of account {ACCOUNT} not found.")
         return await backend.invoke(invocation)
+
+    def outline(self) -> Outline:
+        """The components."""
+        parts = self._backends.outlines()
+        return Outline(name="InferenceComponents", member="inference_component_name", parts=parts)

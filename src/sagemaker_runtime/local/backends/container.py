@@ -21,6 +21,7 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.local.backends.backends import ModelFailure
 from sagemaker_runtime.local.backends.invocation import Answer
+from sagemaker_runtime.local.backends.outline import Outline
 from sagemaker_runtime.local.front.failures import MAX_MESSAGE
 from sagemaker_runtime.wire import SUCCESS
 
@@ -125,6 +126,10 @@ class Container:
             response.close()
             return None
         return f"returned {response.status} {await _text(response, PING_TIMEOUT)!r}"
+
+    def outline(self) -> Outline:
+        """Its URL."""
+        return Outline(name=self._base.url.rstrip("/"))
 
     async def stop(self) -> None:
         """Close all connections."""

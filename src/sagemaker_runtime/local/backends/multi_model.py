@@ -14,6 +14,7 @@ from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends.backends import Backend, ModelFailure, as_backend, begin, end, result_of
 from sagemaker_runtime.local.backends.exceptions import is_ours, text_of
 from sagemaker_runtime.local.backends.invocation import Answer, Body, Invocation, Model
+from sagemaker_runtime.local.backends.outline import Outline, outline_of
 from sagemaker_runtime.local.backends.pieces import pieces_of
 from sagemaker_runtime.local.front.failures import failure
 
@@ -55,6 +56,7 @@ class MultiModel:
             raise ConfigError(f"capacity is {capacity}; it takes a number of models above 0")
         self._load: Load = load if callable(load) else load.__getitem__
         self._may_be: Callable[[str], bool] = _stays_inside if callable(load) else load.__contains__
+        self._known: list[str] = [] if callable(load) else list(load)
         self._capacity = capacity
         self._slots: dict[str, _Slot] = {}  # the least recently used one first
         self._unloading: set[asyncio.Task[None]] = set()
@@ -92,6 +94,14 @@ class MultiModel:
         if loaded is None:
             raise failure("ModelNotReadyException")
         return await slot.serve(loaded, invocation)
+
+    def outline(self) -> Outline:
+        """The models that are known by name, and those that are loaded."""
+        parts: dict[str, Outline | None] = dict.fromkeys(self._known)
+        for name, slot in self._slots.items():
+            loaded = None if not slot.loading.done() or slot.loading.cancelled() else slot.loading.result()
+            parts[name] = None if loaded is None or isinstance(loaded, Exception) else outline_of(loaded)
+        return Outline(name="MultiModel", member="target_model", parts=parts)
 
     def _begin(self, name: str) -> None:
         if not self._may_be(name):

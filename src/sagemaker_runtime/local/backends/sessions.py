@@ -10,6 +10,7 @@ from attrs import evolve
 
 from sagemaker_runtime import ConfigError, SystemClock
 from sagemaker_runtime.local.backends.backends import as_backend, begin, end
+from sagemaker_runtime.local.backends.outline import Outline, outline_of
 from sagemaker_runtime.local.front.failures import failure
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Sessions:
         if answer.closed_session_id is not None:
             self._expiries.pop(answer.closed_session_id, None)
         return answer
+
+    def outline(self) -> Outline:
+        """That of the model."""
+        return evolve(outline_of(self._backend), sessions=True)
 
     async def _open(self, invocation: Invocation) -> Answer:
         session_id = str(uuid4())

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.local.backends.backends import Backends
+from sagemaker_runtime.local.backends.outline import Outline
 from sagemaker_runtime.local.backends.pieces import close
 from sagemaker_runtime.local.backends.sessions import opened, remember
 from sagemaker_runtime.local.duplex.conversation import DuplexBackend
@@ -99,6 +100,11 @@ class Variants:
                 yield part
         finally:
             await close(parts)
+
+    def outline(self) -> Outline:
+        """The variants, with their weights."""
+        parts = self._backends.outlines()
+        return Outline(name="Variants", member="target_variant", parts=parts, weights=dict(self._weights))
 
     def _choose(self, invocation: Invocation) -> str:
         if invocation.target_variant is not None:

@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from sagemaker_runtime import ConfigError, Headers
 from sagemaker_runtime.local.backends.backends import Backend, ModelFailure
+from sagemaker_runtime.local.backends.outline import Outline, name_of
 from sagemaker_runtime.local.duplex.missing import needed
 
 if TYPE_CHECKING:
@@ -202,6 +203,10 @@ class Duplex:
         raise ModelFailure(
             f"{invocation.endpoint_name} answers InvokeEndpointWithBidirectionalStream only: its model is a Duplex", 405
         )
+
+    def outline(self) -> Outline:
+        """The function's name."""
+        return Outline(name=name_of(self._model), duplex=True)
 
     async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
         """The function's parts."""
