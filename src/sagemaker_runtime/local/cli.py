@@ -39,6 +39,7 @@ examples:
   %(prog)s iris=package.module:function
   %(prog)s iris=package.module:function story=http://127.0.0.1:8080 --port 4570
   %(prog)s voice=package.module:duplex --tls
+  %(prog)s iris=package.module:function --page
 """
 
 
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
             port=given.port,
             folder=given.folder,
             tls=given.tls,
+            page=given.page,
         )
         asyncio.run(_serve(local, given))
     except (ConfigError, ListenError) as error:
@@ -124,6 +126,9 @@ def _parser(prog: str) -> ArgumentParser:
     serve.add_argument("--port", default=0, type=int, help="the port (default: one that is free)")
     serve.add_argument("--folder", help="where asynchronous inputs and results are (default: a temporary one)")
     serve.add_argument("--tls", action="store_true", help="speak TLS, with a certificate that is made at the start")
+    serve.add_argument(
+        "--page", action="store_true", help="also serve a page that shows in a browser what arrives, and makes it fail"
+    )
     serve.add_argument("--region", default="us-east-1", help="what requests are signed for (default: %(default)s)")
     serve.add_argument(
         "--keys-from-environment",
@@ -253,6 +258,7 @@ def _welcome(local: LocalEndpoint, given: Namespace) -> str:
         f"SageMaker Runtime is listening at {local.url}, with {len(given.endpoint)} "
         + ("endpoint:" if len(given.endpoint) == 1 else "endpoints:"),
         *("    " + " = ".join(specification.split("=", 1)) for specification in given.endpoint),
+        *(["", "To see what arrives, open in a browser:", f"    {local.page_url}"] if given.page else []),
         "",
         "For any AWS client, in another terminal:",
         *trust,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime import Clock
     from sagemaker_runtime.local.backends.invocation import Model
+    from sagemaker_runtime.local.page.page import Page
 
 HOST = "127.0.0.1"
 MAX_STREAMS = 128  # duplex calls on one connection
@@ -94,12 +95,15 @@ class LocalEndpoint:
 
         max_streams: Duplex calls at once on one connection; one more is refused, and may be tried again.
 
+        page: Whether it also serves a page, at `page_url`, that shows its endpoints and its journal to a browser, and puts
+            faults on and off. Whoever has the URL may call the endpoints, so *host* must be loopback.
+
     Attributes:
         journal: The requests that have arrived, and the responses to them.
 
     Raises:
         ConfigError: *tls* is asked for, and trustme is not installed. An endpoint or the region cannot have its name; the host is missing; a model cannot be called; or a
-            class is given in place of an object.
+            class is given in place of an object. A page is asked for, and the host is not loopback.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class LocalEndpoint:
         folder: Path | str | None = None,
         tls: bool = False,
         max_streams: int = MAX_STREAMS,
+        page: bool = False,
     ) -> None:
         for name in endpoints:
             problem = constraints_of("InvokeEndpoint")["endpoint_name"].problem(name)
@@ -167,11 +172,25 @@ class LocalEndpoint:
             max_streams=max_streams,
             tls=None if self._certificate is None else self._certificate.context,
         )
+        self._page = self._make_page(host, clock, given_keys=credentials is not None) if page else None
         self._started = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
         self._stopping: set[asyncio.Task[None]] = set()
         self._thread: LoopThread | None = None
+
+    def _make_page(self, host: str, clock: Clock, *, given_keys: bool) -> Page:
+        from sagemaker_runtime.local.page.page import Page  # few programs have one
+
+        return Page(
+            host,
+            hosted=self._hosted,
+            journal=self.journal,
+            clock=clock,
+            options=self.options,
+            environ=self.environ,
+            given_keys=given_keys,
+        )
 
     @property
     def url(self) -> str:
@@ -182,6 +201,18 @@ class LocalEndpoint:
             ConfigError: It is not running.
         """
         return self._listener.url
+
+    @property
+    def page_url(self) -> str:
+        """
+        Where its page is, such as ``http://127.0.0.1:40131/9eRk.../``. The path is a password, another one for each object.
+
+        Raises:
+            ConfigError: It has no page, or is not running.
+        """
+        if self._page is None:
+            raise ConfigError("the local endpoint has no page; make it with page=True")
+        return self._page.url
 
     @property
     def ca_bundle(self) -> Path | None:
@@ -325,6 +356,9 @@ class LocalEndpoint:
                 started.push_async_callback(self._asynchronous.stop)
                 await self._listener.start()
                 started.push_async_callback(self._listener.stop)
+                if self._page is not None:
+                    started.push_async_callback(self._page.stop)
+                    await self._page.start()
                 self._started = started.pop_all()
 
     async def stop(self) -> None:

@@ -1,0 +1,39 @@
+"""How a client finds the local endpoint: lines to paste into a shell, which show no secret."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FROM_FILE = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+_PLACE = (
+    "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME",
+    "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+)
+_TRUST = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
+_KEYS = "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN"
+
+
+def shell_lines(environ: Mapping[str, str], *, given_keys: bool) -> list[str]:
+    """
+    What makes a shell's AWS clients call the local endpoint.
+
+    Args:
+        environ: `LocalEndpoint.environ`.
+
+        given_keys: Whether the keys were given by the user, who has them; they are not written down then. Keys that were
+            made up are in a file, which the lines name.
+    """
+    lines = [_export(environ, name) for name in (*_PLACE, *_TRUST) if name in environ]
+    if given_keys:
+        return [*lines, "# and the keys that the local endpoint was given"]
+    return [*lines, *(_export(environ, name) for name in _FROM_FILE), f"unset {_KEYS}"]
+
+
+def _export(environ: Mapping[str, str], name: str) -> str:
+    return f"export {name}={shlex.quote(environ[name])}"

@@ -1,0 +1,87 @@
+"""`called`: the call that the form of the page makes, and what comes of it, as it comes."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final
+
+from sagemaker_runtime import (
+    ATTEMPTS,
+    ConfigError,
+    InvokeEndpointInput,
+    InvokeEndpointWithResponseStreamInput,
+    NopRetryer,
+    PayloadPart,
+    SageMakerRuntimeError,
+    override,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from sagemaker_runtime import Client
+
+MEMBERS: Final = (
+    "endpoint_name",
+    "content_type",
+    "accept",
+    "target_model",
+    "target_variant",
+    "inference_component_name",
+    "session_id",
+    "inference_id",
+)
+MAX_BODY = 16_777_216  # bytes; more than the service takes, so that its own refusal can be seen
+
+
+async def called(
+    client: Client, members: Mapping[str, str], body: bytes, *, streams: bool, retries: bool
+) -> AsyncGenerator[dict[str, object]]:
+    """
+    Make a call.
+
+    Args:
+        client: What makes it.
+
+        members: Those of the input, by the names of their attributes; empty ones are not sent.
+
+        body: The input's.
+
+        streams: Whether to ask for the response as a stream.
+
+        retries: Whether to try again as the client does by default.
+
+    Yields:
+        ``{"part": base64}`` for each part of the response; then ``{"done": {...}}`` or ``{"error": {...}}``.
+
+    Raises:
+        ConfigError: There is no such member.
+    """
+    unknown = sorted(set(members) - set(MEMBERS))
+    if unknown:
+        raise ConfigError(f"{unknown[0]!r:.60} is nothing that this form sends; it has {', '.join(MEMBERS)}")
+    given = {name: value for name, value in members.items() if value}
+    name = given.pop("endpoint_name", "")
+    options = () if retries else (override(retryer=NopRetryer()),)
+    try:
+        if streams:
+            asked = InvokeEndpointWithResponseStreamInput(endpoint_name=name, body=body, **given)
+            stream = await client.invoke_endpoint_with_response_stream(asked, *options)
+            metadata = stream.result_metadata
+            async with stream.body as parts:
+                async for part in parts:
+                    if isinstance(part, PayloadPart):
+                        yield _part(part.bytes)
+        else:
+            output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name=name, body=body, **given), *options)
+            metadata = output.result_metadata
+            yield _part(output.body)
+    except SageMakerRuntimeError as error:
+        kind = type(error).__name__
+        yield {"error": {"kind": kind, "message": f"{error}", "attempts": len(error.attempts)}}
+    else:
+        yield {"done": {"attempts": len(metadata[ATTEMPTS])}}
+
+
+def _part(data: bytes) -> dict[str, object]:
+    return {"part": b64encode(data).decode()}
