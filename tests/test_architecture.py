@@ -240,6 +240,8 @@ def reaches_of(module: str) -> set[str]:
 _SNAPSHOT = "it compares all that any object holds before and after a call, as Python's own copy and pickle look"
 REACHES: dict[tuple[str, str], str] = {
     ("local.backends.backends", "__call__"): "Python's name for what makes an object a function",
+    ("local.backends.outline", "__module__"): "the full name of a function, to show it",
+    ("local.backends.outline", "__qualname__"): "the full name of a function, to show it",
     ("local.cli", "_exit"): "of os: the only way to leave where a model's thread never ends",
     ("local.backends.multi_model", "__contains__"): "Python's names for what a mapping does",
     ("local.backends.multi_model", "__getitem__"): "Python's names for what a mapping does",

@@ -276,6 +276,7 @@ async def test_a_fault_stays_on_until_it_is_put_off(local: LocalEndpoint, viewer
         ({"kind": "Latency", "endpoint": "echo", "parameters": {"seconds": True}}, 400, "a number"),
         ({"kind": "Latency", "endpoint": "echo", "parameters": {"seconds": -1}}, 400, "0 or more"),
         (b'{"kind": "Latency", "endpoint": "echo", "parameters": {"seconds": NaN}}', 400, "a number"),
+        ({"kind": "Latency", "endpoint": "echo", "parameters": {"seconds": 10**400}}, 400, "a number"),
         ({"kind": "TruncatedBody", "endpoint": "echo", "parameters": {"kept": 1.5}}, 400, "a whole number"),
         ({"kind": "ErrorAnswer", "endpoint": "echo", "parameters": {"error": "X"}}, 400, "no status is known"),
         ({"kind": "ErrorAnswer", "endpoint": "echo", "parameters": {"error": "X\r\nY", "status": 500}}, 400, "name of an error"),

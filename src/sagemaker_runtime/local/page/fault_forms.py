@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from typing import TYPE_CHECKING, get_args, get_type_hints
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeGuard, get_args, get_type_hints
 
 from attrs import NOTHING, asdict, fields
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.checks import did_you_mean, is_number, is_str_dict
 from sagemaker_runtime.local.faults.kinds import DuplexFault, Fault, FrameFault
 from sagemaker_runtime.local.front.failures import KNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 KINDS: Mapping[str, type[Fault]] = {kind.__name__: kind for kind in get_args(Fault)}
 MAX_TIMES = 1_000  # requests in a row
@@ -37,7 +38,7 @@ def forms() -> list[dict[str, object]]:
     return [
         {
             "kind": name,
-            "what": _first_sentence(kind.__doc__ or ""),
+            "what": _first_sentence(inspect.getdoc(kind) or ""),
             "meets": "duplex calls"
             if kind in get_args(DuplexFault)
             else "streams"
@@ -98,7 +99,7 @@ def kind_of(name: object) -> type[Fault]:
     """
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise ConfigError(f"there is no fault {name!r:.60}.{did_you_mean(name, KINDS)}")
+        raise ConfigError(f"there is no fault {name!r:.60}.{_hint(name, KINDS)}")
     return kind
 
 
@@ -115,7 +116,7 @@ def fault_of(name: object, parameters: object) -> Fault:
         ConfigError: There is no such fault, or it has no such parameter, or not with this value.
     """
     kind = kind_of(name)
-    if not is_str_dict(parameters):
+    if not is_object(parameters):
         raise ConfigError(f"the parameters of {kind.__name__} are no JSON object")
     types = _types(kind)
     given: dict[str, object] = {}
@@ -123,7 +124,7 @@ def fault_of(name: object, parameters: object) -> Fault:
         if parameter not in types:
             raise ConfigError(
                 f"{kind.__name__} has no parameter {parameter!r:.60}; it takes {', '.join(types) or 'none'}."
-                f"{did_you_mean(parameter, types)}"
+                f"{_hint(parameter, types)}"
             )
         of_type, optional = types[parameter]
         given[parameter] = _checked(kind.__name__, parameter, value, of_type, optional=optional)
@@ -134,6 +135,20 @@ def fault_of(name: object, parameters: object) -> Fault:
     return _maker(kind)(**given)
 
 
+def is_object(document: object) -> TypeGuard[dict[str, object]]:
+    """Whether what JSON gave is an object."""
+    return isinstance(document, dict)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER
+
+
+def _hint(name: object, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 def _maker(kind: type[Fault]) -> Callable[..., Fault]:
     """The class, for arguments that are known to be of its types; it checks their values itself."""
     return kind
@@ -142,9 +157,9 @@ def _maker(kind: type[Fault]) -> Callable[..., Fault]:
 def _checked(kind: str, parameter: str, value: object, of_type: type, *, optional: bool) -> object:
     if value is None and optional:
         return None
-    if of_type is float and is_number(value):
+    if of_type is float and _is_number(value):
         return value
-    if of_type is int and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER:
+    if of_type is int and isinstance(value, int) and _is_number(value):
         return value
     if of_type in (str, bool) and isinstance(value, of_type):
         return value

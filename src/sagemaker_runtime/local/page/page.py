@@ -13,11 +13,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from sagemaker_runtime import Client, ConfigError
-from sagemaker_runtime.checks import is_str_dict
 from sagemaker_runtime.local.backends.outline import outline_of
 from sagemaker_runtime.local.front.bodies import read_body
 from sagemaker_runtime.local.front.listener import Listener
-from sagemaker_runtime.local.page.fault_forms import fault_of, forms, kind_of, times_of, written
+from sagemaker_runtime.local.page.fault_forms import fault_of, forms, is_object, kind_of, times_of, written
 from sagemaker_runtime.local.page.gate import SECURITY, Gate
 from sagemaker_runtime.local.page.hints import shell_lines
 from sagemaker_runtime.local.page.invoking import MAX_BODY, called
@@ -285,7 +284,7 @@ async def _form(request: web.BaseRequest) -> dict[str, object]:
         form: object = json.loads(await _body(request, MAX_FORM))
     except (ValueError, RecursionError) as error:
         raise PageError(f"What was sent is no JSON: {error}") from None
-    if not is_str_dict(form):
+    if not is_object(form):
         raise PageError("What was sent is JSON, but no object.")
     return form
 
