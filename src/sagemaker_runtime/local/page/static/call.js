@@ -83,7 +83,7 @@ export class Call {
     this.body.hidden = true;
     this.body.textContent = "";
     if (!query.has("endpoint_name")) return this.complain("Say which endpoint.");
-    if (body.size > MOST) return this.complain(`The body has ${size(body.size)}, and this page takes ${size(MOST)}.`);
+    if (body.size > MOST) return this.complain(`The body has ${body.size.toLocaleString("en")} bytes, and this page takes ${MOST.toLocaleString("en")}.`);
     const button = this.form.querySelector("[type=submit]");
     button.disabled = true;
     try {

@@ -254,7 +254,7 @@ export function bodyView() {
       bytes = found;
       element.whole = whole;
       if (chosen === null && found.length) {
-        chosen = isBinary(found) ? "Hex" : /json/.test(type) && json() !== null ? "JSON" : "Text";
+        chosen = isBinary(found) ? "Hex" : (/json/.test(type) || /^\s*[[{]/.test(text())) && json() !== null ? "JSON" : "Text";
         radios.find((each) => each[0] === chosen)[1].checked = true;
       }
       title.textContent = `Body ${size(whole)}`;
