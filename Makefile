@@ -53,6 +53,7 @@ browser: $(VENV)-browser/.test ## Open the pages that the package makes in a hea
 
 screenshots: $(VENV)-browser/.test ## Take the screenshots of the documentation, in the same browser
 	@$(VENV)-browser/bin/python docs/screenshots.py
+	@$(VENV)-browser/bin/python docs/page_picture.py
 
 interop-mlflow: .venv/interop-mlflow/.ready $(VENV)/.test ## Prove codecs and bulk runs against MLflow's scoring server: 1 minute
 	INTEROP_MLFLOW=.venv/interop-mlflow/bin/python $(BIN)/python -m pytest tests/interop/test_mlflow.py $(ARGS)
