@@ -1,7 +1,7 @@
 """
 Take docs/pictures/page.png, the picture of the local endpoint's page.
 
-``make page-picture`` runs it. The page is a real one, in a headless Chromium, and
+``make screenshots`` runs it. The page is a real one, in a headless Chromium, and
 shows real calls: some fail and are retried, and a stream is under way. The times are
 those of the machine it runs on, so no two pictures are the same.
 """
