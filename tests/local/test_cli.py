@@ -247,6 +247,31 @@ def test_host_and_port_are_where_it_listens(folder: Path, monkeypatch: pytest.Mo
     assert "    iris = some_models:iris.predict\n    other = some_models:Classifier.predict\n" in said
 
 
+def test_a_page_is_served_if_it_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its URL is printed, and nothing else leads to it."""
+    pages: list[str] = []
+
+    def look(said: str) -> None:
+        (url,) = re.findall(r"To see what arrives, open in a browser:\n    (\S+)\n", said)
+        if pages:  # called once more, when it has stopped
+            return
+        # Its event loop waits for this, so that the page could not respond: a connection is all that there is to see.
+        with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=10):
+            pages.append(url)
+
+    run(monkeypatch, "iris=some_models:iris.predict", "--page", act=look)
+    without = run(monkeypatch, "iris=some_models:iris.predict")
+
+    assert 1 == len(pages)
+    assert "browser" not in without
+
+
+def test_a_page_beyond_this_machine_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything listens."""
+    assert 2 == main(["serve", "iris=some_models:iris.predict", "--page", "--host", "::"])
+    assert "error: page=True takes a loopback host" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_given_is_served_as_s3(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results of asynchronous inferences are looked for there. Other uses of S3 in the terminal are left alone."""
     results = tmp_path / "results"

@@ -22,7 +22,8 @@ async def invoke(local):
         return (await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="iris", body=b"1"))).body
 
 def test_without_a_loop(sagemaker_runtime_local):
-    local = sagemaker_runtime_local({"iris": lambda invocation: b"setosa"}, region="eu-west-1")
+    local = sagemaker_runtime_local({"iris": lambda invocation: b"setosa"}, region="eu-west-1", page=True)
+    assert local.page_url.startswith("http://127.0.0.1:")
     other = sagemaker_runtime_local({"iris": lambda invocation: b"other"})
     kept.extend([local, other])
     assert asyncio.run(invoke(local)) == b"setosa"
