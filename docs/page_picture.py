@@ -35,7 +35,7 @@ from sagemaker_runtime.local import (
 )
 
 PICTURE = Path(__file__).parent / "pictures" / "page.png"
-WIDTH, HEIGHT = 1280, 720  # CSS pixels
+WIDTH, HEIGHT = 1240, 640  # CSS pixels
 WORDS = "Once upon a time there was a small model that told stories, word by word."
 
 
@@ -54,7 +54,7 @@ async def challenge(invocation: Invocation) -> Answer:
 async def tell(invocation: Invocation) -> AsyncIterator[bytes]:
     del invocation
     for word in WORDS.split():
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(0.2)
         yield f"{word} ".encode()
 
 

@@ -87,7 +87,7 @@ def rows(page: Page) -> Locator:
 
 async def texts(row: Locator) -> dict[str, str]:
     """What the cells of a row say, by their names."""
-    cells: list[tuple[str, str]] = await row.locator("span").evaluate_all(
+    cells: list[tuple[str, str]] = await row.locator("> span").evaluate_all(
         "cells => cells.map(cell => [cell.className, cell.textContent])"
     )
     return dict(cells)
@@ -483,6 +483,7 @@ async def test_texts_can_be_read(browsing: Browsing, local: LocalEndpoint, width
         await boto3_call(local, b"")
     await boto3_call(local, b"1")
     await rows(page).nth(1).wait_for()
+    await browsing.picture(page, f"local-page-{width}{'-dark' if dark else ''}")
 
     low = await page.evaluate(CONTRAST)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.front.journal import ConversationEvent, Exchange, Journal
 
 MAX_ROWS = 5_000  # that a page is told at once, and keeps
-MAX_READERS = 20  # pages open at once
+MAX_READERS = 5  # pages open at once: browsers make six connections to a server, and one must be left for the rest
 PACE = 0.1  # seconds between two messages; all that happens meanwhile is one
 TICK = 1.0  # seconds after which the numbers are looked at, even if nothing has happened
 
@@ -89,7 +89,7 @@ class Feed:
                 whole=exchange.written and not (exchange.error_code and exchange.status in SUCCESS),
                 seconds=event.time - exchange.time,
             )
-        for reader in self._readers:
+        for reader in list(self._readers):  # one journal may serve several local endpoints, in several threads
             if not reader.behind:
                 reader.changed[exchange.number] = exchange
                 if len(reader.changed) > MAX_ROWS:

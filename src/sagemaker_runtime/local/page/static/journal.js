@@ -149,12 +149,14 @@ export class Journal {
       cells[1].replaceChildren(...what(exchange));
       cells[2].textContent = clock(exchange.time);
       cells[3].textContent = exchange.seconds === null ? "…" : duration(exchange.seconds);
-      cells[4].textContent = `${size(exchange.came)} → ${size(exchange.sent)}`;
+      cells[4].replaceChildren(el("span", { class: "came" }, `${size(exchange.came)} → `), size(exchange.sent));
+      cells[4].title = `${size(exchange.came)} came, ${size(exchange.sent)} were sent`;
       cells[5].textContent = exchange.attempt ?? "–";
       cells[5].title = exchange.attempt ? `Attempt ${exchange.attempt} of its call` : "The client did not say";
       cells[6].textContent = verdict(exchange);
       cells[6].dataset.signed = exchange.signed;
       cells[6].title = VERDICTS[exchange.signed];
+      row.setAttribute("aria-label", [...cells].slice(0, 5).map((cell) => cell.textContent).join(", ") + `, ${cells[5].title}, ${cells[6].title}`);
     }
     row.setAttribute("aria-rowindex", at + 1);
     row.setAttribute("aria-selected", selected);

@@ -94,7 +94,7 @@ function endpointRow(each) {
       el("b", {}, each.name),
       on && el("i", { class: "tag fault" }, `${on.kind}, ${scope(on, each.calls)}`),
       el("span", { class: "muted calls" }, `${each.calls.toLocaleString("en")} ${each.calls === 1 ? "call" : "calls"}`),
-      el("span", { class: "muted name" }, described(outline)),
+      el("span", { class: "muted name", title: described(outline) }, described(outline)),
       outline.parts.length > 0 && el("span", { class: "variants" }, outline.parts.map((part) => variant(part, outline))),
     ),
   );
@@ -110,7 +110,7 @@ function variant(part, outline) {
   const share = part.weight === null || !whole ? null : `${Math.round((100 * part.weight) / whole)} %`;
   return el(
     "span",
-    {},
+    { title: part.outline ? `${part.name}: ${described(part.outline)}` : part.name },
     el("span", {}, part.name),
     el("span", { class: "muted" }, [share, part.outline ? described(part.outline) : "not loaded"].filter(Boolean).join(" · ")),
   );
@@ -127,7 +127,9 @@ function follow() {
   source.addEventListener("open", () => live("on", "Live"));
   source.addEventListener("error", () => {
     live("off", "Not connected");
-    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 2000); // refused: too many pages, or another server
+    if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    explain();
+    setTimeout(follow, 2000);
   });
   on("all", (rows) => {
     journal.replace(rows);
@@ -139,6 +141,17 @@ function follow() {
   });
   on("state", showState);
   on("minute", (numbers) => minute.show(numbers));
+}
+
+// Why there are no events: an EventSource cannot say it.
+async function explain() {
+  const enough = new AbortController();
+  try {
+    await ask("events", { signal: enough.signal });
+    enough.abort();
+  } catch (error) {
+    live("off", error.message);
+  }
 }
 
 function view(name, tab) {
