@@ -48,7 +48,7 @@ test-floor: $(VENV)-floor/.test ## The same on the oldest dependencies that pypr
 interop: .venv/interop/.server $(INTEROP_ENVIRONMENTS) $(INTEROP_DUPLEX) $(VENV)/.test ## Prove client and local endpoint against other people's servers and clients
 	INTEROP_PYTHON=.venv/interop/bin/python INTEROP_ENVIRONMENTS=.venv $(BIN)/python -m pytest tests/interop $(ARGS)
 
-browser: $(VENV)-browser/.test ## Open the pages that the package makes in a headless Chromium, if one is installed
+browser: $(VENV)-browser/.test build/docs/index.html ## Open the pages that the package makes in a headless Chromium, if one is installed
 	$(VENV)-browser/bin/python -m pytest tests/browser $(ARGS)
 
 screenshots: $(VENV)-browser/.test ## Take the screenshots of the documentation, in the same browser
@@ -95,6 +95,15 @@ docs: $(VENV)/.docs ## Build the documentation, and check and run the code on it
 	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs build/docs
 	$(BIN)/python -m pytest --quiet tests/test_doc_*.py
 	@echo 'The documentation is in build/docs/index.html.'
+
+build/docs/index.html: $(VENV)/.docs $(shell find docs src -name '[a-z]*.*' -not -name '*.pyc')
+	$(BIN)/sphinx-build --quiet docs build/docs
+	@touch $@
+
+pages: $(VENV)/.test ## Draw the pictures, and copy examples and figures into the pages that show them
+	@$(BIN)/python docs/pictures.py
+	@$(BIN)/python docs/embed.py
+	@$(BIN)/python benchmarks/page.py
 
 clean: ## Remove all that make has made
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

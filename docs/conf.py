@@ -7,6 +7,7 @@ import builtins
 import re
 from typing import TYPE_CHECKING
 
+from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.util.nodes import find_pending_xref_condition, make_refnode
 
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 project = "sagemaker-runtime"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["examples"]
 default_role = "py:obj"  # `Client` in a docstring is a link, where there is such a name
 myst_heading_anchors = 3
@@ -35,11 +41,92 @@ add_module_names = False
 
 html_theme = "furo"
 html_title = f"sagemaker-runtime {release}"
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+
+copybutton_selector = (
+    "div:not(.highlight-text) > div.highlight > pre"  # output is for reading
+)
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
+
+MAPS = ("index", "api/index")
+"""The pages whose links are the table of contents."""
+
+
+def contents_of(page: str) -> str:
+    """
+    The table of contents of a map: one for each heading, of the pages that are linked below it.
+
+    So a map is written once, and a code host shows no directives on it.
+    """
+    seen: set[str] = set()
+    tables: list[str] = []
+    for section in re.split(r"^#+ ", page, flags=re.MULTILINE)[1:]:
+        heading, _, text = section.partition("\n")
+        links = [
+            link
+            for link in re.findall(r"\]\(([\w/-]+)\.(?:md|rst)\)", text)
+            if link not in seen
+        ]
+        seen.update(links)
+        if links:
+            entries = "\n".join(dict.fromkeys(links))
+            tables.append(
+                f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{entries}\n```\n"
+            )
+    return "".join(tables)
+
+
+def add_contents(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Give the maps their tables of contents."""
+    if docname in MAPS:
+        source[0] += contents_of(source[0])
+
+
+def name_columns(app: Sphinx, doctree: document) -> None:
+    """Put its column's heading into each cell but those of the first column, for narrow screens; pages.css hides it."""
+    for table in doctree.findall(nodes.tgroup):
+        names = [
+            entry.astext()
+            for head in table.findall(nodes.thead)
+            for entry in head.findall(nodes.entry)
+        ]
+        for row in next(table.findall(nodes.tbody)).children:
+            for name, entry in list(zip(names, row.children, strict=False))[1:]:
+                if name and entry.children:
+                    entry[0].insert(
+                        0, nodes.inline("", f"{name}: ", classes=["column-name"])
+                    )
+
+
+def let_code_break(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, object],
+    doctree: object,
+) -> None:
+    """Let code in a line of text, or in a table, go on in the next line after a separator or before a capital."""
+
+    def breakable(found: re.Match[str]) -> str:
+        code = re.sub(r"(?<=\w[_./(,=:-])(?=[\w&])", "<wbr>", found[2])
+        return (
+            found[1]
+            + re.sub(r"(?<=[a-z]{3})(?=[A-Z][a-z]{2})", "<wbr>", code)
+            + found[3]
+        )
+
+    body = context.get("body")
+    if isinstance(body, str):
+        context["body"] = re.sub(
+            r'(<span class="pre">)([^<]*)(</span>)', breakable, body
+        )
 
 
 def leave_builtins(app: Sphinx, doctree: document) -> None:
@@ -97,6 +184,9 @@ def keep_colons(
 
 def setup(app: Sphinx) -> None:
     """Sphinx calls it."""
+    app.connect("source-read", add_contents)
+    app.connect("doctree-read", name_columns)
+    app.connect("html-page-context", let_code_break)
     # before Napoleon
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     app.connect("autodoc-process-signature", tidy_signature)
