@@ -1,4 +1,4 @@
-"""What `docs/performance` shows of the last run, made of its results.json alone: ``python benchmarks/page.py``."""
+"""What the documentation shows of the last run, made of its results.json alone: ``python benchmarks/page.py``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from plan import ONE_KB
 from results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-PAGE = Path(__file__).parent.parent / "docs" / "performance"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "performance"
 WIDTH, LEFT, RIGHT, STEP = 920, 190, 700, 30  # of the picture, of its bars, and from bar to bar
 BARE = f"aiohttp, {ONE_KB}"
 PANELS = {
@@ -38,6 +39,38 @@ def tables(results: Results) -> str:
             table(["process", "median", "from, to", "calls"], results.processes()),
         ]
     )
+
+
+def clients(results: Results) -> str:
+    """What a call costs with each client, the cheapest one first."""
+    ours = f"ours, {ONE_KB}"
+    named = {
+        "ours": "**this client**",
+        "aiohttp": "bare aiohttp, which does not sign",
+        "Go SDK": "Go SDK v2, on one processor",
+        "aiobotocore": "aiobotocore",
+        "smithy-python": "smithy-python, with Bedrock Runtime",
+        "boto3": "boto3, in 32 threads",
+    }
+    found = {shown: results.ratio(f"{name}, {ONE_KB}", ours) for name, shown in named.items()}
+    measured = sorted((ratio, name) for name, ratio in found.items() if ratio)
+    return table(["client", "CPU time of a call"], [[name, f"{ratio:.1f}"] for ratio, name in measured])
+
+
+PAGES = {"performance.md": {"tables": tables}, "comparison.md": {"clients": clients}}
+"""By page, and by the name in its comment, what stands between that comment and the next one."""
+
+
+def filled(page: str, parts: Mapping[str, Callable[[Results], str]], results: Results) -> str:
+    """A page with the figures of *results*."""
+    for name, part in parts.items():
+        start, end = f"<!-- from benchmarks/page.py: {name} -->\n", "<!-- end -->"
+        before, _, rest = page.partition(start)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise SystemExit(f"a page lacks {start.strip()} with {end} behind it")
+        page = f"{before}{start}{part(results)}{end}{after}"
+    return page
 
 
 def panel(results: Results, names: Sequence[str], top: int) -> str:
@@ -76,7 +109,7 @@ def picture(results: Results) -> str:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Write the results, and what the page shows of them."""
+    """Write the results, and the picture of them."""
     folder.mkdir(parents=True, exist_ok=True)
     document = asdict(results) | {
         "targets": [
@@ -85,8 +118,13 @@ def write(results: Results, folder: Path) -> None:
         ]
     }
     (folder / "results.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    (folder / "table.md").write_text(tables(results))
     (folder / "calls.svg").write_text(picture(results))
+
+
+def fill(results: Results) -> None:
+    """Write the figures into the pages."""
+    for name, parts in PAGES.items():
+        (DOCS / name).write_text(filled((DOCS / name).read_text(), parts, results))
 
 
 def read(folder: Path) -> Results:
@@ -97,3 +135,4 @@ def read(folder: Path) -> Results:
 
 if __name__ == "__main__":
     write(read(PAGE), PAGE)
+    fill(read(PAGE))

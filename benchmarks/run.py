@@ -155,7 +155,10 @@ def main(rounds: int, share: float, only: str) -> None:
     trial = rounds < ROUNDS or share < 1
     folder = HERE.parent / "build" / "performance" if trial else page.PAGE
     page.write(results, folder)
-    print(f"\nwritten: {folder.relative_to(HERE.parent)}/calls.svg, results.json and table.md")
+    print(f"\nwritten: {folder.relative_to(HERE.parent)}/calls.svg and results.json")
+    if not trial:
+        page.fill(results)
+        print(f"written: the figures in docs/{' and docs/'.join(page.PAGES)}")
 
 
 if __name__ == "__main__":

@@ -80,8 +80,13 @@ def test_a_process_that_cannot_run_leaves_its_rows_open(page: ModuleType) -> Non
 
 
 def test_the_page_is_made_from_the_results_beside_it(page: ModuleType, tmp_path: Path) -> None:
-    """The table and the picture come from one run: nobody mends one of them by hand."""
-    page.write(page.read(page.PAGE), tmp_path)
+    """Tables and picture come from one run: nobody edits one of them by hand. ``python benchmarks/page.py`` writes them."""
+    results = page.read(page.PAGE)
+
+    page.write(results, tmp_path)
 
     for path in tmp_path.iterdir():
         assert path.read_text() == (page.PAGE / path.name).read_text(), path.name
+    for name, parts in page.PAGES.items():
+        shown = (page.DOCS / name).read_text()
+        assert page.filled(shown, parts, results) == shown, name
