@@ -17,17 +17,18 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from doc_pages import CONTRIBUTING, DOCS, PAGES, README, ROOT, blocks, name_of
+from doc_pages import CONTRIBUTING, DOCS, PAGES, README, ROOT, blocks, name_of, without_blocks
 
 from sagemaker_runtime import Client, InvokeEndpointInput
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 
 RUN = [
     README,
-    *(DOCS / name for name in ("tutorial.md", "sync.md", "middleware.md", "local.md", "faults.md")),
+    *(DOCS / name for name in ("tutorial.md", "sync.md", "middleware.md", "local.md", "faults.md", "testing.md")),
 ]  # the blocks of the others are type-checked
-CLIENTS_OF_THEIR_OWN = ("tutorial.md", "sync.md")  # on the others, one that is made above may lead to AWS
+CLIENTS_OF_THEIR_OWN = ("tutorial.md", "sync.md", "testing.md")  # on the others, one that is made above may lead to AWS
 WIDTH = 88  # columns, as docs/ruff.toml has it
+MOST_PROSE = 250  # lines of a page that are neither code nor table nor blank
 
 
 # What is run
@@ -94,7 +95,7 @@ def test_what_a_page_shows_works_and_prints_what_the_page_says(
         for client in clients:
             runner.run(client.close())
 
-    assert names["output"].result_metadata
+    assert page.name == "testing.md" or names["output"].result_metadata
 
 
 # What is type-checked
@@ -118,6 +119,12 @@ def predict(invocation: Invocation) -> bytes:
 """
 
 
+def own_blocks(page: Path) -> list[str]:
+    """The blocks that are written on a page, without the programs that are copied to it: those have tests of their own."""
+    copied = r"^<!-- examples/[^\n]*\n```python\n.*?^```$"
+    return blocks(re.sub(copied, "", page.read_text(), flags=re.DOTALL | re.MULTILINE), "python")
+
+
 def as_module(page: Path) -> str:
     """
     A page as a module, in which each block is a function within that of the block before.
@@ -129,7 +136,7 @@ def as_module(page: Path) -> str:
     homes = {name: name for name in ("client", "options", "params", "local")}
     if page.name == "sync.md":
         homes["client"] = "sync_client"
-    sources = [source for source in blocks(page.read_text(), "python") if not source.startswith("# wrong")]
+    sources = [source for source in own_blocks(page) if not source.startswith("# wrong")]
     for depth, source in enumerate(sources):
         names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
         stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
@@ -145,7 +152,7 @@ def test_the_code_of_every_page_passes_mypy(tmp_path: Path) -> None:
     (tmp_path / "given.py").write_text(GIVEN)
     modules: list[Path] = []
     for page in PAGES:
-        if blocks(page.read_text(), "python"):
+        if own_blocks(page):
             modules.append(tmp_path / (re.sub(r"\W", "_", name_of(page)) + "_page.py"))
             modules[-1].write_text(as_module(page))
     mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={ROOT}/.mypy_cache/pages"]
@@ -168,30 +175,44 @@ def test_the_code_of_every_page_passes_mypy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, CONTRIBUTING], ids=name_of)
 def test_no_code_on_a_page_is_wider_than_the_page(page: Path) -> None:
-    """
-    What is wider is cut, or scrolls. ``make lint`` formats the Python; this is for what it cannot wrap, and for all else.
-
-    A block in braces is a directive: it is not shown as it stands.
-    """
-    found = re.findall(r"^```([^\n]*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-    shown = [line for language, block in found if not language.startswith("{") for line in block.splitlines()]
+    """What is wider is cut, or scrolls. ``make lint`` formats the Python; this is for what it cannot wrap."""
+    found = re.findall(r"^```[^\n]*\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    shown = [line for block in found for line in block.splitlines()]
 
     assert [] == [line for line in shown if len(line) > WIDTH]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_page_stands_in_a_table_of_contents(page: Path) -> None:
-    """What stands in none is found by nobody; the README links to the first page."""
-    index = DOCS / "index.md"
-    contents = {
-        (folder / entry).resolve()
-        for folder in (DOCS, DOCS / "api")
-        for block in blocks((folder / "index.md").read_text(), r"\{toctree\}")
-        for entry in re.findall(r"^[\w/-]+$", block, re.MULTILINE)
+def test_every_page_is_on_a_map(page: Path) -> None:
+    """
+    A page that no map links to is found by nobody. The README links to the first map.
+
+    docs/conf.py makes the table of contents of the maps, so that none of them shows a directive on a code host.
+    """
+    maps = [DOCS / "index.md", DOCS / "api" / "index.md"]
+    linked = {
+        (each.parent / link).resolve()
+        for each in maps
+        for link in re.findall(r"\]\(([\w/-]+\.(?:md|rst))\)", each.read_text())
     }
 
-    assert page in (README, index) or page.with_suffix("") in contents
+    assert page in (README, maps[0]) or page in linked
+    assert set((DOCS / "api").glob("*.rst")) <= linked
     assert "docs/index.md" in README.read_text()
+
+
+@pytest.mark.parametrize("page", [*PAGES, CONTRIBUTING], ids=name_of)
+def test_a_page_reads_well_on_a_code_host(page: Path) -> None:
+    """There, a directive or a role of Sphinx is shown as it is written."""
+    assert [] == re.findall(r"^```\{.*|\{[\w:]+\}`[^`|]", page.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [*PAGES, CONTRIBUTING], ids=name_of)
+def test_no_page_is_a_book(page: Path) -> None:
+    """What is longer than 250 lines of prose is not read but searched, and is better as two pages."""
+    prose = [line for line in without_blocks(page.read_text()).splitlines() if line and not line.startswith("|")]
+
+    assert len(prose) <= MOST_PROSE
 
 
 # The pictures
