@@ -69,7 +69,7 @@ def retries(error: Exception, **changes: object) -> float | None:
 
 def test_the_page_tells_of_each_failure_what_the_policy_does() -> None:
     """Who plans for an outage by this table must not be wrong in it."""
-    rows = table("What is tried again")
+    rows = table("What is retried")
 
     for (failure, kind, retried, wait, _), examples in zip(rows, FAILURES, strict=True):
         for error in examples:
@@ -84,14 +84,14 @@ def test_the_page_and_the_packages_docstring_have_the_same_rows() -> None:
     lines = (inspect.getdoc(retry) or "").splitlines()
     docstring = [re.split(r"\s{2,}", line)[1:3] for line in lines if re.match(r"\S.*\s{2,}(yes|once|no)\s", line)]
 
-    page = [[kind, retried.partition(",")[0]] for _, kind, retried, *_ in table("What is tried again")]
+    page = [[kind, retried.partition(",")[0]] for _, kind, retried, *_ in table("What is retried")]
     assert docstring == page
 
 
 def test_what_the_page_says_changes_a_decision_does() -> None:
     """Each ``StandardRetryer(...)`` of the last column turns a yes into a no, a no into a yes, or makes the wait shorter."""
     tried = 0
-    for (failure, *_, change), (error, *_) in zip(table("What is tried again"), FAILURES, strict=True):
+    for (failure, *_, change), (error, *_) in zip(table("What is retried"), FAILURES, strict=True):
         for code in re.findall(r"`StandardRetryer\((\w+)=(.*?)\)`", change):
             name, text = code
             value = frozenset({"ResourceInUse"}) if name == "error_codes" else ast.literal_eval(text)
@@ -105,12 +105,12 @@ def test_the_page_has_the_numbers_of_the_code() -> None:
     """A number that is changed in the code only is the kind of mistake that nobody sees."""
     flat = " ".join(PAGE.split())
     for said in (
-        f"from 0 to {retry.BASE_DELAY} s, **long** from 0 to {retry.THROTTLING_BASE_DELAY:g} s",
-        f"up to {retry.MAX_DELAY:g} s. A draw",
-        f"up to {retry.RETRY_AFTER_SPREAD:g} s beyond our own",
+        f"from 0 to {retry.BASE_DELAY} s, a **long** one from 0 to {retry.THROTTLING_BASE_DELAY:g} s",
+        f"up to {retry.MAX_DELAY:g} s. Waits are random",
+        f"up to {retry.RETRY_AFTER_SPREAD:g} s beyond its own wait",
         f"{retry.MODEL_NOT_READY_TIMEOUT:g} s from the start of the call",
         f"share {retry.QUOTA} tokens",
-        f"A retry takes {retry.RETRY_COST}, one after throttling {retry.THROTTLING_COST}, one of a cold start or of a refused stream none",
+        f"A retry takes {retry.RETRY_COST} tokens, one after throttling {retry.THROTTLING_COST}, and one of a cold start or of a refused stream none",
         f"or {retry.FIRST_ATTEMPT_CREDIT} if it needed none",
         "`Timeout(connect={0.connect:g}, write={0.write:g}, read={0.read:g}, total={0.total})`".format(Timeout()),
     ):
