@@ -41,7 +41,7 @@ from sagemaker_runtime.testing import ConformanceError, StubHTTPClient, assert_c
 
 GUIDE = DOCS / "middleware.md"
 TABLE = DOCS / "ids.md"
-PARTS = {part.splitlines()[0]: part for part in under(GUIDE, "What to mind").split("\n### ")[1:]}
+PARTS = {part.splitlines()[0]: part for part in under(GUIDE, "Common mistakes").split("\n### ")[1:]}
 RULES = {
     heading: " ".join(found[1].split())
     for heading, part in PARTS.items()
@@ -50,7 +50,7 @@ RULES = {
 STEPS = ("initialize", "serialize", "build", "finalize", "deserialize")
 
 
-# What to mind
+# Common mistakes
 
 
 def run(source: str) -> dict[str, Any]:
@@ -105,8 +105,8 @@ async def test_the_wrong_way_breaks_the_rule_that_the_guide_names_and_the_right_
 @pytest.mark.parametrize(
     ("heading", "error"),
     [
-        ("Changing the body behind its length and hash", SageMakerRuntimeError),
-        ("Changing headers behind the signature", ServiceError),
+        ("Changing the body after its length and hash", SageMakerRuntimeError),
+        ("Changing headers after signing", ServiceError),
     ],
 )
 async def test_what_is_changed_too_late_is_refused_and_the_right_way_is_not(
@@ -184,7 +184,7 @@ def test_a_breaker_made_in_the_option_is_another_one_for_each_operation() -> Non
     """And the one that is made outside is the same for all."""
     same: list[bool] = []
 
-    for source in pair("Shared state made anew"):
+    for source in pair("Shared state created anew"):
         client: Client = run(source)["client"]
         operations = ("InvokeEndpoint", "InvokeEndpointAsync")
         first, second = (client.stack(name).finalize.get("CircuitBreaker") for name in operations)
