@@ -105,7 +105,7 @@ def model(invocation: Invocation) -> Iterator[bytes]:
 
 async def whole(client: Client, body: bytes = b"") -> str:
     output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=body))
-    return "answer" if output.body == b"".join(PARTS) else "a wrong answer"
+    return "response" if output.body == b"".join(PARTS) else "a wrong response"
 
 
 async def streamed(client: Client, body: bytes = b"") -> str:
@@ -119,7 +119,7 @@ async def streamed(client: Client, body: bytes = b"") -> str:
     except SageMakerRuntimeError as error:
         count = "1 part" if len(got) == 1 else f"{len(got)} parts"
         return f"{count}, then {name_of(error)}"
-    return "answer" if got == PARTS else "a wrong answer"
+    return "response" if got == PARTS else "a wrong response"
 
 
 OPERATIONS = {"InvokeEndpoint": whole, "InvokeEndpointWithResponseStream": streamed}
@@ -165,7 +165,7 @@ async def outcome(operation: str, fault: Fault, times: int) -> str:
     before, after = [*exchanges, *further][met[-1] : met[-1] + 2]
     fate = "kept" if before.connection == after.connection else "closed"
     cell = f"{said}, {attempts(exchanges)}, connection {fate}"
-    if (said_again, len(further)) != ("answer", 1):
+    if (said_again, len(further)) != ("response", 1):
         cell += f"; the next call: {said_again}, {attempts(further)}"
     return cell
 
@@ -246,7 +246,7 @@ def refusing_connect(status: str) -> Callable[[str], Step]:
 
 
 ON_THE_WAY: dict[str, Callable[[str], Step]] = {
-    "Early answer: 413 before the body has been read, then a reset": early,
+    "Early response: 413 before the body has been read, then a reset": early,
     "Slow link: longer than `Timeout.write`, with steady progress": slow,
     "Link that stands still in the middle of the body": stalled,
     "Long head: a line of 64 KiB": long_line,

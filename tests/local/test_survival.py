@@ -89,7 +89,7 @@ def test_the_page_has_the_numbers_of_the_code() -> None:
     flat = " ".join(survival_table.PAGE.read_text().split())
 
     assert f"the last {Journal().max_exchanges:,} exchanges, and {Journal().max_bytes // 2**20} MiB of" in flat
-    assert f"the last {FAULTS_KEPT:,} of them" in flat
+    assert f"the last {FAULTS_KEPT:,} faults" in flat
 
 
 def descriptors() -> set[str]:
@@ -145,7 +145,7 @@ class Load:
 
     @staticmethod
     def _judged(number: int, body: bytes) -> str:
-        return "answer" if body == b"%d second third" % number else "a wrong answer"
+        return "response" if body == b"%d second third" % number else "a wrong response"
 
 
 @pytest.mark.slow
@@ -194,8 +194,8 @@ async def test_twenty_thousand_calls_among_faults_all_end_and_leave_nothing() ->
         )
     ]
     assert CALLS == load.outcomes.total()
-    assert 0 == load.outcomes["a wrong answer"]
-    assert 0.9 * CALLS < load.outcomes["answer"] < CALLS
+    assert 0 == load.outcomes["a wrong response"]
+    assert 0.9 * CALLS < load.outcomes["response"] < CALLS
     assert set(load.outcomes) >= TYPED
     assert 0 == journal["dropped"]
     assert 0.09 * CALLS < journal["faults"]
