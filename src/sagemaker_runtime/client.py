@@ -1,4 +1,4 @@
-"""`Client`: it compiles a stack for each operation, and sends each call through it."""
+"""`Client`: compiles a stack for each operation, and sends each call through it."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ class Client:
     """
     An asyncio client for Amazon SageMaker Runtime.
 
-    One client serves any number of tasks of one thread, in one event loop after another. After a fork, use it in
-    a new event loop. Use it as an async context manager, or close it::
+    One client serves any number of tasks of one thread, in one event loop after another. After a fork, use it in a new
+    event loop. Use it as an async context manager, or close it::
 
         async with Client(Options(region="eu-west-1")) as client:
             output = await client.invoke_endpoint(
                 InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2")
             )
 
-    Making one does no I/O. Where there are ``api_options``, it builds and checks the stack of each operation with them,
-    so that a bad one fails here.
+    Creating a client does no I/O. If there are ``api_options``, it builds and checks the stack of each operation, so that
+    a mistake in them raises an error here.
 
     Args:
         options: None for the defaults. The client takes a copy.
@@ -64,8 +64,8 @@ class Client:
         opt_fns: Change the copy, in order.
 
     Raises:
-        ConfigError: The options make no sense.
-        StackError: One of ``api_options`` failed on a stack.
+        ConfigError: The options are invalid.
+        StackError: One of the ``api_options`` failed.
     """
 
     def __init__(self, options: Options | None = None, *opt_fns: OptFn, _ca_bundle: str | None = None) -> None:
@@ -89,7 +89,7 @@ class Client:
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
-        """A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured."""
+        """Create a client from the result of `load_config`. The only I/O is reading the CA bundle, if one is configured."""
         from sagemaker_runtime.config import Config  # which whoever has one has imported
 
         if not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller is checked
@@ -101,17 +101,17 @@ class Client:
     @classmethod
     async def load(cls, *opt_fns: OptFn, region: str | None = None, profile: str | None = None) -> Self:
         """
-        A client of what the environment and the shared files say: `from_config` of `load_config`.
+        Create a client from the environment and the shared files: `load_config` and `from_config` in one.
 
         Args:
-            opt_fns: Change the options that were found, in order.
+            opt_fns: Change the options found, in order.
 
             region: None for the configured one.
 
             profile: The profile in the shared files; None for the configured one.
 
         Raises:
-            ConfigError: What is configured cannot be read, or makes no sense.
+            ConfigError: The configuration cannot be read, or is invalid.
         """
         from sagemaker_runtime.config import load_config  # which a client of options of its own does not need
 
@@ -122,23 +122,23 @@ class Client:
         self, params: InvokeEndpointInput, *opt_fns: OptFn, **members: Never
     ) -> InvokeEndpointOutput:
         """
-        Send a body to an endpoint's model and get its response.
+        Send a body to the model of an endpoint, and return its response.
 
         Args:
-            params: What to ask of which endpoint.
+            params: The endpoint, the body and the other members.
 
-            opt_fns: Change the options for this call alone: ``override(timeout=Timeout(total=5))``.
+            opt_fns: Change the options for this call: ``override(timeout=Timeout(total=5))``.
 
-            members: Not to be given; all that boto3 takes as keyword arguments is in *params*.
+            members: Not supported; boto3's keyword arguments are members of *params*.
 
         Raises:
-            InvalidParamsError: The input breaks the model; nothing was sent.
+            InvalidParamsError: The input violates the API model; nothing was sent.
             ModelError: The model's container failed.
-            ModelNotReadyException: The model was still being loaded when the retryer's patience ended.
+            ModelNotReadyException: The model was still being loaded when the retryer gave up.
             ServiceError: Any other error of the service.
-            TransportError: The exchange broke off.
+            TransportError: The HTTP exchange failed.
             TotalTimeoutError: ``Timeout.total`` is over.
-            SageMakerRuntimeError: The base of these and of all others.
+            SageMakerRuntimeError: The base of these and all other errors.
         """
         return await self._call(INVOKE_ENDPOINT, params, opt_fns, members)
 
@@ -147,21 +147,21 @@ class Client:
         self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn, **members: Never
     ) -> InvokeEndpointAsyncOutput:
         """
-        Queue a body, or an object in S3, for an endpoint's model. `wait_for_output` fetches the result.
+        Queue a body, or an object in S3, for the model of an endpoint. `wait_for_output` fetches the result.
 
         Args:
-            params: What to ask of which endpoint.
+            params: The endpoint, the body and the other members.
 
-            opt_fns: Change the options for this call alone.
+            opt_fns: Change the options for this call.
 
-            members: Not to be given.
+            members: Not supported.
 
         Raises:
-            InvalidParamsError: The input breaks the model; nothing was sent.
-            ServiceError: The service did not take it.
-            TransportError: The exchange broke off.
+            InvalidParamsError: The input violates the API model; nothing was sent.
+            ServiceError: The service refused the request.
+            TransportError: The HTTP exchange failed.
             TotalTimeoutError: ``Timeout.total`` is over.
-            SageMakerRuntimeError: The base of these and of all others.
+            SageMakerRuntimeError: The base of these and all other errors.
         """
         from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
 
@@ -175,24 +175,24 @@ class Client:
         s3: S3ObjectReader | None = None,
     ) -> AsyncInferenceResult:
         """
-        Wait until an asynchronous inference has ended, and give its result. May be called again after it gave up.
+        Wait until an asynchronous inference has ended, and return its result. May be called again after a timeout.
 
         Args:
-            output: What `invoke_endpoint_async` gave; one made of the locations that you have kept serves as well.
+            output: The result of `invoke_endpoint_async`, or an output that you create from saved locations.
 
-            opt_fns: Change the options for this wait alone: ``override(s3_endpoint_url="http://localhost:9000")``.
+            opt_fns: Change the options for this wait: ``override(s3_endpoint_url="http://localhost:9000")``.
 
-            timeout: Seconds to wait, an hour by default; 0 for one look, None for no limit.
+            timeout: Seconds to wait, by default an hour. 0 looks once; None is no limit.
 
             s3: Reads the objects; None for an `S3Client` with the credentials, region, transport and
                 ``s3_endpoint_url`` of the options.
 
         Raises:
             AsyncInferenceError: The inference failed.
-            WaitTimeoutError: No result in that time; the inference may still be under way.
-            ServiceError: S3 refused, and would refuse again.
-            ConfigError: The output has no location, or S3 none that can be read; or the options make no sense.
-            SageMakerRuntimeError: The base of these and of all others.
+            WaitTimeoutError: There was no result in time; the inference may still be running.
+            ServiceError: S3 refused the request, and would refuse it again.
+            ConfigError: The output has no readable location in S3, or the options are invalid.
+            SageMakerRuntimeError: The base of these and all other errors.
         """
         from sagemaker_runtime.async_inference.waiting import wait_for_output  # few clients need it and S3
 
@@ -216,32 +216,32 @@ class Client:
         self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn, **members: Never
     ) -> InvokeEndpointWithResponseStreamOutput:
         """
-        Send a body to an endpoint's model and get its response in parts, as they are made.
+        Send a body to the model of an endpoint, and return its response as a stream.
 
-        The output is there when the head of the response is; ``output.body`` must then be read to its end or closed::
+        The call returns when the head of the response has arrived. Then read ``output.body`` to its end, or close it::
 
             output = await client.invoke_endpoint_with_response_stream(params)
             async with output.body as stream:
                 async for text in stream.iter_text():
                     print(text, end="")
 
-        ``Timeout.total`` ends with the head; ``Timeout.read`` holds for each wait for more. Once the head is there,
-        nothing is tried again.
+        ``Timeout.total`` ends with the head; ``Timeout.read`` limits each wait for the next bytes. Once the head has
+        arrived, nothing is retried.
 
         Args:
-            params: What to ask of which endpoint.
+            params: The endpoint, the body and the other members.
 
-            opt_fns: Change the options for this call alone.
+            opt_fns: Change the options for this call.
 
-            members: Not to be given.
+            members: Not supported.
 
         Raises:
-            InvalidParamsError: The input breaks the model; nothing was sent.
-            ModelError: The model's container failed before the first part. Reading raises `ModelStreamError` after it.
+            InvalidParamsError: The input violates the API model; nothing was sent.
+            ModelError: The model's container failed before the first part. Later, reading raises `ModelStreamError`.
             ServiceError: Any other error of the service.
-            TransportError: The exchange broke off.
+            TransportError: The HTTP exchange failed.
             TotalTimeoutError: ``Timeout.total`` is over.
-            SageMakerRuntimeError: The base of these and of all others.
+            SageMakerRuntimeError: The base of these and all other errors.
         """
         from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
             INVOKE_ENDPOINT_WITH_RESPONSE_STREAM,
@@ -254,9 +254,9 @@ class Client:
         self, params: InvokeEndpointWithBidirectionalStreamInput, *opt_fns: OptFn, **members: Never
     ) -> DuplexStream:
         """
-        Open a conversation with an endpoint's model, in which both sides send parts at once; needs the extra ``http2``.
+        Open a conversation with the model of an endpoint, in which both sides send parts; needs the extra ``http2``.
 
-        The stream is there when the request has begun, which may be long before the model responds::
+        The call returns when the request has begun, which may be long before the model responds::
 
             async with await client.invoke_endpoint_with_bidirectional_stream(params) as stream:
                 await stream.send("Hello")
@@ -264,16 +264,16 @@ class Client:
                     print(part.text)
 
         Args:
-            params: Which endpoint to talk to.
+            params: The endpoint, and the path of the model.
 
-            opt_fns: Change the options for this call alone: ``override(replay_buffer=0)``.
+            opt_fns: Change the options for this call: ``override(replay_buffer=0)``.
 
-            members: Not to be given.
+            members: Not supported.
 
         Raises:
-            InvalidParamsError: The input breaks the model; nothing was sent.
-            ConnectError: Never connected.
-            SageMakerRuntimeError: The base of these and of all others. What fails later is raised by the stream.
+            InvalidParamsError: The input violates the API model; nothing was sent.
+            ConnectError: There was no connection.
+            SageMakerRuntimeError: The base of these and all other errors. Later errors are raised by the stream.
         """
         from sagemaker_runtime.duplex_call import open_stream
         from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
@@ -284,7 +284,7 @@ class Client:
 
     def stack(self, operation: str) -> Stack:
         """
-        A copy of an operation's stack, to look at and to print: ``print(client.stack("InvokeEndpoint"))``.
+        A copy of an operation's stack, for example to print it: ``print(client.stack("InvokeEndpoint"))``.
 
         Raises:
             ConfigError: There is no such operation.
@@ -293,15 +293,15 @@ class Client:
 
     def s3_client(self, *opt_fns: OptFn) -> S3Client:
         """
-        What sends requests to S3 with the credentials, region, transport and ``s3_endpoint_url`` of the client.
+        An `S3Client` with the credentials, region, transport and ``s3_endpoint_url`` of this client.
 
-        It serves for as long as the client is open.
+        It can be used as long as this client is open.
 
         Args:
-            opt_fns: Change the options, for this alone.
+            opt_fns: Change the options for it.
 
         Raises:
-            ConfigError: There is no region; or the options make no sense.
+            ConfigError: There is no region, or the options are invalid.
         """
         return self._s3_client(changed_by(opt_fns, self._options) if opt_fns else self._options)
 
@@ -312,7 +312,7 @@ class Client:
 
     @asyncio_only
     async def close(self) -> None:
-        """Close what the client opened; an ``http_client`` that it was given stays open. May be called again."""
+        """Close everything that the client opened. An ``http_client`` that you passed stays open. May be called again."""
         self._closed = True
         if self._owns_http_client:
             await self._http_client.close()

@@ -1,4 +1,4 @@
-"""The clock: wall time, monotonic time and sleep in one place, so that a test can turn the hands."""
+"""The clock: wall time, monotonic time and sleep in one place, so that a test can control them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the package asks of time."""
+    """The source of time."""
 
     def now(self) -> float:
-        """Wall time: seconds since 1970, UTC. Signatures and expiry are reckoned by it."""
+        """Wall time: seconds since 1970, UTC. For signatures and expiry."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some moment, never set back. Durations are reckoned by it."""
+        """Seconds since an arbitrary moment, never going back. For durations."""
         ...
 
     async def sleep(self, seconds: float, /) -> None:
-        """Wait; a cancelled wait raises ``CancelledError`` at once."""
+        """Wait. If cancelled, it raises ``CancelledError`` at once."""
         ...
 
 

@@ -1,5 +1,5 @@
 """
-The facts of a call: what middleware share, under typed keys.
+The facts of a call, which middleware share under typed keys.
 
 `Context` travels down with the request, `Metadata` travels up with the result.
 """
@@ -56,8 +56,8 @@ class Key(Generic[T]):
     """
     The name of a fact and the type of its value: ``TENANT = Key[str]("tenant")``.
 
-    Declare it once, at module level, in the module that sets the fact. Two keys are never equal, even under one name,
-    so packages cannot collide.
+    Declare it once, at module level, in the module that sets the fact. No two keys are equal, even with the same name, so
+    packages cannot collide.
     """
 
     __slots__ = ("name",)
@@ -115,20 +115,20 @@ else:
 
 class Context(_Facts):
     """
-    The facts of one call, on the way down; `for_attempt` makes the facts of one attempt.
+    The facts of one call, on the way down; `for_attempt` creates those of one attempt.
 
-    A middleware may set a fact here, and those below it read it: ``ctx[TENANT] = "acme"``, ``ctx.get(TENANT)``.
+    A middleware may set a fact, and those below it can read it: ``ctx[TENANT] = "acme"``, ``ctx.get(TENANT)``.
     """
 
     __slots__ = ()
 
     def for_attempt(self) -> Context:
         """
-        The context of one attempt: it starts with the facts known now, and what is set on it ends with it.
+        The context of one attempt. It starts with the facts known now; facts that are set on it end with it.
 
-        May be called on an attempt's context too, and several may live at once (hedging): each writes only to itself.
-        It is a copy, so a fact that is set on this context afterwards is not seen by the attempts under way. It has a
-        `Ledger` of its own, an entry in this context's.
+        It may be called on an attempt's context, too, and several may exist at once (hedging): each writes only to itself.
+        It is a copy, so it does not see facts that are set on this context later. It has its own `Ledger`, which is an entry
+        in the ledger of this context.
         """
         child = Context(self)
         opened = self.get(OPENED)
@@ -143,16 +143,16 @@ class Context(_Facts):
 
 class Ledger(list["Closeable"]):
     """
-    What was opened in a call, or in one attempt of it, and is to be closed if that fails: responses, streams, and the
+    Everything that was opened in a call, or in an attempt, and must be closed if that fails: responses, streams, and the
     ledgers of attempts.
 
-    Whoever opens something appends it. CloseResponseBody closes what an attempt has opened, but for the stream of one
-    that succeeds; Retry, what a failed attempt has; the client, what is left when the call fails.
+    Whoever opens something appends it. CloseResponseBody closes what an attempt has opened, except for the stream of a
+    successful attempt. Retry closes what a failed attempt has opened, and the client what is left when the call fails.
 
     Attributes:
-        response: The last response, because an exception carries no Output; None before there was one.
+        response: The last response, because an exception has no Output; None before there is one.
 
-        metadata: What is known of it; None before there was one.
+        metadata: Its metadata; None before there is a response.
     """
 
     __slots__ = ("metadata", "response")
@@ -161,23 +161,23 @@ class Ledger(list["Closeable"]):
     metadata: Metadata | None
 
     def close(self) -> None:
-        """Close all of it, latest first, and forget it. May be called again."""
+        """Close everything, the latest first, and remove it. May be called again."""
         while self:
             self.pop().close()
         self.response = self.metadata = None
 
     def forget(self, entry: Closeable) -> None:
-        """Take out *entry*, which has been closed."""
+        """Remove *entry*, which has been closed."""
         self[:] = [other for other in self if other is not entry]
 
     def replace(self, before: Closeable, after: Closeable) -> None:
-        """Enter *after* in the place of *before*, which it owns from now on: a response that is read as a stream."""
+        """Replace *before* with *after*, which owns it from now on: a response that is read as a stream."""
         self[:] = [entry for entry in self if entry is not before]
         self.append(after)
 
 
 class CallLedger(Ledger):
-    """That of a call, and not of one of its attempts."""
+    """The ledger of a call, as opposed to that of an attempt."""
 
     __slots__ = ()
 
@@ -198,12 +198,12 @@ class Metadata(_Facts):
         return Metadata, ()
 
     def copy(self) -> Metadata:
-        """A second Metadata with the same facts; what is set on one is not seen by the other."""
+        """An independent copy."""
         return Metadata(self)
 
 
 class AttemptRecord(NamedTuple):
-    """What became of one attempt."""
+    """The outcome of one attempt."""
 
     number: int
     """1 for the first."""
@@ -212,29 +212,29 @@ class AttemptRecord(NamedTuple):
     """How long it took, from before signing to the end of the response's body."""
 
     error: str | None = None
-    """What it failed with, as text; None for success. Text, because an exception would keep the request alive."""
+    """Its error as text, because an exception would keep the request alive; None for success."""
 
     error_type: str | None = None
     """The service's error code, or the name of the exception's class; None for success."""
 
     status: int | None = None
-    """HTTP status of the response; None for success, and where no response came."""
+    """HTTP status of the response; None for success, and if there was no response."""
 
     delay: float | None = None
-    """Seconds waited before the next attempt; None where there was none."""
+    """Seconds waited before the next attempt; None if there was none."""
 
 
 class ResponseTiming(NamedTuple):
-    """When one attempt's response came."""
+    """When the response of an attempt arrived."""
 
     sent: float
     """`Clock.now` when the request was handed to the transport: seconds since 1970, UTC."""
 
     received: float
-    """`Clock.now` when the head of the response was there."""
+    """`Clock.now` when the head of the response arrived."""
 
     date: str | None = None
-    """The response's ``Date``, as it was written; None where it has none."""
+    """The response's ``Date``, unchanged; None if it has none."""
 
 
 SERVICE_ID = Key[str]("service id")
@@ -244,30 +244,30 @@ OPERATION = Key[str]("operation")
 """The operation called, such as ``"InvokeEndpoint"``."""
 
 REGION = Key[str]("region")
-"""The region of the client's options; missing where they have none."""
+"""The region in the client's options; missing if they have none."""
 
 LOGGER: Key[logging.Logger] = Key("logger")
 """The logger of the options."""
 
 CLOCK: Key[Clock] = Key("clock")
-"""The clock of the options: ask it for the time, and have it wait, wherever a test may want to turn the hands."""
+"""The clock of the options. Use it for times and waits, so that tests can control them."""
 
 TIMEOUT: Key[Timeout] = Key("timeout")
 """
-The time limits of the options, or of a middleware that has set others: ``ctx[TIMEOUT] = Timeout(total=5)``.
+The time limits of the options, unless a middleware has set others: ``ctx[TIMEOUT] = Timeout(total=5)``.
 
-Set above Retry, the limits hold for the whole call, ``total`` from the call's start. Set below Retry, they hold for the
-attempt, and a call that would get another ``total`` there fails with ConfigError.
+Above Retry, the limits apply to the whole call, ``total`` from its start. Below Retry, they apply to the attempt; changing
+``total`` there raises ConfigError.
 """
 
 REPLAY_BUFFER = Key[int]("replay buffer")
-"""``Options.replay_buffer``: bytes kept of what is sent into a duplex call; missing where the options do not say."""
+"""``Options.replay_buffer``: how many sent bytes of a duplex call are kept; missing if the options do not set it."""
 
 STARTED = Key[float]("started")
 """`Clock.monotonic` when the call began."""
 
 DEADLINE = Key[float]("deadline")
-"""`Clock.monotonic` at which ``Timeout.total`` ends; missing where there is no such limit."""
+"""The time of `Clock.monotonic` at which ``Timeout.total`` ends; missing without that limit."""
 
 SIGNING_NAME = Key[str]("signing name")
 """The service's name in the signature's scope. Set by ResolveEndpoint, unless an outer middleware has set it."""
@@ -282,16 +282,16 @@ ATTEMPT = Key[int]("attempt")
 """The number of the attempt, 1 for the first. Set by Retry, once per attempt."""
 
 ATTEMPTS: Key[Sequence[AttemptRecord]] = Key("attempts")
-"""One record for each attempt, in both `Context` (so far) and `Metadata`. Set by Retry."""
+"""One record per attempt, in `Context` (those so far) and in `Metadata`. Set by Retry."""
 
 OPENED: Key[Ledger] = Key("opened")
-"""What the call, or the attempt, has opened. Set by the client, and for each attempt by `Context.for_attempt`."""
+"""Everything that the call, or the attempt, has opened. Set by the client, and for each attempt by `Context.for_attempt`."""
 
 REQUEST_ID = Key[str]("request id")
-"""What the service calls the request. Metadata, set by RequestIDRetriever."""
+"""The id that the service gave the request. Metadata, set by RequestIDRetriever."""
 
 TIMING = Key[ResponseTiming]("timing")
-"""When the response came. Metadata, set by RecordResponseTiming."""
+"""When the response arrived. Metadata, set by RecordResponseTiming."""
 
 RAW_RESPONSE: Key[Response] = Key("raw response")
-"""The last HTTP response; its body has been read, or is the stream's. Metadata, set below Deserialize."""
+"""The last HTTP response; its body has been read, or belongs to the stream. Metadata, set below Deserialize."""

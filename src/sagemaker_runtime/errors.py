@@ -3,48 +3,48 @@ Every exception this package raises, in one tree.
 
 ::
 
-    SageMakerRuntimeError                what every other one is
-    ├── ConfigError                      options, or an argument of the client, make no sense
-    ├── StackError                       a list operation on a stack, or what a middleware returned
+    SageMakerRuntimeError                the base of all others
+    ├── ConfigError                      invalid options, or an invalid argument
+    ├── StackError                       a failed change of a stack, or a broken middleware
     ├── ClientClosedError                a call after ``close()``
-    ├── InvalidParamsError               the input breaks the API model; all problems at once; nothing was sent
-    ├── InvalidHeaderError               a header name or value HTTP cannot carry; nothing was sent
+    ├── InvalidParamsError               the input violates the API model; nothing was sent
+    ├── InvalidHeaderError               a header that HTTP does not allow; nothing was sent
     ├── EndpointError                    no URL to send to
-    │   └── EndpointNotFoundError        this resolver knows none; ``with_endpoint_resolver`` asks the next one
+    │   └── EndpointNotFoundError        this resolver has none; ``with_endpoint_resolver`` asks the next one
     ├── CredentialsError                 no credentials were found, or they could not be refreshed
-    ├── TransportError                   the HTTP exchange broke off
-    │   ├── ConnectError                 never connected: nothing was sent
+    ├── TransportError                   the HTTP exchange failed
+    │   ├── ConnectError                 no connection; nothing was sent
     │   │   ├── ConnectTimeoutError
     │   │   ├── CertificateError         the peer's certificate was refused; not retried
     │   │   ├── ProxyRefusedError        a proxy refused the tunnel (407, 403); not retried
-    │   │   └── RefusedStreamError       over HTTP/2: the server has done nothing for the request
-    │   ├── ConnectionLostError          lost before the response, or reset within its head: perhaps sent
-    │   ├── WriteTimeoutError            the peer stopped reading the request: not executed
-    │   ├── ReadTimeoutError             sent, and no response in time: perhaps executed
+    │   │   └── RefusedStreamError       over HTTP/2: the server has not processed the request
+    │   ├── ConnectionLostError          lost before the response, or reset within its head
+    │   ├── WriteTimeoutError            the peer stopped reading the request; not executed
+    │   ├── ReadTimeoutError             sent, but no response in time; may have been executed
     │   └── InvalidResponseError         the response is not HTTP
     │       ├── TruncatedResponseError   the response stopped before its end
     │       └── EventStreamError         the response's event stream is broken, or stopped inside a frame
     ├── StreamClosedError                a duplex stream was closed, or one side has ended it
-    ├── StreamContentError               what came in a stream is not the text or JSON it was read as
+    ├── StreamContentError               a stream does not contain the text or JSON it was read as
     ├── TotalTimeoutError                ``Timeout.total`` is over
-    ├── AsyncInferenceError              an asynchronous inference failed; the failure object's text
-    ├── WaitTimeoutError                 an asynchronous inference gave no result in the time to wait for it
+    ├── AsyncInferenceError              an asynchronous inference failed; the text of the failure object
+    ├── WaitTimeoutError                 an asynchronous inference had no result in time
     └── ServiceError                     the service returned an error
         ├── ValidationError              400
-        │   └── InputValidationError     what the duplex operation calls it
+        │   └── InputValidationError     the same, from the duplex operation
         ├── ModelError                   424: the model's container failed
         ├── ModelNotReadyException       429: the model is still being loaded
         ├── InternalFailure              500
-        │   └── InternalServerError      what the duplex operation calls it
+        │   └── InternalServerError      the same, from the duplex operation
         ├── ServiceUnavailable           503
-        │   └── ServiceUnavailableError  what the duplex operation calls it
+        │   └── ServiceUnavailableError  the same, from the duplex operation
         ├── InternalDependencyException  530
-        ├── ModelStreamError             in a stream that had begun: the model's container failed
-        └── InternalStreamFailure        in a stream that had begun: the service failed
+        ├── ModelStreamError             the model's container failed after a stream had begun
+        └── InternalStreamFailure        the service failed after a stream had begun
 
-No timeout here is a builtin ``TimeoutError``, so that ``asyncio.timeout`` around a call can be distinguished from ours.
+None of these timeouts is a builtin ``TimeoutError``, so you can distinguish them from an ``asyncio.timeout`` around a call.
 
-Every one of them pickles. ``metadata`` stays behind: it may hold the live response.
+All of them can be pickled, without ``metadata``, which may hold the live response.
 """
 
 from __future__ import annotations
@@ -105,23 +105,23 @@ _BODY_SHOWN = 200  # bytes of an unreadable body in the text of an error
 
 class SageMakerRuntimeError(Exception):
     """
-    The base of every exception of this package.
+    The base of all exceptions of this package.
 
-    The facts below are attached on the way up and are None (or empty) where they are not known, for instance for
-    an error raised while a client is constructed.
+    The facts below are attached on the way up. They are None (or empty) if they are not known, for example for an error
+    raised while a client is created.
     """
 
     operation: str | None = None
     """The operation called, such as ``"InvokeEndpoint"``."""
 
     attempts: Sequence[AttemptRecord] = ()
-    """One record for each attempt made, oldest first; empty when nothing was sent."""
+    """One record per attempt, oldest first; empty if nothing was sent."""
 
     request_id: str | None = None
-    """What the service calls this request; quote it to AWS Support."""
+    """The id that the service gave this request; quote it to AWS Support."""
 
     metadata: Metadata | None = None
-    """What the middleware of the last attempt learnt; None after unpickling."""
+    """The metadata that the middleware of the last attempt collected; None after unpickling."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
@@ -183,7 +183,7 @@ def attach_facts(
 
 
 class ConfigError(SageMakerRuntimeError):
-    """Options, or an argument of the client, make no sense."""
+    """Options, or an argument, are invalid."""
 
 
 class StackError(SageMakerRuntimeError):
@@ -195,13 +195,13 @@ class ClientClosedError(SageMakerRuntimeError):
 
 
 class InvalidParamsError(SageMakerRuntimeError):
-    """The input breaks the API model. Nothing was sent."""
+    """The input violates the API model. Nothing was sent."""
 
     def __init__(self, message: str = "", problems: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.args = (message, problems)
         self.problems = problems
-        """One line for each problem, ``"member: what is wrong"``; sensitive values are never in it."""
+        """One line per problem, ``"member: what is wrong"``, without sensitive values."""
 
     def _headline(self) -> str:
         # A single problem may be all that the message says.
@@ -212,15 +212,15 @@ class InvalidParamsError(SageMakerRuntimeError):
 
 
 class InvalidHeaderError(SageMakerRuntimeError):
-    """A header name or value HTTP cannot carry. Nothing was sent."""
+    """A header has a name or value that HTTP does not allow. Nothing was sent."""
 
 
 class EndpointError(SageMakerRuntimeError):
-    """No URL to send the request to."""
+    """There is no URL to send the request to."""
 
 
 class EndpointNotFoundError(EndpointError):
-    """A resolver knows no endpoint for the region; ``with_endpoint_resolver`` then asks the fallback."""
+    """A resolver has no endpoint for the region; ``with_endpoint_resolver`` then asks the fallback."""
 
 
 class CredentialsError(SageMakerRuntimeError):
@@ -228,11 +228,11 @@ class CredentialsError(SageMakerRuntimeError):
 
 
 class TransportError(SageMakerRuntimeError):
-    """The HTTP exchange broke off. The library's error is the ``__cause__``."""
+    """The HTTP exchange failed. The error of the library is the ``__cause__``."""
 
 
 class ConnectError(TransportError):
-    """Never connected: DNS, refused, TLS. Nothing was sent."""
+    """There was no connection: DNS, refused, TLS. Nothing was sent."""
 
 
 class ConnectTimeoutError(ConnectError):
@@ -240,19 +240,19 @@ class ConnectTimeoutError(ConnectError):
 
 
 class CertificateError(ConnectError):
-    """The peer's certificate was refused. Nothing was sent; trying again would not help."""
+    """The peer's certificate was refused. Nothing was sent; a retry would not help."""
 
 
 class ProxyRefusedError(ConnectError):
-    """A proxy refused the tunnel with a 4xx, such as 407. Nothing was sent; trying again might lock the account."""
+    """A proxy refused the tunnel with a 4xx, such as 407. Nothing was sent; a retry might lock the account."""
 
 
 class RefusedStreamError(ConnectError):
-    """Over HTTP/2: the server refused the stream, or ended the connection, before it did anything for it."""
+    """Over HTTP/2, the server refused the stream, or ended the connection, before it processed the request."""
 
 
 class ConnectionLostError(TransportError):
-    """The connection was lost before the response, or was reset within its head. The request was perhaps sent."""
+    """The connection was lost before the response, or was reset within its head. The request may have been sent."""
 
 
 class WriteTimeoutError(TransportError):
@@ -260,44 +260,44 @@ class WriteTimeoutError(TransportError):
 
 
 class ReadTimeoutError(TransportError):
-    """``Timeout.read`` is over. The request was sent, and the model is perhaps still computing."""
+    """``Timeout.read`` is over. The request was sent, and the model may still be computing."""
 
 
 class InvalidResponseError(TransportError):
-    """The response is not HTTP, or broke off after its first byte."""
+    """The response is not HTTP, or stopped after its first byte."""
 
 
 class TruncatedResponseError(InvalidResponseError):
-    """The response stopped before its end, or has an end that cannot be distinguished from a cut."""
+    """The response stopped before its end, or its end cannot be distinguished from a truncation."""
 
 
 class EventStreamError(InvalidResponseError):
     """
-    The response's event stream is broken, stopped inside a frame, or is iterated again after its end or its closing.
+    The event stream is broken, stopped inside a frame, or was iterated again after it had ended or was closed.
 
-    Every event before that was given out.
+    All events before the error have been delivered.
     """
 
     def __init__(self, message: str = "", offset: int | None = None) -> None:
         super().__init__(message)
         self.args = (message, offset)
         self.offset = offset
-        """Where in the stream the frame at fault begins, in bytes from 0; None where no frame is at fault."""
+        """Where the faulty frame begins in the stream, in bytes from 0; None if no frame is at fault."""
 
     def _headline(self) -> str:
         return self.message if self.offset is None else f"frame at byte {self.offset} of the stream: {self.message}"
 
 
 class StreamClosedError(SageMakerRuntimeError):
-    """A duplex stream was closed, was ended by whoever sends now, or the model has ended the conversation."""
+    """A duplex stream was used after it was closed or ended, or the model has ended the conversation."""
 
 
 class StreamContentError(SageMakerRuntimeError):
-    """What came in a stream is not the text or the JSON it was read as. What came before that was given out."""
+    """A stream does not contain the text or JSON it was read as. Everything before the error has been delivered."""
 
 
 class TotalTimeoutError(SageMakerRuntimeError):
-    """``Timeout.total`` is over. ``attempts`` says what was tried until then."""
+    """``Timeout.total`` is over. ``attempts`` lists the attempts made until then."""
 
 
 class AsyncInferenceError(SageMakerRuntimeError):
@@ -311,43 +311,43 @@ class AsyncInferenceError(SageMakerRuntimeError):
 
 
 class WaitTimeoutError(SageMakerRuntimeError):
-    """An asynchronous inference gave neither result nor failure in the time to wait for it. It may still do so."""
+    """An asynchronous inference has neither succeeded nor failed within the timeout. It may still do so."""
 
 
 class ServiceError(SageMakerRuntimeError):
     """
-    The service, or something on the way to it, returned an error.
+    The service, or something between client and service, returned an error.
 
-    This very class stands for what the API model does not list: ``ThrottlingException``, ``AccessDeniedException``,
-    a proxy's page.
+    This class itself is used for errors that the API model does not list: ``ThrottlingException``,
+    ``AccessDeniedException``, a proxy's error page.
     """
 
     code: str = "UnknownError"
-    """The error's name, such as ``"ThrottlingException"``; the HTTP status in digits when the response names none."""
+    """The error's name, such as ``"ThrottlingException"``; the HTTP status in digits if the response has none."""
 
     fault: ClassVar[Literal["client", "server"] | None] = None
-    """Whom the API model blames; None where the model does not list the error."""
+    """Who is at fault according to the API model; None if the model does not list the error."""
 
     members: ClassVar[Mapping[str, tuple[str, type[str | int]]]] = {}
-    """Members beside the message: JSON name to (attribute, type)."""
+    """Members other than the message: JSON name to (attribute, type)."""
 
     error_code: str | None = None
-    """The service's finer code beside the name (``ErrorCode``); None where it sent none."""
+    """A more specific code in addition to the name (``ErrorCode``); None if the service sent none."""
 
     status: int | None = None
     """HTTP status of the response."""
 
     body: bytes = b""
-    """The start of the response's body, at most 4,096 bytes. The text of the error shows it where it is not JSON."""
+    """The start of the response's body, at most 4,096 bytes. The text of the error shows it if it is not JSON."""
 
     retry_after: float | None = None
-    """Seconds the service asked to wait (``x-amz-retry-after``), or None."""
+    """How many seconds the service asked to wait (``x-amz-retry-after``), or None."""
 
     clock_skew: float | None = None
-    """Seconds the signature was off when the service refused it, where that can be the reason; None otherwise."""
+    """How many seconds the signature was off when the service refused it, if that can be the reason; otherwise None."""
 
     credentials_renewed: bool = False
-    """Whether the service refused the credentials and their provider has others now, so that another attempt may succeed."""
+    """Whether the service refused the credentials and their provider now has new ones, so that a retry may succeed."""
 
     def _headline(self) -> str:
         return f"{self.code}: {self.message}" if self.message else self.code
@@ -381,7 +381,7 @@ class InputValidationError(ValidationError):
 
 
 class ModelError(ServiceError):
-    """The model's container failed, or did not respond in time (424). Never retried: the model would fail again."""
+    """The model's container failed, or did not respond in time (424). Not retried, because the model would fail again."""
 
     code = "ModelError"
     fault = "client"
@@ -392,10 +392,10 @@ class ModelError(ServiceError):
     }
 
     original_status_code: int | None = None
-    """HTTP status the container returned."""
+    """The HTTP status that the container returned."""
 
     original_message: str | None = None
-    """What the container returned."""
+    """The text that the container returned."""
 
     log_stream_arn: str | None = None
     """ARN of the CloudWatch Logs stream of the container."""
@@ -412,7 +412,7 @@ class ModelError(ServiceError):
 
 
 class ModelNotReadyException(ServiceError):
-    """The model is still being loaded: a serverless cold start, a multi-model endpoint (429). Retried by time."""
+    """The model is still being loaded (429), on a serverless or a multi-model endpoint. Retried for a limited time."""
 
     code = "ModelNotReadyException"
     fault = "client"
@@ -426,7 +426,7 @@ class InternalFailure(ServiceError):
 
 
 class InternalServerError(InternalFailure):
-    """The service failed, in a duplex call (500). Retried while no event has come."""
+    """The service failed in a duplex call (500). Retried as long as no event has arrived."""
 
     code = "InternalServerError"
 
@@ -439,31 +439,31 @@ class ServiceUnavailable(ServiceError):
 
 
 class ServiceUnavailableError(ServiceUnavailable):
-    """The service is unavailable for a duplex call (503). Retried while no event has come."""
+    """The service is unavailable for a duplex call (503). Retried as long as no event has arrived."""
 
     code = "ServiceUnavailableError"
 
 
 class InternalDependencyException(ServiceError):
-    """Something the service needs failed (530). Retried."""
+    """A dependency of the service failed (530). Retried."""
 
     code = "InternalDependencyException"
     fault = "server"
 
 
 class ModelStreamError(ServiceError):
-    """The model's container failed after the stream had begun. The parts before it are good."""
+    """The model's container failed after the stream had begun. The parts before it are valid."""
 
     code = "ModelStreamError"
     fault = "client"
     members: ClassVar[Mapping[str, tuple[str, type[str | int]]]] = {"ErrorCode": ("error_code", str)}
 
     error_code: str | None = None
-    """``"ModelInvocationTimeExceeded"``, or ``"StreamBroken"`` when the model dropped the connection."""
+    """``"ModelInvocationTimeExceeded"``, or ``"StreamBroken"`` if the model dropped the connection."""
 
 
 class InternalStreamFailure(ServiceError):
-    """The service failed after the stream had begun. The parts before it are good."""
+    """The service failed after the stream had begun. The parts before it are valid."""
 
     code = "InternalStreamFailure"
     fault = "server"

@@ -1,4 +1,4 @@
-"""What of a call is logged."""
+"""What is logged about a call."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import enum
 
 class ClientLogMode(enum.Flag):
     """
-    What of a call is logged, at DEBUG level: ``ClientLogMode.RETRIES | ClientLogMode.REQUEST``. Zero is nothing.
+    What is logged about a call, at level DEBUG: ``ClientLogMode.RETRIES | ClientLogMode.REQUEST``. Zero is nothing.
 
-    Credentials, signatures and what the API model calls sensitive are redacted. Bodies are sensitive too, and are
-    logged only under the two flags that say so.
+    Credentials, signatures and members that the API model marks as sensitive are redacted. Bodies are sensitive, too, and
+    are logged only with the two flags that say so.
 
-    A record has the facts as attributes too, for loggers that write JSON: ``aws_operation`` and ``aws_attempt`` (1 for the
-    first) always; ``http_method`` and ``http_url`` of a request; ``http_status`` and ``aws_request_id`` of a response;
+    The facts of a record are also its attributes, for loggers that write JSON: ``aws_operation`` and ``aws_attempt`` (1 for
+    the first) always; ``http_method`` and ``http_url`` of a request; ``http_status`` and ``aws_request_id`` of a response;
     ``aws_error_code``, ``http_status`` and ``aws_retry_delay`` (seconds; None for the last attempt) of a failed attempt;
-    ``aws_event_type`` and ``aws_event_bytes`` of a message. Each is None where it is not known.
+    ``aws_event_type`` and ``aws_event_bytes`` of a message. Each is None if it is not known.
     """
 
     SIGNING = enum.auto()
     """The canonical request of each signature."""
 
     RETRIES = enum.auto()
-    """Each failed attempt, and what follows from it."""
+    """Each failed attempt, and whether it is retried."""
 
     REQUEST = enum.auto()
     """The request of each attempt, without its body."""
@@ -34,13 +34,13 @@ class ClientLogMode(enum.Flag):
     """The head of each response."""
 
     RESPONSE_WITH_BODY = enum.auto()
-    """The same, with its body; the body of a stream is left alone."""
+    """The same, with its body, except that of a stream."""
 
     DEPRECATED_USAGE = enum.auto()
-    """The use of what a later release removes. Nothing is deprecated now."""
+    """The use of deprecated features. There are none now."""
 
     REQUEST_EVENT_MESSAGE = enum.auto()
-    """Each message sent in a stream. No operation sends any now."""
+    """Each message sent in a duplex call: its headers, and the length of its payload."""
 
     RESPONSE_EVENT_MESSAGE = enum.auto()
     """Each message received in a stream: its headers, and the length of its payload."""

@@ -1,4 +1,4 @@
-"""`Options`: what can be set for a client, or for one call."""
+"""`Options`: the settings of a client, or of one call."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from sagemaker_runtime.context import Context
 
 APIOption: TypeAlias = Callable[[Stack], object]
-"""Changes a stack, such as ``lambda stack: stack.build.add(tag_tenant)``. What it returns is ignored."""
+"""Changes a stack, such as ``lambda stack: stack.build.add(tag_tenant)``. Its return value is ignored."""
 
 
 @define(kw_only=True, eq=False, repr=False, init=False, slots=False)
 class Configurable:
-    """The options that the machine's configuration can say: those of `Options`, and what a `Config` is made of."""
+    """The options that the machine's configuration can set. `Options` and `Config` have them."""
 
     region: str | None = field(
         default=None,
@@ -60,15 +60,16 @@ class Configurable:
             setting=Setting(str, ("AWS_REGION", "AWS_DEFAULT_REGION"), "region", "region"),
         ),
     )
-    """Such as ``"eu-west-1"``. None if an endpoint is given that says what to sign for."""
+    """Such as ``"eu-west-1"``. None if an endpoint is set that says which region to sign for."""
 
     credentials: CredentialsProvider = field(
         factory=default_credentials, metadata=option(with_methods("retrieve"), fact=CREDENTIALS)
     )
     """
-    What signs the requests. Default: the environment, else botocore's chain, first asked at the first call.
+    Provides the credentials that requests are signed with. Default: the environment, else botocore's chain, from the
+    first call on.
 
-    A provider of your own is asked before each attempt; `CredentialsCache` keeps what it gives.
+    A provider of your own is called before each attempt; wrap it in a `CredentialsCache` to keep its credentials.
     """
 
     endpoint_options: EndpointResolverOptions = field(
@@ -87,7 +88,7 @@ class Configurable:
             ),
         ),
     )
-    """The URL to send to instead of asking the resolver; its path is kept as a prefix. None to ask the resolver."""
+    """The URL to use instead of the resolver's; its path is kept as a prefix. None to ask the resolver."""
 
     duplex_base_endpoint: str | None = field(
         default=None,
@@ -102,7 +103,7 @@ class Configurable:
             ),
         ),
     )
-    """``base_endpoint`` of duplex calls, whose service has endpoints of its own; None for ``base_endpoint``."""
+    """The ``base_endpoint`` of duplex calls, whose service has its own endpoints. None for ``base_endpoint``."""
 
     s3_endpoint_url: str | None = field(
         default=None,
@@ -112,7 +113,7 @@ class Configurable:
             setting=Setting(url, ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "endpoint_url", "s3_endpoint_url"),
         ),
     )
-    """Where `Client.wait_for_output` finds S3, with the bucket in the path; None for AWS's own, by the region."""
+    """The URL of S3 for `Client.wait_for_output`; the bucket becomes part of the path. None for AWS's own, by region."""
 
     retry_mode: RetryMode | None = field(
         default=None,
@@ -122,7 +123,7 @@ class Configurable:
             setting=Setting(one_of(RETRY_MODES), ("AWS_RETRY_MODE",), "retry_mode", "retry_mode"),
         ),
     )
-    """AWS's mode, instead of a ``retryer``; None for the retryer as it is."""
+    """AWS's retry mode, instead of a ``retryer``. None leaves the retryer as it is."""
 
     retry_max_attempts: int | None = field(
         default=None,
@@ -132,7 +133,7 @@ class Configurable:
             setting=Setting(count, ("AWS_MAX_ATTEMPTS",), "max_attempts", "retry_max_attempts", int),
         ),
     )
-    """Attempts at most, for a retryer of AWS's modes; None for the retryer's own number."""
+    """The maximum number of attempts, for a retryer with AWS's modes. None for the retryer's own number."""
 
     timeout: Timeout = field(
         factory=Timeout,
@@ -151,7 +152,7 @@ class Configurable:
             setting=Setting(str, ("AWS_SDK_UA_APP_ID",), "sdk_ua_app_id", "app_id"),
         ),
     )
-    """Your name for the application, at most 50 characters, sent in the User-Agent; None for none."""
+    """The name of your application, up to 50 characters, for the User-Agent. None for none."""
 
     disable_clock_skew_correction: bool = field(
         default=False,
@@ -166,39 +167,39 @@ class Configurable:
             ),
         ),
     )
-    """Whether to sign by this machine's clock even where the service's responses show that it is wrong."""
+    """Whether to sign with this machine's clock even if the service's responses show that it is wrong."""
 
 
 # Without slots, because a dict is copied at once, for each call with options of its own: 0.6 µs for 1.2.
 @define(kw_only=True, eq=False, repr=False, slots=False)
 class Options(Configurable):
     """
-    The options of a client, or of one call. A client takes a copy; later changes to the original have no effect.
+    The options of a client, or of one call. A client takes a copy, so later changes to the original have no effect.
 
-    All of it can be overridden for one call, by functions given to the call.
+    All of them can be overridden for one call, by functions that are passed to the call.
     """
 
     api_options: list[APIOption] = field(factory=list[APIOption], metadata=option(list_of_functions))
     """
-    Functions that change the stack, in order, once the default stack stands.
+    Functions that change the stack. They run in order, after the default middleware have been added.
 
-    They run once for each operation when the client is made, and again for a call with options of its own that are part
-    of the stack; so a middleware that keeps state (a circuit breaker) is made outside the function and only added by it.
+    They run once for each operation when the client is created, and again for a call that overrides options of which
+    the stack is built. So create a middleware with state (a circuit breaker) outside the function, and only add it there.
     """
 
     client_log_mode: ClientLogMode = field(
         default=ClientLogMode(0),
         metadata=option(of_type(ClientLogMode, "flags such as ClientLogMode.RETRIES | ClientLogMode.REQUEST")),
     )
-    """What is logged; nothing unless asked."""
+    """What is logged; by default, nothing."""
 
     endpoint_resolver: EndpointResolver = field(
         factory=DefaultEndpointResolver, metadata=option(with_methods("resolve_endpoint"))
     )
-    """Finds the URL for the region."""
+    """Finds the URL for a region."""
 
     http_signer_v4: HTTPSignerV4 = field(factory=SigV4Signer, metadata=option(with_methods("sign_http")))
-    """Writes the signature."""
+    """Computes the signature."""
 
     logger: logging.Logger = field(
         factory=lambda: logging.getLogger("sagemaker_runtime"),
@@ -210,32 +211,32 @@ class Options(Configurable):
         factory=StandardRetryer,
         metadata=option(with_methods("delay", "max_attempts", "succeeded"), fact=RETRYER),
     )
-    """Decides on retries; its quota is shared by all calls of the client."""
+    """Decides what is retried; all calls of the client share its quota."""
 
     http_client: HTTPClient | None = field(default=None, metadata=option(with_methods("send", optional=True)))
-    """The transport. None for one of the client's own, which it closes; a given one is never closed."""
+    """The transport. None for the client's own, which it closes. A transport that you pass is never closed."""
 
     duplex_http_client: DuplexHTTPClient | None = field(
         default=None, metadata=option(with_methods("open", optional=True))
     )
-    """The transport of duplex calls. None for one of the client's own, which it closes; a given one is never closed."""
+    """The transport of duplex calls. None for the client's own, which it closes. A transport that you pass is never closed."""
 
     replay_buffer: int | None = field(default=None, metadata=option(size_or_none, fact=REPLAY_BUFFER))
     """
-    Bytes of what is sent into a duplex call that are kept for another attempt, until the response begins. None for 1 MiB.
+    How many bytes sent in a duplex call are kept for a retry, until the response begins. None for 1 MiB.
 
-    After more than that has been sent, the call is not attempted again; with 0, after anything has.
+    Once more than that has been sent, the call is not retried. With 0, it is not retried once anything has been sent.
     """
 
     clock: Clock = field(factory=SystemClock, metadata=option(with_methods("monotonic"), fact=CLOCK))
-    """Where time comes from: signatures, waits, durations. For tests."""
+    """The source of time for signatures, waits and durations. For tests."""
 
     def __repr__(self) -> str:
         count = len(self.api_options) if is_list(self.api_options) else "no"
         return f"<Options, region {self.region}, {self.credentials!r}, {count} api_options>"
 
     def copy(self) -> Options:
-        """Options of their own, with the same values; the list of ``api_options`` is copied too."""
+        """An independent copy; the list of ``api_options`` is copied, too."""
         options = object.__new__(Options)
         options.__dict__.update(self.__dict__)
         if isinstance(self.api_options, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - or the check comes later
@@ -256,7 +257,7 @@ _FACTS = [(name, rule.fact) for name, rule in OPTION_RULES.items() if rule.fact 
 _IN_STACK = attrgetter(*(name for name, rule in OPTION_RULES.items() if rule.fact is None and name != "api_options"))
 
 OptFn: TypeAlias = Callable[[Options], None]
-"""Changes options, for a client or for one call: a function of yours, or what `override` gives."""
+"""Changes options, for a client or for one call: your own function, or the result of `override`."""
 
 
 def set_facts(options: Options, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""HTTP in our own words: `Request`, `Response`, `Timeout`. Every transport speaks them."""
+"""The types of HTTP that all transports use: `Request`, `Response`, `Timeout`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["SUCCESS", "Request", "Response", "ResponseBody", "Timeout"]
 
 class Request:
     """
-    One HTTP request. A middleware may change any part of it; what it sets below Retry ends with the attempt.
+    An HTTP request. A middleware may change any part of it; changes below Retry end with the attempt.
 
-    ``path`` and ``query`` are percent-encoded already and are sent, and signed, byte for byte.
+    ``path`` and ``query`` are already percent-encoded. They are sent, and signed, byte for byte.
 
     Attributes:
         host: Host, in lower case, with the port unless it is the scheme's own.
 
-        query: Without the question mark; empty where there is none.
+        query: Without the question mark; empty if there is none.
     """
 
     __slots__ = ("__weakref__", "body", "headers", "host", "method", "path", "query", "scheme")
@@ -62,7 +62,7 @@ class Request:
         self.headers["host"] = base.host
 
     def copy(self) -> Request:
-        """A second request with headers of its own; the body is shared, being immutable."""
+        """A copy with its own headers. The body is shared, because it is immutable."""
         copy = Request.__new__(Request)  # once per attempt: a constructor with seven arguments costs 0.1 µs more
         copy.method, copy.scheme, copy.host = self.method, self.scheme, self.host
         copy.path, copy.query, copy.body = self.path, self.query, self.body
@@ -74,30 +74,30 @@ class Request:
 
 
 class ResponseBody(Protocol):
-    """The body of a response, as a transport gives it: read it whole, or piece by piece."""
+    """The body of a response from a transport. Read it whole, or piece by piece."""
 
     @property
     def delimited(self) -> bool:
-        """Whether the head says where the body ends. If not, only the closing of the connection does, as a cut would."""
+        """Whether the head says where the body ends. If not, its end is the end of the connection, like a truncation."""
         ...
 
     async def read(self) -> bytes:
         """
-        The whole body; asked again, the same bytes.
+        The whole body. Further calls return the same bytes.
 
         Raises:
-            TruncatedResponseError: It stopped before its end.
-            ReadTimeoutError: Nothing came for ``Timeout.read``.
-            TransportError: The connection broke otherwise.
+            TruncatedResponseError: The body stopped before its end.
+            ReadTimeoutError: No byte arrived within ``Timeout.read``.
+            TransportError: The connection failed in another way.
         """
         ...
 
     def chunk(self) -> Awaitable[bytes]:
-        """The next piece, of any size, as soon as it is there; empty at the end. Raises as `read` does."""
+        """The next piece, of any size, as soon as it arrives; empty at the end. Raises like `read`."""
         ...
 
     def close(self) -> None:
-        """Let go of the connection: back to the pool if all was read, else closed. May be called again."""
+        """Release the connection: to the pool if everything was read, otherwise it is closed. May be called again."""
         ...
 
 
@@ -130,11 +130,11 @@ SUCCESS = range(200, 300)
 
 class Response:
     """
-    One HTTP response: the head, and a body still to be read. Who holds it when a call fails closes it.
+    An HTTP response: the head, and a body that has not been read yet. If a call fails, whoever holds it closes it.
 
     Attributes:
-        proxy_headers: What the transport sent to a proxy alone, its password among it; None for nothing. The proxy may have
-            made the response and sent them back, so they are redacted in all that is shown of it.
+        proxy_headers: The headers that the transport sent only to a proxy, such as its password; None for none. The
+            response may come from the proxy and quote them, so they are redacted wherever it is shown.
     """
 
     __slots__ = ("__weakref__", "body", "headers", "proxy_headers", "status")
@@ -146,7 +146,7 @@ class Response:
         self.proxy_headers: Mapping[str, str] | None = None
 
     def close(self) -> None:
-        """Let go of the connection. May be called again."""
+        """Release the connection. May be called again."""
         self.body.close()
 
     def __repr__(self) -> str:
@@ -163,22 +163,22 @@ def _seconds(_: object, attribute: Attribute[float], value: float) -> None:
 @frozen
 class Timeout:
     """
-    Time limits, in seconds. Connect, write and read are for each attempt; total is for the whole call.
+    Time limits, in seconds. Connect, write and read apply to each attempt, total to the whole call.
 
     Raises:
-        ConfigError: A limit that is not a number above 0.
+        ConfigError: A limit is not a number above 0.
     """
 
     connect: float = field(default=10.0, validator=_seconds)
-    """For the connection to stand. The wait for a free place in the connection pool does not count."""
+    """For opening a connection. Waiting for a free place in the connection pool does not count."""
 
     write: float = field(default=30.0, validator=_seconds)
     """
-    The longest time in which the peer takes no byte of the request, for bodies above 64 KiB. `read` alone holds for others.
+    The longest time in which the peer accepts no byte of the request, for bodies above 64 KiB. For others, only `read` applies.
     """
 
     read: float = field(default=70.0, validator=_seconds)
-    """The longest time in which no byte of the response comes. 70 s is the service's advice: a model may take 60 s."""
+    """The longest time in which no byte of the response arrives. AWS recommends 70 s, because a model may take 60 s."""
 
     total: float | None = field(default=None, validator=optional(_seconds))
-    """For attempts, waits and the body together (for a stream: until its head); None for no such limit."""
+    """For all attempts, the waits and the body (for a stream: until its head). None for no limit."""
