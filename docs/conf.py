@@ -39,6 +39,8 @@ napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 add_module_names = False
 
+smartquotes_action = "q"  # but "--help" keeps its hyphens
+
 html_theme = "furo"
 html_title = f"sagemaker-runtime {release}"
 html_static_path = ["static"]
@@ -99,7 +101,7 @@ def name_columns(app: Sphinx, doctree: document) -> None:
         ]
         for row in next(table.findall(nodes.tbody)).children:
             for name, entry in list(zip(names, row.children, strict=False))[1:]:
-                if name and entry.children:
+                if name and entry.astext():
                     entry[0].insert(
                         0, nodes.inline("", f"{name}: ", classes=["column-name"])
                     )
@@ -112,15 +114,15 @@ def let_code_break(
     context: dict[str, object],
     doctree: object,
 ) -> None:
-    """Let code in a line of text, or in a table, go on in the next line after a separator or before a capital."""
+    """Let code in text and tables wrap after a separator, and in a very long name before a capital."""
+
+    def in_name(found: re.Match[str]) -> str:
+        return re.sub(r"(?<=[a-z]{3})(?=[A-Z][a-z]{2})", "<wbr>", found[0])
 
     def breakable(found: re.Match[str]) -> str:
-        code = re.sub(r"(?<=\w[_./(,=:-])(?=[\w&])", "<wbr>", found[2])
-        return (
-            found[1]
-            + re.sub(r"(?<=[a-z]{3})(?=[A-Z][a-z]{2})", "<wbr>", code)
-            + found[3]
-        )
+        code = re.sub(r"[A-Za-z]{27,}", in_name, found[2])
+        code = re.sub(r"(?<=\w[_./(,=:-])(?=[A-Za-z&])", "<wbr>", code)
+        return found[1] + code + found[3]
 
     body = context.get("body")
     if isinstance(body, str):

@@ -161,7 +161,7 @@ async def outcome(operation: str, fault: Fault, times: int) -> str:
         said_again, further = await call()
     met = [number for number, each in enumerate(exchanges) if each.fault is not None]
     if not met:
-        return "not met"
+        return "does not occur"
     before, after = [*exchanges, *further][met[-1] : met[-1] + 2]
     fate = "kept" if before.connection == after.connection else "closed"
     cell = f"{said}, {attempts(exchanges)}, connection {fate}"
