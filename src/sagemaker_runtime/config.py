@@ -1,8 +1,8 @@
 """
-`Config`: what the machine says about AWS, read once by `load_config`, which does all of the I/O.
+`Config`: a machine's settings for AWS, read once by `load_config`, which does all of the I/O.
 
-The shared files are parsed by botocore, but its session is not asked: it takes a misspelt ``true`` for false, does not say
-where it found a value, and costs 160 ms of import against 28. The tests compare with it.
+botocore parses the shared files, but its session is not used: it reads a misspelt ``true`` as false, does not say where it
+found a value, and takes 160 ms to import instead of 28. The tests compare with it.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ T = TypeVar("T")
 @frozen(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] - what is shared is declared once, frozen or not
 class Config(Configurable):
     """
-    What clients of one process share. `Client.from_config` makes a client of it, without I/O.
+    The settings that the clients of a process share. `Client.from_config` creates a client from it, without I/O.
 
-    It has the options that the machine's configuration can say, as `Options` has them, and never changes.
+    It has those `Options` that a machine's configuration can set, and never changes.
     """
 
     ca_bundle: str | None = None
     """A file or a directory of certificates that the default transport trusts; None for the system's."""
 
     sources: Mapping[str, str] = field(factory=dict[str, str], eq=False, repr=False)
-    """Where `load_config` found each value, by its name here, such as ``"AWS_REGION"``; defaults are not in it."""
+    """Where `load_config` found each value, by its name here, such as ``"AWS_REGION"``. Defaults are not included."""
 
     def options(self) -> Options:
-        """Options with these values; ``ca_bundle`` is for the transport, and not among them."""
+        """Options with these values, except for ``ca_bundle``, which the transport needs."""
         options = Options()
         for attribute in fields(Configurable):
             setattr(options, attribute.name, getattr(self, attribute.name))
@@ -73,31 +73,31 @@ async def load_config(
     """
     Read the environment and the shared files, in a thread.
 
-    Each value is the argument, else the environment's, else the profile's in the shared files; empty is as good as not
-    there. A shared file that exists is always read. ``docs/configuration.md`` has the names of them all.
+    Each value comes from the argument, else from the environment, else from the profile in the shared files. An empty
+    value counts as not set. An existing shared file is always read. ``docs/configuration.md`` lists all names.
 
     Args:
         region: None for ``AWS_REGION``, ``AWS_DEFAULT_REGION``, ``region``.
 
         profile: The profile in the shared files; None for ``AWS_DEFAULT_PROFILE``, ``AWS_PROFILE``, else ``default``.
 
-        credentials: None for the environment's, else botocore's chain; with a *profile*, for that profile's.
+        credentials: None for the environment's, else those of botocore's chain; with a *profile*, for those of the profile.
 
         endpoint_url: The URL to send to; None for ``AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME``, ``AWS_ENDPOINT_URL``,
             ``endpoint_url`` of ``sagemaker_runtime`` in the profile's ``services``, ``endpoint_url``.
 
         duplex_endpoint_url: The same for duplex calls; None for ``AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2``,
-            ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``sagemaker_runtime_http2`` in ``services``, ``endpoint_url``, and where
-            there is none, for the *endpoint_url* of the other calls.
+            ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``sagemaker_runtime_http2`` in ``services``, ``endpoint_url``, or, if none
+            is set, for the *endpoint_url* of the other calls.
 
-        s3_endpoint_url: The same for S3, where results of asynchronous inferences are fetched; None for
+        s3_endpoint_url: The same for S3, which has the results of asynchronous inferences; None for
             ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``s3`` in ``services``, ``endpoint_url``.
 
         use_fips_endpoint: None for ``AWS_USE_FIPS_ENDPOINT``, ``use_fips_endpoint``.
 
         use_dual_stack_endpoint: None for ``AWS_USE_DUALSTACK_ENDPOINT``, ``use_dualstack_endpoint``.
 
-        retry_mode: None for ``AWS_RETRY_MODE``, ``retry_mode``; ``legacy`` there is read as ``standard``.
+        retry_mode: None for ``AWS_RETRY_MODE``, ``retry_mode``; ``legacy`` is read as ``standard``.
 
         retry_max_attempts: At least 1. None for ``AWS_MAX_ATTEMPTS``, ``max_attempts``.
 
@@ -108,8 +108,8 @@ async def load_config(
         disable_clock_skew_correction: None for ``AWS_DISABLE_CLOCK_SKEW_CORRECTION``, ``disable_clock_skew_correction``.
 
     Raises:
-        ConfigError: A value is none that its setting takes, two exclude each other, the profile does not exist, or a
-            file cannot be read or parsed.
+        ConfigError: A setting has an invalid value, two settings exclude each other, the profile does not exist, or a file
+            cannot be read or parsed.
     """
     given: dict[str, object] = dict(locals())  # by name, as the settings have it
 

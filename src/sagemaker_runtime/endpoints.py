@@ -1,5 +1,5 @@
 """
-Resolvers: from a region to the URL and the signing scope. botocore's data, our own few rules, no I/O but one file.
+Resolvers: from a region to the URL and the signing scope. botocore's data, a few rules of our own, no I/O except one file.
 
 Source: the service's endpoint rule set (botocore, ``sagemaker-runtime/2017-05-13/endpoint-rule-set-1.json``). botocore's
 own engine for it costs 48 ms of start-up; the tests compare with it for every region and switch.
@@ -51,20 +51,20 @@ class Endpoint:
     Where to send a request, and for which scope to sign it.
 
     Raises:
-        ConfigError: The URL is not one a request can be sent to, or has a query.
+        ConfigError: The URL is unusable, or has a query.
     """
 
     url: str
-    """Scheme, host and, if any, a path that is put before the operation's own."""
+    """Scheme, host and, optionally, a path that is prepended to the operation's path."""
 
     signing_name: str | None = None
-    """None for the service's own, ``"sagemaker"``."""
+    """None for the service's name, ``"sagemaker"``."""
 
     signing_region: str | None = None
-    """None for the region of the client."""
+    """None for the client's region."""
 
     source: Literal["service metadata", "custom"] = "custom"
-    """Whether the URL is AWS's or somebody's own."""
+    """Whether the URL is AWS's or your own."""
 
     base: BaseURL = field(init=False, repr=False, eq=False, default=Factory(_parse, takes_self=True))
     """The URL in parts."""
@@ -76,41 +76,41 @@ ENDPOINT = Key[Endpoint]("endpoint")
 
 @frozen
 class EndpointResolverOptions:
-    """Switches of the client that a resolver should follow."""
+    """Switches of the client that a resolver should respect."""
 
     disable_https: bool = False
-    """Use http, for tests only: the body is then readable on the way."""
+    """Use http, only for tests, because the body can then be read by others."""
 
     use_fips_endpoint: bool = False
     """Use an endpoint with FIPS 140 validated cryptography."""
 
     use_dual_stack_endpoint: bool = False
-    """Use an endpoint with IPv6 beside IPv4."""
+    """Use an endpoint with IPv6 in addition to IPv4."""
 
 
 class EndpointResolver(Protocol):
-    """Finds the endpoint of SageMaker Runtime. Called once per call, so it should be quick, and must not block."""
+    """Finds the endpoint of SageMaker Runtime. Called once per call, so it should be fast, and must not block."""
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
         """
-        The endpoint for *region*; empty if the client has none.
+        Return the endpoint for *region*, which is empty if the client has none.
 
         Raises:
-            EndpointNotFoundError: This resolver knows none; another might.
+            EndpointNotFoundError: This resolver has none, but another one might.
             EndpointError: There is none.
         """
         ...
 
 
 class AWSEndpointResolver(Protocol):
-    """Finds the endpoints of any service: what a company's library has, for all its clients."""
+    """Finds the endpoints of any service, such as the resolver in a company's library."""
 
     def resolve_endpoint(self, service_id: str, region: str) -> Endpoint:
         """
-        The endpoint of a service, here always ``"SageMaker Runtime"``.
+        Return the endpoint of a service, here always ``"SageMaker Runtime"``.
 
         Raises:
-            EndpointNotFoundError: This resolver knows none for the service, and the fallback is asked.
+            EndpointNotFoundError: This resolver has none for the service, so the fallback is asked.
         """
         ...
 
@@ -122,7 +122,7 @@ class EndpointResolverFunc:
         self._fn = fn
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
-        """What the function returns."""
+        """Return the result of the function."""
         return self._fn(region, options)
 
 
@@ -140,9 +140,9 @@ class _AWSResolverWithFallback:
 
 def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver: EndpointResolver) -> EndpointResolver:
     """
-    A resolver that asks *aws_resolver*, and *fallback_resolver* where that raises `EndpointNotFoundError`.
+    A resolver that asks *aws_resolver*, and if that raises `EndpointNotFoundError`, *fallback_resolver*.
 
-    Any other error is raised to the caller.
+    Other errors are raised to the caller.
 
     Raises:
         ConfigError: Either is None.
@@ -263,7 +263,7 @@ def _default_endpoint(rules: HostRules, region: str, options: EndpointResolverOp
 
 
 class DefaultEndpointResolver:
-    """The endpoints AWS documents for *service*, in every partition, with FIPS and dual stack."""
+    """The endpoints that AWS documents for *service*, in every partition, with FIPS and dual stack."""
 
     _rules: HostRules = staticmethod(SAGEMAKER_RUNTIME.host)
 
@@ -276,10 +276,10 @@ class DefaultEndpointResolver:
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
         """
-        The endpoint for *region*.
+        Return the endpoint for *region*.
 
         Raises:
-            EndpointNotFoundError: The region belongs to no partition that the installed botocore knows.
-            EndpointError: No region, not a region's name, or a partition without what *options* ask for.
+            EndpointNotFoundError: The installed botocore knows no partition with this region.
+            EndpointError: There is no region, it is not the name of one, or its partition lacks what *options* require.
         """
         return _default_endpoint(self._rules, region, options)

@@ -16,10 +16,10 @@ P = ParamSpec("P")
 
 class Override:
     """
-    What `override` and `with_api_options` give: an `OptFn` that assigns, and then appends. It never changes.
+    The result of `override` and `with_api_options`: an `OptFn` that assigns, and then appends. It never changes.
 
-    It can be hashed if its values can, and a client keeps what it compiled for those that it has seen, so one made at
-    module level costs nothing more than a call without.
+    It is hashable if its values are, and a client caches what it compiles for it. So an override that is created at module
+    level makes a call hardly more expensive.
     """
 
     __slots__ = ("_appended", "_changes", "_hash")
@@ -34,12 +34,12 @@ class Override:
 
     @property
     def changes(self) -> tuple[tuple[str, object], ...]:
-        """Names of options, and the values that they get."""
+        """Names of options, and their new values."""
         return self._changes
 
     @property
     def appended(self) -> tuple[APIOption, ...]:
-        """What is put behind the ``api_options``."""
+        """What is appended to the ``api_options``."""
         return self._appended
 
     def __eq__(self, other: object) -> bool:
@@ -84,7 +84,7 @@ def override(**changes: object) -> Override:
     """
     Options to assign, for a client or for one call: ``override(region="eu-west-1", retryer=NopRetryer())``.
 
-    It takes what `Options` takes. ``api_options=`` replaces the client's; `with_api_options` appends to them.
+    It takes the same arguments as `Options`. ``api_options=`` replaces the client's list; `with_api_options` appends to it.
 
     Raises:
         TypeError: There is no such option.

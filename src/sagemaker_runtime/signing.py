@@ -1,9 +1,9 @@
 """
 AWS Signature Version 4, for requests with the signature in a header.
 
-Source: AWS IAM User Guide, "Create a signed AWS API request". Written out here because it is the dearest part of a call
-that is ours: botocore's signer takes 68 µs a request, this one a tenth of it, by keeping what does not change from
-request to request (the key of the day, the plan of the headers, the text of the second).
+Source: AWS IAM User Guide, "Create a signed AWS API request". Written here because it is the most expensive part of a call
+that is ours: botocore's signer takes 68 µs per request, this one a tenth, because it caches what does not change between
+requests (the key of the day, the plan of the headers, the text of the second).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
-"""Given as the payload hash, leaves the body out of the signature. SageMaker Runtime takes it over https only."""
+"""As the payload hash, this leaves the body out of the signature. SageMaker Runtime accepts it only over https."""
 
 NOT_SIGNED = frozenset(
     {
@@ -51,7 +51,7 @@ NOT_SIGNED = frozenset(
         "x-amzn-trace-id",
     }
 )
-"""Headers that proxies and tracers rewrite on the way. Source: botocore 1.44.5, ``auth.SIGNED_HEADERS_BLACKLIST``."""
+"""Headers that proxies and tracers rewrite. Source: botocore 1.44.5, ``auth.SIGNED_HEADERS_BLACKLIST``."""
 
 _BLOCK = 64  # bytes of a SHA-256 block
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
@@ -73,12 +73,12 @@ class HTTPSignerV4(Protocol):
         signing_time: datetime,
     ) -> None:
         """
-        Set the headers that make up the signature; those of an earlier signature are replaced.
+        Set the headers of the signature; those of an earlier signature are replaced.
 
         Args:
-            request: All of it is final but these headers.
+            request: Final, except for these headers.
 
-            credentials: What to sign with.
+            credentials: The keys to sign with.
 
             payload_hash: SHA-256 of the body in hex, or `UNSIGNED_PAYLOAD`.
 
@@ -86,22 +86,22 @@ class HTTPSignerV4(Protocol):
 
             region: Signing region.
 
-            signing_time: In UTC; the service allows five minutes of skew.
+            signing_time: In UTC; the service accepts five minutes of skew.
         """
         ...
 
 
 class SigV4Signer:
     """
-    The default signer. It keeps the keys it derived, and may be shared by clients and threads.
+    The default signer. It caches derived keys, and may be shared by clients and threads.
 
     Args:
-        double_encode_path: Whether the path, encoded already, is encoded once more for the signature: true for all
-            services but S3.
+        double_encode_path: Whether the path, which is already encoded, is encoded again for the signature: true for all
+            services except S3.
 
-        normalize_path: Whether ``.``, ``..`` and ``//`` are resolved for the signature: true for all services but S3.
+        normalize_path: Whether ``.``, ``..`` and ``//`` are resolved for the signature: true for all services except S3.
 
-        content_sha256_header: Whether to send the payload hash as ``X-Amz-Content-SHA256`` too: needed by S3 only.
+        content_sha256_header: Whether to send the payload hash as ``X-Amz-Content-SHA256``: needed only by S3.
     """
 
     def __init__(

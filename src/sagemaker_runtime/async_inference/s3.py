@@ -41,23 +41,23 @@ REGIONS_KEPT = 256  # of buckets elsewhere; one that is forgotten costs a redire
 
 @frozen
 class S3Object:
-    """An object, whole."""
+    """An object."""
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
     content_type: str | None = None
-    """MIME type it was stored with."""
+    """The MIME type it was stored with."""
 
 
 class S3ObjectReader(Protocol):
-    """Where `wait_for_output` looks: `S3Client`, or an object of yours around the S3 client you have."""
+    """Reads objects for `wait_for_output`: `S3Client`, or an object of yours around another S3 client."""
 
     async def read(self, location: str) -> S3Object | None:
         """
-        The object at *location*, or None if it is not there yet.
+        Return the object at *location*, or None if it does not exist yet.
 
         Raises:
-            ServiceError: S3 refused. With the code ``AccessDenied`` the object may be missing all the same.
-            TransportError: The exchange broke off.
+            ServiceError: S3 refused the request. With the code ``AccessDenied``, the object may merely be missing.
+            TransportError: The HTTP exchange failed.
         """
         ...
 
@@ -65,32 +65,32 @@ class S3ObjectReader(Protocol):
 @define(kw_only=True, eq=False)
 class S3Client:
     """
-    Requests to S3, signed for the caller, to buckets in any region. `Client.s3_client` makes one.
+    Sends signed requests to S3, to buckets in any region. `Client.s3_client` creates one.
 
     Raises:
-        ConfigError: The endpoint cannot be used.
+        ConfigError: The endpoint is unusable.
     """
 
     http_client: HTTPClient
-    """The transport; stays open."""
+    """The transport; it stays open."""
 
     credentials: CredentialsProvider = field(repr=False)
-    """Asked before each request."""
+    """Called before each request."""
 
     region: str
-    """Where buckets are looked for first. That of a bucket elsewhere is learnt from S3's first response, and kept."""
+    """The region where buckets are looked for first. The region of another bucket is learnt from S3's first response."""
 
     endpoint_url: str | None = None
-    """A store of your own with S3's interface, or a VPC endpoint; the bucket then stands in the path. None for AWS's."""
+    """A store of your own with S3's API, or a VPC endpoint; the bucket is then part of the path. None for AWS's."""
 
     endpoint_options: EndpointResolverOptions = field(factory=EndpointResolverOptions)
     """Switches for AWS's endpoints: FIPS, dual stack, no https."""
 
     timeout: Timeout = field(factory=lambda: Timeout(read=20.0))
-    """For each request; ``total`` is ignored. S3 responds at once, so 20 s of silence are a fault."""
+    """For each request; ``total`` is ignored. S3 responds at once, so 20 s of silence are a failure."""
 
     clock: Clock = field(factory=SystemClock)
-    """Wall time for the signature."""
+    """The source of time for signatures."""
 
     _base: BaseURL | None = field(init=False, repr=False, default=None)
     _regions: dict[str, str] = field(init=False, repr=False, factory=dict[str, str])
@@ -110,16 +110,16 @@ class S3Client:
 
     async def read(self, location: str) -> S3Object | None:
         """
-        The object at *location*, or None if S3 says that there is none.
+        Return the object at *location*, or None if S3 says that it does not exist.
 
-        A bucket in another region is followed there once. Where S3 refuses the credentials and their provider has others by
-        now, the object is asked for with those, once.
+        A bucket in another region is followed there once. If S3 refuses the credentials and their provider has new ones, the
+        request is repeated with those, once.
 
         Raises:
-            ConfigError: The location names no object in S3.
-            ServiceError: S3 refused; the code is S3's own, such as ``"NoSuchBucket"``, or the status in digits.
+            ConfigError: The location is not that of an object in S3.
+            ServiceError: S3 refused the request; the code is S3's own, such as ``"NoSuchBucket"``, or the status in digits.
             CredentialsError: There are no credentials.
-            TransportError: The exchange broke off.
+            TransportError: The HTTP exchange failed.
         """
         response = await self._send("GET", S3Location.parse(location), "", {}, b"")
         if response.status == HTTPStatus.OK:
@@ -140,28 +140,28 @@ class S3Client:
         body: bytes = b"",
     ) -> S3Response:
         """
-        Send any request, and give what S3 responds, be it a refusal: ``response.error(...)`` makes an exception of it.
+        Send any request and return S3's response, even if S3 refuses: ``response.error(...)`` turns it into an exception.
 
-        Regions and renewed credentials as for `read`. Nothing else is tried again.
+        Regions and renewed credentials are handled as in `read`. Nothing else is retried.
 
         Args:
-            method: Of HTTP. The response to a ``HEAD`` tells too little of a refusal to follow a bucket, or to renew credentials.
+            method: The HTTP method. A refused ``HEAD`` says too little to follow a bucket, or to renew credentials.
 
-            bucket: Its name.
+            bucket: The name of the bucket.
 
-            key: As S3 stores it: nothing is percent-encoded. Empty for the bucket itself.
+            key: The key, not percent-encoded. Empty for the bucket itself.
 
-            query: Parameters, not encoded either.
+            query: Parameters, not percent-encoded.
 
-            headers: All are signed.
+            headers: Additional headers, which are signed.
 
-            body: Signed too.
+            body: The body, which is signed.
 
         Raises:
-            ConfigError: No bucket can have that name.
+            ConfigError: The name of the bucket is invalid.
             InvalidHeaderError: A header cannot be sent.
             CredentialsError: There are no credentials.
-            TransportError: The exchange broke off.
+            TransportError: The HTTP exchange failed.
         """
         if BUCKET.fullmatch(bucket) is None:
             raise ConfigError(f"{bucket!r} cannot be the name of a bucket in S3; write a location like s3://bucket/key")

@@ -1,4 +1,4 @@
-"""What S3 sends: `S3Response`."""
+"""`S3Response`: a response of S3."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOVED = frozenset({301, 302, 307, 308, 400})  # statuses with which S3 sends a 
 
 @frozen
 class S3Response:
-    """What S3 sent, read whole: what was asked for, or a refusal."""
+    """A complete response of S3: the result, or an error."""
 
     status: int
     """HTTP status."""
@@ -29,7 +29,7 @@ class S3Response:
     _secrets: Secrets = field(repr=False)
 
     def region(self) -> str | None:
-        """The bucket's, if S3 sends the request there; None otherwise."""
+        """The region of the bucket, if S3 redirects the request there; otherwise None."""
         if self.status not in _MOVED:
             return None
         region = self.headers.get("x-amz-bucket-region") or self._element("Region")
@@ -38,12 +38,12 @@ class S3Response:
 
     def error(self, location: str, operation: str = "GetObject") -> ServiceError:
         """
-        The error in it. Any response gives one, a proxy's page too.
+        The response as an error. Any response can be one, even the error page of a proxy.
 
         Args:
-            location: What was asked for, for the text: ``s3://bucket/key``.
+            location: The object that was requested, for the message: ``s3://bucket/key``.
 
-            operation: What was asked, as S3's API reference calls it.
+            operation: The name of the operation in S3's API reference.
         """
         code = self._element("Code", "[A-Za-z0-9.]{1,100}")
         message = self._element("Message") if code else None

@@ -45,10 +45,10 @@ class AsyncInferenceResult:
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
     content_type: str | None
-    """MIME type of the body, as the container gave it."""
+    """MIME type of the body, as set by the container."""
 
     location: str
-    """Where in S3 it is."""
+    """Its location in S3."""
 
 
 @asyncio_only
@@ -65,10 +65,10 @@ async def wait_for_output(
     """
     Wait until an asynchronous inference has ended, and give its result.
 
-    Both objects are looked for at once, and then at intervals that grow from half a second; the last look is at the
-    deadline. Where both are there the result counts: an inference that failed first was run again. A look that
-    has begun is not broken off at the deadline, so that a large result on its way is not lost; for a limit on that
-    too, wrap the call in ``asyncio.timeout``. Nothing is kept between calls: whoever gave up may wait again.
+    Both objects are requested at once, and then at intervals that grow from half a second, for the last time at the deadline.
+    If both exist, the result counts: the inference was run again after a failure. A request in progress is not interrupted
+    at the deadline, so that a large result is not lost; to limit that too, wrap the call in ``asyncio.timeout``. Nothing is
+    kept between calls, so you may wait again after a timeout.
 
     Args:
         output_location: Of the result; ``s3://bucket/key``.

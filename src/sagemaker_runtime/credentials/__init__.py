@@ -1,8 +1,8 @@
 """
 Credentials and where they come from.
 
-A provider is asked for credentials and keeps nothing; `CredentialsCache` keeps what one gave and asks again before it
-expires. The client's default is ``CredentialsCache(DefaultCredentialsProvider())``.
+A provider returns credentials and keeps nothing. `CredentialsCache` keeps a provider's credentials, and renews them before
+they expire. The client's default is ``CredentialsCache(DefaultCredentialsProvider())``.
 """
 
 from __future__ import annotations

@@ -36,22 +36,22 @@ def _time(_: object, attribute: Attribute[float], value: object) -> None:
 @frozen
 class Credentials:
     """
-    What a request is signed with. The secrets are in no repr.
+    The keys that requests are signed with. The repr shows no secrets.
 
     Args:
-        access_key_id: Not secret: it is sent in clear with each request.
+        access_key_id: Not secret; it is sent in clear text with each request.
 
-        secret_access_key: Secret; it signs, and is never sent.
+        secret_access_key: Secret; used to sign, and never sent.
 
-        session_token: Secret, and sent. None for credentials that last.
+        session_token: Secret; sent with each request. None for permanent credentials.
 
-        expires_at: Seconds since 1970, UTC. None: they do not expire.
+        expires_at: Seconds since 1970, UTC. None if they do not expire.
 
-        source: Where they were found: ``"env"``, or botocore's name, such as ``"shared-credentials-file"``. None if that
-            is not known. It makes no difference between two that are otherwise equal.
+        source: Where they were found: ``"env"``, or botocore's name, such as ``"shared-credentials-file"``. None if not
+            known. It is not compared.
 
     Raises:
-        ConfigError: A value is empty, or has a character that no credential has (a newline from a file, most often).
+        ConfigError: A value is empty, or has an invalid character, such as a newline from a file.
     """
 
     access_key_id: str = field(validator=_sendable)
@@ -98,11 +98,11 @@ def checked_provider(provider: CredentialsProvider) -> CredentialsProvider:
 
 
 class CredentialsProvider(Protocol):
-    """Where credentials come from. It may keep nothing: `CredentialsCache` does that for any provider."""
+    """A source of credentials. It need not cache them, because `CredentialsCache` does so for any provider."""
 
     async def retrieve(self) -> Credentials:
         """
-        Credentials that are valid now.
+        Return credentials that are valid now.
 
         Raises:
             CredentialsError: There are none, or they could not be refreshed.
@@ -112,33 +112,33 @@ class CredentialsProvider(Protocol):
 
 class CachingCredentialsProvider(CredentialsProvider, Protocol):
     """
-    A provider that can also give what is valid now without waiting, so that signing need not await it.
+    A provider that can also return valid credentials without waiting, so that signing need not await it.
 
-    `current` is asked if the class that defines `retrieve` defines it too; a subclass that overrides `retrieve` alone is
-    awaited.
+    `current` is used if the class that defines `retrieve` also defines it. If a subclass overrides only `retrieve`, that is
+    awaited instead.
     """
 
     def current(self) -> Credentials | None:
-        """Credentials that are valid now; None if `retrieve` must be awaited. Asked before each attempt."""
+        """Credentials that are valid now; None if `retrieve` must be awaited. Called before each attempt."""
         ...
 
 
 @runtime_checkable
 class RenewableCredentialsProvider(CredentialsProvider, Protocol):
     """
-    A provider that keeps credentials, and can be told that a service has refused them.
+    A provider that caches credentials, and can renew them after a service has refused them.
 
-    One that keeps none needs no `renew`: it is asked again with `retrieve`.
+    A provider that caches nothing needs no `renew`; `retrieve` is called again instead.
     """
 
     async def renew(self, refused: Credentials) -> Credentials:
         """
-        Credentials from the source, if those that are kept are the refused ones: the same again if it has no others.
+        Return new credentials from the source, or the same ones if it has no others.
 
-        Awaited by each attempt that was refused with them, so by many at once.
+        Each attempt that was refused awaits this, so it is called many times at once.
 
         Args:
-            refused: What the attempt was signed with.
+            refused: The credentials that the attempt was signed with.
 
         Raises:
             CredentialsError: The source failed.
@@ -150,11 +150,11 @@ CREDENTIALS: Key[CredentialsProvider] = Key("credentials")
 """
 The provider that signs the call. Set by the client, from the options; a middleware may set another one.
 
-It is the provider and not what it gives: that is asked for before each attempt. What it gave is `SIGNED_WITH`.
+This is the provider, not the credentials, which are requested before each attempt. Those in use are `SIGNED_WITH`.
 """
 
 SIGNED_WITH: Key[Credentials] = Key("signed with")
-"""What the attempt was signed with. Set by Signing in the attempt's context; its repr shows no secret."""
+"""The credentials that the attempt was signed with. Set by Signing in the attempt's context; the repr shows no secret."""
 
 
 @lru_cache(maxsize=256)
@@ -169,7 +169,7 @@ def tells_current(kind: type) -> bool:
 
 
 class StaticCredentialsProvider:
-    """Credentials from code. It is not pickled, so that a secret does not leave the process unnoticed."""
+    """Credentials from code. They cannot be pickled, so that a secret does not leave the process unnoticed."""
 
     def __init__(self, access_key_id: str, secret_access_key: str, session_token: str | None = None) -> None:
         self._credentials = Credentials(access_key_id, secret_access_key, session_token)
@@ -196,14 +196,14 @@ class StaticCredentialsProvider:
 
 
 class AnonymousCredentialsProvider:
-    """No credentials: requests are sent unsigned, for an endpoint or a proxy that asks for no signature."""
+    """No credentials: requests are sent unsigned, for an endpoint or a proxy that needs no signature."""
 
     async def retrieve(self) -> NoReturn:
         """
         Give nothing.
 
         Raises:
-            CredentialsError: Always; whoever sends unsigned requests does not ask.
+            CredentialsError: Always; unsigned requests do not call it.
         """
         raise CredentialsError("AnonymousCredentialsProvider has no credentials: calls with it are sent unsigned")
 

@@ -33,27 +33,27 @@ _RENEWALS_AT_ONCE = 5  # without a pause, if each brings others
 
 class CredentialsCache:
     """
-    Keeps what a provider gave, and asks it again before that expires.
+    Caches the credentials of a provider, and renews them before they expire.
 
-    However many callers wait, the provider is asked once (once in each event loop). Within *expiry_window* of the
-    expiry it is asked in the background, while callers get the credentials that are still valid; a failure there is
-    logged, and the next try comes 1, 2, 4 … 60 seconds later. Once they have expired, callers wait, and a failure is
-    raised to all that wait; the next caller tries again.
+    However many callers wait, the provider is called once (in each event loop). Within *expiry_window* before the expiry,
+    credentials are renewed in the background, while callers get those that are still valid. A failure there is logged, and
+    the next attempt follows 1, 2, 4 … 60 seconds later. After the expiry, callers wait, and a failure is raised to all of
+    them; the next caller tries again.
 
-    Credentials that a service has refused are given out no longer until the provider has been asked for others: once for
-    all calls that were refused with them, and again 1, 2, 4 … 60 seconds later if it had none.
+    If a service has refused credentials, they are no longer used until the provider has been asked for new ones: once for
+    all calls that were refused, and again 1, 2, 4 … 60 seconds later if it had none.
 
-    One cache serves any number of event loops, in turn or in several threads, and works on after a fork. A pickle of it
-    holds no credentials but those in its provider.
+    One cache serves any number of event loops, in turn or in several threads, and continues to work after a fork. Its
+    pickle contains no credentials except those in its provider.
 
     Args:
-        provider: Asked when there is nothing valid to give.
+        provider: The source of the credentials.
 
-        expiry_window: Seconds before the expiry from when on credentials are renewed; for those that live less than
-            twice as long, half of their life. The moment is drawn anew each time from the first half of the window,
-            so that a fleet that was started at once does not renew at once. 0 to renew only what has expired.
+        expiry_window: How many seconds before their expiry credentials are renewed; if they live less than twice as
+            long, half of their lifetime. The exact moment is random within the first half of the window, so that machines
+            that were started together do not renew together. 0 renews only expired credentials.
 
-        clock: Its wall time says what has expired. None for the machine's.
+        clock: Its wall time decides what has expired. None for the machine's.
 
         draw: A number in [0, 1), for that moment.
 
@@ -91,9 +91,9 @@ class CredentialsCache:
 
     def current(self) -> Credentials | None:
         """
-        Credentials that are valid now, without waiting; None if `retrieve` must be awaited.
+        Return credentials that are valid now, without waiting; None if `retrieve` must be awaited.
 
-        Starts a refresh in the background when one is due.
+        Starts a renewal in the background when one is due.
         """
         now = self._now()
         if now < self._fresh_until:
@@ -106,11 +106,11 @@ class CredentialsCache:
     @asyncio_only
     async def retrieve(self) -> Credentials:
         """
-        Credentials that are valid now; from the provider, if need be.
+        Return credentials that are valid now, from the provider if necessary.
 
         Raises:
-            CredentialsError: The provider failed, or gave what has expired. Each caller gets an error of its own, with
-                the provider's as its cause.
+            CredentialsError: The provider failed, or returned expired credentials. Each caller gets its own error, with the
+                provider's as its cause.
         """
         credentials = self.current()
         if credentials is not None:
@@ -120,10 +120,10 @@ class CredentialsCache:
     @asyncio_only
     async def renew(self, refused: Credentials) -> Credentials:
         """
-        Credentials other than *refused*, which a service has refused, or the same if the provider has no others.
+        Return credentials other than *refused*, or the same if the provider has no others.
 
-        The provider is asked if the refused ones are those that are kept, and not too soon after the last time; callers
-        of `retrieve` wait for it meanwhile. If it fails, the refused ones are given out as before.
+        The provider is called if the refused credentials are the cached ones, and not too soon after the last time.
+        Callers of `retrieve` wait for it. If it fails, the refused credentials remain in use.
 
         Raises:
             CredentialsError: The provider failed.

@@ -23,16 +23,16 @@ class EnvironmentCredentialsProvider:
     """
     ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and ``AWS_SESSION_TOKEN``, read anew each time.
 
-    ``AWS_CREDENTIAL_EXPIRATION``, which ``aws configure export-credentials`` writes, says when they expire. An empty
-    variable counts as unset.
+    ``AWS_CREDENTIAL_EXPIRATION``, which ``aws configure export-credentials`` prints, says when they expire. An empty variable
+    counts as unset.
     """
 
     async def retrieve(self) -> Credentials:
         """
-        What the environment holds now.
+        Return the credentials in the environment.
 
         Raises:
-            CredentialsError: It holds no credentials, half of them, or what cannot be credentials.
+            CredentialsError: There are none, they are incomplete, or they are invalid.
         """
         found = _from_environment()
         if found is None:
@@ -49,21 +49,21 @@ class BotocoreCredentialsProvider:
     """
     botocore's whole chain: environment, shared files, process, assume role, web identity, SSO, container, instance.
 
-    Each `retrieve` goes through the chain from its start, in a thread, so that an edited file counts, and
-    neither botocore's refresh windows nor its locks do. That costs a request or a process each time: put a
-    `CredentialsCache` before it. botocore is not imported before the first one.
+    Each `retrieve` runs the whole chain in a thread, so that an edited file takes effect, and without botocore's refresh
+    windows and locks. This may take a request or a process each time, so wrap it in a `CredentialsCache`. botocore is
+    imported by the first call.
 
-    A profile that asks for an MFA code asks once: the code cannot be asked for again behind the program's back.
+    A profile that needs an MFA code asks for it only once, because it cannot ask again in the background.
 
     Args:
-        profile: The profile in the shared files; the environment's keys are then passed over. None, or an empty one,
-            for ``AWS_PROFILE``, else ``default``.
+        profile: The profile in the shared files; the keys in the environment are then ignored. None, or an empty text, for
+            ``AWS_PROFILE``, else ``default``.
 
-        region: Where STS and SSO are asked. None for ``AWS_REGION``, else what botocore finds.
+        region: The region of STS and SSO. None for ``AWS_REGION``, else what botocore finds.
 
         endpoint_options: FIPS and dual stack for them. None for what botocore finds.
 
-        ca_bundle: The certificates they are trusted by. None for what botocore finds.
+        ca_bundle: The trusted certificates for them. None for what botocore finds.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class BotocoreCredentialsProvider:
     @asyncio_only
     async def retrieve(self) -> Credentials:
         """
-        What the chain gives now, with the time it expires at where botocore knows it, rounded down to the second.
+        Return the credentials of the chain, with their expiry, rounded down to the second, if botocore knows it.
 
         Raises:
-            CredentialsError: The chain found none, or what has expired, or broke. What a credential process printed, or
-                an endpoint sent, is not in its text: it may hold a secret.
+            CredentialsError: The chain found none, or expired ones, or failed. The text does not repeat the output of a
+                credential process, or the response of an endpoint, which may contain a secret.
         """
         return await _THREADS.start(self._load)
 
@@ -133,17 +133,17 @@ class BotocoreCredentialsProvider:
 
 class DefaultCredentialsProvider(BotocoreCredentialsProvider):
     """
-    What the AWS SDKs look through by default: the environment, without importing botocore, else botocore's chain.
+    The default of the AWS SDKs: the environment, without importing botocore, else botocore's chain.
 
-    With a *profile*, the environment's keys are passed over.
+    With a *profile*, the keys in the environment are ignored.
     """
 
     async def retrieve(self) -> Credentials:
         """
-        What is found first.
+        Return the first credentials found.
 
         Raises:
-            CredentialsError: Nothing was, or the first place that has credentials has unusable ones.
+            CredentialsError: There are none, or the first place that has credentials has unusable ones.
         """
         found = _from_environment() if self._profile is None else None
         return found if found is not None else await super().retrieve()

@@ -39,10 +39,10 @@ S = TypeVar("S")
 
 
 class Position(enum.Enum):
-    """An end of a step's list."""
+    """One end of a step's list."""
 
     BEFORE = "before"
-    """The front: outermost, first to see the request and last to see the result."""
+    """The front: outermost, the first to see the request and the last to see the result."""
 
     AFTER = "after"
     """The back: innermost."""
@@ -62,11 +62,11 @@ class Step(Generic[M, S]):
     """
     The middleware of one step, outermost first, each in a place with a name.
 
-    Every method that names a place raises `StackError` if there is none of that name.
+    Every method that takes the name of a place raises `StackError` if there is no such place.
 
     Args:
-        middleware: Who stands there to begin with, outermost first: the default stack's. They are not checked, here or when
-            they are called; all others are.
+        middleware: The middleware of the default stack, outermost first. They are not checked, here or when they are called;
+            all others are.
     """
 
     __slots__ = ("_default", "_of_stack", "_places")
@@ -88,7 +88,7 @@ class Step(Generic[M, S]):
         raise NotImplementedError
 
     def add(self, middleware: M, position: Position = AFTER) -> None:
-        """Put *middleware* at the back of the list, or with ``BEFORE`` at the front."""
+        """Add *middleware* innermost, or with ``BEFORE`` outermost."""
         id = self._new_id(middleware)
         if position is AFTER:
             self._places[id] = middleware
@@ -102,7 +102,7 @@ class Step(Generic[M, S]):
     @overload
     def insert(self, middleware: M, *, after: str) -> None: ...
     def insert(self, middleware: M, *, before: str | None = None, after: str | None = None) -> None:
-        """Put *middleware* just outside (``before=``) or just inside (``after=``) the place of that name."""
+        """Add *middleware* just outside (``before=``) or just inside (``after=``) the named place."""
         if before is not None and after is None:
             id, index = self._new_id(middleware), self._index(before)
         elif after is not None and before is None:
@@ -113,7 +113,7 @@ class Step(Generic[M, S]):
         self._put([*places[:index], (id, middleware), *places[index:]])
 
     def swap(self, id: str, middleware: M) -> M:
-        """Put *middleware* into the place *id*, which keeps its name, and give who stood there."""
+        """Replace the middleware in the place *id*, which keeps its name, and return the previous one."""
         self._index(id)
         if self._checked_id(middleware) != id and middleware.id in self._places:
             raise StackError(
@@ -123,16 +123,16 @@ class Step(Generic[M, S]):
         return before
 
     def remove(self, id: str) -> M:
-        """Take the place *id* away, and give who stood there."""
+        """Remove the place *id*, and return its middleware."""
         self._index(id)
         return self._places.pop(id)
 
     def get(self, id: str) -> M | None:
-        """Who stands in the place *id*; None if there is no such place."""
+        """The middleware in the place *id*; None if there is no such place."""
         return self._places.get(id)
 
     def clear(self) -> None:
-        """Take all places away."""
+        """Remove all places."""
         self._places.clear()
 
     def ids(self) -> list[str]:
@@ -140,7 +140,7 @@ class Step(Generic[M, S]):
         return list(self._places)
 
     def copy(self) -> Self:
-        """A second step with the same middleware, to be changed on its own."""
+        """An independent copy with the same middleware."""
         copy = type(self)()
         copy._places, copy._default = self._places.copy(), self._default  # noqa: SLF001 - of its own class
         return copy
@@ -149,10 +149,10 @@ class Step(Generic[M, S]):
         """
         Fold the list into one handler that ends in *next*.
 
-        A middleware of the default stack that has nothing to do under the options says so
-        (``has_nothing_to_do``), and is left out of the handler. Its place stays in the list, for others to anchor on.
+        A middleware of the default stack that is disabled by the options says so (``has_nothing_to_do``), and is left out of
+        the handler. Its place stays in the list, so that others can be inserted next to it.
 
-        What any other middleware gives back, and calls *next* with, is checked: a `StackError` names it.
+        For all other middleware, their results and the arguments of *next* are checked; a `StackError` names the culprit.
         """
         for line, middleware in zip(reversed(self.lines()), reversed(self._places.values()), strict=True):
             if _has_nothing_to_do(middleware):

@@ -1,7 +1,7 @@
 """
 `Stack`: the five steps of one operation, and the fold of them into one handler.
 
-A stack is a plan. `Stack.compile` makes a handler of it once; changing the stack afterwards changes no handler.
+A stack is a plan. `Stack.compile` turns it into a handler once; later changes of the stack do not change the handler.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Stack:
         id: The operation's name, such as ``"InvokeEndpoint"``.
 
     Attributes:
-        operation: The operation as modelled: whether it streams, may be repeated, which events and which service it has.
-            That of a stack made by hand has none of these.
+        operation: The operation as modelled: whether it streams, whether it may be repeated, its events and its service. A
+            stack created by hand has an operation without these.
     """
 
     __slots__ = ("build", "deserialize", "finalize", "id", "initialize", "operation", "serialize")
@@ -75,7 +75,7 @@ class Stack:
         return self.initialize, self.serialize, self.build, self.finalize, self.deserialize
 
     def list(self) -> list[str]:
-        """The stack's id, then each step's name followed by the ids of its places."""
+        """The id of the stack, then the name of each step followed by the ids of its places."""
         return [
             self.id,
             *("Initialize", *self.initialize.ids()),
@@ -86,7 +86,7 @@ class Stack:
         ]
 
     def copy(self) -> Stack:
-        """A second stack with the same middleware, to be changed on its own."""
+        """An independent copy with the same middleware."""
         copy = Stack.of(
             self.operation,
             self.initialize.copy(),
@@ -102,10 +102,10 @@ class Stack:
         """
         Fold the five steps into one handler.
 
-        What joins two steps is a plain function too, so a traceback has one line for each middleware and no more.
+        Two steps are joined by a plain function, so a traceback has only one line per middleware.
 
         Args:
-            transport: Sends the request of a `DeserializeInput`; its Output holds the response.
+            transport: Sends the request of a `DeserializeInput`; its Output contains the response.
         """
         deserialize = self.deserialize.compile(transport)
         finalize = self.finalize.compile(lambda ctx, step: deserialize(ctx, DeserializeInput(step.request)))

@@ -1,5 +1,5 @@
 """
-The five steps: what a middleware of each gets, what it calls, and what all of them give back.
+The five steps: what their middleware receive, what they call, and what they return.
 
 A middleware is an object with an ``id`` and the method of its step; one object may have several::
 
@@ -12,7 +12,7 @@ A middleware is an object with an ``id`` and the method of its step; one object 
             append_custom_attributes(step.request.headers, "tenant=acme")
             return await next(ctx, step)
 
-A function becomes one by the decorator of its step: ``@build_middleware("TagTenant")``.
+The decorator of a step turns a function into one: ``@build_middleware("TagTenant")``.
 
 The inputs are classes without attrs, as are most that every program needs: at import attrs takes 0.1 to 0.5 ms for each.
 """
@@ -38,7 +38,7 @@ class InitializeInput:
 
 
 class SerializeInput:
-    """Once per call: the input, and the request that it is written into."""
+    """Once per call: the input, and the request into which it is serialized."""
 
     __slots__ = ("parameters", "request")
 
@@ -48,7 +48,7 @@ class SerializeInput:
 
 
 class BuildInput:
-    """Once per call: the request, complete but for what each attempt adds."""
+    """Once per call: the request, complete except for what each attempt adds."""
 
     __slots__ = ("request",)
 
@@ -57,7 +57,7 @@ class BuildInput:
 
 
 class FinalizeInput:
-    """The request. Once per attempt below Retry: an attempt has a request of its own."""
+    """The request. Below Retry, once per attempt, each with its own copy."""
 
     __slots__ = ("request",)
 
@@ -76,14 +76,14 @@ class DeserializeInput:
 
 class Output:
     """
-    What comes back through every step.
+    The result that is returned through every step.
 
     Attributes:
-        result: The operation's output; None below OperationDeserializer, and wherever else nobody has made it yet.
+        result: The operation's output; None as long as it does not exist, such as below OperationDeserializer.
 
-        metadata: The facts learnt on the way up; they become ``result_metadata``.
+        metadata: The facts collected on the way up; they become ``result_metadata``.
 
-        raw_response: The HTTP response; None if a middleware gave a result without one.
+        raw_response: The HTTP response; None if a middleware has created the result.
     """
 
     __slots__ = ("__weakref__", "metadata", "raw_response", "result")
@@ -113,7 +113,7 @@ DeserializeHandler: TypeAlias = Handler[DeserializeInput]
 
 
 class Middleware(Protocol):
-    """What the middleware of every step have in common."""
+    """The common base of middleware."""
 
     @property
     def id(self) -> str:
@@ -125,7 +125,7 @@ class InitializeMiddleware(Middleware, Protocol):
     """Sees the input first and the result last. Once per call."""
 
     def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler, /) -> Awaitable[Output]:
-        """Do something before, ``await next(ctx, step)``, do something after."""
+        """Act before, ``await next(ctx, step)``, act after."""
         ...
 
 
@@ -133,23 +133,23 @@ class SerializeMiddleware(Middleware, Protocol):
     """Turns the input into a request. Once per call."""
 
     def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler, /) -> Awaitable[Output]:
-        """Do something before, ``await next(ctx, step)``, do something after."""
+        """Act before, ``await next(ctx, step)``, act after."""
         ...
 
 
 class BuildMiddleware(Middleware, Protocol):
-    """Adds to the request what all attempts share. Once per call."""
+    """Adds what is the same for all attempts. Once per call."""
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler, /) -> Awaitable[Output]:
-        """Do something before, ``await next(ctx, step)``, do something after."""
+        """Act before, ``await next(ctx, step)``, act after."""
         ...
 
 
 class FinalizeMiddleware(Middleware, Protocol):
-    """Makes the request ready for the wire. Once per attempt below Retry, once per call above it."""
+    """Prepares the request for sending. Once per attempt below Retry, once per call above it."""
 
     def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler, /) -> Awaitable[Output]:
-        """Do something before, ``await next(ctx, step)``, do something after."""
+        """Act before, ``await next(ctx, step)``, act after."""
         ...
 
 
@@ -159,7 +159,7 @@ class DeserializeMiddleware(Middleware, Protocol):
     def handle_deserialize(
         self, ctx: Context, step: DeserializeInput, next: DeserializeHandler, /
     ) -> Awaitable[Output]:
-        """Do something before, ``await next(ctx, step)``, do something after."""
+        """Act before, ``await next(ctx, step)``, act after."""
         ...
 
 
@@ -218,30 +218,30 @@ def _check_name(id: object, step: str) -> None:
 
 
 def initialize_middleware(id: str) -> Callable[[InitializeFunction], InitializeMiddleware]:
-    """Make a function of ``(ctx, step, next)`` a middleware of the initialize step, under the name *id*."""
+    """Turn a function of ``(ctx, step, next)`` into a middleware of the initialize step, with the id *id*."""
     _check_name(id, "initialize")
     return lambda function: _InitializeFunction(id, function)
 
 
 def serialize_middleware(id: str) -> Callable[[SerializeFunction], SerializeMiddleware]:
-    """Make a function of ``(ctx, step, next)`` a middleware of the serialize step, under the name *id*."""
+    """Turn a function of ``(ctx, step, next)`` into a middleware of the serialize step, with the id *id*."""
     _check_name(id, "serialize")
     return lambda function: _SerializeFunction(id, function)
 
 
 def build_middleware(id: str) -> Callable[[BuildFunction], BuildMiddleware]:
-    """Make a function of ``(ctx, step, next)`` a middleware of the build step, under the name *id*."""
+    """Turn a function of ``(ctx, step, next)`` into a middleware of the build step, with the id *id*."""
     _check_name(id, "build")
     return lambda function: _BuildFunction(id, function)
 
 
 def finalize_middleware(id: str) -> Callable[[FinalizeFunction], FinalizeMiddleware]:
-    """Make a function of ``(ctx, step, next)`` a middleware of the finalize step, under the name *id*."""
+    """Turn a function of ``(ctx, step, next)`` into a middleware of the finalize step, with the id *id*."""
     _check_name(id, "finalize")
     return lambda function: _FinalizeFunction(id, function)
 
 
 def deserialize_middleware(id: str) -> Callable[[DeserializeFunction], DeserializeMiddleware]:
-    """Make a function of ``(ctx, step, next)`` a middleware of the deserialize step, under the name *id*."""
+    """Turn a function of ``(ctx, step, next)`` into a middleware of the deserialize step, with the id *id*."""
     _check_name(id, "deserialize")
     return lambda function: _DeserializeFunction(id, function)

@@ -184,7 +184,7 @@ class OperationOutput:
     """The base of every operation's output."""
 
     result_metadata: Metadata = field(factory=Metadata, eq=False)
-    """The facts of the call, by key: ``REQUEST_ID``, ``ATTEMPTS``, ``TIMING``, ``RAW_RESPONSE``."""
+    """The facts about the call, by key: ``REQUEST_ID``, ``ATTEMPTS``, ``TIMING``, ``RAW_RESPONSE``."""
 
     def __repr__(self) -> str:
         return _describe(self)
@@ -211,14 +211,14 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
         method: HTTP method.
 
-        exactly_one_of: Members of the input of which one must be given, and not two; the model has no word for that.
+        exactly_one_of: Members of the input of which exactly one must be set; the model cannot express this.
 
-        repeatable: Whether a call that is sent twice changes nothing but the bill: the response comes whole, and nothing
-            is queued or begun. What is repeatable may be hedged, and served from a cache.
+        repeatable: Whether sending a call twice changes nothing except the bill: the response is complete, and nothing is
+            queued or opened. Repeatable calls can be hedged and cached.
 
-        events: What the stream of the response may carry, by the name in the model; empty for a response that is whole.
+        events: The events in the stream of the response, by name in the model; empty without a stream.
 
-        input_events: The same of the request's stream; empty for a request that is whole.
+        input_events: The same for the request.
 
         service: The API that it belongs to.
     """
@@ -252,12 +252,12 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
     @property
     def duplex(self) -> bool:
-        """Whether the request is a stream of events too, and both go on at once."""
+        """Whether the request is a stream of events, too, and both sides send at the same time."""
         return bool(self.input_events)
 
     @cached_property
     def stream_member(self) -> str | None:
-        """The member of the output that is a stream of events; None for a response that is whole."""
+        """The member of the output that is a stream of events; None without a stream."""
         members = bindings(self.output_type).items()
         return next((name for name, binding in members if binding.location == "stream"), None)
 
@@ -271,4 +271,4 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
 
 TRAITS: Key[Operation[OperationInput, OperationOutput]] = Key("traits")
-"""The operation called, as modelled: whether it streams, whether it may be repeated, its events, its service."""
+"""The operation, as modelled: whether it streams, whether it may be repeated, its events, its service."""

@@ -1,4 +1,4 @@
-"""The events of streams. An operation says which of them its stream may carry."""
+"""The events of streams. An operation lists those that its stream may contain."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ class PayloadPart:
     """
     A piece of the response. Its boundaries are arbitrary: it may end inside a word, a JSON document or a character.
 
-    What the pieces make up together is read with ``iter_text``, ``iter_lines`` and the like.
+    ``iter_text``, ``iter_lines`` and similar methods read across the boundaries.
     """
 
     bytes: builtins.bytes = field(repr=_length, metadata=event_payload(shapes.PART_BLOB))
-    """Shown in no log."""
+    """Never logged."""
 
 
 @define
 class UnknownEvent:
-    """An event that the API model did not list when this was written."""
+    """An event that is unknown to this version."""
 
     tag: str
     """The event's type."""
 
     payload: builtins.bytes = field(repr=_length)
-    """Shown in no log."""
+    """Never logged."""
 
 
 @define  # not kw_only: only newer versions of attrs can take the first member out of that
 class ResponsePayloadPart(PayloadPart):
-    """One part that the model sent: what was one frame of its WebSocket. Parts are neither merged nor split."""
+    """A part from the model: one frame of its WebSocket. Parts are neither merged nor split."""
 
     bytes: builtins.bytes = field(default=b"", repr=_length, metadata=event_payload(shapes.PART_BLOB))
-    """Shown in no log."""
+    """Never logged."""
 
     data_type: str | None = field(default=None, kw_only=True, metadata=event_header("DataType", shapes.DATA_TYPE))
     """``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
@@ -67,14 +67,14 @@ class ResponsePayloadPart(PayloadPart):
     completion_state: str | None = field(
         default=None, kw_only=True, metadata=event_header("CompletionState", shapes.COMPLETION_STATE)
     )
-    """``"PARTIAL"`` where the message goes on in the next part; ``"COMPLETE"`` or None in its last."""
+    """``"PARTIAL"`` if the message continues in the next part; ``"COMPLETE"`` or None if it ends here."""
 
     p: str | None = field(default=None, kw_only=True, repr=False, metadata=event_header("P", shapes.PADDING))
-    """Padding, which hides how long the part is; it means nothing."""
+    """Padding, which hides the length of the part."""
 
     @property
     def partial(self) -> bool:
-        """Whether the message goes on in the next part."""
+        """Whether the message continues in the next part."""
         return self.completion_state == "PARTIAL"
 
     @property
@@ -83,44 +83,44 @@ class ResponsePayloadPart(PayloadPart):
         The bytes as UTF-8.
 
         Raises:
-            StreamContentError: They are none. A part of a text may end inside a character: ``messages()`` joins the parts.
+            StreamContentError: They are not UTF-8. A part may end inside a character; ``messages()`` joins parts.
         """
         return _text(self.bytes, "part, which is PARTIAL and may end inside a character," if self.partial else "part")
 
 
 @define
 class DuplexMessage:
-    """A message of the model, joined from its parts."""
+    """A message from the model, joined from its parts."""
 
     bytes: builtins.bytes = field(repr=_length)
-    """Shown in no log."""
+    """Never logged."""
 
     data_type: str | None = None
-    """That of its first part: ``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
+    """The type of its first part: ``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
 
     @property
     def text(self) -> str:
-        """The bytes as UTF-8; raises StreamContentError if they are none."""
+        """The bytes as UTF-8; raises StreamContentError if they are not UTF-8."""
         return _text(self.bytes, "message")
 
 
 @define  # not kw_only: only newer versions of attrs can take the first member out of that
 class RequestPayloadPart:
-    """One part for the model: its container gets one frame of a WebSocket for it."""
+    """A part for the model: its container receives it as one WebSocket frame."""
 
     bytes: BytesLike = field(repr=_size, metadata=event_payload(shapes.PART_BLOB))
-    """Shown in no log."""
+    """Never logged."""
 
     data_type: str | None = field(default=None, kw_only=True, metadata=event_header("DataType", shapes.DATA_TYPE))
-    """``"UTF8"``: the container gets a frame of text. ``"BINARY"`` or None: one of bytes."""
+    """``"UTF8"`` for a text frame, ``"BINARY"`` or None for a binary frame."""
 
     completion_state: str | None = field(
         default=None, kw_only=True, metadata=event_header("CompletionState", shapes.COMPLETION_STATE)
     )
-    """``"PARTIAL"``: the message goes on in the next part. ``"COMPLETE"`` or None: it ends here."""
+    """``"PARTIAL"`` if the message continues in the next part; ``"COMPLETE"`` or None if it ends here."""
 
     p: str | None = field(default=None, kw_only=True, repr=False, metadata=event_header("P", shapes.PADDING))
-    """Padding, which hides how long the part is; None for none."""
+    """Padding, which hides the length of the part; None for none."""
 
 
 ResponseStreamEvent: TypeAlias = PayloadPart | UnknownEvent

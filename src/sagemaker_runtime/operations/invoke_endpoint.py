@@ -1,4 +1,4 @@
-"""InvokeEndpoint: send a body to an endpoint's model, get its response whole. Model: service-2.json, 2017-05-13."""
+"""InvokeEndpoint: send a body to the model of an endpoint, and get a complete response. Model: service-2.json, 2017-05-13."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
 @define(repr=False, kw_only=True)
 class InvokeEndpointInput(OperationInput):
     """
-    What to ask of which endpoint. Members that are None are not sent.
+    The input of a call. Members that are None are not sent.
 
     Attributes:
-        endpoint_name: The endpoint, at most 63 letters, digits and hyphens.
+        endpoint_name: The endpoint, up to 63 letters, digits and hyphens.
 
-        body: What the model's container gets. The service takes 6,291,456 bytes by its API model, less on a serverless
-            endpoint and more on others, so the size is not checked here.
+        body: The input for the model's container. The API model limits it to 6,291,456 bytes, but a serverless endpoint
+            accepts less and others more, so the size is not checked here.
 
         content_type: MIME type of the body. None sends ``application/octet-stream``.
 
-        accept: MIME type wanted for the response. None leaves it to the container.
+        accept: Desired MIME type of the response. None leaves it to the container.
 
-        custom_attributes: Text for the container, at most 1,024 ASCII characters: the only header of yours that
-            reaches it. Shown in no log.
+        custom_attributes: Text for the container, up to 1,024 ASCII characters. It is the only header of yours that
+            reaches the container. Never logged.
 
         target_model: File name of the model, on a multi-model endpoint.
 
-        target_variant: Name of the production variant, overriding the weights.
+        target_variant: Name of the production variant, regardless of the weights.
 
         target_container_hostname: Host name of the container, on a multi-container endpoint with direct invocation.
 
         inference_id: Your id for this inference in captured data, 1 to 64 characters.
 
-        enable_explanations: JMESPath expression of the records to explain, on an endpoint with Clarify.
+        enable_explanations: JMESPath expression that selects the records to explain, on an endpoint with Clarify.
 
         inference_component_name: Name of the inference component to use.
 
-        session_id: ``"NEW_SESSION"`` to open a session, or the id of the session to go on with.
+        session_id: ``"NEW_SESSION"`` to open a session, or the id of an open one.
 
-        prefix_aware_id: Requests that share a prompt's prefix share this id, on an endpoint with prefix-aware routing.
+        prefix_aware_id: An id shared by requests with the same prompt prefix, on an endpoint with prefix-aware routing.
     """
 
     endpoint_name: str                           = field(metadata=label("EndpointName", shapes.ENDPOINT_NAME))
@@ -70,22 +70,22 @@ class InvokeEndpointInput(OperationInput):
 @define(repr=False, kw_only=True)
 class InvokeEndpointOutput(OperationOutput):
     """
-    The model's response. Members that are None were not in it.
+    The model's response. Members that are None were not sent.
 
     Attributes:
-        body: What the container returned.
+        body: The container's response.
 
         content_type: MIME type of the body.
 
         invoked_production_variant: Name of the production variant that responded.
 
-        custom_attributes: Text of the container. Shown in no log.
+        custom_attributes: Text from the container. Never logged.
 
-        new_session_id: The session just opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``.
+        new_session_id: The session that was opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``.
 
-        closed_session_id: The session just closed.
+        closed_session_id: The session that was closed.
 
-        result_metadata: The facts of the call, by key.
+        result_metadata: The facts about the call, by key.
     """
 
     body: bytes                                  = field(metadata=payload(shapes.BODY_BLOB))

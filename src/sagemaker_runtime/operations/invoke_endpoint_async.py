@@ -1,4 +1,4 @@
-"""InvokeEndpointAsync: queue a body for an endpoint's model; the result goes to S3. Model: service-2.json, 2017-05-13."""
+"""InvokeEndpointAsync: queue a body for the model of an endpoint; the result goes to S3. Model: service-2.json, 2017-05-13."""
 
 from __future__ import annotations
 
@@ -28,31 +28,30 @@ if TYPE_CHECKING:
 @define(repr=False, kw_only=True)
 class InvokeEndpointAsyncInput(OperationInput):
     """
-    What to queue for which endpoint: exactly one of ``body`` and ``input_location``. Members that are None are not sent.
+    The input of a call, with either ``body`` or ``input_location``. Members that are None are not sent.
 
     Attributes:
-        endpoint_name: The endpoint, at most 63 letters, digits and hyphens.
+        endpoint_name: The endpoint, up to 63 letters, digits and hyphens.
 
-        body: What the model's container gets. The service takes 128,000 bytes by its API model; the size is not checked
-            here.
+        body: The input for the model's container. The API model limits it to 128,000 bytes; the size is not checked here.
 
-        input_location: Where in S3 that is instead, at most 1 GB: ``s3://bucket/key`` or an https URL.
+        input_location: The location of the input in S3 instead, up to 1 GB: ``s3://bucket/key`` or an https URL.
 
-        content_type: MIME type of the body, or of the object. It travels as ``X-Amzn-SageMaker-Content-Type``.
+        content_type: MIME type of the body or object. Sent as ``X-Amzn-SageMaker-Content-Type``.
 
-        accept: MIME type wanted for the result. It travels as ``X-Amzn-SageMaker-Accept``.
+        accept: Desired MIME type of the result. Sent as ``X-Amzn-SageMaker-Accept``.
 
-        custom_attributes: Text for the container, at most 1,024 ASCII characters. Shown in no log.
+        custom_attributes: Text for the container, up to 1,024 ASCII characters. Never logged.
 
-        inference_id: Your id for this inference, 1 to 64 characters. None lets the service choose one.
+        inference_id: Your id for this inference, 1 to 64 characters. None for one from the service.
 
-        s3_output_path_extension: What follows the endpoint's output path in the path of the result.
+        s3_output_path_extension: Appended to the endpoint's output path for the location of the result.
 
-        filename: Name of the result's object, at most 32 characters. None has it named after the inference id.
+        filename: Name of the result's object, up to 32 characters. None for the inference id.
 
-        request_ttl_seconds: How long it may wait in the queue, 60 to 21,600 seconds. None is 21,600, six hours.
+        request_ttl_seconds: How long the request may wait in the queue, 60 to 21,600 seconds. None for 21,600, six hours.
 
-        invocation_timeout_seconds: How long the model may take, 1 to 3,600 seconds. None is 900.
+        invocation_timeout_seconds: How long the model may take, 1 to 3,600 seconds. None for 900.
     """
 
     endpoint_name: str                           = field(metadata=label("EndpointName", shapes.ENDPOINT_NAME))
@@ -76,11 +75,11 @@ class InvokeEndpointAsyncOutput(OperationOutput):
     Attributes:
         inference_id: The id of this inference.
 
-        output_location: S3 URI of the result, once there is one.
+        output_location: S3 URI of the result, once it exists.
 
-        failure_location: S3 URI of what went wrong, if something does.
+        failure_location: S3 URI of the failure, if there is one.
 
-        result_metadata: The facts of the call, by key.
+        result_metadata: The facts about the call, by key.
     """
 
     inference_id: str | None                     = field(default=None, metadata=document("InferenceId", shapes.HEADER))

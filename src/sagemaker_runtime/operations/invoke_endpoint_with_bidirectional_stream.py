@@ -1,7 +1,7 @@
 """
-InvokeEndpointWithBidirectionalStream: parts go both ways at once. Model: sagemaker-runtime-http2, 2025-10-01.
+InvokeEndpointWithBidirectionalStream: both sides send parts at the same time. Model: sagemaker-runtime-http2, 2025-10-01.
 
-The request's stream of events is no member of the input: parts are sent through the `DuplexStream` that the call gives.
+The input has no member for the request's events: parts are sent through the `DuplexStream` that the call returns.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ __all__ = [
 @define(repr=False, kw_only=True)
 class InvokeEndpointWithBidirectionalStreamInput(OperationInput):
     """
-    Which endpoint to talk to. Members that are None are not sent.
+    The input of a duplex call. Members that are None are not sent.
 
     Attributes:
-        endpoint_name: The endpoint, at most 63 letters, digits and hyphens.
+        endpoint_name: The endpoint, up to 63 letters, digits and hyphens.
 
-        target_variant: Name of the production variant, overriding the weights.
+        target_variant: Name of the production variant, regardless of the weights.
 
-        model_invocation_path: Path of the container's WebSocket, without a slash before it. None for
+        model_invocation_path: Path of the container's WebSocket, without a leading slash. None for
             ``invocations-bidirectional-stream``.
 
         model_query_string: Query of the container's WebSocket, such as ``"language=de&rate=16000"``, percent-encoded.
@@ -55,14 +55,14 @@ class InvokeEndpointWithBidirectionalStreamInput(OperationInput):
 @define(repr=False, kw_only=True)
 class InvokeEndpointWithBidirectionalStreamOutput(OperationOutput):
     """
-    The head of the model's response. Members that are None were not in it.
+    The head of the model's response. Members that are None were not sent.
 
     Attributes:
-        body: The parts as they come. The `DuplexStream` reads it: iterate over that.
+        body: The stream of parts. Iterate over the `DuplexStream`, which reads it.
 
         invoked_production_variant: Name of the production variant that responds.
 
-        result_metadata: The facts of the call, by key.
+        result_metadata: The facts about the call, by key.
     """
 
     body: ResponseStream                         = field(metadata=stream(shapes.RESPONSE_STREAM))

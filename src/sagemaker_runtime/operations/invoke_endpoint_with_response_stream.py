@@ -1,4 +1,4 @@
-"""InvokeEndpointWithResponseStream: the response comes in parts, as it is made. Model: service-2.json, 2017-05-13."""
+"""InvokeEndpointWithResponseStream: the response is a stream of parts. Model: service-2.json, 2017-05-13."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 @define(repr=False, kw_only=True)
 class InvokeEndpointWithResponseStreamInput(OperationInput):
     """
-    What to ask of which endpoint. Members that are None are not sent.
+    The input of a call. Members that are None are not sent.
 
     Attributes:
-        endpoint_name: The endpoint, at most 63 letters, digits and hyphens.
+        endpoint_name: The endpoint, up to 63 letters, digits and hyphens.
 
-        body: What the model's container gets. The service takes 6,291,456 bytes by its API model, less on a serverless
-            endpoint and more on others, so the size is not checked here.
+        body: The input for the model's container. The API model limits it to 6,291,456 bytes, but a serverless endpoint
+            accepts less and others more, so the size is not checked here.
 
         content_type: MIME type of the body. None sends ``application/octet-stream``.
 
-        accept: MIME type wanted for the response. It travels as ``X-Amzn-SageMaker-Accept``.
+        accept: Desired MIME type of the response. Sent as ``X-Amzn-SageMaker-Accept``.
 
-        custom_attributes: Text for the container, at most 1,024 ASCII characters. Shown in no log.
+        custom_attributes: Text for the container, up to 1,024 ASCII characters. Never logged.
 
-        target_variant: Name of the production variant, overriding the weights.
+        target_variant: Name of the production variant, regardless of the weights.
 
         target_container_hostname: Host name of the container, on a multi-container endpoint with direct invocation.
 
@@ -44,9 +44,9 @@ class InvokeEndpointWithResponseStreamInput(OperationInput):
 
         inference_component_name: Name of the inference component to use.
 
-        session_id: The id of the session to go on with. A session is opened by InvokeEndpoint only.
+        session_id: The id of an open session. Only InvokeEndpoint opens sessions.
 
-        prefix_aware_id: Requests that share a prompt's prefix share this id, on an endpoint with prefix-aware routing.
+        prefix_aware_id: An id shared by requests with the same prompt prefix, on an endpoint with prefix-aware routing.
     """
 
     endpoint_name: str                           = field(metadata=label("EndpointName", shapes.ENDPOINT_NAME))
@@ -65,18 +65,18 @@ class InvokeEndpointWithResponseStreamInput(OperationInput):
 @define(repr=False, kw_only=True)
 class InvokeEndpointWithResponseStreamOutput(OperationOutput):
     """
-    The head of the model's response, and the stream of what follows. Members that are None were not in it.
+    The head of the model's response, and the stream that follows. Members that are None were not sent.
 
     Attributes:
-        body: The parts as they come. Read it to its end, or close it: it holds a connection.
+        body: The stream of parts. Read it to its end or close it, because it holds a connection.
 
-        content_type: MIME type of what the parts make up together.
+        content_type: MIME type of the joined parts.
 
         invoked_production_variant: Name of the production variant that responds.
 
-        custom_attributes: Text of the container. Shown in no log.
+        custom_attributes: Text from the container. Never logged.
 
-        result_metadata: The facts of the call, by key.
+        result_metadata: The facts about the call, by key.
     """
 
     body: ResponseStream                         = field(metadata=stream(shapes.RESPONSE_STREAM))

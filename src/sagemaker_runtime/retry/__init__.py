@@ -1,38 +1,38 @@
 """
-Retry policies: what is worth another attempt, after which wait, and within which quota. Pure; nothing here sleeps.
+Retry policies: what is retried, after which wait, and within which quota. Pure functions; nothing here sleeps.
 
-Source: AWS SDKs and Tools Reference Guide, "Retry behavior", standard mode with the numbers of 2026; and what this
-service needs beyond it:
+Source: AWS SDKs and Tools Reference Guide, "Retry behavior", standard mode with the values of 2026, and what this
+service needs in addition:
 
 ==================================  ===============  =======  ==========================================================
 failure                             class            retried  why
 ==================================  ===============  =======  ==========================================================
-429 ModelNotReadyException          model not ready  yes      a cold start takes seconds to minutes: bounded by time,
+429 ModelNotReadyException          model not ready  yes      a cold start takes seconds to minutes: limited by time,
                                                               not by attempts, and free of the quota
-throttling codes, any other 429     throttling       yes      the service asks for room: the longer back-off
-500 502 503 504 530, and the codes  transient        yes      the request was not executed, or failed on the way
+throttling codes, any other 429     throttling       yes      the service asks for fewer calls: the longer back-off
+500 502 503 504 530, and the codes  transient        yes      the request was not executed, or failed in between
 the service has for them;
 RequestTimeout; ``error_codes``
-a refused signature, and a clock    clock skew       once     the next attempt is signed by the corrected clock, so at
-that was wrong                                                once; refused again, it has another reason
-refused credentials, and their      new credentials  once     the next attempt is signed with the others; if there are
-provider has others by now                                    none, the refusal is permanent
-never connected: DNS, refused,      transient        yes      nothing was sent
-TLS, timeout, a proxy's 5xx
-over HTTP/2: the stream refused,    refused stream   yes      the server did nothing for it, and refuses many at once:
+a refused signature, and a clock    clock skew       once     the next attempt is signed with the corrected clock, at
+that was wrong                                                once; if refused again, there is another reason
+refused credentials, and their      new credentials  once     the next attempt is signed with the new ones; if there
+provider has new ones                                         are none, the refusal is permanent
+no connection: DNS, refused,        transient        yes      nothing was sent
+TLS, timeout, a 5xx from a proxy
+over HTTP/2: the stream refused,    refused stream   yes      the server did not process it, and refuses many at once:
 or a GOAWAY before it                                         free of the quota
-a refused certificate               permanent        no       trying again would not make it valid
-a proxy's 4xx to CONNECT            permanent        no       it would refuse again; wrong passwords lock an account
-write timeout                       transient        yes      the service did not take the request whole
+a refused certificate               permanent        no       a retry would not make it valid
+a 4xx from a proxy to CONNECT       permanent        no       it would refuse again; wrong passwords lock an account
+write timeout                       transient        yes      the service did not read the whole request
 connection lost before the first    connection lost  yes      an idle connection closed by the server looks the same,
 byte of the response, or reset                                and a reset within the head is no different;
 within its head                                               ``retry_lost_connections=False`` turns it off
-read timeout; a response that is    maybe executed   no       the model is perhaps still computing, and would run
-not HTTP, or broke off: closed                                twice: only with ``retry_read_timeouts=True``
+read timeout; a response that is    maybe executed   no       the model may still be computing, and would run twice:
+not HTTP, or broke off: closed                                only with ``retry_read_timeouts=True``
 within its head, truncated after
 424 ModelError, other 4xx           permanent        no       the model, or the service, would respond the same again
-everything else                     permanent        no       a mistake in the options, no credentials, ``Timeout.total``,
-                                                              an exception of a middleware: not ours to repeat
+everything else                     permanent        no       invalid options, no credentials, ``Timeout.total``, an
+                                                              exception in a middleware: not ours to repeat
 ==================================  ===============  =======  ==========================================================
 """
 

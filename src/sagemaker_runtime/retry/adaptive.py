@@ -120,39 +120,39 @@ class RateLimiter:
 @frozen(eq=False, kw_only=True)
 class AdaptiveRetryer(StandardRetryer):
     """
-    The standard mode, and once the service has throttled, every attempt of the client waits for its turn.
+    The standard mode, with a rate limit: once the service has throttled, every attempt of the client waits for its turn.
 
-    For one endpoint that is throttled by the number of requests. A client that calls several pays for the slowest of
-    them with all, so give each a client, or a call ``override(retryer=...)``, of its own.
+    Use it for one endpoint that is throttled by the number of requests. A client that calls several endpoints slows all of
+    them down to the slowest, so give each endpoint its own client, or its own ``override(retryer=...)``.
 
-    A model that is not ready is no throttle here: to call it less often does not make it start sooner, and the other
-    models of the client would pay for it.
+    A model that is not ready does not count as throttling: calling it less often does not make it start sooner, and the
+    other models of the client would be slowed down.
 
     Raises:
-        ConfigError: A value that makes no sense.
+        ConfigError: A value is invalid.
     """
 
     mode: ClassVar[Literal["standard", "adaptive"]] = "adaptive"
 
     clock: Clock = field(factory=SystemClock, repr=False)
-    """What the limiter reckons by."""
+    """The limiter's source of time."""
 
     limiter: RateLimiter = field(
         default=Factory(lambda self: RateLimiter(self.clock), takes_self=True),
         repr=False,
     )
-    """Shared as the quota is."""
+    """Shared like the quota."""
 
     def pace(self) -> float:
-        """0.0 if an attempt may go out now, and then its token is taken; else the seconds after which to ask again."""
+        """0.0 if an attempt may be made now; its token is then taken. Otherwise the seconds after which to ask again."""
         return self.limiter.take()
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
-        """As in the standard mode; and the limiter hears of the failure, retried or not."""
+        """As in the standard mode. The limiter learns of the failure, whether it is retried or not."""
         self.limiter.responded(throttled=self._classify(failures[-1]) is Failure.THROTTLING)
         return super().delay(failures, elapsed=elapsed, remaining=remaining)
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
-        """As in the standard mode, the quota's credit included; and the limiter hears of the success."""
+        """As in the standard mode. The limiter learns of the success."""
         self.limiter.responded(throttled=False)
         super().succeeded(failures)

@@ -12,55 +12,55 @@ if TYPE_CHECKING:
 
 class Retryer(Protocol):
     """
-    Decides on retries. The Retry middleware asks it, and does the waiting.
+    Decides what is retried. The Retry middleware calls it, and does the waiting.
 
-    Nothing of one call is kept in it: what the call went through is in the arguments.
+    It keeps no state of a call: everything about the call is in the arguments.
     """
 
     @property
     def max_attempts(self) -> int:
-        """Attempts a call makes at most, the first one included. Sent to the service in ``Amz-Sdk-Request``."""
+        """The maximum number of attempts, including the first. Sent to the service in ``Amz-Sdk-Request``."""
         ...
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
         """
         Seconds to wait before the next attempt, or None to give up.
 
-        Asked after each failed attempt, once.
+        Called once after each failed attempt.
 
         Args:
-            failures: What each attempt so far raised, oldest first; never empty. Not to be kept: the list is emptied
-                when the call ends.
+            failures: The errors of all attempts so far, oldest first; never empty. Do not keep the list: it is emptied when
+                the call ends.
 
             elapsed: Seconds since the call's first attempt began.
 
-            remaining: Seconds until ``Timeout.total`` ends the call; None where there is no such limit.
+            remaining: Seconds until ``Timeout.total`` ends the call; None without that limit.
         """
         ...
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
         """
-        Take note that a call succeeded.
+        Called when a call has succeeded.
 
         Args:
-            failures: What its earlier attempts raised; empty if the first one succeeded. Not to be kept either.
+            failures: The errors of its earlier attempts; empty if the first one succeeded. Do not keep the list.
         """
         ...
 
 
 RETRYER: Key[Retryer] = Key("retryer")
-"""What decides on the call's retries. Set by the client, from the options; a middleware above Retry may set another one."""
+"""The retryer of the call. Set by the client, from the options; a middleware above Retry may set another one."""
 
 
 class PacedRetryer(Retryer, Protocol):
-    """A retryer that also says when an attempt may go out; Retry looks for `pace` at the start of each call."""
+    """A retryer that also says when an attempt may be made; Retry looks for `pace` at the start of each call."""
 
     def pace(self) -> float:
         """
-        0.0 if an attempt may go out now, and then its place is taken; otherwise the seconds after which to ask again.
+        0.0 if an attempt may be made now; its place is then taken. Otherwise the seconds after which to ask again.
 
-        Asked before each attempt, the first one too. A wait promises nothing and takes nothing: a call that is
-        cancelled while it waits leaves no trace, and a rate that changes meanwhile holds for those who wait.
+        Called before each attempt, including the first. A wait reserves nothing: a call that is cancelled while it waits
+        leaves no trace, and a new rate also applies to calls that are waiting.
         """
         ...
 

@@ -10,7 +10,7 @@ FIRST_ATTEMPT_CREDIT = 1  # tokens given back by a call that needed no retry
 
 class RetryQuota:
     """
-    The tokens that the calls of one client share, so that a failing service is not stormed with retries.
+    The tokens that the calls of one client share, so that a failing service is not flooded with retries.
 
     Tasks of one thread use it; nothing here awaits, so no lock is needed.
     """
@@ -23,17 +23,17 @@ class RetryQuota:
 
     @property
     def available(self) -> int:
-        """Tokens left, from 0 to the capacity."""
+        """The tokens left, from 0 to the capacity."""
         return self._available
 
     def acquire(self, cost: int) -> bool:
-        """Take *cost* tokens, all or none; whether there were enough."""
+        """Take *cost* tokens, all or none, and return whether there were enough."""
         if cost > self._available:
             return False
         self._available -= cost
         return True
 
     def release(self, tokens: int) -> None:
-        """Give tokens back; the quota never exceeds its capacity."""
+        """Return tokens; the quota never exceeds its capacity."""
         available = self._available + tokens
         self._available = min(self.capacity, available)

@@ -74,51 +74,51 @@ def _refused(retryer: object, name: str, value: object, takes: str) -> ConfigErr
 @frozen(eq=False, kw_only=True)
 class StandardRetryer:
     """
-    AWS's standard mode with what SageMaker Runtime needs beyond it; the package's table says what is retried.
+    AWS's standard mode, with additions for SageMaker Runtime. The table of the package says what is retried.
 
     Raises:
-        ConfigError: A value that makes no sense.
+        ConfigError: A value is invalid.
     """
 
     mode: ClassVar[Literal["standard", "adaptive"]] = "standard"
-    """AWS's name for it."""
+    """AWS's name for this mode."""
 
     max_attempts: int = field(default=MAX_ATTEMPTS, validator=_at_least(1))
-    """Attempts in all, the first one included. Those that met a model that was not ready do not count."""
+    """The maximum number of attempts, including the first. Attempts that met a model that was not ready do not count."""
 
     base_delay: float = field(default=BASE_DELAY, validator=_at_least(0.0))
-    """Bound of the first wait, in seconds; it doubles with each retry."""
+    """The upper bound of the first wait, in seconds; it doubles with each retry."""
 
     throttling_base_delay: float = field(default=THROTTLING_BASE_DELAY, validator=_at_least(0.0))
     """The same after throttling, and while the model is not ready."""
 
     max_delay: float = field(default=MAX_DELAY, validator=_at_least(0.0))
-    """The most a bound grows to, in seconds."""
+    """The limit of the upper bound, in seconds."""
 
     model_not_ready_timeout: float = field(default=MODEL_NOT_READY_TIMEOUT, validator=_at_least(0.0))
-    """Seconds from the call's start for which ``ModelNotReadyException`` is retried; 0 for never."""
+    """For how many seconds from the start of the call ``ModelNotReadyException`` is retried; 0 for never."""
 
     retry_lost_connections: bool = True
-    """Whether to retry when the connection was lost before the first byte of the response."""
+    """Whether to retry if the connection was lost before the first byte of the response."""
 
     retry_read_timeouts: bool = False
-    """Whether the model may run twice: retry after a read timeout, and after a response that broke off."""
+    """Whether the model may run twice: retry after a read timeout, and after an incomplete response."""
 
     error_codes: frozenset[str] = field(default=frozenset[str](), validator=_codes)
-    """Codes of the service's errors that are retried as transient beside those that are anyway."""
+    """Additional error codes of the service that are retried as transient."""
 
     # Those made by `in_mode`, so that a mode asked for call after call has one quota and one limiter.
     _modes: dict[str, StandardRetryer] = field(init=False, repr=False, factory=dict[str, "StandardRetryer"])
 
     quota: RetryQuota = field(factory=RetryQuota)
-    """Shared by all calls through this retryer, and by those made of it with ``with_…``."""
+    """Shared by all calls through this retryer, and through those created from it by ``with_…``."""
 
     draw: Callable[[], float] = field(default=random.random, repr=False)
     """A number in [0, 1): the jitter."""
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
         """
-        Seconds to wait before the next attempt, or None to give up: also where ``Timeout.total`` would end the wait.
+        Seconds to wait before the next attempt, or None to give up, also if ``Timeout.total`` would end the wait.
 
         Takes the wait's cost from the quota. An exhausted quota leaves a note on the last failure.
         """
@@ -142,11 +142,11 @@ class StandardRetryer:
         return delay
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
-        """Give back what the call's last retry cost, or one token if it needed none."""
+        """Return the cost of the call's last retry to the quota, or one token if it needed none."""
         self.quota.release(self._cost(self._classify(failures[-1])) if failures else FIRST_ATTEMPT_CREDIT)
 
     def in_mode(self, mode: Literal["standard", "adaptive"], clock: Clock) -> StandardRetryer:
-        """The same policy, on the same quota, in one of AWS's modes; asked again, the same retryer."""
+        """The same policy and quota in one of AWS's modes. Further calls return the same retryer."""
         if mode == self.mode:
             return self
         known = self._modes.get(mode)
@@ -160,15 +160,15 @@ class StandardRetryer:
         return known
 
     def with_max_attempts(self, max_attempts: int) -> Self:
-        """The same policy, on the same quota, with another number of attempts."""
+        """The same policy and quota with another number of attempts."""
         return evolve(self, max_attempts=max_attempts)
 
     def with_max_backoff(self, seconds: float) -> Self:
-        """The same policy, on the same quota, with another limit to its waits; they grow towards it as before."""
+        """The same policy and quota with another limit of the waits."""
         return evolve(self, max_delay=seconds)
 
     def with_error_codes(self, *codes: str) -> Self:
-        """The same policy, on the same quota, that retries further error codes of the service as transient."""
+        """The same policy and quota with additional error codes that are retried as transient."""
         return evolve(self, error_codes=self.error_codes.union(codes))
 
     def _classify(self, error: Exception) -> Failure:

@@ -1,5 +1,5 @@
 """
-Streams of events: their frames, what the parts make up together, and the stream that a caller reads.
+Streams of events: their frames, their contents, and the stream that a caller reads.
 
-``frames`` is the encoding, ``parsers`` puts text, lines and documents together, ``response_stream`` is the stream itself.
+``frames`` is the encoding, ``parsers`` joins text, lines and documents, ``response_stream`` is the stream itself.
 """

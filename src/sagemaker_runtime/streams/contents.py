@@ -1,4 +1,4 @@
-"""What the parts of a response stream make up together: bytes, text, lines, server-sent events, JSON documents."""
+"""The contents of a response stream, joined from its parts: bytes, text, lines, server-sent events, JSON documents."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 class StreamContents(ABC):
     """
-    The ways to read a stream of events for what is in its parts.
+    The ways to read the contents of a stream of events.
 
-    Events of unknown types are passed over. After an early end of the loop, the stream is closed by its ``async with``, or
-    soon after by the event loop. Text, lines, events and documents are read by one iterator: what it has of the next one
-    would be missing in another.
+    Events of unknown types are skipped. If a loop ends early, the stream is closed by its ``async with``, or soon
+    afterwards by the event loop. Read text, lines, events and documents with one iterator, because it may hold the beginning
+    of the next piece, which another iterator would miss.
     """
 
     _closed: bool
@@ -46,7 +46,7 @@ class StreamContents(ABC):
         """Close the stream for what went wrong."""
 
     async def iter_bytes(self) -> AsyncGenerator[bytes]:
-        """The bytes of the parts, as they come."""
+        """The bytes of the parts, as they arrive."""
         try:
             async for event in self:
                 if type(event) is PayloadPart:
@@ -56,11 +56,11 @@ class StreamContents(ABC):
             raise
 
     def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
-        """The parts as text, in pieces that never cut a character; see `TextParser`."""
+        """The parts as text, split only between characters; see `TextParser`."""
         return self._parse(TextParser(encoding, errors=errors))
 
     def iter_lines(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
-        """The lines, without their ends, the last one too if nothing ends it; see `LineParser`."""
+        """The lines, without line endings, including a last line without one; see `LineParser`."""
         return self._parse(LineParser(encoding, errors=errors))
 
     @overload
@@ -69,7 +69,7 @@ class StreamContents(ABC):
     def iter_server_sent_events(self, *, decoder: Callable[[str], T]) -> AsyncGenerator[T]: ...
     def iter_server_sent_events(self, *, decoder: Callable[[str], T] | None = None) -> AsyncGenerator[object]:
         """
-        The events of a ``text/event-stream``, which most LLMs send; with a *decoder*, what it makes of the data of each.
+        The events of a ``text/event-stream``, which most LLMs send. With a *decoder*, its result for the data of each event.
 
         See `ServerSentEventParser`.
         """
@@ -81,7 +81,7 @@ class StreamContents(ABC):
     def iter_json_lines(self, *, decoder: Callable[[str], T]) -> AsyncGenerator[T]: ...
     def iter_json_lines(self, *, decoder: Callable[[str], T] | None = None) -> AsyncGenerator[object]:
         """
-        The documents of a response with one JSON document on each line; with a *decoder*, what it makes of each line.
+        The documents of a response with one JSON document per line. With a *decoder*, its result for each line.
 
         See `JSONLinesParser`.
         """

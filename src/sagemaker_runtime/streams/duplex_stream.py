@@ -1,4 +1,4 @@
-"""`DuplexStream`: a conversation with a model, in which both sides send as they like."""
+"""`DuplexStream`: a conversation with a model, in which both sides send at any time."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ CLOSING_WAIT = 2.0  # seconds for the model's last parts, when a block is left w
 
 class DuplexStream:
     """
-    A conversation with a model: parts go both ways at once, and either side may end first.
+    A conversation with a model: both sides send parts at the same time, and either side may end first.
 
-    One task may send while another one reads, without any care of yours; a third may send too::
+    One task may send while another one reads; several tasks may send::
 
         async with await client.invoke_endpoint_with_bidirectional_stream(params) as stream:
             async with asyncio.TaskGroup() as tasks:
@@ -41,11 +41,11 @@ class DuplexStream:
                 async for part in stream:
                     print(part.text)
 
-    Leaving the block normally ends the sending and waits 2 s at most for the model's end; what comes then is dropped.
+    Leaving the block normally ends the sending, and waits up to 2 s for the model to end; parts that arrive then are dropped.
     Leaving it by an exception ends both directions at once.
 
-    The client makes them. All methods raise what the call has failed with, again and again: the service's error, not the
-    reset that came with it.
+    The client creates streams. If the call has failed, all methods raise its error: the service's error, not the reset that
+    came with it.
     """
 
     def __init__(
@@ -77,22 +77,22 @@ class DuplexStream:
 
     async def send(self, part: str | BytesLike | RequestPayloadPart, *, partial: bool = False) -> None:
         """
-        Send a part, and wait until the service takes it: a model that does not read makes the sender wait.
+        Send a part, and wait until the service accepts it. If the model does not read, the sender waits.
 
-        A text goes as UTF8 and bytes as BINARY. Cancelled, the part was sent whole or not at all.
+        Text is sent as UTF8, bytes as BINARY. If cancelled, the part was sent completely or not at all.
 
         Args:
-            part: A `RequestPayloadPart` goes as it is, for other headers.
+            part: Text, bytes, or a `RequestPayloadPart` with headers of your own.
 
-            partial: Whether the message goes on in the next part.
+            partial: Whether the message continues in the next part.
 
         Raises:
-            InvalidParamsError: It is no part; nothing was sent.
+            InvalidParamsError: The part is invalid; nothing was sent.
             ServiceError: The service, or the model, has failed.
             StreamClosedError: The stream was closed or ended, or the model has ended the conversation.
-            WriteTimeoutError: Nothing was taken for ``Timeout.write``.
-            TransportError: The connection broke.
-            SageMakerRuntimeError: Whatever else the call has failed with.
+            WriteTimeoutError: Nothing was accepted within ``Timeout.write``.
+            TransportError: The connection failed.
+            SageMakerRuntimeError: Any other error of the call.
         """
         event = self._writer.write(as_part(part, partial=partial))
         if self._end_sent:
@@ -100,7 +100,7 @@ class DuplexStream:
         await self._send(event)
 
     async def end(self) -> None:
-        """End the sending; what the model still says can be read. May be called again. Raises as `send` does."""
+        """End the sending; the model's parts can still be read. May be called again. Raises like `send`."""
         if not self._end_sent:
             self._end_sent = True
             try:
@@ -145,10 +145,10 @@ class DuplexStream:
 
     async def initial_response(self) -> InvokeEndpointWithBidirectionalStreamOutput:
         """
-        The head of the response: the variant, and the facts of the call. A model may send it after the first part only.
+        Return the head of the response: the variant and the metadata. A model may not send it before the first part.
 
         Raises:
-            SageMakerRuntimeError: What the call has failed with.
+            SageMakerRuntimeError: The error of the call.
         """
         try:
             output = await self._response.output()
@@ -165,15 +165,15 @@ class DuplexStream:
 
     async def __anext__(self) -> ResponsePayloadPart:
         """
-        The next part of the model; those of unknown types are passed over. Cancelled, it loses nothing: read on.
+        Return the next part from the model; unknown events are skipped. A cancelled read loses nothing.
 
         Raises:
             ModelStreamError: The model's container failed, or closed the conversation with an error.
             InternalStreamFailure: The service failed.
             EventStreamError: The stream is broken.
-            TransportError: The connection broke; or a peer that has vanished was noticed.
+            TransportError: The connection failed, or the peer has vanished.
             StreamClosedError: The stream was closed.
-            SageMakerRuntimeError: Whatever else the call has failed with.
+            SageMakerRuntimeError: Any other error of the call.
         """
         while self._looking and self._read is not None and not self._ahead:
             await asyncio.wait([self._read])
@@ -212,13 +212,13 @@ class DuplexStream:
 
     def messages(self) -> AsyncIterator[DuplexMessage]:
         """
-        The messages of the model: parts marked PARTIAL are joined with those that follow, up to the one that is not.
+        The messages from the model: parts marked PARTIAL are joined with the following ones.
 
-        A read that is cancelled loses nothing: read on, with this iterator or another one.
+        A cancelled read loses nothing: continue with this iterator or another one.
 
         Raises:
             EventStreamError: The model has ended the conversation inside a message.
-            SageMakerRuntimeError: As iteration over the parts.
+            SageMakerRuntimeError: As for iterating over the parts.
         """
         return Messages(self, self._pieces, self._operation)
 
@@ -236,11 +236,11 @@ class DuplexStream:
 
     @property
     def bytes_sent(self) -> int:
-        """Bytes of these parts and of what frames them, without their signatures."""
+        """Bytes of these parts, with their frames, but without their signatures."""
         return self._outgoing.size
 
     def close(self) -> None:
-        """End both directions at once, for code that cannot wait. May be called again."""
+        """End both directions at once, for code that cannot await. May be called again."""
         if self._closed:
             return
         self._closed = True
@@ -251,7 +251,7 @@ class DuplexStream:
         self._outgoing.close(self._failure)
 
     async def aclose(self) -> None:
-        """End both directions at once, and wait until nothing of the call is left. May be called again."""
+        """End both directions at once, and wait until the call has ended. May be called again."""
         self.close()
         await self._response.wait_closed()
 

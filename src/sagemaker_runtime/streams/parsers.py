@@ -1,8 +1,8 @@
 """
-Text, lines and JSON documents out of the bytes of a response stream. No I/O.
+Text, lines and JSON documents from the bytes of a response stream. No I/O.
 
-The parts of a stream align with nothing: a character, a line end or a document may be cut at any byte, and one part may
-hold many of them. So what a parser gives out depends on the bytes alone, never on where the parts end.
+The boundaries of parts are arbitrary: a character, a line ending or a document may be cut at any byte, and one part may
+contain many of them. So the result of a parser depends only on the bytes, never on the boundaries.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ _JSON_BLANKS = " \t\r"  # RFC 8259, section 2; str.isspace() would let U+00A0 pa
 
 class StreamParser(Protocol[T_co]):
     """
-    Bytes in, what they mean out. One parser is for one stream.
+    Turns bytes into pieces. A parser is for one stream.
 
-    An error never costs what came before it: `feed` and `end` give that out first, and the next call raises. From then
-    on every call raises. So a caller who calls `end` misses neither content nor error.
+    An error never hides the content before it: `feed` and `end` return that content first, and the next call raises. From
+    then on, every call raises. So a caller who calls `end` misses neither content nor error.
     """
 
     def feed(self, data: bytes, /) -> Sequence[T_co]:
         """
-        What these bytes complete, in order; often nothing. *data* may be empty.
+        Return the pieces that these bytes complete, in order; often none. *data* may be empty.
 
         Raises:
-            StreamContentError: The stream is not what this parser reads.
+            StreamContentError: The stream is not in this parser's format.
         """
         ...
 
     def end(self) -> Sequence[T_co]:
         """
-        What was left. To be called when the stream has come to its end, not when it broke off.
+        Return the rest. Call it when the stream has ended, but not after an error.
 
         Raises:
-            StreamContentError: The stream is not what this parser reads, or it stopped too early.
+            StreamContentError: The stream is not in this parser's format, or is incomplete.
         """
         ...
 
 
 class TextParser:
     """
-    Text, each piece as soon as its characters are whole; no piece is empty.
+    Text, as soon as its characters are complete; no piece is empty.
 
-    Malformed bytes become U+FFFD, since a stray byte must not cost the rest of a response; with
-    ``errors="strict"`` they raise. Both arguments are those of `bytes.decode`; a name Python does not know is a
-    LookupError. A byte order mark is text, unless the encoding (``"utf-8-sig"``) says otherwise.
+    Malformed bytes become U+FFFD, so that a stray byte does not cost the rest of a response. With ``errors="strict"``, they
+    raise. Both arguments are those of `bytes.decode`; an unknown encoding is a LookupError. A byte order mark is text,
+    unless the encoding (``"utf-8-sig"``) says otherwise.
     """
 
     def __init__(self, encoding: str = "utf-8", *, errors: str = "replace") -> None:
@@ -104,12 +104,13 @@ class TextParser:
 
 class LineParser:
     r"""
-    Lines without their ends, the last one too where it has no end. Empty lines count.
+    Lines without line endings, including a last line without one, and empty lines.
 
-    A line ends with ``\n`` or ``\r\n``, as in HTTP and JSON Lines. A lone ``\r`` is content: it is how progress bars
-    overwrite themselves. So are U+2028, form feed and the other ends `str.splitlines` knows, which occur within JSON.
+    A line ends with ``\n`` or ``\r\n``, as in HTTP and JSON Lines. A lone ``\r`` is content, because progress bars use it to
+    overwrite themselves. So are U+2028, form feed and other characters at which `str.splitlines` splits, because they occur
+    in JSON.
 
-    Malformed bytes: see `TextParser`. With ``errors="strict"`` the line that holds them is not given out.
+    For malformed bytes, see `TextParser`. With ``errors="strict"``, the line that contains them is not returned.
     """
 
     def __init__(self, encoding: str = "utf-8", *, errors: str = "replace") -> None:
@@ -128,16 +129,15 @@ class LineParser:
 
 class JSONLinesParser(Generic[T]):
     """
-    The JSON documents of a stream that has one on each line (JSON Lines, NDJSON), decoded; blank lines are skipped.
+    The decoded JSON documents of a stream with one document per line (JSON Lines, NDJSON). Blank lines are skipped.
 
-    A document is what `json.loads` makes of it: the last of duplicate keys counts, and ``NaN`` and ``Infinity`` pass.
-    A byte order mark at the start is skipped. Bytes that are not UTF-8 raise, as does a line that is not JSON: data must
-    not change in silence. The error says where, and never shows the content.
+    Documents are decoded as by `json.loads`: the last of duplicate keys wins, and ``NaN`` and ``Infinity`` are accepted. A
+    byte order mark at the start is skipped. Bytes that are not UTF-8, and lines that are not JSON, raise an error, because
+    data must not change silently. The error says where, and never shows the content.
 
     Args:
-        decoder: Makes a document of a line, such as ``msgspec.json.Decoder(Token).decode`` or
-            ``Token.model_validate_json``; what it returns is what comes out. By default `json.loads`, whose result is of
-            type object.
+        decoder: Decodes a line, such as ``msgspec.json.Decoder(Token).decode`` or ``Token.model_validate_json``; its results
+            are the documents. By default `json.loads`, whose result has the type object.
     """
 
     @overload

@@ -1,4 +1,4 @@
-"""`ResponseStream`: the events of a streamed response, as they come, and their bytes as text, lines or JSON."""
+"""`ResponseStream`: the events of a streamed response as they arrive, and their bytes as text, lines or JSON."""
 
 from __future__ import annotations
 
@@ -26,30 +26,31 @@ EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 
 class StreamWatcher(Protocol):
-    """Follows a stream's life; see `ResponseStream.watch`. What it raises reaches whoever reads, or closes."""
+    """Observes a stream; see `ResponseStream.watch`. Its exceptions are raised to whoever reads or closes the stream."""
 
     def first_event(self, stream: ResponseStream, /) -> None:
-        """The first event is there; whoever reads gets it next."""
+        """Called when the first event has arrived, before the reader gets it."""
         ...
 
     def closed(self, stream: ResponseStream, error: BaseException | None, /) -> None:
         """
-        The stream has let go of its connection. Called once.
+        Called once, when the stream has released its connection.
 
         Args:
-            stream: ``stream.ended`` says whether it was read to its end. A watcher that keeps it keeps it from being closed
-                when it is abandoned.
+            stream: ``stream.ended`` says whether it was read to its end. Do not keep a reference, or an abandoned stream is
+                not closed.
 
-            error: What reading raised, a CancelledError too. None for a stream that ended, was closed or was abandoned.
+            error: The exception from reading, including a CancelledError. None if the stream ended, was closed or was
+                abandoned.
         """
         ...
 
 
 class ResponseStream(StreamContents):
     """
-    The events of one streamed response, once, in the order they come.
+    The events of a streamed response, in order. A stream can be read once.
 
-    It holds a connection until its end, and should be read in an ``async with``, which closes it whatever happens::
+    It holds a connection until its end, so read it in an ``async with``, which closes it whatever happens::
 
         async with output.body as stream:
             async for event in stream:
@@ -57,35 +58,35 @@ class ResponseStream(StreamContents):
                     case PayloadPart():
                         sys.stdout.buffer.write(event.bytes)
 
-    A slow reader stops the server: no more than about 400 KiB wait here. Cancelling a reader closes the stream. One that
-    is neither read to its end nor closed is closed by the garbage collector, with a ResourceWarning.
+    If the reader is slow, the server waits: at most about 400 KiB are buffered. Cancelling a reader closes the stream. A
+    stream that is neither read to its end nor closed is closed by the garbage collector, with a ResourceWarning.
 
-    The client makes them; a test that makes one of its own takes ``sagemaker_runtime.testing.stream_output``.
+    The client creates streams. To create one in a test, use ``sagemaker_runtime.testing.stream_output``.
 
     Args:
-        body: The bytes as they come.
+        body: The bytes as they arrive.
 
-        read_event: Makes an event of a message, or raises the error in it; gives None for a message to pass over.
+        read_event: Turns a message into an event, or raises its error; returns None for a message to skip.
 
         metadata: The facts of the call.
 
         operation: The name of the operation, for errors.
 
-        log: Is given each message. None for no log.
+        log: Called with each message. None for no log.
 
-        secrets: What is redacted in errors: a peer may quote it. None for nothing.
+        secrets: Redacted in errors, because a peer may quote them. None for none.
 
     Raises:
-        ModelStreamError: The model's container failed in the middle; ``error_code`` says how.
-        InternalStreamFailure: The service failed in the middle.
+        ModelStreamError: The model's container failed halfway; ``error_code`` says how.
+        InternalStreamFailure: The service failed halfway.
         ServiceError: The service sent another error.
-        EventStreamError: The stream is broken, stops inside a frame, or is iterated again after its end or its closing.
-        TruncatedResponseError: The response broke off, or its end cannot be distinguished from a cut.
-        ReadTimeoutError: Nothing came for ``Timeout.read``.
-        TransportError: The connection broke otherwise.
-        StreamContentError: The parts make up no such text or JSON as they were read as.
+        EventStreamError: The stream is broken, stops inside a frame, or is iterated again after it has ended or was closed.
+        TruncatedResponseError: The response stopped, or its end cannot be distinguished from a truncation.
+        ReadTimeoutError: No byte arrived within ``Timeout.read``.
+        TransportError: The connection failed in another way.
+        StreamContentError: The stream does not contain the text or JSON it was read as.
 
-        Read again after an error, it raises that error again.
+        After an error, each further read raises that error again.
     """
 
     def __init__(
@@ -121,11 +122,11 @@ class ResponseStream(StreamContents):
 
     @property
     def bytes_received(self) -> int:
-        """Bytes of the response's body so far: the parts, and what frames them."""
+        """Bytes of the response's body so far, including the frames of the parts."""
         return self._received
 
     def watch(self, watcher: StreamWatcher) -> None:
-        """Call *watcher* when the first event comes and when the stream is closed; at once if it is closed already."""
+        """Call *watcher* when the first event arrives and when the stream is closed; at once if it is already closed."""
         if self._closed:
             watcher.closed(self, self._failure)
         else:
@@ -187,7 +188,7 @@ class ResponseStream(StreamContents):
         raise StopAsyncIteration
 
     def take_held(self) -> ResponseStreamEvent | None:
-        """The next event, if all of it has been received; None where reading would wait, or end. Raises as reading does."""
+        """The next event, if it has been received completely; None if reading would wait, or end. Raises like reading."""
         if self._ready:
             return PayloadPart(self._ready.pop())
         if self._closed or self._waiting:
@@ -208,11 +209,11 @@ class ResponseStream(StreamContents):
         return None
 
     async def aclose(self) -> None:
-        """Let go of the connection: back to the pool at the stream's end, else closed. May be called again."""
+        """Release the connection: to the pool at the end of the stream, otherwise it is closed. May be called again."""
         self.close()
 
     def close(self) -> None:
-        """What `aclose` does, for code that cannot wait; neither does."""
+        """The same as `aclose`, for code that cannot await; neither waits."""
         self._close(None)
 
     def _close(self, error: BaseException | None) -> None:

@@ -1,4 +1,4 @@
-"""Server-sent events out of the bytes of a response stream. No I/O."""
+"""Server-sent events from the bytes of a response stream. No I/O."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sagemaker_runtime.streams.parsers import BOM, Documents, Lines, TextParser
 T = TypeVar("T")
 
 DONE = "[DONE]"
-"""The data of an event with which LLMs end; a convention of OpenAI's API, and no JSON."""
+"""The data of the last event of many LLMs: a convention of OpenAI's API, which is not JSON."""
 
 _RETRY_DIGITS = 18  # more would be over 31 million years, and int() refuses a few thousand digits
 
 
 @frozen(kw_only=True)
 class ServerSentEvent:
-    """One event. Its repr shows only the length of the data, which is the model's."""
+    """An event. Its repr shows only the length of the data, which is the model's."""
 
     event: str = "message"
     """The event's type."""
@@ -28,33 +28,34 @@ class ServerSentEvent:
     r"""The ``data`` lines, joined by ``\n``."""
 
     id: str = ""
-    """The last id the stream has set, by this event or one before it; empty if none."""
+    """The last id in the stream, set by this event or an earlier one; empty if there is none."""
 
     retry: int | None = None
-    """Milliseconds to wait before connecting again, if it was said since the event before; otherwise None."""
+    """Milliseconds to wait before reconnecting, if set since the previous event; otherwise None."""
 
 
 class ServerSentEventParser(Generic[T]):
     r"""
-    Server-sent events, each with the very byte that completes it: a ``\r`` ends its line before it is known whether a
-    ``\n`` follows.
+    Server-sent events, each as soon as its last byte arrives: a ``\r`` ends its line before it is known whether a ``\n``
+    follows.
 
-    An event that the blank line after it was forgotten for is given out at the end, its last line complete or not,
-    if it has data. (The standard discards it, since it cannot distinguish the end of a stream from a broken connection.
-    Here the latter has raised before, and containers do forget that line: the last token would be lost.)
+    If the blank line after the last event is missing, the event is returned at the end, provided that it has data, even if
+    its last line is incomplete. (The standard discards it, because it cannot distinguish the end of a stream from a broken
+    connection. Here, the latter has already raised an error, and some containers omit that line, so the last token would be
+    lost.)
 
-    Nothing raises: as the standard says, malformed UTF-8 becomes U+FFFD and a line of no meaning is ignored. ``[DONE]``
-    is data like any other.
+    Without a decoder, nothing raises: as the standard says, malformed UTF-8 becomes U+FFFD, and unknown lines are ignored.
+    ``[DONE]`` is ordinary data.
 
-    With a *decoder*, what comes out is what it makes of each event's data. An event whose data is ``[DONE]``, with which
-    most LLMs end, is passed over. Data that it cannot decode raises StreamContentError, with the number of the event and
-    without its content.
+    With a *decoder*, its results for the data of each event are returned. Events whose data is ``[DONE]``, the last one of
+    most LLMs, are skipped. Data that it cannot decode raises StreamContentError, with the number of the event, but without
+    its content.
 
     Source: HTML Living Standard, section 9.2.6, "Interpreting an event stream".
 
     Args:
-        decoder: Makes something of an event's data, such as ``json.loads`` or ``Chunk.model_validate_json``. By default
-            the events come out as they are.
+        decoder: Decodes the data of an event, such as ``json.loads`` or ``Chunk.model_validate_json``. By default, the
+            events are returned.
     """
 
     @overload

@@ -52,18 +52,18 @@ _AT_EXIT = 5.0  # seconds for which the end of the process waits for a client th
 @define(kw_only=True)
 class SyncResponseStreamOutput:
     """
-    The head of the model's response, and the stream of what follows. Members that are None were not in it.
+    The head of the model's response, and the stream that follows. Members that are None were not sent.
 
     Attributes:
-        body: The parts as they come. Read it to its end, or close it: it holds a connection.
+        body: The stream of parts. Read it to its end or close it, because it holds a connection.
 
-        content_type: MIME type of what the parts make up together.
+        content_type: MIME type of the joined parts.
 
         invoked_production_variant: Name of the production variant that responds.
 
-        custom_attributes: Text of the container. Shown in no log.
+        custom_attributes: Text from the container. Never logged.
 
-        result_metadata: The facts of the call, by key.
+        result_metadata: The facts about the call, by key.
     """
 
     body: SyncResponseStream
@@ -77,17 +77,17 @@ class SyncClient:
     """
     A client for Amazon SageMaker Runtime, for code without ``async``.
 
-    It has the calls, options and errors of `Client`, which does the work in an event loop of its own, in a thread that the
-    first call starts. Any number of threads may share one; after a fork, the child's first call starts a thread, and
-    opens connections, of its own. Use it as a context manager, or close it::
+    It has the calls, options and errors of `Client`, which does the work in its own event loop, in a thread that the first
+    call starts. Any number of threads may share a client. After a fork, the first call in the child starts its own thread
+    and opens its own connections. Use it as a context manager, or close it::
 
         with SyncClient(Options(region="eu-west-1")) as client:
             output = client.invoke_endpoint(
                 InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2")
             )
 
-    A call blocks its thread. A KeyboardInterrupt cancels it. What is given in the options, such as middleware and
-    credentials providers, runs in the client's thread, in the context variables of the caller.
+    A call blocks its thread; a KeyboardInterrupt cancels it. Middleware, credentials providers and other objects in the
+    options run in the client's thread, with the context variables of the caller.
 
     Args:
         options: None for the defaults. The client takes a copy.
@@ -95,8 +95,8 @@ class SyncClient:
         opt_fns: Change the copy, in order.
 
     Raises:
-        ConfigError: The options make no sense.
-        StackError: One of ``api_options`` failed on a stack.
+        ConfigError: The options are invalid.
+        StackError: One of the ``api_options`` failed.
     """
 
     def __init__(self, options: Options | None = None, *opt_fns: OptFn, _client: Client | None = None) -> None:
@@ -108,23 +108,23 @@ class SyncClient:
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
-        """A client of what `load_config` found. Does no I/O, but for reading the CA bundle where one is configured."""
+        """Create a client from the result of `load_config`. The only I/O is reading the CA bundle, if one is configured."""
         return cls(_client=Client.from_config(config, *opt_fns))
 
     @classmethod
     def load(cls, *opt_fns: OptFn, region: str | None = None, profile: str | None = None) -> Self:
         """
-        A client of what the environment and the shared files say; see `load_config`.
+        Create a client from the environment and the shared files; see `load_config`.
 
         Args:
-            opt_fns: Change the options that were found, in order.
+            opt_fns: Change the options found, in order.
 
             region: None for the configured one.
 
             profile: The profile in the shared files; None for the configured one.
 
         Raises:
-            ConfigError: What is configured cannot be read, or makes no sense.
+            ConfigError: The configuration cannot be read, or is invalid.
         """
         thread = LoopThread(nullcontext(), name="sagemaker-runtime-load")
         try:
@@ -134,12 +134,12 @@ class SyncClient:
             thread.close()
 
     def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
-        """Send a body to an endpoint's model and get its response; see `Client.invoke_endpoint`."""
+        """Send a body to the model of an endpoint, and return its response; see `Client.invoke_endpoint`."""
         return self._run(self._client.invoke_endpoint, params, *opt_fns)
 
     def invoke_endpoint_async(self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn) -> InvokeEndpointAsyncOutput:
         """
-        Queue a body, or an object in S3, for an endpoint's model; see `Client.invoke_endpoint_async`.
+        Queue a body, or an object in S3, for the model of an endpoint; see `Client.invoke_endpoint_async`.
 
         `wait_for_output` fetches the result.
         """
@@ -152,17 +152,17 @@ class SyncClient:
         timeout: float | None = DEFAULT_WAIT,
         s3: S3ObjectReader | None = None,
     ) -> AsyncInferenceResult:
-        """Wait until an asynchronous inference has ended, and give its result; see `Client.wait_for_output`."""
+        """Wait until an asynchronous inference has ended, and return its result; see `Client.wait_for_output`."""
         return self._run(self._client.wait_for_output, output, *opt_fns, timeout=timeout, s3=s3)
 
     def invoke_endpoint_with_response_stream(
         self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
     ) -> SyncResponseStreamOutput:
         """
-        Send a body to an endpoint's model and get its response in parts, as they are made.
+        Send a body to the model of an endpoint, and return its response as a stream.
 
-        See `Client.invoke_endpoint_with_response_stream`. The output is there when the head of the response is;
-        ``output.body`` must then be read to its end or closed::
+        See `Client.invoke_endpoint_with_response_stream`. The call returns when the head of the response has arrived. Then
+        read ``output.body`` to its end, or close it::
 
             output = client.invoke_endpoint_with_response_stream(params)
             with output.body as stream:
@@ -175,7 +175,7 @@ class SyncClient:
         self, params: InvokeEndpointWithBidirectionalStreamInput, *opt_fns: OptFn
     ) -> SyncDuplexStream:
         """
-        Open a conversation in which both sides send parts at once; needs the extra ``http2``.
+        Open a conversation in which both sides send parts; needs the extra ``http2``.
 
         See `Client.invoke_endpoint_with_bidirectional_stream`. One thread may send while another one reads.
         """
@@ -186,13 +186,13 @@ class SyncClient:
         Run a coroutine function of your own in the client's event loop, and wait for its result.
 
         Args:
-            function: Gets the asynchronous client. It must not block: every thread that shares this client waits for the loop.
+            function: Receives the asynchronous client. It must not block, because all threads that share this client would wait.
         """
         return self._run(function, self._client)
 
     def stack(self, operation: str) -> Stack:
         """
-        A copy of an operation's stack, to look at and to print: ``print(client.stack("InvokeEndpoint"))``.
+        A copy of an operation's stack, for example to print it: ``print(client.stack("InvokeEndpoint"))``.
 
         Raises:
             ConfigError: There is no such operation.
@@ -206,10 +206,10 @@ class SyncClient:
 
     def close(self) -> None:
         """
-        Close what the client opened, and end its thread. Calls under way end with ClientClosedError.
+        Close everything that the client opened, and end its thread. Calls in progress end with ClientClosedError.
 
-        An ``http_client`` that it was given stays open. May be called again, and by any thread; in the client's own, as by
-        a middleware, it does not wait for the end.
+        An ``http_client`` that you passed stays open. May be called again, and from any thread. In the client's own thread,
+        such as in a middleware, it does not wait for the end.
         """
         self._closed = True
         state = self._states.get(this_process())

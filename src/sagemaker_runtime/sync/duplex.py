@@ -38,11 +38,11 @@ class SyncDuplexStream:
             for part in stream:
                 print(part.text)
 
-    Leaving the block normally ends the sending and waits 2 s at most for the model's end; leaving it by an exception ends both
-    directions at once. Any thread may close it; whoever sends or reads then gets a StreamClosedError. A read that is
-    interrupted, as by Ctrl-C, loses nothing: the stream can be read on.
+    Leaving the block normally ends the sending, and waits up to 2 s for the model to end; leaving it by an exception ends both
+    directions at once. Any thread may close it; threads that send or read then get a StreamClosedError. An interrupted read,
+    such as by Ctrl-C, loses nothing.
 
-    The client makes them. They raise what a `DuplexStream` raises.
+    The client creates streams. They raise the same errors as a `DuplexStream`.
 
     Args:
         stream: The asynchronous one.
@@ -58,22 +58,22 @@ class SyncDuplexStream:
         self._messages: deque[DuplexMessage | None] = deque()
 
     def send(self, part: str | bytes | bytearray | memoryview | RequestPayloadPart, *, partial: bool = False) -> None:
-        """Send a part, and wait until the service takes it; see `DuplexStream.send`."""
+        """Send a part, and wait until the service accepts it; see `DuplexStream.send`."""
         self._run(self._stream.send, part, partial=partial)
 
     def end(self) -> None:
-        """End the sending; what the model still says can be read. May be called again."""
+        """End the sending; the model's parts can still be read. May be called again."""
         self._run(self._stream.end)
 
     def initial_response(self) -> InvokeEndpointWithBidirectionalStreamOutput:
-        """The head of the response: the variant, and the facts of the call; see `DuplexStream.initial_response`."""
+        """Return the head of the response: the variant and the metadata; see `DuplexStream.initial_response`."""
         return self._run(self._stream.initial_response)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> ResponsePayloadPart:
-        """The next part of the model; see `DuplexStream`."""
+        """Return the next part from the model; see `DuplexStream`."""
         if not self._parts:
             self._run(self._read)
         part = self._parts.popleft()  # not in the loop, so that an interrupted wait loses none
@@ -85,7 +85,7 @@ class SyncDuplexStream:
         self._parts.append(await anext(self._stream, None))
 
     def messages(self) -> Generator[DuplexMessage]:
-        """The messages of the model, joined from their parts; see `DuplexStream.messages`."""
+        """The messages from the model, joined from their parts; see `DuplexStream.messages`."""
         messages = self._stream.messages()
 
         async def read() -> None:

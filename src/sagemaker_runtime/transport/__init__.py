@@ -1,7 +1,7 @@
 """
-The seams to HTTP: `HTTPClient`, and `DuplexHTTPClient` for calls in which both sides send at once.
+The interfaces to HTTP: `HTTPClient`, and `DuplexHTTPClient` for calls in which both sides send.
 
-In ``aiohttp`` and ``h2`` are the transports that are used unless others are given.
+The default transports are in ``aiohttp`` and ``h2``.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ __all__ = ["DuplexExchange", "DuplexHTTPClient", "HTTPClient"]
 
 
 class HTTPClient(Protocol):
-    """Sends a request and gives the response. One serves all calls of a client."""
+    """Sends requests and returns responses. One object serves all calls of a client."""
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """
-        Send *request* byte for byte, with these headers and no others, and return when the head of the response is
-        there. The caller closes the response.
+        Send *request* byte for byte, with these headers and no others, and return when the head of the response has
+        arrived. The caller closes the response.
 
         Connections are kept alive. Redirects are not followed, cookies are not kept, and bodies are not decompressed.
 
         Raises:
-            ConnectError: Never connected; nothing was sent.
-            ConnectionLostError: Lost before the first byte of the response.
-            WriteTimeoutError: No progress while sending for ``timeout.write``.
-            ReadTimeoutError: Not a byte of the response for ``timeout.read``.
+            ConnectError: There was no connection; nothing was sent.
+            ConnectionLostError: The connection was lost before the first byte of the response.
+            WriteTimeoutError: No progress in sending within ``timeout.write``.
+            ReadTimeoutError: No byte of the response within ``timeout.read``.
             InvalidResponseError: The response is not HTTP.
         """
         ...
@@ -39,38 +39,38 @@ class HTTPClient(Protocol):
 
 
 class DuplexExchange(Protocol):
-    """A request that goes on while its response comes. Whoever holds it closes it."""
+    """A request that continues while its response arrives. Whoever holds it closes it."""
 
     def write(self, data: bytes, *, end: bool = False) -> bool:
         """
-        Queue *data*, and with *end* the end of the request's body; False where `drain` should be awaited before more.
+        Queue *data* and, with *end*, the end of the body. Returns False if `drain` should be awaited before the next write.
 
-        All of it is queued or nothing, so a caller that is cancelled while it waits leaves no half of a frame behind.
+        Either all of it is queued or nothing, so a cancelled caller never leaves half a frame behind.
 
         Raises:
             TransportError: The exchange has failed.
-            StreamClosedError: It was closed or ended.
+            StreamClosedError: The exchange was closed or ended.
         """
         ...
 
     async def drain(self) -> None:
         """
-        Wait until the peer, by its flow control, has taken what was written.
+        Wait until the peer's flow control has accepted everything written.
 
         Raises:
-            WriteTimeoutError: It took nothing for ``timeout.write``.
+            WriteTimeoutError: It accepted nothing within ``timeout.write``.
             TransportError: The exchange has failed.
         """
         ...
 
     async def response(self) -> Response:
         """
-        The response, once its head is there, which may be long after parts were sent.
+        Return the response when its head has arrived, which may be long after parts were sent.
 
         Raises:
-            RefusedStreamError: The server has done nothing for the request.
-            ConnectionLostError: Lost, or reset, before the head.
-            ReadTimeoutError: No head for ``timeout.read`` after the last thing that was sent.
+            RefusedStreamError: The server has not processed the request.
+            ConnectionLostError: The connection was lost, or the stream reset, before the head.
+            ReadTimeoutError: No head within ``timeout.read`` after the last write.
         """
         ...
 
@@ -80,14 +80,14 @@ class DuplexExchange(Protocol):
 
 
 class DuplexHTTPClient(Protocol):
-    """Opens exchanges in which both sides send at once. One serves all duplex calls of a client."""
+    """Opens exchanges in which both sides send. One object serves all duplex calls of a client."""
 
     async def open(self, request: Request, *, timeout: Timeout) -> DuplexExchange:
         """
-        Send the head of *request*, whose body is what is then written, and return before the response is there.
+        Send the head of *request*, whose body is written afterwards, and return before the response arrives.
 
         Raises:
-            ConnectError: Never connected; nothing was sent.
+            ConnectError: There was no connection; nothing was sent.
         """
         ...
 

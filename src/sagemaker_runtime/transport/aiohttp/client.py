@@ -1,8 +1,8 @@
 """
 The default transport: HTTP/1.1 on connections that aiohttp's connector opens.
 
-aiohttp's session, its pool and its protocol are not on the path of a call: they cost more than the call itself, and do
-what a signed request must not have done, such as a second sending, cookies and redirects.
+aiohttp's session, pool and protocol take no part in a call: they cost more than the call itself, and do things that a
+signed request does not allow, such as sending it twice, cookies and redirects.
 """
 
 from __future__ import annotations
@@ -37,35 +37,33 @@ _INHERITED_LOOPS: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 class AioHTTPClient:
     """
-    HTTP/1.1 through aiohttp: kept-alive connections, one pool for each event loop.
+    HTTP/1.1 through aiohttp, with keep-alive connections and one pool per event loop.
 
-    A pool is made at the first request in a loop and closed by `close`, or else by the end of its loop, so that one
-    client serves one ``asyncio.run`` after another. Not to be shared between threads. After a fork, use it in a new
-    event loop.
+    A pool is created by the first request in a loop, and closed by `close` or at the end of its loop, so one client serves
+    one ``asyncio.run`` after another. Do not share it between threads. After a fork, use it in a new event loop.
 
-    Certificates and host names are always checked, and TLS 1.2 is the least. A request is sent once: of whatever method
-    it is, another attempt is for the retryer to decide.
+    Certificates and host names are always checked, and TLS 1.2 is the minimum. A request is sent once, whatever its method;
+    retries are up to the retryer.
 
     Args:
-        ca_bundle: The certificates to trust instead of the system's: a file in PEM, or a directory of such files with
-            the names that ``openssl rehash`` gives. None for the system's, or botocore's where the machine has none. Read
-            now, once.
+        ca_bundle: The certificates to trust instead of the system's: a PEM file, or a directory prepared by ``openssl
+            rehash``. None for the system's, or botocore's if the machine has none. Read once, now.
 
-        client_certificate: What to show to a server, or an https proxy, that asks: a file in PEM with a certificate and
-            its key, not encrypted, or two files ``(certificate, key)``. None for nothing. Read now, once.
+        client_certificate: The certificate for servers, or https proxies, that request one: a PEM file with a certificate
+            and its unencrypted key, or two files ``(certificate, key)``. None for none. Read once, now.
 
-        proxies: Proxies by the scheme of the request, such as ``{"https": "http://user:password@proxy:3128"}``;
-            ``"all"`` serves for a scheme that is not named. They are used for all hosts. An https request goes through
-            a tunnel (CONNECT), an http request in absolute form; a proxy is of http:// or https://, not SOCKS. None for
-            the environment's (``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, less the hosts in ``NO_PROXY``, which is read as Go reads it), or the
-            system's, as `urllib.request.getproxies` finds them at the first request in a loop; localhost and loopback
-            addresses are then reached directly. ``{}`` for none.
+        proxies: Proxies by the scheme of the request, such as ``{"https": "http://user:password@proxy:3128"}``; ``"all"``
+            applies to schemes that are not listed. They are used for all hosts. An https request goes through a tunnel
+            (CONNECT), an http request is sent in absolute form; the proxy's scheme is http or https, not SOCKS. None for
+            the proxies of the environment (``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``, with the exceptions in
+            ``NO_PROXY``, which is read as Go reads it), or of the system, as `urllib.request.getproxies` finds them at the
+            first request in a loop; localhost and loopback addresses are then reached directly. ``{}`` for none.
 
-        max_connections: Connections at once in each loop; more calls wait for a free one. None for 2,048, or three
-            quarters of the files that the process may still open if that is less.
+        max_connections: The maximum number of connections in each loop; further calls wait for a free one. None for 2,048,
+            or three quarters of the file descriptors that the process may still open, if that is less.
 
     Raises:
-        ConfigError: A file cannot be used, a proxy's URL cannot be read, or *max_connections* is no number above 0.
+        ConfigError: A file is unusable, the URL of a proxy is invalid, or *max_connections* is not above 0.
     """
 
     def __init__(
@@ -125,13 +123,13 @@ class AioHTTPClient:
 
     def proxy_for(self, url: str) -> str | None:
         """
-        The proxy through which a request to *url* would go, as the environment is now; None if it would go directly.
+        The proxy for a request to *url* in the current environment; None if it would be sent directly.
 
         Returns:
-            The proxy's URL, without user name and password.
+            The URL of the proxy, without user name and password.
 
         Raises:
-            ConfigError: *url*, or the proxy's, cannot be read.
+            ConfigError: *url*, or the URL of the proxy, is invalid.
         """
         base = BaseURL.parse(url)
         proxies = Proxies.of_environment() if self._trusts_environment else self._proxies

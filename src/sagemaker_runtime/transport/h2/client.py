@@ -52,11 +52,11 @@ def _require_h2() -> None:
 
 class HTTP2Client:
     """
-    HTTP/2 for duplex calls: many streams on one connection, one pool of connections for each event loop.
+    HTTP/2 for duplex calls: many streams on one connection, one pool of connections per event loop.
 
-    Of an ``https`` endpoint, TLS settles on HTTP/2 (ALPN); of an ``http`` endpoint it is taken for granted. Streams beyond
-    the server's limit go to a second connection, or wait for a place. Not to be shared between threads. After a fork, use
-    it in a new event loop.
+    With an ``https`` endpoint, HTTP/2 is negotiated in TLS (ALPN); with an ``http`` endpoint, it is assumed. Streams above
+    the server's limit use a second connection, or wait. Do not share it between threads. After a fork, use it in a new event
+    loop.
 
     Args:
         ca_bundle: As for `AioHTTPClient`.
@@ -65,13 +65,13 @@ class HTTP2Client:
 
         proxies: As for `AioHTTPClient`.
 
-        max_connections: Connections at once to one host.
+        max_connections: The maximum number of connections to one host.
 
-        keep_alive: Seconds in which a peer that has vanished is noticed while a stream is open. After half of it without a
-            byte, a PING is sent.
+        keep_alive: Seconds within which a vanished peer is noticed while a stream is open. After half of them without a byte,
+            a PING is sent.
 
     Raises:
-        ConfigError: h2 is not installed, a file cannot be used, or a value makes no sense.
+        ConfigError: h2 is not installed, a file is unusable, or a value is invalid.
     """
 
     def __init__(
