@@ -178,36 +178,36 @@ async def lines() -> Any:
 
 
 NO_BODIES = {
-    "text": (lambda: "1,2", "str, and takes bytes; encode it first, as in text.encode()"),
-    "a path": (lambda: Path("iris.csv"), r"\w+Path, and takes bytes; read the file first, as in path.read_bytes()"),
+    "text": (lambda: "1,2", "str; it takes bytes; encode it first, as in text.encode()"),
+    "a path": (lambda: Path("iris.csv"), r"\w+Path; it takes bytes; read the file first, as in path.read_bytes()"),
     "a file": (
         lambda: io.BytesIO(b"1,2"),
-        r"BytesIO, and takes bytes; read it first, as in file.read\(\), of a file opened",
+        r"BytesIO; it takes bytes; read it first, as in file.read\(\), of a file opened",
     ),
     "a file of text": (
         lambda: io.StringIO("1,2"),
-        r"StringIO, and takes bytes; read it first, as in file.read\(\), of a",
+        r"StringIO; it takes bytes; read it first, as in file.read\(\), of a",
     ),
-    "an upload": (Upload, r"Upload, and takes bytes; read it first, as in await file.read\(\)"),
-    "a coroutine": (Upload().read, "coroutine, and takes bytes; await it first: body=await"),
+    "an upload": (Upload, r"Upload; it takes bytes; read it first, as in await file.read\(\)"),
+    "a coroutine": (Upload().read, "coroutine; it takes bytes; await it first: body=await"),
     "a dict": (
         lambda: {"a": 1},
-        r"dict, and takes bytes; encode it first, as in json.dumps\(value\).encode\(\) with cont",
+        r"dict; it takes bytes; encode it first, as in json.dumps\(value\).encode\(\) with cont",
     ),
-    "a list": (lambda: [1, 2], r"list, and takes bytes; encode it first, as in json.dumps\(value\).encode\(\)"),
-    "a number": (lambda: 5.1, r"float, and takes bytes; encode it first, as in json.dumps\(value\).encode\(\)"),
-    "an array": (lambda: array.array("d", [5.1]), r"array, and takes bytes; encode it first: array.tobytes\(\)"),
-    "a tensor": (Tensor, r"Tensor, and takes bytes; encode it first: array.tobytes\(\) for the raw numbers"),
+    "a list": (lambda: [1, 2], r"list; it takes bytes; encode it first, as in json.dumps\(value\).encode\(\)"),
+    "a number": (lambda: 5.1, r"float; it takes bytes; encode it first, as in json.dumps\(value\).encode\(\)"),
+    "an array": (lambda: array.array("d", [5.1]), r"array; it takes bytes; encode it first: array.tobytes\(\)"),
+    "a tensor": (Tensor, r"Tensor; it takes bytes; encode it first: array.tobytes\(\) for the raw numbers"),
     "pieces": (
         lambda: iter([b"1", b"2"]),
-        r'list_iterator, and takes bytes; .*join the pieces first, as in b"".join\(pi',
+        r'list_iterator; it takes bytes; .*join the pieces first, as in b"".join\(pi',
     ),
     "a generator": (
         lambda: (piece for piece in [b"1", b"2"]),
-        "generator, and takes bytes; .*join the pieces first",
+        "generator; it takes bytes; .*join the pieces first",
     ),
-    "pieces to await": (lines, "async_generator, and takes bytes; .*join the pieces first"),
-    "an object": (object, "object, and takes bytes; encode it first, as the model's content_type says"),
+    "pieces to await": (lines, "async_generator; it takes bytes; .*join the pieces first"),
+    "an object": (object, "object; it takes bytes; encode it first, as the model's content_type says"),
 }
 
 

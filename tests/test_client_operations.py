@@ -76,7 +76,7 @@ async def test_a_stream_that_is_none_says_of_what_type_the_answer_is(body: bytes
     with pytest.raises(EventStreamError) as caught:
         await anext(output.body)
 
-    note = "the response is of type 'text/html; charset=utf-8', and no event stream"
+    note = "the response is of type 'text/html; charset=utf-8', not an event stream"
     assert ([note] if "html" in kind else []) == getattr(caught.value, "__notes__", [])
     assert 0 == caught.value.offset
 

@@ -202,7 +202,7 @@ SWITCHES = [
 REFUSED = [
     *((*switch, text, f"'{text}' is none of true, false") for switch in SWITCHES for text in ("flase", "1", "yes")),
     *(
-        ("AWS_MAX_ATTEMPTS", "max_attempts", text, f"'{text}' is not a whole number from 1 on")
+        ("AWS_MAX_ATTEMPTS", "max_attempts", text, f"'{text}' is not a whole number above 0")
         for text in ("0", "-1", "three", "1.5", "1_0", "\u0663", "1" * 5000)
     ),
     ("AWS_RETRY_MODE", "retry_mode", "fast", "'fast' is none of standard, adaptive, legacy"),
@@ -257,8 +257,8 @@ async def test_a_value_that_a_setting_does_not_take_is_refused_with_its_place(
     [
         ({"use_fips_endpoint": "false"}, r"use_fips_endpoint=...\): of type str; it takes bool"),
         ({"use_dual_stack_endpoint": 1}, r"use_dual_stack_endpoint=...\): of type int; it takes bool"),
-        ({"retry_max_attempts": 0}, r"retry_max_attempts=...\): '0' is not a whole number from 1 on"),
-        ({"retry_max_attempts": True}, r"retry_max_attempts=...\): 'True' is not a whole number from 1 on"),
+        ({"retry_max_attempts": 0}, r"retry_max_attempts=...\): '0' is not a whole number above 0"),
+        ({"retry_max_attempts": True}, r"retry_max_attempts=...\): 'True' is not a whole number above 0"),
         ({"retry_max_attempts": "3"}, r"retry_max_attempts=...\): of type str; it takes int"),
         ({"region": 5}, r"region=...\): of type int; it takes str"),
         ({"retry_mode": "fast"}, r"retry_mode=...\): 'fast' is none of standard, adaptive, legacy"),
@@ -545,7 +545,7 @@ async def test_a_file_is_read_even_when_region_and_keys_come_from_elsewhere(writ
 async def test_the_configuration_file_is_found_where_botocore_finds_it(
     variable: str | None, path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its chain reads the credentials, so both must mean the same file; one that is not there is no error."""
+    """Its chain reads the credentials, so both must mean the same file; one that is not there is not an error."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".aws").mkdir()
     for place in (".aws/config", "own"):

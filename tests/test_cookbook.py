@@ -151,7 +151,7 @@ PRINTED: dict[str, list[str | EllipsisType]] = {
         "1 attempts, 2 tokens left",
         (
             "not retried: the retry quota has 2 tokens left and a retry costs 14; "
-            "too many calls through this client have failed of late"
+            "too many calls through this client have failed recently"
         ),
     ],
     "slow_call": [..., "slowest: Deserialize Transport of attempt 1"],

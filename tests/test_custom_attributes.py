@@ -69,8 +69,8 @@ def test_a_member_of_an_enum_is_written_by_its_value() -> None:
         ("SECRET", "HUSH\N{SNOWMAN}", "the text to append has a character that is not ASCII"),
         ("SECRET", "HUSH\r\nX-Evil: 1", "the text to append has a character that is not ASCII, or a control character"),
         ("SECRET\N{SNOWMAN}", "HUSH", "the text that the request has already has a character that is not ASCII"),
-        ("SECRET", b"HUSH", "the text to append is of type bytes, and takes str"),
-        ("SECRET", None, "the text to append is of type NoneType, and takes str"),
+        ("SECRET", b"HUSH", "the text to append is of type bytes; it takes str"),
+        ("SECRET", None, "the text to append is of type NoneType; it takes str"),
     ],
 )
 def test_what_the_service_would_refuse_is_refused_without_showing_it(

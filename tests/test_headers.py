@@ -159,5 +159,5 @@ def test_a_value_that_is_no_text_is_refused_by_its_type(value):
     """The value itself is not repeated: it may be a secret."""
     headers = Headers()
 
-    with pytest.raises(InvalidHeaderError, match=rf"'X-Tenant' is of type {type(value).__name__}, and takes str"):
+    with pytest.raises(InvalidHeaderError, match=rf"'X-Tenant' is of type {type(value).__name__}; it takes str"):
         headers["X-Tenant"] = value

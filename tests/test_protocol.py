@@ -89,19 +89,19 @@ def test_a_value_within_the_model_is_accepted(name: str, value: object) -> None:
     [
         ("endpoint_name", None, "is required, and is None"),
         ("endpoint_name", "", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: ''"),
-        ("endpoint_name", "x" * 64, "has 64 characters, and takes at most 63"),
+        ("endpoint_name", "x" * 64, "has 64 characters; it takes at most 63"),
         ("endpoint_name", "iris-", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: 'iris-'"),
         ("endpoint_name", "../admin", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: '../admin'"),
         ("endpoint_name", "iris\n", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: 'iris\\n'"),
-        ("endpoint_name", 5, "is of type int, and takes str"),
+        ("endpoint_name", 5, "is of type int; it takes str"),
         ("body", None, "is required, and is None"),
-        ("body", "text", "is of type str, and takes bytes; encode it first, as in text.encode()"),
-        ("body", 5, "is of type int, and takes bytes; encode it first, as in json.dumps(value).encode() with content"),
-        ("content_type", b"text/csv", "is of type bytes, and takes str"),
+        ("body", "text", "is of type str; it takes bytes; encode it first, as in text.encode()"),
+        ("body", 5, "is of type int; it takes bytes; encode it first, as in json.dumps(value).encode() with content"),
+        ("content_type", b"text/csv", "is of type bytes; it takes str"),
         ("content_type", "a\nb", "has the character '\\n' at position 1, which an HTTP header cannot carry"),
-        ("accept", "x" * 1025, "has 1,025 characters, and takes at most 1,024"),
+        ("accept", "x" * 1025, "has 1,025 characters; it takes at most 1,024"),
         ("accept", "\u00e9" * 100, "does not match the pattern \\p{ASCII}*: '" + "\u00e9" * 64 + "\u2026'"),
-        ("target_model", "", "has 0 characters, and takes at least 1"),
+        ("target_model", "", "has 0 characters; it takes at least 1"),
         ("target_model", " leading", "does not match the pattern \\A\\S[\\p{Print}]*\\z: ' leading'"),
         ("target_model", "tab\there", "does not match the pattern \\A\\S[\\p{Print}]*\\z: 'tab\\there'"),
         (
@@ -338,7 +338,7 @@ class SecretHeader(OperationInput):
     [
         (SecretHeader, "/", "name is sensitive, and its header x-name is not among redaction.SENSITIVE_HEADERS"),
         (InDocument, "/x", "name is bound to a document"),
-        (SecretLabel, "/{Name}", "the label name is no string, or is sensitive"),
+        (SecretLabel, "/{Name}", "the label name is not a string, or is sensitive"),
         (TwoLabels, "/{Group}", r"its labels are \['Group', 'Item'\], and /{Group} has \['Group'\]"),
         (TwoLabels, "/{Group}/{Item+}", r"and /{Group}/{Item\+} has \['Group'\]"),
     ],
@@ -412,15 +412,15 @@ QUEUED = InvokeEndpointAsyncInput(endpoint_name="iris", body=b"1,2")
             {"input_location": "s3://b/k"},
             "body and input_location: exactly one of them must be given, and both are",
         ),
-        ({"request_ttl_seconds": 59}, "request_ttl_seconds is 59, and takes 60 to 21,600"),
-        ({"request_ttl_seconds": 21_601}, "request_ttl_seconds is 21,601, and takes 60 to 21,600"),
-        ({"invocation_timeout_seconds": True}, "invocation_timeout_seconds is of type bool, and takes int"),
-        ({"invocation_timeout_seconds": 1.0}, "invocation_timeout_seconds is of type float, and takes int"),
+        ({"request_ttl_seconds": 59}, "request_ttl_seconds is 59; it takes 60 to 21,600"),
+        ({"request_ttl_seconds": 21_601}, "request_ttl_seconds is 21,601; it takes 60 to 21,600"),
+        ({"invocation_timeout_seconds": True}, "invocation_timeout_seconds is of type bool; it takes int"),
+        ({"invocation_timeout_seconds": 1.0}, "invocation_timeout_seconds is of type float; it takes int"),
         (
             {"filename": "a.b.c"},
             r"filename does not match the pattern ^(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*$: 'a.b.c'",
         ),
-        ({"s3_output_path_extension": ""}, "s3_output_path_extension has 0 characters, and takes at least 1"),
+        ({"s3_output_path_extension": ""}, "s3_output_path_extension has 0 characters; it takes at least 1"),
     ],
 )
 def test_a_queued_input_is_held_to_its_own_constraints(changes: dict[str, object], problem: str) -> None:
@@ -445,13 +445,13 @@ def test_a_number_within_the_model_is_accepted_and_written_in_digits(seconds: in
 
 
 class Minutes(IntEnum):
-    """A name for a number, whose repr is no number."""
+    """A name for a number, whose repr is not a number."""
 
     FIVE = 300
 
 
 class OldMinutes(int, Enum):
-    """The same as it was written before there was IntEnum; its text is no number either."""
+    """The same as it was written before there was IntEnum; its text is not a number either."""
 
     FIVE = 300
 
@@ -493,7 +493,7 @@ def test_the_inference_id_is_read_from_the_document_and_the_locations_from_heade
 
 def test_an_answer_that_should_be_json_and_is_not_says_how_it_starts() -> None:
     """A page of a proxy with status 200 must not pass for an inference that was queued."""
-    with pytest.raises(InvalidResponseError, match="is no JSON object; it starts b'<html>"):
+    with pytest.raises(InvalidResponseError, match="is not JSON object; it starts b'<html>"):
         ASYNC.deserialize(Headers(), b"<html>welcome</html>", Metadata())
 
 

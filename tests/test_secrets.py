@@ -191,7 +191,7 @@ OLD_AIOHTTP = tuple(map(int, aiohttp.__version__.split(".")[:2])) < (3, 13)
 async def test_no_failure_tells_a_secret(
     name: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An exception is logged, mailed and pasted into a ticket; the start of a body that is no JSON is documented."""
+    """An exception is logged, mailed and pasted into a ticket; the start of a body that is not JSON is documented."""
     if OLD_AIOHTTP and name == "a bad head":
         pytest.skip("aiohttp 3.12 takes a NUL in a header for a character like any other")
     case = CASES[name]

@@ -2,7 +2,7 @@
 JSON in, JSON out: a `Predictor` writes the body and its content type, and reads the
 response.
 
-If it is no JSON, `DecodeError` says where, and does not show it.
+If it is not JSON, `DecodeError` says where, and does not show it.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ async def call(operation: Operation[In, Out], plan: Plan, params: In) -> Out:
     A call that fails closes all that it has opened. The facts known of it are attached to the error here, and nowhere else.
 
     Raises:
-        StackError: A middleware gave what is no output of the operation.
+        StackError: A middleware gave what is not an output of the operation.
         SageMakerRuntimeError: Whatever else the stack raises.
     """
     ctx = Context(plan.context)
@@ -81,5 +81,5 @@ def _wrong_output(operation: Operation[In, Out], output: object) -> StackError:
     got = type(output.result if isinstance(output, Output) else output).__name__
     return StackError(
         f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
-        "must return what next(ctx, step) gives, or an Output with a result of its own"
+        "must return the result of next(ctx, step), or an Output with a result of its own"
     )

@@ -2,7 +2,7 @@
 `Config`: a machine's settings for AWS, read once by `load_config`, which does all of the I/O.
 
 botocore parses the shared files, but its session is not used: it reads a misspelt ``true`` as false, does not say where it
-found a value, and takes 160 ms to import instead of 28. The tests compare with it.
+found a value; it takes 160 ms to import instead of 28. The tests compare with it.
 """
 
 from __future__ import annotations

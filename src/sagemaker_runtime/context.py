@@ -190,7 +190,7 @@ class Metadata(_Facts):
     if not TYPE_CHECKING:  # a checker refuses a text as key
 
         def get(self, key: object, default: object = None) -> object:
-            """The fact under *key*, or *default*; a text is no key, and would get the default for ever."""
+            """The fact under *key*, or *default*; a text is not a key, and would get the default for ever."""
             return self[key] if isinstance(key, str) else dict.get(self, key, default)
 
     def __reduce__(self) -> tuple[type[Metadata], tuple[()]]:

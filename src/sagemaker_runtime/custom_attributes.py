@@ -31,7 +31,7 @@ def append_custom_attributes(headers: Headers, text: str) -> None:
             error does not show the text, which may be sensitive.
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not always checked
-        raise _refused(f"the text to append is of type {type(text).__name__}, and takes str")
+        raise _refused(f"the text to append is of type {type(text).__name__}; it takes str")
     if not text:
         return
     text = plain(text)

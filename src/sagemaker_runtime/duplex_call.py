@@ -66,7 +66,7 @@ async def _reported(
 
 
 def _closed_with(error: BaseException) -> StreamClosedError:
-    """For senders, where the call ended by what is no error of ours: a middleware's, or a cancellation."""
+    """For senders, where the call ended by what is not an error of ours: a middleware's, or a cancellation."""
     closed = StreamClosedError(f"the call has ended: {type(error).__name__}")
     closed.__cause__ = error
     return closed

@@ -41,7 +41,9 @@ _HOST_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123, sectio
 def _parse(endpoint: Endpoint) -> BaseURL:
     base = BaseURL.parse(endpoint.url)
     if base.query or "?" in endpoint.url:
-        raise ConfigError(f"the endpoint {endpoint.url!r} has a query, which would be lost; remove all from the '?'")
+        raise ConfigError(
+            f"the endpoint {endpoint.url!r} has a query, which would be lost; remove everything from the '?' on"
+        )
     return base
 
 

@@ -97,7 +97,7 @@ def _shortened(text: str) -> str:
 
 
 def _error_code(text: object) -> str | None:
-    """The bare name in ``namespace#Name:http://uri/``; None for what is no name, and might be an attack on a log."""
+    """The bare name in ``namespace#Name:http://uri/``; None for what is not a name, and might be an attack on a log."""
     if not isinstance(text, str):
         return None
     name = text.partition(":")[0].rpartition("#")[2].strip()

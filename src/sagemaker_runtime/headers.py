@@ -68,7 +68,7 @@ class Headers(MutableMapping[str, str]):
 
     def __setitem__(self, name: str, value: str) -> None:
         if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not always checked
-            raise InvalidHeaderError(f"the value of header {name!r} is of type {type(value).__name__}, and takes str")
+            raise InvalidHeaderError(f"the value of header {name!r} is of type {type(value).__name__}; it takes str")
         if type(value) is not str:  # an enum's member, say, whose own text is another than its value
             value = plain(value)
         if not (value.isascii() and value.isprintable()):

@@ -33,7 +33,7 @@ def not_options(given: object) -> ConfigError:
     if isinstance(given, str):
         return ConfigError(f"{what}: write Client(Options(region=...))")
     if callable(given) and not isinstance(given, type):
-        return ConfigError(f"{what} first, and functions that change them behind them: Client(Options(...), *opt_fns)")
+        return ConfigError(f"{what} first, then functions that change them: Client(Options(...), *opt_fns)")
     return ConfigError(f"{what}, as in Client(Options(...), *opt_fns)")
 
 
@@ -122,9 +122,9 @@ def _in_place_of_option_function(given: object) -> str:
     if handles := [step for step in STEPS if hasattr(given, f"handle_{step}")]:
         return f"it is a middleware, so put it into a stack: with_api_options(lambda stack: stack.{handles[0]}.add(middleware))"
     if is_list(given) or isinstance(given, tuple):
-        return "pass what is in it, each by itself: *opt_fns"
+        return "unpack it: *opt_fns"
     if isinstance(given, dict):
-        return "pass override(...) of what is in it"
+        return "pass override(...) with its values"
     if _discarded(given):
         return "await it first"
     if len(names := _options_that_take(given)) == 1:

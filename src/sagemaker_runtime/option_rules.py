@@ -123,7 +123,7 @@ def _step_of(middleware: object) -> str | None:
 
 
 def size_or_none(name: str, value: object) -> None:
-    """Refuse what is no number of bytes."""
+    """Refuse what is not a number of bytes."""
     if value is not None and (type(value) is not int or value < 0):
         raise ConfigError(f"Options.{name} is {value!r}; it takes a number of bytes, 0 or more, or None")
 

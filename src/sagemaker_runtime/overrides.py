@@ -131,7 +131,7 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options, *, settled: bool = 
         settled: Whether they came from here, so that only what is changed needs a look.
 
     Raises:
-        ConfigError: A function cannot be called, or the options make no sense.
+        ConfigError: A function cannot be called, or the options are invalid.
     """
     options = options.copy()
     if not settled:

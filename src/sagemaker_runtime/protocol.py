@@ -85,7 +85,7 @@ class Marshaller:
         problems = [
             *(f"{name} is bound to a {members[name].location}" for name in members if not _sent(members[name])),
             *(
-                f"the label {name} is no string, or is sensitive: a path is logged"
+                f"the label {name} is not a string, or is sensitive: a path is logged"
                 for name in self._labels.values()
                 if name not in self._stable_names
             ),
@@ -186,7 +186,7 @@ class Marshaller:
         elif isinstance(body, bytes) and body and self._documents_out:
             document = json_object(body)
             if document is None:
-                raise InvalidResponseError(f"the response's body is no JSON object; it starts {body[:_BODY_SHOWN]!r}")
+                raise InvalidResponseError(f"the response's body is not JSON object; it starts {body[:_BODY_SHOWN]!r}")
             for name, key, kind in self._documents_out:
                 value = document.get(key)
                 members[name] = value if isinstance(value, kind) and not isinstance(value, bool) else None

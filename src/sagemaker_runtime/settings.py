@@ -37,7 +37,7 @@ def one_of(values: Mapping[str, T]) -> Callable[[str], T]:
 
     def read(text: str) -> T:
         if text.lower() not in values:
-            raise ConfigError(f"{text!r} is none of {', '.join(values)}")
+            raise ConfigError(f"{text!r} is not one of {', '.join(values)}")
         return values[text.lower()]
 
     return read
@@ -49,7 +49,7 @@ switch = one_of({"true": True, "false": False})
 def count(text: str) -> int:
     """A whole number from 1 on."""
     if re.fullmatch(r"0*[1-9][0-9]{0,8}", text) is None:
-        raise ConfigError(f"{text!r} is not a whole number from 1 on")
+        raise ConfigError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 

@@ -31,7 +31,7 @@ _MARKS = {
 
 def shared_file(variable: str, default: str) -> str | None:
     """
-    The path of a file, found as botocore finds it; None if there is none, which is no error.
+    The path of a file, found as botocore finds it; None if there is none, which is not an error.
 
     Raises:
         ConfigError: It cannot be read: by us, or by botocore, whose chain looks for credentials in it.
@@ -82,7 +82,7 @@ def _encoding_problem(content: bytes) -> str | None:
 
 
 def _undecodable_line(content: bytes, encoding: str) -> int | None:
-    """The number, from 1, of the first line that is no text in *encoding*; None if all are."""
+    """The number, from 1, of the first line that is not text in *encoding*; None if all are."""
     try:
         content.decode(encoding)
     except UnicodeDecodeError as error:

@@ -196,7 +196,7 @@ class SigV4Signer:
     def _derive(self, access_key_id: str, secret: str, date: str, region: str, service: str) -> SigningKey:
         for text in (region, service):  # somebody's, and about to stand in a header
             if header_problem(text) is not None:
-                raise InvalidHeaderError(f"{text!r} in the signature's scope cannot stand in an HTTP header")
+                raise InvalidHeaderError(f"{text!r} in the signature's scope is not allowed in an HTTP header")
         while len(self._keys) >= _KEYS_KEPT:
             self._keys.pop(next(iter(self._keys)), None)
         key = SigningKey(access_key_id, secret, f"{date}/{region}/{service}/aws4_request")

@@ -11,7 +11,7 @@ from sagemaker_runtime.errors import ConfigError
 
 _IN_LABELS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")  # of a host's name
 _IPV6 = r"[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?"
-# What a text may show: with a user name, or a port that is no number, there may be a password.
+# What a text may show: with a user name, or a port that is not a number, there may be a password.
 _SHOWABLE = (
     r"(?is)([a-z0-9+.-]+:)?//(\[[0-9a-f:.%]*\]?|[^/?#@:\\]*)(:\d*)?([/?#][^@]*)?|[^/?#@:]+:\d+([/?#][^@]*)?|[^@:]*"
 )
@@ -40,7 +40,7 @@ class BaseURL(NamedTuple):
         """
         if "@" in url.partition("?")[0].partition("#")[0]:  # first, as the texts below show the URL; %40 is for paths
             raise ConfigError(
-                "the URL holds a user name, which would clash with the signature; remove all before the '@'"
+                "the URL holds a user name, which would clash with the signature; remove everything before the '@'"
             )
         if not url.isascii() or not url.isprintable() or " " in url:
             raise ConfigError(
@@ -54,9 +54,11 @@ class BaseURL(NamedTuple):
         if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
             raise ConfigError(f"the URL {_shown(url)} is not absolute; write it like https://host:port/path")
         if "#" in url:
-            raise ConfigError(f"the URL {_shown(url)} has a fragment, which is never sent; remove all from the '#'")
+            raise ConfigError(
+                f"the URL {_shown(url)} has a fragment, which is never sent; remove everything from the '#' on"
+            )
         if not _is_host(parts.hostname):
-            raise ConfigError(f"the URL {_shown(url)} has the host {parts.hostname!r}, which is none")
+            raise ConfigError(f"the URL {_shown(url)} has the host {parts.hostname!r}, which is not a host name")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         if port is not None and port != DEFAULT_PORTS[parts.scheme]:
             host = f"{host}:{port}"

@@ -64,7 +64,7 @@ class Validator:
         try:
             if (stable in self._valid or self._learn(stable)) and self._others_are_valid(parameters):
                 return
-        except TypeError:  # a pattern was given what is no string, or a set what cannot be hashed
+        except TypeError:  # a pattern was given what is not a string, or a set what cannot be hashed
             pass
         problems = tuple(self._problems(parameters))
         if problems:
@@ -112,7 +112,7 @@ class Validator:
 def _recogniser(shape: Shape) -> Callable[[Any], bool]:
     """A function that gives False for a value that may be invalid; it may raise TypeError for one of another type."""
     low, high = shape.min or 0, shape.max
-    if shape.type == "blob":  # whose `Shape.max` is no constraint
+    if shape.type == "blob":  # whose `Shape.max` is not a constraint
         return lambda value: type(value) is bytes
     if shape.type == "integer":
         return lambda value: type(value) is int and low <= value and (high is None or value <= high)
@@ -133,15 +133,13 @@ def _problems(value: object, binding: Binding) -> list[str]:
     """What is wrong with a value, each as the end of a sentence that starts with the member."""
     shape = binding.shape
     if shape.type == "blob":
-        return (
-            [] if is_bytes_like(value) else [f"is of type {type(value).__name__}, and takes bytes{instead_of(value)}"]
-        )
+        return [] if is_bytes_like(value) else [f"is of type {type(value).__name__}; it takes bytes{instead_of(value)}"]
     python_type = _PYTHON_TYPES[shape.type]
     if not isinstance(value, python_type) or isinstance(value, bool):
-        return [f"is of type {type(value).__name__}, and takes {python_type.__name__}"]
+        return [f"is of type {type(value).__name__}; it takes {python_type.__name__}"]
     low, high = shape.min or 0, shape.max
     if isinstance(value, int):
-        return [] if low <= value <= (high or value) else [f"is {value:,}, and takes {low:,} to {high:,}"]
+        return [] if low <= value <= (high or value) else [f"is {value:,}; it takes {low:,} to {high:,}"]
     from sagemaker_runtime.names import is_name, name_in, name_problem  # for an error, or nearly
 
     if is_name(shape) and (instead := name_in(value)):
@@ -149,7 +147,7 @@ def _problems(value: object, binding: Binding) -> list[str]:
     size = len(value)
     if size < low or (high is not None and size > high):
         limit = f"at least {low:,}" if size < low else f"at most {high:,}"
-        return [f"has {size:,} characters, and takes {limit}"]
+        return [f"has {size:,} characters; it takes {limit}"]
     problems: list[str] = []
     if binding.location == "header" and (unsafe := header_problem(value)) is not None:
         problems.append(unsafe if not shape.sensitive else "has a character that an HTTP header cannot carry")

@@ -105,7 +105,7 @@ def check_delimited(body: ResponseBody) -> None:
     """Raise TruncatedResponseError for a body, read to its end, whose end could not be distinguished from a cut."""
     if not body.delimited:
         raise TruncatedResponseError(
-            "the response has neither a Content-Length nor chunked coding, so a cut could not be distinguished from its end"
+            "the response has neither a Content-Length nor chunked coding, so its end cannot be distinguished from a truncation"
         )
 
 

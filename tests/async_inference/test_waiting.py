@@ -110,8 +110,8 @@ async def test_the_last_look_is_at_the_deadline() -> None:
 
     assert [0.0, 0.5, 1.125, 1.5] == [time for time, location in s3.looks if location == OUTPUT]
     assert (
-        f"no result after 1.5 s and 4 looks; the inference may still be under way; {OUTPUT} was never there; "
-        f"{FAILURE} was never there"
+        f"no result after 1.5 s and 4 looks; the inference may still be running; {OUTPUT} does not exist yet; "
+        f"{FAILURE} does not exist yet"
     ) == str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -186,7 +186,7 @@ async def test_a_result_that_comes_after_the_deadline_is_given_all_the_same() ->
     ],
 )
 async def test_a_number_that_makes_no_sense_is_refused(name: str, number: object) -> None:
-    """A deadline that is no number never comes."""
+    """A deadline that is not a number never comes."""
     with pytest.raises(ConfigError, match=rf"wait_for_output\({name}={number!r}\): it takes a number of seconds"):
         await wait(ScriptedS3([RESULT]), **{name: number})
 
@@ -300,7 +300,7 @@ async def test_a_reader_that_gives_something_else_is_refused_with_what_it_must_g
     with pytest.raises(ConfigError) as caught:
         await wait(s3)
 
-    text = f"the S3 reader gave {type(found).__name__}, and must give an S3Object, or None"
+    text = f"the S3 reader returned {type(found).__name__}, and must return an S3Object, or None"
     assert text == str(caught.value)
     assert [] == s3.clock.slept
 
@@ -314,7 +314,7 @@ async def test_the_timeout_says_which_permission_is_missing() -> None:
         await wait(s3, timeout=0.5, draw=lambda: 1.0)
 
     assert (
-        "no result after 0.5 s and 2 looks; the inference may still be under way; "
+        "no result after 0.5 s and 2 looks; the inference may still be running; "
         f"look 2 at {OUTPUT} met ServiceError: AccessDenied: No. (HTTP 403); "
         f"look 2 at {FAILURE} met ServiceError: AccessDenied: No. (HTTP 403); "
         "S3 returns 403 also for an object that is missing, unless the caller may list the bucket: grant s3:GetObject "

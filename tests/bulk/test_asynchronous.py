@@ -181,7 +181,7 @@ async def test_a_result_that_never_comes_is_given_up_when_the_endpoint_has_no_ti
 
     async with scripted(http, clock=clock) as client:
         calls = AsynchronousCalls(client, request_ttl_seconds=60, invocation_timeout_seconds=100)
-        with pytest.raises(WaitTimeoutError, match="the inference may still be under way") as caught:
+        with pytest.raises(WaitTimeoutError, match="the inference may still be running") as caught:
             await calls(record())
 
     assert 160 + MARGIN == pytest.approx(clock.monotonic(), abs=1)

@@ -135,7 +135,7 @@ def test_custom_attributes_may_be_in_a_file(run):
         ((*ECHO, "a", "--api-option", "my_module:f"), "add --import-from ."),
         ((*ECHO, "a", "--api-option", "os:sep"), "os:sep is of type str; name a function of a Stack"),
         ((*ECHO, "a", "--api-option", "os:getcwdb"), "--api-option os:getcwdb raised TypeError"),
-        ((*ECHO, "a", "--import-from", "/no/such", "--api-option", "a:b"), "--import-from: '/no/such' is no folder"),
+        ((*ECHO, "a", "--import-from", "/no/such", "--api-option", "a:b"), "--import-from: '/no/such' is not a folder"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(run, words, line):

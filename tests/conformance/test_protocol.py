@@ -149,10 +149,10 @@ PATHS = {
 }
 NO_LENGTH = "a GET, which ComputeContentLength gives a length of 0; no operation of the service is one"
 JSON_BODY = "a JSON body of a request"
-DOCUMENT_MEMBER = "a member in the JSON body of an answer that is no string"
+DOCUMENT_MEMBER = "a member in the JSON body of an answer that is not a string"
 OTHER_HEADER = "headers that are neither strings nor integers"
 HEADER_OUT = "headers of an answer that are no strings"
-OTHER_LABEL = "a label that is no string"
+OTHER_LABEL = "a label that is not a string"
 STRING_PAYLOAD = "a payload that is a string"
 MEDIA_TYPE = "a payload whose media type is in the model"
 COMPRESSION = "a compressed request"

@@ -227,7 +227,7 @@ async def test_a_failed_refresh_in_the_background_is_logged_and_tried_again_afte
 
     assert [0, 1, 3, 7, 15, 31, 63, 123, 183] == tries
     assert len(tries) == len(caplog.records)
-    assert f"credentials could not be refreshed; those at hand expire in 1000 s: {text}" == caplog.messages[0]
+    assert f"credentials could not be refreshed; the current ones expire in 1000 s: {text}" == caplog.messages[0]
     assert "hush" not in caplog.text
 
 
@@ -336,7 +336,7 @@ async def test_what_is_no_credentials_is_refused_by_name():
         async def retrieve(self):
             """Return nothing."""
 
-    with pytest.raises(CredentialsError, match="gave NoneType, and must give Credentials"):
+    with pytest.raises(CredentialsError, match="gave NoneType, and must return Credentials"):
         await CredentialsCache(Forgetful()).retrieve()
 
 
@@ -502,7 +502,7 @@ def test_a_child_that_was_forked_during_a_refresh_makes_its_own():
 @pytest.mark.parametrize("window", [-1.0, float("inf"), float("nan")])
 def test_a_window_that_is_no_time_is_refused(window):
     """Nothing would ever be fresh, or what is compared with it."""
-    with pytest.raises(ConfigError, match=r"^expiry_window is .*, and takes a number of seconds from 0 on"):
+    with pytest.raises(ConfigError, match=r"^expiry_window is .*; it takes a number of seconds, 0 or more"):
         CredentialsCache(StaticCredentialsProvider("AKID", "hush"), expiry_window=window)
 
 

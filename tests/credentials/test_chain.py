@@ -250,7 +250,7 @@ async def test_a_profile_with_an_mfa_code_asks_for_it_once(bare_machine, moto, m
     said = await find("123456\n")
 
     assert "ASIA True" == said[0]
-    assert said[1].endswith("the profile needs a new MFA code; make a new provider to be asked for it")
+    assert said[1].endswith("the profile needs a new MFA code; create a new provider to be asked for it")
 
 
 async def test_keys_that_come_before_an_mfa_profile_are_found_again_and_again(bare_machine, monkeypatch):

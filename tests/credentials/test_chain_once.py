@@ -295,8 +295,8 @@ PROCESSES = {
         f"echo \"Missing required key in response: 'AccessKeyId' {SECRET}\" >&2; exit 1",
         "CredentialRetrievalError from custom-process, with a text that may hold a secret; to see it, run: aws sts",
     ),
-    "is no JSON": (f"echo {SECRET}", "JSONDecodeError: what a process or an endpoint gave is not JSON"),
-    "is no text": (r"printf '\377\376'", "UnicodeDecodeError: what a process or a file gave is not text in utf-8"),
+    "is not JSON": (f"echo {SECRET}", "JSONDecodeError: what a process or an endpoint gave is not JSON"),
+    "is not text": (r"printf '\377\376'", "UnicodeDecodeError: what a process or a file gave is not text in utf-8"),
     "is of another version": (
         f"""echo '{{"Version": "{SECRET}"}}'""",
         "CredentialRetrievalError from custom-process: what the process gave has no Version, or another one than 1",

@@ -336,7 +336,7 @@ async def test_a_source_that_fails_leaves_the_refusal_as_the_error(failure: Exce
     clock.advance(1.0)
 
     (note,) = caught.value.__notes__
-    assert note.startswith("other credentials were asked for after this, and that failed: ")
+    assert note.startswith("a request for new credentials failed: ")
     assert "hush" not in note
     assert ("ExpiredTokenException", b"ok", 3) == (refused, await outcome(caller), source.asked)
 

@@ -115,13 +115,13 @@ async def calls_next_with_itself(ctx: Any, step: Any, next: Any) -> Any:
 
 MISTAKES = {
     forgets_return: "returned None; end it with 'return await next(ctx, step)'",
-    forgets_await: "returned what is still to be awaited; write 'return await next(ctx, step)'",
-    returns_a_task: "returned what is still to be awaited; write 'return await next(ctx, step)'",
+    forgets_await: "returned an awaitable; write 'return await next(ctx, step)'",
+    returns_a_task: "returned an awaitable; write 'return await next(ctx, step)'",
     returns_the_result: "returned the result, InvokeEndpointOutput; return the Output that has it",
     returns_the_response: "returned a Response; return the Output that next(ctx, step) gave",
-    returns_the_body: "returned bytes; return the Output that 'await next(ctx, step)' gives",
+    returns_the_body: "returned bytes; return the Output of 'await next(ctx, step)'",
     is_plain_and_returns_nothing: "returned None; end it with 'return next(ctx, step)'",
-    is_plain_and_returns_an_output: "returned an Output and is no coroutine; make it 'async def'",
+    is_plain_and_returns_an_output: "returned an Output and is not a coroutine; make it 'async def'",
     is_plain_and_returns_the_coroutine_of_one_that_forgets: "returned None; end it with 'return await next(ctx, step)'",
     yields: "is a generator; use 'return' and no 'yield'",
     calls_next_without_ctx: "Input); call next(ctx, step) with a Context and the ",

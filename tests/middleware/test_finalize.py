@@ -214,7 +214,9 @@ async def test_a_provider_that_gives_no_credentials_is_told_so_and_not_retried(
     with pytest.raises(CredentialsError) as caught:
         await client(http, credentials=kind(given)).invoke_endpoint(PARAMS)
 
-    assert f"the credentials provider gave {type(given).__name__}, and must give Credentials" == caught.value.message
+    assert (
+        f"the credentials provider returned {type(given).__name__}, and must return Credentials" == caught.value.message
+    )
     assert ([], 1) == (http.requests, len(caught.value.attempts))
 
 

@@ -143,7 +143,7 @@ async def test_a_signer_of_the_users_own_has_no_canonical_request_to_log(caplog:
 
 
 async def test_a_transport_that_fails_leaves_only_the_request_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """There is no response to show."""
+    """There is not a response to show."""
     with caplog.at_level(logging.DEBUG), pytest.raises(ZeroDivisionError):
         await client(
             ScriptedHTTPClient([ZeroDivisionError()]), client_log_mode=ClientLogMode.REQUEST | ClientLogMode.RESPONSE

@@ -58,7 +58,7 @@ async def whole() -> None:
         assert CACHE_AGE in again.result_metadata
         assert "Hedging" in client.stack("InvokeEndpointLoudly").finalize.ids()
         assert ["InvokeEndpointLoudly"] == [exchange.operation for exchange in local.journal]
-        with pytest.raises(InvalidParamsError, match="volume is 121, and takes 0 to 120"):
+        with pytest.raises(InvalidParamsError, match="volume is 121; it takes 0 to 120"):
             await client.invoke_endpoint_loudly(evolve(LOUD, volume=121))
         with pytest.raises(ModelError) as caught:
             await client.invoke_endpoint_loudly(evolve(LOUD, body=b""), override(retryer=NopRetryer()))

@@ -215,7 +215,7 @@ async def test_calls_that_overload_together_lower_it_once_and_never_below_the_mi
 
 
 async def test_while_nothing_succeeds_it_is_lowered_once() -> None:
-    """An endpoint that is gone is no measure of concurrency, and is to be found again quickly."""
+    """An endpoint that is gone is not a measure of concurrency, and is to be found again quickly."""
     clock = ManualClock()
     knee = KneeLimit(10)
     async with client(

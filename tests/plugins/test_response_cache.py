@@ -631,7 +631,7 @@ async def test_it_keeps_neither_secrets_nor_sensitive_values() -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"vary": "x-tenant"}, r"vary is a string, and takes several names: \('x-tenant',\)"),
+        ({"vary": "x-tenant"}, r"vary is a string; it takes several names: \('x-tenant',\)"),
         ({"ignore": "x-request-id"}, "ignore is a string"),
         ({"vary": ["A", "b"], "ignore": ["a"]}, "a in both vary and ignore"),
     ],

@@ -93,17 +93,17 @@ FRAME = SimpleNamespace(columns=["a"], __iter__=None)
         (FRAME, "the value is of type types.SimpleNamespace: give its rows, such as frame.itertuples(index=False)"),
         (7, "the value is of type int: CSVCodec takes rows; a single field is [field]"),
         (np.array(7), "the value is of type numpy.ndarray"),
-        ([[1], 2], "[1] is of type int, which is no row; the items before it are rows"),
-        ([1, [2]], "[1] is of type list, which is no field"),
-        ([[1], SECRET], "[1] is of type str, which is no row"),
-        ([{"a": SECRET}], "[0] is of type dict, which is no row"),
+        ([[1], 2], "[1] is of type int, which is not a row; the items before it are rows"),
+        ([1, [2]], "[1] is of type list, which is not a field"),
+        ([[1], SECRET], "[1] is of type str, which is not a row"),
+        ([{"a": SECRET}], "[0] is of type dict, which is not a row"),
         ([[1], []], "[1] is a row without fields"),
-        ([[1, [2]]], "[0][1] is of type list, which is no field"),
-        ([[1, {SECRET}]], "[0][1] is of type set, which is no field"),
-        ([[1, SECRET.encode()]], "[0][1] is of type bytes, which is no field"),
-        ([1j], "[0] is of type complex, which is no row"),
-        ([1, object()], "[1] is of type object, which is no field"),
-        (np.zeros((1, 1, 1)), "[0][0] is of type numpy.ndarray, which is no field"),
+        ([[1, [2]]], "[0][1] is of type list, which is not a field"),
+        ([[1, {SECRET}]], "[0][1] is of type set, which is not a field"),
+        ([[1, SECRET.encode()]], "[0][1] is of type bytes, which is not a field"),
+        ([1j], "[0] is of type complex, which is not a row"),
+        ([1, object()], "[1] is of type object, which is not a field"),
+        (np.zeros((1, 1, 1)), "[0][0] is of type numpy.ndarray, which is not a field"),
         (["\ud800"], "[0] has half of a surrogate pair at character 0"),
         ([10**5000], "[0] is a number with too many digits"),
     ],
@@ -127,7 +127,7 @@ def test_fields_are_read_by_a_function() -> None:
 
 
 def test_blank_lines_and_a_byte_order_mark_are_skipped() -> None:
-    """A blank line is no row; a mark would become part of the first field."""
+    """A blank line is not a row; a mark would become part of the first field."""
     assert [["1"], ["2"]] == decode(CSV, b"\xef\xbb\xbf1\r\n\r\n2\n\n")
     assert [] == decode(CSV, b"")
 

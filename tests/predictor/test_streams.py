@@ -104,7 +104,7 @@ async def test_the_codec_says_what_the_pieces_are_where_the_caller_does_not() ->
         assert [0, 1, 2] == [each async for each in Predictor(client, "lines", codec=typed).stream([3])]
         assert '{"number": 0}\n' == "".join([each async for each in Predictor(client, "lines", codec=JSON).stream(1)])
         arrays = Predictor(client, "lines", codec=NumPyCodec())
-        with pytest.raises(ConfigError, match=r"application/x-npy is no text.*stream\(format=BYTES\)"):
+        with pytest.raises(ConfigError, match=r"application/x-npy is not text.*stream\(format=BYTES\)"):
             arrays.stream(np.zeros(1))
         odd: Any = JSONCodec()
         odd.stream_format = "text"

@@ -309,7 +309,9 @@ async def test_a_first_attempt_without_room_before_the_total_limit_fails_at_once
     with pytest.raises(TotalTimeoutError) as caught:
         await caller.invoke_endpoint(PARAMS)
 
-    assert "not sent: the retryer has no room for 2.000 s, and Timeout.total ends in 1.500 s" == caught.value.message
+    assert (
+        "not sent: the retryer allows no attempt for 2.000 s, and Timeout.total ends in 1.500 s" == caught.value.message
+    )
     assert ((), 1, []) == (caught.value.attempts, len(http.requests), clock.slept)
 
 
@@ -323,7 +325,7 @@ async def test_a_retry_without_room_before_the_total_limit_ends_with_what_had_fa
     with pytest.raises(ServiceError, match="slow down") as caught:
         await caller.invoke_endpoint(PARAMS)
 
-    note = "not retried: the retryer has no room for 2.000 s, and Timeout.total ends in 1.500 s"
+    note = "not retried: the retryer allows no attempt for 2.000 s, and Timeout.total ends in 1.500 s"
     assert [note] == caught.value.__notes__
     assert caught.value.__context__ is None
     assert (1, [0.0]) == (len(caught.value.attempts), clock.slept)
@@ -399,7 +401,7 @@ async def test_a_pace_that_is_no_number_of_seconds_is_refused(said: object) -> N
     with pytest.raises(ConfigError) as caught:
         await client(http, retryer=Doorkeeper([said])).invoke_endpoint(PARAMS)
 
-    assert f"the retryer's pace() gave {said!r}; it must give seconds, 0 or more" == caught.value.message
+    assert f"the retryer's pace() returned {said!r}; it must return seconds, 0 or more" == caught.value.message
     assert [] == http.requests
 
 

@@ -405,7 +405,7 @@ async def test_a_retryer_that_gives_no_number_of_seconds_is_refused(said: object
     with pytest.raises(ConfigError) as caught:
         await client(http, clock=clock, retryer=Scripted([said])).invoke_endpoint(PARAMS)
 
-    assert f"the retryer's delay() gave {said!r}; it must give seconds, 0 or more" == caught.value.message
+    assert f"the retryer's delay() returned {said!r}; it must return seconds, 0 or more" == caught.value.message
     assert isinstance(caught.value.__context__, errors.ConnectError), "what had failed is still to be seen"
     assert (1, []) == (len(http.requests), clock.slept)
 

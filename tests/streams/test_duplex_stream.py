@@ -116,7 +116,7 @@ async def test_a_part_that_is_no_text_says_so() -> None:
     async with duplex_server(echo) as server, duplex_client(server) as client, await opened(client) as stream:
         await stream.send(b"\xc3", partial=True)
         part = await anext(stream)
-        with pytest.raises(StreamContentError, match="which is PARTIAL and may end inside a character, is no UTF-8"):
+        with pytest.raises(StreamContentError, match="which is PARTIAL and may end inside a character, is not UTF-8"):
             _ = part.text
 
 

@@ -113,7 +113,7 @@ class Caller:
         elif (error := task.exception()) is not None:
             outcome = type(error).__name__
             if not isinstance(error, SageMakerRuntimeError):
-                self.wrong.append(f"call {number} ({what}): {error!r} is no error of ours")
+                self.wrong.append(f"call {number} ({what}): {error!r} is not an error of ours")
         else:
             outcome = task.result()
         self.outcomes[f"{kind}: {outcome}"] += 1

@@ -26,15 +26,15 @@ pytestmark = pytest.mark.skipif(
 FEW, MANY = 2_000, 8_000  # responses of each kind; the latter take ten seconds, and half a minute under coverage
 STRICTER = {
     "there is a control character in its head": "aiohttp takes a bare CR, a bare LF and most controls",
-    "a line of its head does not begin with the name of a header": "aiohttp unfolds lines, and takes a blank after a name",
+    "a line of its head does not begin with the name of a header": "aiohttp unfolds lines; it takes a blank after a name",
     "a line of its head has no colon": "a folded line, once more",
     "it does not begin with a status line of HTTP/1": "aiohttp skips empty lines and blanks; takes HTTP/2.0 and status 000",
     "its Content-Length is not one number": "aiohttp takes the first of two, in Python; or more digits than a size has",
-    "it has both a Content-Length and a Transfer-Encoding": "aiohttp believes the latter if there is no body",
+    "it has both a Content-Length and a Transfer-Encoding": "aiohttp believes the latter if there is not a body",
     "its Transfer-Encoding cannot be read": "aiohttp takes chunks in chunks, and HTTP/1.0 with chunks",
     "a chunk of its body does not begin with its size": "aiohttp takes blanks before the size, and any number of digits",
     "a chunk of its body does not end where it should": "aiohttp takes a bare LF there",
-    "there is something else behind the chunks of its body": "aiohttp takes controls and folded lines in trailers",
+    "there is something else after the chunks of its body": "aiohttp takes controls and folded lines in trailers",
     "incomplete": "aiohttp ends a head at bare LFs; we wait for CRLF, and get the end of the connection",
     "the connection was closed": "the same within chunks",
 }

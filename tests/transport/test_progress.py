@@ -71,7 +71,7 @@ async def test_an_upload_that_stands_still_after_a_while_is_ended():
     """Progress before does not count any more, once the peer takes nothing."""
     with (
         reading_slowly(6_000_000, until=100_000) as url,
-        pytest.raises(WriteTimeoutError, match=r"took none of the request for 0\.3 s"),
+        pytest.raises(WriteTimeoutError, match=r"accepted none of the request for 0\.3 s"),
     ):
         await call(url, 6_000_000, Timeout(write=0.3, read=10))
 

@@ -296,7 +296,7 @@ def test_the_response_to_head_has_no_body(lines: list[str]) -> None:
 
 
 def test_a_connection_that_switches_protocols_speaks_http_no_more() -> None:
-    """Nobody has asked for it, and what comes next is no response."""
+    """Nobody has asked for it, and what comes next is not a response."""
     assert not head("Upgrade: x", "Connection: upgrade", first="HTTP/1.1 101 Switching Protocols").keeps_alive
 
 

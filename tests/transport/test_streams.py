@@ -102,7 +102,7 @@ def cut_off(data, how):
     ids=["between frames", "inside a frame", "inside a chunk", "short"],
 )
 async def test_a_cut_comes_after_what_came_before_it(data, how):
-    """Wherever it is: half a response is no response, but its half."""
+    """Wherever it is: half a response is not a response, but its half."""
     reader_is_there, respond = cut_off(data, how)
     async with serving(respond) as server, client_for(server) as client:
         stream = await open_stream(client)

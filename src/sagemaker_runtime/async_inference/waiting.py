@@ -89,7 +89,7 @@ async def wait_for_output(
         AsyncInferenceError: The inference failed.
         WaitTimeoutError: The deadline came first. What S3 last had trouble with is the ``__cause__``.
         ServiceError: S3 refused, and would refuse again.
-        ConfigError: A location names no object in S3, or a number makes no sense.
+        ConfigError: A location names no object in S3, or a number is invalid.
         SageMakerRuntimeError: The base of these and of all others.
     """
     _check(timeout, max_interval)
@@ -154,7 +154,7 @@ async def _look(s3: S3ObjectReader, location: str | None) -> Seen:
 def _checked_object(found: object) -> S3Object | None:
     """What a reader, perhaps a user's, gave."""
     if found is not None and not isinstance(found, S3Object):
-        raise ConfigError(f"the S3 reader gave {type(found).__name__}, and must give an S3Object, or None")
+        raise ConfigError(f"the S3 reader returned {type(found).__name__}, and must return an S3Object, or None")
     return found
 
 
@@ -183,12 +183,12 @@ def _summary(
     troubles: dict[str, tuple[int, Exception]],
 ) -> str:
     times = "1 look" if looks == 1 else f"{looks} looks"
-    text = f"no result after {elapsed:.1f} s and {times}; the inference may still be under way"
+    text = f"no result after {elapsed:.1f} s and {times}; the inference may still be running"
     for location in (output_location, failure_location):
         if location is None:
             text += "; no failure location was given, so a failure would not be seen"
         elif location not in troubles:
-            text += f"; {location.partition('?')[0]} was never there"
+            text += f"; {location.partition('?')[0]} does not exist yet"
         else:
             look, error = troubles[location]
             text += f"; look {look} at {location.partition('?')[0]} met {type(error).__name__}: {error}"

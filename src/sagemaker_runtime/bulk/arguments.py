@@ -44,7 +44,7 @@ def check_arguments(
     if max_errors is not None and not (_is_number(max_errors) and isinstance(max_errors, int) and max_errors >= 0):
         raise ConfigError(f"max_errors is {max_errors!r}; it takes a number from 0 on, or None")
     if not (_is_number(drain) and drain >= 0):
-        raise ConfigError(f"drain is {drain!r}; it takes seconds from 0 on")
+        raise ConfigError(f"drain is {drain!r}; it takes seconds, 0 or more")
 
 
 def _check_kind(name: str, value: object, method: str, examples: str) -> None:

@@ -80,7 +80,7 @@ def _result(client: SyncClient, params: InvokeEndpointAsyncInput, given: Namespa
     except KeyboardInterrupt:
         if output is not None:  # it was accepted, and costs what it costs
             end_line()
-            note(f"the inference goes on; its result will be at {output.output_location}")
+            note(f"the inference continues; its result will be at {output.output_location}")
         raise
 
 

@@ -20,7 +20,7 @@ BINARY_FORMATS = ("raw-in-base64-out", "base64")
 
 def read_body(given: Namespace, command: str) -> bytes:
     """
-    The bytes of ``--body``; those of stdin where it is not given and stdin is no terminal.
+    The bytes of ``--body``; those of stdin where it is not given and stdin is not a terminal.
 
     Args:
         given: With ``body`` and ``cli_binary_format``.
@@ -55,7 +55,7 @@ def read_text(option: str, text: str | None) -> str | None:
     try:
         return _read(option, text).decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise UsageError(f"{option}: {text} is no text in UTF-8") from None
+        raise UsageError(f"{option}: {text} is not text in UTF-8") from None
 
 
 def _is_reference(text: str) -> bool:
@@ -104,4 +104,4 @@ def _from_base64(data: bytes) -> bytes:
     try:
         return b64decode(b"".join(data.split()), validate=True)
     except ValueError as error:
-        raise UsageError(f"--body is no base64, which --cli-binary-format says it is: {error}") from None
+        raise UsageError(f"--body is not base64, which --cli-binary-format says it is: {error}") from None

@@ -195,7 +195,7 @@ def import_also_from(folder: str | None) -> None:
     if folder is not None:
         path = Path(folder).expanduser().absolute()
         if not path.is_dir():
-            raise UsageError(f"--import-from: {folder!r} is no folder")
+            raise UsageError(f"--import-from: {folder!r} is not a folder")
         if str(path) not in sys.path:
             sys.path.append(str(path))
 

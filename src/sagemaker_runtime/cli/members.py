@@ -27,7 +27,7 @@ INVOKE = {
     "--target-container-hostname": ("NAME", "the container, on a multi-container endpoint"),
     "--enable-explanations": ("EXPRESSION", "which records to explain, on an endpoint with Clarify"),
     "--inference-component-name": ("NAME", "the inference component"),
-    "--session-id": ("ID", "the session to go on with, or NEW_SESSION"),
+    "--session-id": ("ID", "the session to continue, or NEW_SESSION"),
     "--prefix-aware-id": ("ID", "the same for requests that share a prompt's prefix"),
 }
 STREAM = {name: INVOKE[name] for name in INVOKE if name not in ("--target-model", "--enable-explanations")}

@@ -52,7 +52,7 @@ def open_sink(name: str | None) -> AbstractContextManager[Sink]:
 
 
 class _Pipe:
-    """stdout that is no terminal: the bytes as they are."""
+    """stdout that is not a terminal: the bytes as they are."""
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +66,7 @@ class _Pipe:
 
 
 class _Terminal(_Pipe):
-    """A terminal: text, with control characters escaped, and the beginning of what is no text."""
+    """A terminal: text, with control characters escaped, and the beginning of what is not text."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")

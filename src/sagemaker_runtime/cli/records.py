@@ -107,7 +107,7 @@ def read_format(given: Namespace) -> Format | None:
 
     Raises:
         UsageError: A setting is not of the format, or it is not known.
-        ConfigError: A setting makes no sense.
+        ConfigError: A setting is invalid.
     """
     format = _FORMATS[given.format]() if given.format is not None else _told_by_names(given.inputs)
     if format is None:
@@ -137,7 +137,7 @@ def read_body_of_records(given: Namespace, format: Format | None) -> Body | None
 
     Raises:
         UsageError: A setting is not of the body.
-        ConfigError: A setting makes no sense.
+        ConfigError: A setting is invalid.
     """
     if format is None:
         return None

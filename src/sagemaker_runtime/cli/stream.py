@@ -34,7 +34,7 @@ def build(parser: Parser) -> None:
         "--sse", action="store_true", help="server-sent events: write the data of each in a line; [DONE] is left out"
     )
     kinds.add_argument(
-        "--jsonl", action="store_true", help="JSON Lines: write each document in a line; what is no JSON fails"
+        "--jsonl", action="store_true", help="JSON Lines: write each document in a line; what is not JSON fails"
     )
     kinds.add_argument(
         "--text", action="store_true", help="text in UTF-8: never write a part of a character, or bytes that are none"

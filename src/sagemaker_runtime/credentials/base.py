@@ -28,7 +28,7 @@ def _is_sendable(value: object) -> bool:
 def _time(_: object, attribute: Attribute[float], value: object) -> None:
     if not is_number(value):
         raise ConfigError(
-            f"{attribute.name} is of type {type(value).__name__} or not finite, and takes seconds since 1970, as in "
+            f"{attribute.name} is of type {type(value).__name__} or not finite; it takes seconds since 1970, as in "
             "moment.timestamp()"
         )
 
@@ -78,7 +78,9 @@ def checked_credentials(credentials: object) -> Credentials:
         CredentialsError: It is not what a provider must give.
     """
     if not isinstance(credentials, Credentials):
-        raise CredentialsError(f"the credentials provider gave {type(credentials).__name__}, and must give Credentials")
+        raise CredentialsError(
+            f"the credentials provider returned {type(credentials).__name__}, and must return Credentials"
+        )
     return credentials
 
 
@@ -87,7 +89,7 @@ def checked_provider(provider: CredentialsProvider) -> CredentialsProvider:
     What a middleware may have set `CREDENTIALS` to.
 
     Raises:
-        ConfigError: It is no provider.
+        ConfigError: It is not a provider.
     """
     if not callable(getattr(provider, "retrieve", None)):
         raise ConfigError(

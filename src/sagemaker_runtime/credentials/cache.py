@@ -70,7 +70,7 @@ class CredentialsCache:
         draw: Callable[[], float] = random.random,
     ) -> None:
         if not 0 <= expiry_window < math.inf:
-            raise ConfigError(f"expiry_window is {expiry_window}, and takes a number of seconds from 0 on")
+            raise ConfigError(f"expiry_window is {expiry_window}; it takes a number of seconds, 0 or more")
         self._provider = provider
         self._expiry_window = expiry_window
         self._clock = SystemClock() if clock is None else clock
@@ -234,7 +234,7 @@ class CredentialsCache:
         left = self._expires_at - self._now()
         if left > 0:
             _LOGGER.warning(
-                "credentials could not be refreshed; those at hand expire in %.0f s: %s",
+                "credentials could not be refreshed; the current ones expire in %.0f s: %s",
                 left,
                 _text(self._provider, error),
             )

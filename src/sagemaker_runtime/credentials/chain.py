@@ -116,7 +116,7 @@ class BotocoreCredentialsProvider:
                 session.set_config_variable(name, value)
         needs_code = {"role_arn", "mfa_serial"} <= session.get_scoped_config().keys()
         if needs_code and self._asked_for_code:
-            raise CredentialsError("the profile needs a new MFA code; make a new provider to be asked for it")
+            raise CredentialsError("the profile needs a new MFA code; create a new provider to be asked for it")
         found = find(session)
         if found is None:
             raise CredentialsError(
@@ -164,7 +164,7 @@ def _from_environment() -> Credentials | None:
     except ConfigError as error:
         problem = error.message
     except ValueError:
-        problem = "AWS_CREDENTIAL_EXPIRATION is no time such as 2030-01-01T00:00:00Z"
+        problem = "AWS_CREDENTIAL_EXPIRATION is not a time such as 2030-01-01T00:00:00Z"
     raise CredentialsError(f"the credentials in the environment cannot be used: {problem}")
 
 

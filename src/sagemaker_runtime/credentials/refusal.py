@@ -53,5 +53,5 @@ async def renewed(provider: CredentialsProvider, refused: Credentials, error: Ex
         return not same_keys(checked_credentials(credentials), refused)
     except Exception as failure:  # noqa: BLE001 - a provider's own; the refusal is what the call fails with
         reason = failure.message if isinstance(failure, CredentialsError) else type(failure).__name__
-        error.add_note(f"other credentials were asked for after this, and that failed: {reason}")
+        error.add_note(f"a request for new credentials failed: {reason}")
         return False

@@ -17,7 +17,7 @@ def for_wrong_step(middleware: object, name: str) -> str:
     others = [other for other in STEPS if hasattr(middleware, f"handle_{other}")]
     where = " or ".join(f"stack.{other}" for other in others)
     advice = f"it has handle_{others[0]}: add it to {where}" if others else f"write it with @{name}_middleware('Name')"
-    return f"{middleware!r} has no handle_{name}, so it cannot stand in {name}; {advice}"
+    return f"{middleware!r} has no handle_{name}, so it cannot be in {name}; {advice}"
 
 
 def for_unknown_place(id: str, name: str, places: Mapping[str, Collection[str]]) -> str:

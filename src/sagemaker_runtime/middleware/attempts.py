@@ -70,14 +70,14 @@ class Attempts:
             deadline = self._ctx.get(DEADLINE)
             left = math.inf if deadline is None else deadline - self._clock.monotonic()
             if wait >= left:
-                reason = f"the retryer has no room for {wait:.3f} s, and Timeout.total ends in {left:.3f} s"
+                reason = f"the retryer allows no attempt for {wait:.3f} s, and Timeout.total ends in {left:.3f} s"
                 if not self._failures:
                     raise TotalTimeoutError(f"not sent: {reason}")
                 self._failures[-1].add_note(f"not retried: {reason}")
                 raise self._failures.pop()
             if ClientLogMode.RETRIES in self._log_mode:
                 facts = {"aws_operation": self._ctx[OPERATION], "aws_attempt": len(self._records) + 1}
-                self._ctx[LOGGER].debug("%s waits %.3f s for room", self._ctx[OPERATION], wait, extra=facts)
+                self._ctx[LOGGER].debug("%s waits %.3f s for its turn", self._ctx[OPERATION], wait, extra=facts)
             await self._clock.sleep(wait)
 
     def begin(self) -> Context:
@@ -157,7 +157,7 @@ class Attempts:
 def _check_wait(seconds: float, asked: str) -> None:
     """Refuse what would break the timers of the event loop, or never end; a user's retryer may give anything."""
     if not is_number(seconds) or seconds < 0:
-        raise ConfigError(f"the retryer's {asked}() gave {seconds!r}; it must give seconds, 0 or more")
+        raise ConfigError(f"the retryer's {asked}() returned {seconds!r}; it must return seconds, 0 or more")
 
 
 def _on_one_line(record: AttemptRecord) -> str:

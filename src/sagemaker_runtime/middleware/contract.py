@@ -57,21 +57,21 @@ def _not_awaitable(returned: object) -> str:
     if returned is None:
         return "returned None; end it with 'return next(ctx, step)'"
     if isinstance(returned, Output):
-        return "returned an Output and is no coroutine; make it 'async def'"
+        return "returned an Output and is not a coroutine; make it 'async def'"
     if isinstance(returned, Generator | AsyncGenerator):
         return "is a generator; use 'return' and no 'yield'"
-    return f"returned {type(returned).__name__}; return what next(ctx, step) gives"
+    return f"returned {type(returned).__name__}; return the result of next(ctx, step)"
 
 
 def _no_output(returned: object) -> str:
     if returned is None:
-        return "returned None; end it with 'return await next(ctx, step)', or return the Output that this gave"
+        return "returned None; end it with 'return await next(ctx, step)', or return its Output"
     if inspect.iscoroutine(returned):
         returned.close()  # or Python would warn about it too, as never awaited
     if isinstance(returned, Awaitable):
-        return "returned what is still to be awaited; write 'return await next(ctx, step)'"
+        return "returned an awaitable; write 'return await next(ctx, step)'"
     if isinstance(returned, OperationOutput):
         return f"returned the result, {type(returned).__name__}; return the Output that has it, or Output(result)"
     if isinstance(returned, Response):
-        return "returned a Response; return the Output that next(ctx, step) gave, or Output(raw_response=response)"
-    return f"returned {type(returned).__name__}; return the Output that 'await next(ctx, step)' gives"
+        return "returned a Response; return the Output of next(ctx, step), or Output(raw_response=response)"
+    return f"returned {type(returned).__name__}; return the Output of 'await next(ctx, step)'"

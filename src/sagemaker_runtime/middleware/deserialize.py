@@ -76,7 +76,7 @@ def transport_handler(http_client: HTTPClient) -> DeserializeHandler:
 
 
 class CloseResponseBody:
-    """Let go of the connection, whoever fails and however; of a stream that succeeds, the stream's owner does."""
+    """Release the connection, whoever fails and however; of a stream that succeeds, the stream's owner does."""
 
     id = "CloseResponseBody"
 
@@ -277,7 +277,7 @@ class RequestResponseLogger:
                 logger.debug("%s response: %s, body %r%s", operation, head, shown, rest, extra=facts)
             except TransportError as error:  # which OperationDeserializer's own read meets again
                 secrets.redact_error(error)
-                logger.debug("%s response: %s, and its body broke off: %s", operation, head, error, extra=facts)
+                logger.debug("%s response: %s, and its body was cut off: %s", operation, head, error, extra=facts)
         elif mode & (ClientLogMode.RESPONSE | ClientLogMode.RESPONSE_WITH_BODY):
             logger.debug("%s response: %s", operation, head, extra=facts)
         return output

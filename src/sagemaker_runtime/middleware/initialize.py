@@ -42,5 +42,5 @@ def _wrong_input(given: object, input_type: type[OperationInput]) -> str:
     what = f"the input is of type {type(given).__name__}"
     for name in OPERATIONS:
         if isinstance(given, operation(name).input_type):
-            return f"{what}; pass {as_input(input_type)}, or give yours to {method_name(name)}"
+            return f"{what}; pass {as_input(input_type)}, or pass yours to {method_name(name)}"
     return f"{what}; pass {as_input(input_type, given if is_str_dict(given) else ())}"

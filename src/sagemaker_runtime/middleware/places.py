@@ -95,7 +95,7 @@ class Step(Generic[M, S]):
         elif position is BEFORE:
             self._put([(id, middleware), *self._places.items()])
         else:
-            raise StackError(f"{self.name}: {position!r} is no position; use BEFORE (the front) or AFTER (the back)")
+            raise StackError(f"{self.name}: {position!r} is not a position; use BEFORE (the front) or AFTER (the back)")
 
     @overload
     def insert(self, middleware: M, *, before: str) -> None: ...
@@ -207,7 +207,7 @@ class Step(Generic[M, S]):
 
             raise StackError(for_wrong_step(middleware, self.name)) from None
         if not callable(handle):
-            raise StackError(f"handle_{self.name} of {middleware!r} is no method")
+            raise StackError(f"handle_{self.name} of {middleware!r} is not a method")
         id: object = getattr(middleware, "id", None)
         if not isinstance(id, str) or not id.strip() or not id.isprintable():
             raise StackError(f"{self.name}: the id of {middleware!r} is {id!r}; it takes a name such as 'TagTenant'")

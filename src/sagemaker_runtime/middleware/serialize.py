@@ -41,7 +41,9 @@ class ResolveEndpoint:
         region = ctx.get(REGION, "")
         endpoint = self.resolver.resolve_endpoint(region, self.options)
         if not isinstance(endpoint, Endpoint):  # pyright: ignore[reportUnnecessaryIsInstance] - a resolver's
-            raise EndpointError(f"the endpoint resolver gave {type(endpoint).__name__}, and must give an Endpoint")
+            raise EndpointError(
+                f"the endpoint resolver returned {type(endpoint).__name__}, and must return an Endpoint"
+            )
         request, base = step.request, endpoint.base
         request.scheme, request.host, request.path = base.scheme, base.host, base.path
         request.headers.raw["host"] = base.host

@@ -157,7 +157,7 @@ def check_total(ctx: Context) -> None:
     if wanted != held:
         before, after = ("none" if total is None else f"{total:g} s" for total in (held, wanted))
         raise ConfigError(
-            f"a middleware has changed Timeout.total from {before} to {after} where that can no longer hold for the call: "
+            f"a middleware has changed Timeout.total from {before} to {after} where it can no longer apply to the call: "
             "below Retry, or in a stack without Retry or with one of your own. To change the total, set TIMEOUT above Retry; "
             "to change other limits only, write ctx[TIMEOUT] = attrs.evolve(ctx[TIMEOUT], read=5)"
         )

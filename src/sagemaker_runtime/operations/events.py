@@ -28,7 +28,7 @@ def _text(data: bytes, what: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise StreamContentError(f"the {what} is no UTF-8: {error.reason} at byte {error.start}") from None
+        raise StreamContentError(f"the {what} is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 @define

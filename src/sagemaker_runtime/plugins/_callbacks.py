@@ -30,4 +30,4 @@ def call_back(
         try:
             callback(*args, **kwargs)
         except Exception:  # noqa: BLE001 - the user's, and no reason for a call to fail
-            ctx[LOGGER].exception("%s: on_change failed; the call goes on", plugin)
+            ctx[LOGGER].exception("%s: on_change failed; the call continues", plugin)

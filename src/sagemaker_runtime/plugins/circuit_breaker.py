@@ -168,7 +168,7 @@ class CircuitBreaker:
     failure if its code is one that the service sends with such a status, and is ignored otherwise. So is an output
     without a response, which comes from a cache or a fallback.
 
-    Stands just below Retry, so it sees each attempt, and ends the retries of the calls in progress when it opens. One
+    It is just below Retry, so it sees each attempt, and ends the retries of the calls in progress when it opens. One
     object may serve several clients and threads. Each URL without its query, so also each region and operation, has its
     own circuit.
 
@@ -204,7 +204,7 @@ class CircuitBreaker:
         if max_circuits < 1:
             raise ConfigError(f"CircuitBreaker: with max_circuits={max_circuits!r} it could not count any failure")
         if not recovery_timeout >= 0:
-            raise ConfigError(f"CircuitBreaker: recovery_timeout is {recovery_timeout!r}, and takes seconds from 0 on")
+            raise ConfigError(f"CircuitBreaker: recovery_timeout is {recovery_timeout!r}; it takes seconds, 0 or more")
         check_callback(self.id, on_change)
         self._circuits = _Circuits(failure_threshold, recovery_timeout, max_circuits)
         self._on_change = on_change

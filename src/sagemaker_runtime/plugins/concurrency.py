@@ -160,7 +160,7 @@ class KneeLimit:
     that took its time counts as one from a mean of 20 s on. A 424 counts as work that was done; a cold start
     (ModelNotReadyException) and every other error as nothing.
 
-    Stands at the front of Initialize, where a call gets its place and keeps it while it waits for a retry, and below Retry,
+    It is outermost in Initialize, where a call gets its place and keeps it while it waits for a retry, and below Retry,
     where it learns from each attempt. One object may serve several clients, which then share the limit of an endpoint
     name; each event loop has limits of its own.
 

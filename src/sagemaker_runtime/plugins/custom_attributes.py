@@ -18,7 +18,7 @@ class CustomAttributes:
     """
     Add *attributes* to the custom attributes of the call's own input, after a comma; the container gets both.
 
-    Stands at the back of Build, so it runs once per call. Two of them need two ids.
+    It is innermost in Build, so it runs once per call. Two of them need two ids.
 
     Args:
         attributes: A text, or a function that returns one; an empty text adds nothing.

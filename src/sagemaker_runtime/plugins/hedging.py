@@ -45,8 +45,8 @@ class Hedging:
     """
     Send a second attempt when the first takes longer than *percentile* of the last 200 calls to its endpoint did.
 
-    Stands just below Retry, so each hedge has a request and a signature of its own. The slower attempt is cancelled, which
-    closes its connection; the model may go on running. A first attempt that fails before the hedge is left to Retry. If
+    It is just below Retry, so each hedge has a request and a signature of its own. The slower attempt is cancelled, which
+    closes its connection; the model may continue to run. A first attempt that fails before the hedge is left to Retry. If
     both fail, the error is the first attempt's. Only repeatable operations are hedged, so InvokeEndpoint: a stream would
     begin twice, and a queue would run both.
 
@@ -90,7 +90,7 @@ class Hedging:
         else:
             output = await self._race(ctx, step, next, endpoint)
         if not is_output(output) or output.raw_response is None:
-            return output  # from a cache, say, which is no measure of the endpoint
+            return output  # from a cache, say, which is not a measure of the endpoint
         # For a hedged call this exceeds the delay, whichever attempt won, so the percentile does not creep down.
         self._responded(url, endpoint).latencies.append(clock.monotonic() - started)
         return output

@@ -92,7 +92,7 @@ class ResponseCache:
     (`CredentialsCache` gives one to any provider), or because the request is not signed with them. After a rotation the first call
     reaches the model.
 
-    Stands at the front of Deserialize, so it compares what the middleware of all other steps made of the request, whatever
+    It is outermost in Deserialize, so it compares what the middleware of all other steps made of the request, whatever
     the order in which they were added. A call served from memory is signed, but not sent; it passes Retry and what
     stands below, such as a circuit breaker. A middleware of Deserialize that changes the request stands too late: its
     responses are not kept, but a call may get one that was kept without its change. Put it into Finalize.
@@ -225,7 +225,7 @@ class ResponseCache:
 
 def _names(option: str, names: Collection[str]) -> set[str]:
     if isinstance(names, str):
-        raise ConfigError(f"ResponseCache: {option} is a string, and takes several names: ({names!r},)")
+        raise ConfigError(f"ResponseCache: {option} is a string; it takes several names: ({names!r},)")
     return set(Headers(dict.fromkeys(names, "")))
 
 

@@ -45,7 +45,7 @@ class ArrowCodec:
         The table.
 
         Raises:
-            EncodeError: It is no table.
+            EncodeError: It is not a table.
         """
         import pyarrow as pa
 
@@ -95,7 +95,7 @@ class ParquetCodec:
         The table.
 
         Raises:
-            EncodeError: It is no table, or Parquet has no such type.
+            EncodeError: It is not a table, or Parquet has no such type.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -167,12 +167,12 @@ def _opened(open: Callable[[], T], problem: str) -> T:
 
 def _readable(schema: pa.Schema) -> pa.Schema:
     """*schema*, whose names are text: Arrow's own validation does not look at them."""
-    _opened(lambda: [list(_names(field)) for field in schema], "a column has a name that is no text")
+    _opened(lambda: [list(_names(field)) for field in schema], "a column has a name that is not text")
     return schema
 
 
 def _names(field: pa.Field) -> Iterator[str]:
-    """The names of a field and of those inside it, each of which raises if it is no text."""
+    """The names of a field and of those inside it, each of which raises if it is not text."""
     yield field.name
     if hasattr(field.type, "field"):
         for number in range(field.type.num_fields):

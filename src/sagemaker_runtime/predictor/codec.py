@@ -23,7 +23,7 @@ class Codec(Protocol[I_contra, O_co]):
     How values become bodies, and bodies values. It keeps nothing of a call, so one codec serves any number at once.
 
     A codec of your own has these four members. If it also has a ``stream_format``, a `StreamFormat`, the
-    pieces of a stream are read as that; without one they are text. None says that it is no text.
+    pieces of a stream are read as that; without one they are text. None says that it is not text.
     """
 
     @property

@@ -62,7 +62,7 @@ class CSVCodec(Generic[T]):
         The rows.
 
         Raises:
-            EncodeError: The value holds what is no row, or a row what is no field.
+            EncodeError: The value holds what is not a row, or a row what is not a field.
         """
         lines = _Lines()
         csv.writer(lines).writerows(_rows(value))
@@ -148,7 +148,7 @@ def _row(item: object, index: int) -> list[object]:
     if is_kind(item, Mapping, AbstractSet, bytes, bytearray) or _is_field(item) or not is_iterable(item):
         mixed = "; the items before it are rows" if index else ""
         raise EncodeError(
-            f"the value cannot be written as CSV: [{index}] is of type {name_of(item)}, which is no row{mixed}"
+            f"the value cannot be written as CSV: [{index}] is of type {name_of(item)}, which is not a row{mixed}"
         )
     fields = list(item)
     if not fields:
@@ -168,7 +168,7 @@ def _field(value: object, place: str) -> str:
     if value is None:
         return ""
     if not _is_field(value):
-        raise _refused(place, f"is of type {name_of(value)}, which is no field")
+        raise _refused(place, f"is of type {name_of(value)}, which is not a field")
     try:
         text = str(value)
         text.encode()

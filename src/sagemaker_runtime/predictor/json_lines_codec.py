@@ -90,7 +90,7 @@ class JSONLinesCodec(Generic[T]):
         The documents, each with a line feed after it.
 
         Raises:
-            EncodeError: The value is no iterable of documents, or something in one cannot be written.
+            EncodeError: The value is not an iterable of documents, or something in one cannot be written.
         """
         if is_kind(value, str, bytes, Mapping) or not is_iterable(value):
             raise EncodeError(

@@ -83,7 +83,7 @@ ALL_NAMES = frozenset[str]().union(*NAMES.values())
 
 def check_names(members: Mapping[str, object], input_type: type[OperationInput] | None = None) -> None:
     """
-    Refuse what is no member, by name.
+    Refuse what is not a member, by name.
 
     Args:
         members: The members of a predictor, or of one call.
@@ -106,4 +106,4 @@ def check_names(members: Mapping[str, object], input_type: type[OperationInput] 
             )
         near = get_close_matches(name, allowed, n=1, cutoff=0.5)
         advice = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(allowed))}"
-        raise ConfigError(f"there is no member {name!r}. {advice}")
+        raise ConfigError(f"there is not a member {name!r}. {advice}")

@@ -34,7 +34,7 @@ class NumPyCodec:
         The array.
 
         Raises:
-            EncodeError: It is no array, or of a type that readers refuse.
+            EncodeError: It is not an array, or of a type that readers refuse.
         """
         import numpy as np
 

@@ -170,7 +170,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
             members: Of the inputs of these calls.
 
         Raises:
-            ConfigError: There is no such member, or an argument makes no sense.
+            ConfigError: There is no such member, or an argument is invalid.
             SageMakerRuntimeError: Every value would fail this way; or, with ``on_error="raise"``, one did.
         """
         from sagemaker_runtime.bulk.many import Manner, call_many

@@ -156,7 +156,7 @@ class Requests(Generic[I_contra, O_co]):
         found: object = getattr(self.codec, "stream_format", TEXT)
         if found is None:
             raise ConfigError(
-                f"{self.codec.content_type} is no text to be read piece by piece; say what the pieces are: stream(format=BYTES)"
+                f"{self.codec.content_type} is not text to be read piece by piece; say what the pieces are: stream(format=BYTES)"
             )
         return _checked_format(found, f"stream_format of {type(self.codec).__name__}")
 
@@ -278,7 +278,7 @@ def check_client(client: object, *, awaits: bool) -> None:
         awaits: Whether the predictor awaits its calls.
 
     Raises:
-        ConfigError: It is no client, or one of the other kind.
+        ConfigError: It is not a client, or one of the other kind.
     """
     call: object = getattr(client, "invoke_endpoint", None)
     if not callable(call):

@@ -28,14 +28,14 @@ OPERATION = "InvokeEndpointWithResponseStream"
 
 
 class _Pieces(Generic[T_co]):
-    """The pieces that a parser finds in events, given out one by one."""
+    """The pieces that a parser finds in events, returned one by one."""
 
     def __init__(self, parser: StreamParser[T_co]) -> None:
         self._parser = parser
         self._ready: Iterator[T_co] = iter(())
 
     def add(self, event: ResponseStreamEvent) -> None:
-        """Read an event; one of an unknown type is passed over."""
+        """Read an event; one of an unknown type is skipped."""
         if isinstance(event, PayloadPart):
             self._ready = self._parsed(event.bytes)
 
@@ -89,7 +89,7 @@ class _State(Generic[T_co]):
         """
         self.check()
         if self.reading:
-            raise RuntimeError("two tasks or threads read one stream; let one of them read, and pass on what it gets")
+            raise RuntimeError("two tasks or threads read one stream; let one of them read, and pass the events on")
         self.reading = True
 
     def fail(self, error: BaseException, metadata: Metadata | None) -> None:
@@ -100,7 +100,7 @@ class _State(Generic[T_co]):
             self.failure = error
 
     def not_open(self, use: str) -> NoReturn:
-        """Say that there is no output yet."""
+        """Say that there is not an output yet."""
         raise ConfigError(f"the stream is not open yet, so it has no output; it opens at its first piece, or at {use}")
 
     def __repr__(self) -> str:
@@ -170,7 +170,7 @@ class PredictionStream(Generic[T_co]):
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Let go of the connection. May be called again."""
+        """Release the connection. May be called again."""
         self._state.closed = True
         if self._output is not None:
             self._output.body.close()
@@ -248,7 +248,7 @@ class SyncPredictionStream(Generic[T_co]):
         raise StopIteration
 
     def close(self) -> None:
-        """Let go of the connection. May be called again."""
+        """Release the connection. May be called again."""
         self._state.closed = True
         if self._output is not None:
             self._output.body.close()

@@ -73,7 +73,7 @@ class TritonCodec:
         The arrays, with the type that says how long the header is.
 
         Raises:
-            EncodeError: It is no dict of arrays, or Triton has no such type.
+            EncodeError: It is not a dict of arrays, or Triton has no such type.
         """
         if not is_kind(value, Mapping):
             raise EncodeError(

@@ -55,7 +55,7 @@ def datatype_of(array: npt.NDArray[Any], name: str, wanted: str | None) -> str:
         wanted: The type that the caller names. None for that of the array.
 
     Raises:
-        EncodeError: It is no array, or Triton has no such type.
+        EncodeError: It is not an array, or Triton has no such type.
     """
     import numpy as np
 
@@ -211,7 +211,7 @@ def _split(data: memoryview, count: int, where: str) -> list[object]:
         elements.append(bytes(data[start:end]))
         at = end
     if at != len(data):
-        raise UnreadableError(f"{where} has {len(data) - at} bytes behind its {count} elements")
+        raise UnreadableError(f"{where} has {len(data) - at} bytes after its {count} elements")
     return elements
 
 

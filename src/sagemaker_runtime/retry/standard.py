@@ -136,7 +136,7 @@ class StandardRetryer:
         if not self.quota.acquire(cost):
             error.add_note(
                 f"not retried: the retry quota has {self.quota.available} tokens left and a retry costs {cost}; "
-                "too many calls through this client have failed of late"
+                "too many calls through this client have failed recently"
             )
             return None
         return delay

@@ -39,7 +39,7 @@ class StreamContents(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the connection."""
+        """Release the connection."""
 
     @abstractmethod
     def _fail(self, error: SageMakerRuntimeError) -> None:
@@ -90,7 +90,7 @@ class StreamContents(ABC):
     async def _parse(self, parser: StreamParser[T]) -> AsyncGenerator[T]:
         if self._is_parsed and not self._closed:
             raise EventStreamError(
-                "another iterator has begun to read the stream, and has a part of what comes next; go on with that one"
+                "another iterator has begun to read the stream, and may hold a part of the next piece; continue with that one"
             )
         self._is_parsed = True
         try:

@@ -138,7 +138,7 @@ class DuplexStream:
                 finally:
                     self._looking = False
         if self._ended and self._failure is None:
-            self._failure = self._closed_error("the model has ended the conversation, and takes no more")
+            self._failure = self._closed_error("the model has ended the conversation; it takes no more")
             self._outgoing.fail(self._failure)
 
     # Reading.
@@ -180,7 +180,7 @@ class DuplexStream:
         if self._ahead:
             return self._ahead.popleft()
         if self._read is not None:
-            raise RuntimeError("two tasks read one stream; let one of them read, and pass on what it gets")
+            raise RuntimeError("two tasks read one stream; let one of them read, and pass the events on")
         part = await self._next()
         if part is None:
             raise StopAsyncIteration

@@ -49,7 +49,7 @@ class EventWriter:
         The frame of an event, unsigned.
 
         Raises:
-            InvalidParamsError: It is no event of the operation, or breaks the model; its bytes are not repeated.
+            InvalidParamsError: It is not an event of the operation, or breaks the model; its bytes are not repeated.
         """
         if type(event) not in self._tags:
             names = ", ".join(kind.__name__ for kind in self._tags)
@@ -89,7 +89,7 @@ class EventWriter:
             if value is None:
                 continue
             if not isinstance(value, str):
-                raise _refused(f"{name} is of type {type(value).__name__}, and takes str")
+                raise _refused(f"{name} is of type {type(value).__name__}; it takes str")
             pattern = binding.shape.pattern
             if pattern is not None and re.fullmatch(from_java(pattern), value, re.ASCII) is None:
                 raise _refused(f"{name} is {value[:64]!r}, which does not match the pattern {pattern}")
@@ -113,7 +113,7 @@ def as_part(given: str | BytesLike | RequestPayloadPart, *, partial: bool = Fals
     Args:
         given: What is not checked here is checked by `EventWriter.write`.
 
-        partial: Whether the message goes on in the next part.
+        partial: Whether the message continues in the next part.
 
     Raises:
         InvalidParamsError: The text is no Unicode; or *partial* is for a part, which says that itself.

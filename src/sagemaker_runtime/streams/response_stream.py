@@ -135,7 +135,9 @@ class ResponseStream(StreamContents):
     def __aiter__(self) -> Self:
         if self._ended and self._failure is None:
             raise self._with_facts(
-                EventStreamError("the stream was read to its end, and gives its events once; keep them while you read")
+                EventStreamError(
+                    "the stream was read to its end, and can be read only once; keep the events while you read"
+                )
             )
         return self
 
@@ -146,7 +148,7 @@ class ResponseStream(StreamContents):
         if self._closed:
             self._refuse()
         if self._waiting:  # the stream is good, and the other one reads on
-            raise RuntimeError("two tasks read one stream; let one of them read, and pass on what it gets")
+            raise RuntimeError("two tasks read one stream; let one of them read, and pass the events on")
         try:
             while True:
                 taken = self._decoder.take_apart()
@@ -281,7 +283,7 @@ class ResponseStream(StreamContents):
         if isinstance(error, EventStreamError) and error.offset == 0 and response is not None:
             kind = response.headers.get("content-type", EVENT_STREAM)
             if not kind.startswith(EVENT_STREAM):
-                error.add_note(f"the response is of type {kind!r}, and no event stream")
+                error.add_note(f"the response is of type {kind!r}, not an event stream")
         attach_facts(error, operation=self._operation, metadata=self._metadata)
         if self._secrets is not None:
             self._secrets.redact_error(error)

@@ -94,7 +94,9 @@ class SyncResponseStream:
     def __iter__(self) -> Self:
         if self._ended and self._failure is None:
             raise self._with_facts(
-                EventStreamError("the stream was read to its end, and gives its events once; keep them while you read")
+                EventStreamError(
+                    "the stream was read to its end, and can be read only once; keep the events while you read"
+                )
             )
         return self
 
@@ -106,7 +108,7 @@ class SyncResponseStream:
         return self._wait()
 
     def close(self) -> None:
-        """Let go of the connection: back to the pool at the stream's end, else closed. May be called again."""
+        """Release the connection: back to the pool at the stream's end, else closed. May be called again."""
         self._closed = True
         self._events.clear()
         if not self._released and not self._thread.is_inherited:  # or it is the parent's
@@ -200,7 +202,7 @@ class SyncResponseStream:
         if self._closed:
             self._refuse()
         if self._waiting:  # the stream is good, and the other one reads on
-            raise RuntimeError("two threads read one stream; let one of them read, and pass on what it gets")
+            raise RuntimeError("two threads read one stream; let one of them read, and pass the events on")
         if self._thread.is_current:
             raise ConfigError(
                 "a SyncResponseStream was read in its client's event loop, which would wait for itself; read it in another "

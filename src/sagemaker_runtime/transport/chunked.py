@@ -41,7 +41,7 @@ class ChunkedDecoder:
         What *data* adds to the body.
 
         Raises:
-            NotHTTP: It is no body in chunks.
+            NotHTTP: It is not a body in chunks.
         """
         pieces: list[bytes] = []
         if self._line:
@@ -121,5 +121,5 @@ class ChunkedDecoder:
             or len(line) > MAX_LINE
             or len(line.translate(None, CONTROLS)) < len(line)
         ):
-            raise NotHTTP("there is something else behind the chunks of its body")
+            raise NotHTTP("there is something else after the chunks of its body")
         return False

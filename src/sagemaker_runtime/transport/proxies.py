@@ -64,10 +64,10 @@ class Proxy(NamedTuple):
         try:
             base = BaseURL.parse(f"{scheme}://{address}")
         except ConfigError as error:
-            raise ConfigError(f"{source} is no proxy: {error}; write it like http://host:port") from None
+            raise ConfigError(f"{source} is not a proxy: {error}; write it like http://host:port") from None
         if base.path or base.query:
             raise ConfigError(
-                f"{source} is no proxy: {base.host!r} is followed by a path; write it like http://host:port"
+                f"{source} is not a proxy: {base.host!r} is followed by a path; write it like http://host:port"
             )
         authorization = None
         if at:
@@ -107,7 +107,7 @@ class Proxies:
         Those that a caller names, for all hosts; None if there are none.
 
         Raises:
-            ConfigError: A key or a URL makes no sense.
+            ConfigError: A key or a URL is invalid.
         """
         _check_mapping(urls)
         proxies = cls(dict(urls), source="proxies[{!r}]")
@@ -136,7 +136,7 @@ class Proxies:
             host: The host, with the port unless it is the scheme's own.
 
         Raises:
-            ConfigError: What the environment names is no proxy.
+            ConfigError: What the environment names is not a proxy.
         """
         try:
             return self._choices[scheme, host]

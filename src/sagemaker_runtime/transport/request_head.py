@@ -64,7 +64,7 @@ def check_destination(scheme: str, host: str) -> None:
     except (ConfigError, TypeError) as error:
         raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
     if base != (scheme, host, "", ""):
-        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: there is more in them")
+        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: they contain more than that")
 
 
 def request_head(request: Request, proxy: Proxy | None) -> bytes:
@@ -127,7 +127,7 @@ def check_name(name: str) -> None:
     except InvalidHeaderError as error:
         raise ConfigError(str(error)) from None
     if known != name:
-        raise ConfigError(f"the header {name!r} was set past Headers; write its name in lower case")
+        raise ConfigError(f"the header {name!r} was set by bypassing Headers; write its name in lower case")
 
 
 @lru_cache(maxsize=16)

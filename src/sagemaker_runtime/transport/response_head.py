@@ -58,7 +58,7 @@ def read_head(block: bytes, method: str) -> ResponseHead:
         method: That of the request: the response to HEAD has no body.
 
     Raises:
-        NotHTTP: It is no head of HTTP/1, or says two things of the body.
+        NotHTTP: It is not a head of HTTP/1, or says two things of the body.
     """
     first, *lines = block.decode("utf-8", "surrogateescape").split("\r\n")
     if len(block) - len(block.translate(None, CONTROLS)) != 2 * len(lines):

@@ -44,7 +44,7 @@ class ResponseReader:
         What *data* adds to the body.
 
         Raises:
-            NotHTTP: It is no response.
+            NotHTTP: It is not a response.
         """
         if self.head is None:
             rest = self._read_head(data)

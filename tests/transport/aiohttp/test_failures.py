@@ -95,7 +95,7 @@ FAILURES = {
         InvalidResponseError,
         MAYBE_EXECUTED,
     ),
-    "a length that is no number": (
+    "a length that is not a number": (
         then_silence(HEAD + b"Content-Length: two\r\n\r\nok"),
         InvalidResponseError,
         MAYBE_EXECUTED,

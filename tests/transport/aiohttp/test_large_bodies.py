@@ -113,7 +113,7 @@ async def test_a_peer_that_stops_reading_is_a_write_timeout(retryer, sent):
         serving(stop_reading, receive_buffer=SMALL_BUFFER) as server,
         client_for(server, timeout=Timeout(write=0.1), retryer=retryer) as client,
     ):
-        with pytest.raises(WriteTimeoutError, match=r"took none of the request for 0\.1 s") as caught:
+        with pytest.raises(WriteTimeoutError, match=r"accepted none of the request for 0\.1 s") as caught:
             await client.invoke_endpoint(params(BODY))
 
         assert sent == len(server.requests) == len(caught.value.attempts)

@@ -88,7 +88,7 @@ class Container:
         self._base = Request()
         self._base.url = url
         if self._base.query:
-            raise ConfigError(f"the container's URL {url!r} has a query; remove all from the '?'")
+            raise ConfigError(f"the container's URL {url!r} has a query; remove everything from the '?' on")
         self._timeout = Timeout(connect=timeout, write=timeout, read=timeout)
         self._close_timeout = timeout
         self._accept_timeout = accept_timeout

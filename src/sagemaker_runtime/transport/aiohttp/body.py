@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.errors import SageMakerRuntimeError
     from sagemaker_runtime.transport.aiohttp.connection import Connection
 
-LARGE = 4_096  # bytes; pieces of this size are given out one by one, because to join them would copy them
+LARGE = 4_096  # bytes; pieces of this size are returned one by one, because to join them would copy them
 _OBJECT = 64  # bytes; what a piece weighs beside its contents
 _PIECES_FREE = 1_024
 HELD = 131_072  # bytes that may wait here for a reader; above it the server has to wait

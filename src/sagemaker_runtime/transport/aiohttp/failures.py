@@ -40,7 +40,7 @@ class ProxyRefused(Exception):
 
 
 class Stalled(Exception):
-    """The peer took none of the request for as long as ``Timeout.write``."""
+    """The peer accepted none of the request for as long as ``Timeout.write``."""
 
 
 class NoResponse(Exception):
@@ -103,7 +103,7 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
                 f"the certificate of {error.host}:{error.port} was refused: {error.certificate_error}"
             )
         case Stalled():
-            return WriteTimeoutError(f"{request.host} took none of the request for {timeout.write:g} s")
+            return WriteTimeoutError(f"{request.host} accepted none of the request for {timeout.write:g} s")
         case NoResponse():
             return ReadTimeoutError(f"no response from {request.host} for {timeout.read:g} s")
         case TimeoutError():
@@ -120,7 +120,7 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
             problem = str(error) if proxy is None else Secrets(proxy.headers or {}).redact(str(error))
             return InvalidResponseError(f"the response of {host} is not HTTP: {problem}")
         case BrokeOff():
-            return InvalidResponseError(f"the response of {host} broke off within its head")
+            return InvalidResponseError(f"the response of {host} was cut off within its head")
         case Lost(large=True):
             return ConnectionLostError(
                 f"the connection to {host} was lost before a response to a body of {len(request.body):,} bytes: {error}; "

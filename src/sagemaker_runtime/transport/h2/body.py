@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ERROR_WAIT = 0.5  # seconds for more of an error's body: its status and headers say enough, and a caller waits
 _ERROR_TIME = 2.0  # seconds for all of it, and
 _ERROR_SIZE = 1_048_576  # bytes of it: one without an end is not to hold up the caller
-_LARGE = 4_096  # bytes; pieces of this size are given out one by one, because to join them would copy them
+_LARGE = 4_096  # bytes; pieces of this size are returned one by one, because to join them would copy them
 
 
 class Body:

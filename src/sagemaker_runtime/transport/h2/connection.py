@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether it is open, and takes further streams once there is a place."""
+        """Whether it is open; it takes further streams once there is a place."""
         return self._open and not self._going_away
 
     @property
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
             events = self._h2.receive_data(data) if data else ()
         except H2Error as error:
             self.writer.flush()
-            self._end(f"what it sent is no HTTP/2: {str(error)[:_SHOWN]}")
+            self._end(f"what it sent is not HTTP/2: {str(error)[:_SHOWN]}")
             return
         widened: set[int] = set()
         for event in events:

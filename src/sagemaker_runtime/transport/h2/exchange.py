@@ -131,7 +131,7 @@ class Exchange:
             except TimeoutError:
                 if taken == self._taken:
                     self.fail(
-                        WriteTimeoutError(f"{self._host} took none of the stream for {self._timeout.write:g} s"),
+                        WriteTimeoutError(f"{self._host} accepted none of the stream for {self._timeout.write:g} s"),
                         reset=True,
                     )
             finally:
@@ -200,7 +200,7 @@ class Exchange:
         self._home.acknowledge(size, self.id)
 
     def close(self) -> None:
-        """Let go of the stream: CANCEL, unless both sides have ended. May be called again."""
+        """Release the stream: CANCEL, unless both sides have ended. May be called again."""
         if self._connection is not None:
             self.fail(StreamClosedError("the stream was closed"), reset=True)
         self.acknowledge(self._body.discard())
@@ -212,7 +212,7 @@ class Exchange:
         try:
             status, headers = response_head(fields)
         except ValueError as error:
-            self.fail(InvalidResponseError(f"the head of the response is no HTTP/2: {error}"), reset=True)
+            self.fail(InvalidResponseError(f"the head of the response is not HTTP/2: {error}"), reset=True)
             return
         if self._response is None:
             self.status = status
@@ -235,10 +235,10 @@ class Exchange:
     def reset(self, code: int) -> None:
         """The peer has ended the stream with an error code; NO_ERROR behind the response's end asks for no more."""
         if self._body.ended:
-            self.fail(StreamClosedError(f"{self._host} has ended the stream, and takes no more"))
+            self.fail(StreamClosedError(f"{self._host} has ended the stream; it takes no more"))
         elif self._response is not None:
             self.fail(
-                TruncatedResponseError(f"the response of {self._host} broke off: it reset the stream, {_name(code)}")
+                TruncatedResponseError(f"the response of {self._host} was cut off: it reset the stream, {_name(code)}")
             )
         elif code == ErrorCodes.REFUSED_STREAM:
             self.fail(RefusedStreamError(f"{self._host} refused to begin another stream"))
@@ -248,7 +248,7 @@ class Exchange:
     def lost(self, problem: str) -> None:
         """The connection has ended."""
         if self._response is not None:
-            self.fail(TruncatedResponseError(f"the response of {self._host} broke off: {problem}"))
+            self.fail(TruncatedResponseError(f"the response of {self._host} was cut off: {problem}"))
         else:
             self.fail(ConnectionLostError(f"the connection to {self._host} was lost before a response: {problem}"))
 

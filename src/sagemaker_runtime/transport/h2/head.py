@@ -72,13 +72,13 @@ def response_head(fields: Iterable[tuple[bytes, bytes]]) -> tuple[int, Headers]:
     The status and the headers of a response, whose fields h2 has checked.
 
     Raises:
-        ValueError: The status is no number of three digits.
+        ValueError: The status is not a number of three digits.
     """
     status, pairs = 0, list[tuple[str, str]]()
     for name, value in fields:
         if name == b":status":
             if len(value) != _STATUS_DIGITS or not value.isdigit():
-                raise ValueError("the status is no number of three digits")
+                raise ValueError("the status is not a number of three digits")
             status = int(value)
         elif name[:1] != b":":
             pairs.append((name.decode("latin-1"), value.decode(errors="surrogateescape")))
