@@ -2,8 +2,8 @@
 Asynchronous inference: queue the inputs, do something else, and fetch the results from
 S3.
 
-For models that take minutes, and for inputs of up to 1 GB (``input_location``). Here
-the local endpoint is S3 too.
+For models that take minutes, and for inputs of up to 1 GB (``input_location``). Here,
+the local endpoint stands in for S3, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sagemaker_runtime.local import Invocation, LocalEndpoint, ModelFailure
 
 
 def summarize(invocation: Invocation) -> bytes:
-    """Stands for the model."""
+    """Stands in for the model."""
     if b"." not in invocation.body:
         raise ModelFailure("there is no sentence", status=400)
     return invocation.body.partition(b".")[0] + b"."
@@ -40,7 +40,7 @@ async def main() -> None:
         queued = await asyncio.gather(
             *map(queue, (b"Alice was tired. Very.", b"The Rabbit ran. Fast.", b"?"))
         )
-        # something else; of an output, its two locations are all that is needed later
+        # something else; later, only the two locations of an output are needed
         await asyncio.sleep(0.05)
         for output in queued:
             try:

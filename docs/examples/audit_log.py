@@ -2,8 +2,8 @@
 One line in the audit log for each call, however many attempts it took and however it
 ended.
 
-What stands in Initialize runs once per call. At its front, it sees the calls that the
-validation refuses too.
+Middleware in Initialize run once per call. The outermost place there also sees calls
+that validation refuses.
 """
 
 from __future__ import annotations

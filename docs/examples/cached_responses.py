@@ -1,8 +1,8 @@
 """
-An equal request gets its response from memory: it is not sent.
+An equal request gets its response from memory; it is not sent.
 
-For models whose output is always the same. Credentials and headers are part of the key,
-custom attributes too, so one tenant never gets another's response.
+For models whose output is always the same. Credentials, headers and custom attributes
+are part of the key, so one tenant never gets another's response.
 """
 
 from __future__ import annotations

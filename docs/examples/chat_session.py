@@ -1,8 +1,7 @@
 """
-A session: all calls in it reach the same instance, which keeps what it knows of the
-conversation.
+A session: all its calls reach the same instance, which can remember the conversation.
 
-The container must support sessions. Here the local endpoint does, for any function.
+The container must support sessions. Here, the local endpoint does so for any function.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ kept: dict[str, list[str]] = {}
 
 
 def chat(invocation: Invocation) -> Answer:
-    """Stands for the model. It is asked to open and to close a session as well."""
+    """Stands in for the model. Sessions open and close by calls, too."""
     session = invocation.session_id or ""
     said = json.loads(invocation.body)
     if said == {"requestType": "CLOSE"}:

@@ -1,9 +1,9 @@
 """
-A multi-model endpoint that has to load the model first: the call waits, for as long as
+A multi-model endpoint that must load the model first: the call waits, for as long as
 you say.
 
-``ModelNotReadyException`` is retried by time, 60 s by default, and does not count as
-an attempt. So even a call with ``max_attempts=1`` gets its response.
+Retries of ``ModelNotReadyException`` are limited by time, by default 60 s, and do not
+count as attempts. So even a call with ``max_attempts=1`` gets its response.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.local import Invocation, LocalEndpoint, MultiModel
 
-# Short waits, for this page. For a real endpoint leave throttling_base_delay as it is.
+# The waits are short for this example. For a real endpoint, keep throttling_base_delay.
 PATIENT = override(
     retryer=StandardRetryer(
         max_attempts=1, model_not_ready_timeout=300, throttling_base_delay=0.02
@@ -30,12 +30,12 @@ PATIENT = override(
 
 
 def upper(invocation: Invocation) -> bytes:
-    """Stands for a model."""
+    """Stands in for a model."""
     return invocation.body.upper()
 
 
 def title(invocation: Invocation) -> bytes:
-    """Stands for another one, which takes the first one's place."""
+    """Stands in for another model, which replaces the first one."""
     return invocation.body.title()
 
 

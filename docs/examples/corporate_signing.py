@@ -1,8 +1,8 @@
 """
-Signatures from a service of your company, so that no AWS key is ever in this process.
+Signatures from a service of your company, so that this process never holds an AWS key.
 
-The middleware takes the place of ``Signing``, whose name the place keeps. It runs once
-per attempt, and all that it needs to know stands in the context.
+The middleware replaces ``Signing``, and the place keeps its name. It runs once per
+attempt, and finds everything that it needs in the context.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sagemaker_runtime.local import LocalEndpoint
 async def signature(
     keys: Credentials, request: Request, ctx: Context
 ) -> dict[str, str]:
-    """Stands for a request to the process with the keys: a signature's headers."""
+    """Stands in for a request to the signing service: the headers of a signature."""
     SigV4Signer().sign_http(
         signed := request.copy(),
         credentials=keys,

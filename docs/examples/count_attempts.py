@@ -1,8 +1,8 @@
 """
-Count what is really sent, by its outcome: for a budget, or to see what retries cost.
+Count attempts by their outcome: for a budget, or to see what retries cost.
 
-What stands below Retry runs once per attempt. The object is made once, outside of the
-function that adds it, so that its counts are those of the client.
+Middleware below Retry run once per attempt. The object is created once, outside the
+function that adds it, so it counts for the whole client.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-Requests that go through a gateway of your own in some regions, and straight to AWS in
-all others.
+Send requests through a gateway of your own in some regions, and directly to AWS in all
+others.
 
-A resolver is asked once per call, and gives the URL with the scope to sign for.
-``base_endpoint`` is simpler where there is but one URL.
+A resolver is called once per call, and returns the URL and the scope to sign for. If
+there is only one URL, ``base_endpoint`` is simpler.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from sagemaker_runtime.local import LocalEndpoint
 
 
 class Gateways:
-    """Of the whole company, so it is asked for other services too."""
+    """The whole company's, so it is also called for other services."""
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = urls
 
     def resolve_endpoint(self, service_id: str, region: str) -> Endpoint:
         if region not in self._urls:
-            # and the next resolver is asked
+            # then the next resolver is asked
             raise EndpointNotFoundError(f"no gateway for {service_id} in {region}")
         return Endpoint(self._urls[region], signing_region=region)
 

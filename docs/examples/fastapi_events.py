@@ -1,9 +1,9 @@
 """
-FastAPI: the words of an LLM, sent on to the browser as server-sent events.
+FastAPI: the words of an LLM, passed on to the browser as server-sent events.
 
-One client for the life of the process, opened and closed with it. A failure before the
-first word is a status; one after it can only be an event. A browser that leaves ends
-the model's stream. Run it with ``uvicorn fastapi_events:app``.
+The process has one client, opened and closed with it. A failure before the first word
+is a status; a later one can only be an event. If the browser leaves, the model's stream
+ends. Run it with ``uvicorn fastapi_events:app``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
 app = FastAPI(lifespan=lifespan)
 
 
-@app.get("/chat")  # GET, because the browser's EventSource knows nothing else
+@app.get("/chat")  # GET is all that the browser's EventSource supports
 async def chat(request: Request, prompt: str) -> StreamingResponse:
     client: Client = request.app.state.client
     output = await client.invoke_endpoint_with_response_stream(
@@ -53,7 +53,7 @@ async def words(stream: ResponseStream) -> AsyncGenerator[str]:
     async with stream:
         try:
             async for event in stream.iter_server_sent_events():
-                # as JSON, because a word may hold a line break
+                # as JSON, because a word may contain a line break
                 yield f"data: {json.dumps(event.data)}\n\n"
         except SageMakerRuntimeError as error:
             yield f"event: failed\ndata: {type(error).__name__}\n\n"

@@ -2,8 +2,8 @@
 Flask: a response that streams, and one that does not, with a client at module level.
 
 All threads of a process share the client. It starts its thread at the first call, so a
-server that forks its workers (``gunicorn --preload``) may load this module before.
-Run it with ``flask --app flask_stream run``.
+server may load this module before it forks its workers (``gunicorn --preload``). Run it
+with ``flask --app flask_stream run``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def story() -> Response:
 def text(stream: SyncResponseStream) -> Iterator[str]:
     try:
         yield from stream.iter_text()
-    except SageMakerRuntimeError as error:  # the status is out already
+    except SageMakerRuntimeError as error:  # the status has already been sent
         yield f"\n[broken off: {type(error).__name__}]"
 
 

@@ -1,9 +1,9 @@
 """
-A worker that ends well: on SIGTERM it takes no more work, lets the calls under way
-finish, and then closes the client.
+A worker that shuts down gracefully: on SIGTERM it accepts no more work, lets the calls
+in progress finish, and then closes the client.
 
-A container has seconds between SIGTERM and SIGKILL; calls that take longer than the
-grace are cancelled. An event loop handles signals on Unix only.
+A container has seconds between SIGTERM and SIGKILL, so calls that take longer than the
+grace period are cancelled. Event loops handle signals only on Unix.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Worker:
             async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as calls:
                 while not self.stopping.is_set():
                     calls.create_task(self.work())
-                    await asyncio.sleep(0.005)  # stands for the wait for more work
-                # the group now waits for its tasks
+                    await asyncio.sleep(0.005)  # stands in for waiting for work
+                # now the group waits for its tasks
                 limit.reschedule(asyncio.get_running_loop().time() + GRACE)
         finally:
             asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
@@ -44,7 +44,7 @@ class Worker:
 
 
 async def slow(invocation: Invocation) -> bytes:
-    """Stands for the model."""
+    """Stands in for the model."""
     await asyncio.sleep(0.05)
     return invocation.body
 

@@ -1,8 +1,8 @@
 """
-A shorter tail: where the first attempt takes longer than nearly all before it, a second
-one is sent beside it.
+A shorter tail: if the first attempt takes longer than nearly all before it, a second
+one is sent.
 
-Only for a model that may run twice. ``budget`` bounds how many of the calls do.
+Only for a model that may run twice. ``budget`` limits how many calls are hedged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ async def main() -> None:
         Client(local.options(), with_api_options(hedging)) as client,
     ):
         for _ in range(20):
-            await client.invoke_endpoint(PARAMS)  # it learns what is usual
+            await client.invoke_endpoint(PARAMS)  # it learns the usual latency
         local.inject("echo", Latency(5.0), call=21)
 
         started = time.monotonic()

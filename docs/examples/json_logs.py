@@ -1,9 +1,9 @@
 """
-Logs as JSON: the facts of a record are attributes of it, so a formatter needs no text
-to take apart.
+Logs as JSON: the facts of a record are its attributes, so a formatter need not parse
+text.
 
-Give the option a logger at DEBUG. What is logged is `ClientLogMode`'s to say, for a
-client or for a call.
+Set the option ``logger`` to a logger at DEBUG. `ClientLogMode` says what is logged, for
+a client or for a call.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 JSON in, JSON out: a `Predictor` writes the body and its content type, and reads the
 response.
 
-If it is not JSON, `DecodeError` says where, and does not show it.
+If the response is not JSON, `DecodeError` says where, without showing the content.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
 
 def mean(invocation: Invocation) -> Answer:
-    """Stands for the model."""
+    """Stands in for the model."""
     rows: list[list[float]] = json.loads(invocation.body)
     means = [sum(row) / len(row) if row else float("nan") for row in rows]
     return Answer(

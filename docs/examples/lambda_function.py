@@ -1,9 +1,10 @@
 """
-AWS Lambda: one client, and so one connection, for all calls of an environment.
+AWS Lambda: one client, and so one connection, for all calls of an execution
+environment.
 
-The module is loaded once for each environment of the function; a client that was made
-in the handler would read the configuration and shake hands again at each call. The
-call ends before Lambda ends the function, so that there is still time to say so.
+The module is loaded once per environment. A client created in the handler would read
+the configuration and open a connection at each call. The call ends before Lambda ends
+the function, so there is time to report a timeout.
 """
 
 from __future__ import annotations

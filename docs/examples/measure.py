@@ -1,8 +1,8 @@
 """
-Metrics: calls, attempts, errors and durations, by the names of the Go SDK.
+Metrics: calls, attempts, errors and durations, under the Go SDK's names.
 
-Here they are read once at the end. A ``PeriodicExportingMetricReader`` with an exporter
-of OTLP sends them away every minute. Needs ``sagemaker-runtime[opentelemetry]`` and
+Here they are read once, at the end. A ``PeriodicExportingMetricReader`` with an OTLP
+exporter sends them every minute. Needs ``sagemaker-runtime[opentelemetry]`` and
 ``opentelemetry-sdk``.
 """
 

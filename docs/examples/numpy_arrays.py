@@ -1,6 +1,5 @@
 """
-NumPy arrays in, NumPy arrays out, as ``.npy``: types and shapes arrive as they were,
-and nothing is written as text.
+NumPy arrays in, NumPy arrays out, as ``.npy``, which preserves data types and shapes.
 
 Needs ``sagemaker-runtime[numpy]``, and a container that reads ``application/x-npy``, as
 SageMaker's own do.
@@ -18,7 +17,7 @@ from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
 
 def norm(invocation: Invocation) -> Answer:
-    """Stands for the model's container."""
+    """Stands in for the model's container."""
     rows = np.load(io.BytesIO(invocation.body), allow_pickle=False)
     file = io.BytesIO()
     np.save(file, np.linalg.norm(rows, axis=1))

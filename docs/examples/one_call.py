@@ -1,8 +1,8 @@
 """
-One call with a time limit of its own and no retries: for a caller to whom a late
-response is of no use.
+One call with its own time limit and no retries, for a caller who cannot use a late
+response.
 
-The override is made once, at module level: then such a call costs no more than one
+The override is created once, at module level, so the call costs no more than one
 without.
 """
 
@@ -26,12 +26,12 @@ PARAMS = InvokeEndpointInput(endpoint_name="ranking", body=b"shoes")
 
 
 def ranking(invocation: Invocation) -> bytes:
-    """Stands for the model."""
+    """Stands in for the model."""
     return b"ranked " + invocation.body
 
 
 async def ranked(client: Client) -> bytes:
-    """The model's order, or else the one that the shop had anyway."""
+    """The model's ranking, or the shop's own if the model does not respond."""
     try:
         return (await client.invoke_endpoint(PARAMS, NOW_OR_NEVER)).body
     except (TotalTimeoutError, ServiceUnavailable):
@@ -43,7 +43,7 @@ async def main() -> None:
         LocalEndpoint({"ranking": ranking}) as local,
         Client(local.options()) as client,
     ):
-        # connects, so that the limit below is for the model alone
+        # connects, so that the limit below applies only to the model
         await client.invoke_endpoint(PARAMS)
         local.inject("ranking", Latency(5.0), call=2)
         local.fail("ranking", call=3, error="ServiceUnavailable")

@@ -1,10 +1,10 @@
 """
-Be gentle with an endpoint: no more calls at once than it can take, and none for a while
-when it is down.
+Protect an endpoint: limit the concurrent calls, and make none for a while when it is
+down.
 
-Calls above the limit wait their turn. The breaker opens after failures in a row; then
-calls fail at once, and the service has time to recover. Both keep state, so they are
-made once, and may be shared by clients.
+Calls above the limit wait their turn. After several failures in a row, the breaker
+opens: calls fail at once, and the service has time to recover. Both keep state, so they
+are created once, and clients may share them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sagemaker_runtime.plugins.concurrency import ConcurrencyLimit
 
 
 class Model:
-    """Stands for the model, and notes how many ask at once."""
+    """Stands in for the model, and counts concurrent calls."""
 
     running = most = 0
 

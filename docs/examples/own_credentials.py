@@ -1,9 +1,9 @@
 """
-Credentials from a place of your own, such as a vault: asked when they are needed, kept
-until shortly before they expire.
+Credentials from a source of your own, such as a vault: requested when needed, and
+cached until shortly before they expire.
 
-However many calls wait, the cache asks once. It renews in the background, so no call
-waits for that.
+However many calls are waiting, the cache makes one request. It renews in the
+background, so no call waits for that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Vault:
 
     async def retrieve(self) -> Credentials:
         self.asked += 1
-        await asyncio.sleep(0.01)  # stands for a request to the vault
+        await asyncio.sleep(0.01)  # stands in for a request to the vault
         return Credentials(
             KEYS.access_key_id,
             KEYS.secret_access_key,

@@ -2,9 +2,10 @@
 A retryer of your own: a container that responds 503, because its queue is full, is
 called again.
 
-The client does not retry a ``ModelError``: the model would fail again, and may have
-run. You know what your container's statuses mean. This retryer tells the standard one
-another name for the failure, and leaves attempts, waits and quota to it.
+The client does not retry a ``ModelError``, because the model would fail again, and may
+have run. But you know what your container's statuses mean. This retryer passes the
+failure to the standard one under another name, and leaves attempts, waits and quota to
+it.
 """
 
 from __future__ import annotations

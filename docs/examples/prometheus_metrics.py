@@ -1,9 +1,10 @@
 """
-Metrics for Prometheus: how long calls take, how they end, how often they are retried.
+Metrics for Prometheus: how long calls take, how they end, and how often they are
+retried.
 
-Each value of a label is a time series that is kept for ever, so both are bounded: the
-endpoints by a list, the outcomes by the classes of the errors. A stream's duration is
-that until its head. For OpenTelemetry there is the plugin ``Metrics``.
+Each value of a label is a time series that is kept forever, so both labels are bounded:
+the endpoints by a list, the outcomes by the classes of errors. The duration of a stream
+ends with its head. For OpenTelemetry, use the plugin ``Metrics``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 A pydantic model in, a pydantic model out.
 
-`predict` returns a `Species`, for a type checker as well. A response that is none is an
-error that names the field.
+`predict` returns a `Species`, which type checkers know. If the response is not one, the
+error names the field.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Species(BaseModel):
 
 
 def classify(invocation: Invocation) -> Answer:
-    """Stands for the model."""
+    """Stands in for the model."""
     if json.loads(invocation.body)["petal"] == [1.4, 0.2]:
         return Answer(body=b'{"name": "setosa", "probability": 0.98}')
     return Answer(body=b'{"name": "unknown", "probability": null}')

@@ -2,9 +2,9 @@
 Rehearse an outage: how your program copes with resets, throttling, slow responses and
 broken streams, on real connections.
 
-`inject` hits a call by its number; `RandomFaults` hits a share of all calls, and the
-same ones for the same seed, so that a failure it has found can be looked at again. All
-kinds of faults are in docs/faults.md.
+`inject` affects a call by its number. `RandomFaults` affects a share of all calls, and
+the same ones for the same seed, so you can reproduce a failure that it has found.
+docs/faults.md lists all faults.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ QUICK = override(retryer=StandardRetryer(base_delay=0.005))
 
 
 def echo(invocation: Invocation) -> bytes:
-    """Stands for the model."""
+    """Stands in for the model."""
     return invocation.body
 
 
 async def outcome(client: Client) -> str:
-    """Stands for your program."""
+    """Stands in for your program."""
     try:
         output = await client.invoke_endpoint(
             InvokeEndpointInput(endpoint_name="echo", body=b"hello")

@@ -1,9 +1,9 @@
 """
-A web service that passes a stream on to a browser, part by part: nothing is collected,
+A web service that passes a stream on to a browser, part by part: nothing is buffered,
 and a slow browser slows the model.
 
-A browser that leaves cancels the handler; ``async with`` then closes the stream, and
-with it the connection to SageMaker.
+A browser that leaves cancels the handler. ``async with`` then closes the stream, and
+its connection to SageMaker.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def relay(request: web.Request) -> web.StreamResponse:
             async for part in stream.iter_bytes():
                 await response.write(part)
         except SageMakerRuntimeError as error:
-            # the status is out, so the failure is an event
+            # the status has been sent, so the failure becomes an event
             await response.write(
                 f"event: error\ndata: {type(error).__name__}\n\n".encode()
             )
@@ -48,7 +48,7 @@ async def relay(request: web.Request) -> web.StreamResponse:
 
 
 def story(invocation: Invocation) -> Iterator[bytes]:
-    """Stands for the model."""
+    """Stands in for the model."""
     for word in (invocation.body, b"was", b"tired"):
         yield b"data: " + word + b"\n\n"
 

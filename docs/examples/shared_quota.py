@@ -1,10 +1,10 @@
 """
-Several clients, one retry quota: for a process that calls one service under
-several roles or regions.
+Several clients, one retry quota: for a process that calls one service under several
+roles or regions.
 
-The quota belongs to the retryer. A client that meets trouble then slows the retries of
-the others down too. Those with another number of attempts share it as well, if they are
-made by ``with_max_attempts``.
+The quota belongs to the retryer. If one client meets trouble, the others retry less,
+too. Retryers with another number of attempts share the quota if they are created by
+``with_max_attempts``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PARAMS = InvokeEndpointInput(endpoint_name="echo", body=b"hello")
 
 
 async def main() -> None:
-    # 500 tokens, unless another number is given
+    # 500 tokens by default
     retryer = StandardRetryer(base_delay=0.01, quota=RetryQuota(30))
     patient = retryer.with_max_attempts(10)
     async with (

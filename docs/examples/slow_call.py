@@ -2,8 +2,8 @@
 Where the time of a slow call went: each middleware, each attempt, each wait, and the
 exchange with the service.
 
-`Waterfall` is the last of the ``api_options``, so that it sees the others.
-``trace.svg()`` draws the chart for a page.
+`Waterfall` is the last of the ``api_options``, so it sees the others. ``trace.svg()``
+draws the chart.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SLOW = 0.05  # seconds
 
 
 def report(trace: Trace) -> None:
-    """Called at the end of each call; it prints those that were slow."""
+    """Called at the end of each call; prints the slow ones."""
     if trace.seconds > SLOW:
         print(trace)
         slowest = max(

@@ -1,9 +1,9 @@
 """
-A streamed response with one JSON document on each line, such as scored rows of a batch:
-each as soon as it is whole.
+A streamed response with one JSON document per line, such as the scored rows of a batch:
+each is yielded as soon as it is complete.
 
-Leaving the loop early is fine: ``async with`` closes the stream, and the model is not
-waited for.
+You may leave the loop early: ``async with`` closes the stream without waiting for the
+model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sagemaker_runtime.local import Invocation, LocalEndpoint
 
 
 def score(invocation: Invocation) -> Iterator[bytes]:
-    """Stands for the model: a document for each line, in parts that end anywhere."""
+    """Stands in for the model: one document per line, in parts that end anywhere."""
     for line in invocation.body.splitlines():
         document = (
             json.dumps({"row": line.decode(), "score": len(line) / 10}).encode() + b"\n"

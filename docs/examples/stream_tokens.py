@@ -1,8 +1,8 @@
 """
-The words of an LLM as it writes them: server-sent events, each with a JSON document.
+The words of an LLM while it writes them: server-sent events, each with a JSON document.
 
-The parts of a stream are cut anywhere; `iter_server_sent_events` puts the events
-together. The caller gets a generator of words, and knows nothing of SageMaker.
+Chunk boundaries are arbitrary; `iter_server_sent_events` joins the events. The caller
+gets a generator of words, and need not know about SageMaker.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sagemaker_runtime.local import Invocation, LocalEndpoint, StreamError
 
 
 def story(invocation: Invocation) -> Iterator[bytes]:
-    """Stands for the model. Its parts of 7 bytes end within events and characters."""
+    """Stands in for the model. Parts of 7 bytes split events and characters."""
     events = [
         f"data: {json.dumps({'token': word}, ensure_ascii=False)}\n\n"
         for word in (invocation.body.decode(), " so ", "naïve")

@@ -1,9 +1,9 @@
 """
-Tell the model's container which tenant a call is for: text in
-``X-Amzn-SageMaker-Custom-Attributes``, with every call.
+Tell the model's container which tenant a call is for, with text in
+``X-Amzn-SageMaker-Custom-Attributes``.
 
-Of your own headers it is the only one that the platform hands on. A context variable
-holds what the request under way is for, so no function in between has to pass it along.
+It is the only header of yours that the platform passes on. A context variable holds the
+current tenant, so no function in between has to pass it along.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TENANT: ContextVar[str] = ContextVar("tenant")
 
 
 def greet(invocation: Invocation) -> bytes:
-    """Stands for the model's container."""
+    """Stands in for the model's container."""
     return f"{invocation.body.decode()} got {invocation.custom_attributes}".encode()
 
 
@@ -38,7 +38,7 @@ async def main() -> None:
         Client(local.options(), with_api_options(tell_tenant)) as client,
     ):
         for tenant in ("acme", "globex"):
-            # a task has a context of its own
+            # each task has its own context
             await asyncio.create_task(ask(client, tenant))
 
 

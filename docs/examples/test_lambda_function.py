@@ -1,9 +1,9 @@
 """
-Tests of the Lambda function with pytest: the whole client, on a local endpoint.
+Tests of the Lambda function with pytest: the whole client, with a local endpoint.
 
 `environ` has the variables that lead any AWS SDK to the endpoint. They are set before
-the function's module is loaded, as Lambda does it, and its environment is put back
-after the test.
+the function's module is loaded, as in Lambda, and the environment is restored after the
+test.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from sagemaker_runtime.local import CutKeepAlive, Invocation, Latency, LocalEndp
 
 
 def reverse(invocation: Invocation) -> bytes:
-    """Stands for the model."""
+    """Stands in for the model."""
     return invocation.body[::-1]
 
 
 class Context:
-    """Lambda's, as far as the handler knows it."""
+    """The part of Lambda's context that the handler uses."""
 
     def __init__(self, milliseconds: int = 3_000) -> None:
         self.milliseconds = milliseconds

@@ -2,9 +2,9 @@
 Tests of code that calls a model, without a network: outputs for whole operations, or
 for single requests.
 
-`StubOperations` is for tests where only the outcome counts. `StubHTTPClient` lets the
-whole stack run, retries included, on a clock that does not wait. For real HTTP there is
-`LocalEndpoint`, and its pytest fixture ``sagemaker_runtime_local``.
+`StubOperations` is for tests of the outcome alone. `StubHTTPClient` lets the whole
+stack run, with retries, on a clock that does not wait. For real HTTP, use
+`LocalEndpoint`, or its pytest fixture ``sagemaker_runtime_local``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """
-All requests through a proxy, with certificates of your company: a transport made by
-hand.
+All requests through a proxy, with certificates of your company: a transport that you
+create yourself.
 
 Without it, the proxies of the environment (``HTTPS_PROXY``) and the system's
-certificates hold. Who makes a transport closes it; several clients may share one, and
-with it its connections.
+certificates are used. Whoever creates a transport closes it. Several clients may share
+one, with its connections.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from sagemaker_runtime.local import LocalEndpoint
 
 def transport(proxy: str, ca_bundle: str | None) -> AioHTTPClient:
     """
-    Make the transport. None stands for the system's certificates.
+    Create the transport. None means the system's certificates.
 
-    The proxy's URL may hold a user name and a password, which are shown nowhere.
+    The proxy's URL may contain a user name and a password, which are never shown.
     """
     return AioHTTPClient(
         proxies={"https": proxy, "http": proxy}, ca_bundle=ca_bundle, max_connections=50
@@ -31,7 +31,7 @@ def transport(proxy: str, ca_bundle: str | None) -> AioHTTPClient:
 
 
 async def forward(request: web.Request) -> web.Response:
-    """Stands for the proxy."""
+    """Stands in for the proxy."""
     print("proxied:", request.method, request.url.path)
     async with (
         ClientSession(auto_decompress=False) as session,

@@ -1,10 +1,10 @@
 """
-One trace from the caller into the model's container: how a container reads the
-``traceparent`` that it is sent.
+One trace from the caller into the model's container, which reads the ``traceparent``
+that it receives.
 
-No header for traces reaches a container, so the client writes it among the custom
-attributes, and `caller_of` reads it there. The rest stands for a container, which may
-be written with any framework.
+SageMaker passes no tracing headers on, so the client puts it into the custom
+attributes, where `caller_of` reads it. The rest stands in for a container, in any
+framework.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sagemaker_runtime import Client, InvokeEndpointInput, with_api_options
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.tracing import Tracing
 
-# in truth, two processes have one each
+# in reality, each process has its own
 provider = TracerProvider(shutdown_on_exit=False)
 tracer = provider.get_tracer("container")
 

@@ -1,8 +1,8 @@
 """
 Traces on the console: a span for each call, and below it one for each attempt.
 
-With an exporter of OTLP in the console's place they go to Jaeger, X-Ray or whatever
-collects them. Needs ``sagemaker-runtime[opentelemetry]`` and ``opentelemetry-sdk``.
+With an OTLP exporter instead of the console, they go to Jaeger, X-Ray or another
+collector. Needs ``sagemaker-runtime[opentelemetry]`` and ``opentelemetry-sdk``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sagemaker_runtime.plugins.tracing import Tracing
 
 
 def on_one_line(span: ReadableSpan) -> str:
-    """Without it, the console gets all there is as JSON."""
+    """Without it, the console shows everything as JSON."""
     found = span.attributes or {}
     shown = (
         "aws.sagemaker.endpoint_name",
@@ -33,7 +33,7 @@ def on_one_line(span: ReadableSpan) -> str:
 async def main() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     exporter = ConsoleSpanExporter(out=sys.stdout, formatter=on_one_line)
-    # a BatchSpanProcessor, where calls are many
+    # use a BatchSpanProcessor for many calls
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     async with (
         LocalEndpoint({"echo": lambda invocation: invocation.body}) as local,

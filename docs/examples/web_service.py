@@ -1,8 +1,9 @@
 """
-A web service that asks a model: one client for the life of the process, closed with it.
+A web service that calls a model: one client for the life of the process, closed with
+it.
 
-A client made for each request would open a connection for each. FastAPI and Starlette
-take the same generator, with ``@asynccontextmanager`` above it, as their ``lifespan``.
+A client per request would open a connection each time. FastAPI and Starlette accept the
+same generator, with ``@asynccontextmanager`` above it, as their ``lifespan``.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def service(options: Options) -> web.Application:
 
 
 def iris(invocation: Invocation) -> bytes:
-    """Stands for the model."""
+    """Stands in for the model."""
     petal_length = float(invocation.body.split(b",")[2])
     return b"setosa" if petal_length < 2.5 else b"virginica"  # centimetres
 
