@@ -1,4 +1,4 @@
-"""The custom attributes of a request: the one text of yours, beside the body, that reaches the model's container."""
+"""The custom attributes of a request: the only text of yours, except the body, that reaches the model's container."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MAX_LENGTH = 1_024  # characters; service-2.json, shape CustomAttributesHeader
 
 def append_custom_attributes(headers: Headers, text: str) -> None:
     """
-    Append *text* to the custom attributes that a request has, after a comma; the container gets both.
+    Append *text* to the custom attributes of a request, after a comma; the container gets both.
 
-    The header holds what the caller has given as ``custom_attributes``, so a middleware that assigns it loses that.
+    The header contains the ``custom_attributes`` of the caller, so a middleware that assigns it would lose them.
 
     Args:
-        headers: Those of the request. Unchanged if an error is raised.
+        headers: The headers of the request. Unchanged if an error is raised.
 
         text: ASCII without control characters; if empty, nothing is appended.
 
     Raises:
-        InvalidParamsError: The whole is longer than 1,024 characters, or the service would refuse a character of it. The
-            error does not show the text, which may be sensitive.
+        InvalidParamsError: The result is longer than 1,024 characters, or contains an invalid character. The error does not
+            show the text, which may be sensitive.
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers are not always checked
         raise _refused(f"the text to append is of type {type(text).__name__}; it takes str")

@@ -1,4 +1,4 @@
-"""What is shown nowhere, and how it is taken out of a text that a peer sends back."""
+"""What is never shown, and how it is removed from a peer's text."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SENSITIVE_HEADERS = frozenset(
         "x-amzn-sagemaker-custom-attributes",
     }
 )
-"""Lower-case names of the headers whose values are shown nowhere: credentials, and what the API model calls sensitive."""
+"""Lower-case names of headers whose values are never shown: credentials, and what the API model marks as sensitive."""
 
 REDACTED = "<redacted>"
-"""What stands in a log, repr or exception in place of a sensitive value."""
+"""The replacement of a sensitive value in a log, repr or exception."""
 
 _DISTINCTIVE = 8  # bytes of a value that is looked for by itself: a shorter one may stand in any text by chance
 _DISTINCTIVE_NAME = 4  # bytes of the user or the password of a proxy: people choose short ones
@@ -42,21 +42,21 @@ _WRAPS = (b"\n", b"\r", b"\0")
 
 class Secrets:
     """
-    What one exchange has that is shown nowhere. `redact` takes it out of a text that a peer sent.
+    The secrets of one exchange. `redact` removes them from a text that a peer sent.
 
-    A peer may quote what it was sent in an encoding of its own. So a value is found in clear, with the escapes of JSON, as
-    entities of XML and HTML, percent-encoded, in Python's repr, in base64 or hexadecimal digits, broken into lines, in
-    UTF-16 (of ASCII), and where one of these stands in another. One of fewer than eight bytes is found after the name of its
-    header alone, the user and the password of a proxy from four bytes on.
+    A peer may quote what it received in an encoding of its own. So a value is found in clear text, with JSON escapes, as XML
+    and HTML entities, percent-encoded, in Python's repr, in base64 or hexadecimal digits, broken into lines, in UTF-16 (of
+    ASCII), and in combinations of these. Values of fewer than eight bytes are found only after the name of their header; the
+    user and password of a proxy are found from four bytes on.
 
     Args:
-        headers: What was sent, to the service or to a proxy. Secret are the values of those in `SENSITIVE_HEADERS`, and what
-            is in them: the signature, the user and password of a proxy, each custom attribute.
+        headers: The headers that were sent, to the service or to a proxy. The values of those in `SENSITIVE_HEADERS` are
+            secret, and so are their parts: the signature, the user and password of a proxy, each custom attribute.
 
-        body: The request's, which is sensitive too. It is found where it is quoted from its beginning on, up to 4,096 bytes of
-            it. Empty where it may be shown.
+        body: The body of the request, which is sensitive, too. It is found if it is quoted from its beginning, up to 4,096
+            bytes. Empty if it may be shown.
 
-        others: Further values, such as the secret access key.
+        others: Additional values, such as the secret access key.
     """
 
     __slots__ = ("_body", "_headers", "_others", "_values")
@@ -68,13 +68,13 @@ class Secrets:
         self._values: list[bytes] | None = None  # nothing is made before there is a text
 
     def redact(self, text: str, instead: str = REDACTED) -> str:
-        """*text* with *instead* in place of each secret that it quotes."""
+        """Return *text* with *instead* in place of each secret."""
         data = text.encode(errors="surrogatepass")
         redacted = self.redact_bytes(data, instead)
         return text if redacted is data else redacted.decode(errors="replace")
 
     def redact_bytes(self, data: bytes, instead: str = REDACTED) -> bytes:
-        """The same for a body; the very same object where there is nothing to redact."""
+        """The same for a body; returns the same object if there is nothing to redact."""
         if self._values is None:
             self._values = sorted({form for value, least in self._found() for form in _forms(value, least)})
         spans = _quotations(data, self._values) if self._values else []
@@ -88,7 +88,7 @@ class Secrets:
         return b"".join((*pieces, data[at:]))
 
     def redact_error(self, error: BaseException) -> None:
-        """Redact all texts of an exception, its attributes and notes among them, and those of the exceptions behind it."""
+        """Redact all texts of an exception, including its attributes, notes, causes and contexts."""
         waiting, seen = [error], set[int]()
         while waiting:
             each = waiting.pop()

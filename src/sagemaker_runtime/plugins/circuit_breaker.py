@@ -161,7 +161,7 @@ class CircuitBreaker:
     """
     Fail at once with `CircuitOpenError` if an endpoint's last attempts all failed.
 
-    While closed, it counts consecutive failures: an exchange that broke off (`TransportError`), a status of 500 or above,
+    While closed, it counts consecutive failures: a failed exchange (`TransportError`), a status of 500 or above,
     or an attempt in progress when ``Timeout.total`` ended. At *failure_threshold* it opens, for *recovery_timeout*. Then
     it is half open: one attempt goes through, which closes it or opens it again. Any other response, `ModelError` and
     throttling included, shows that the endpoint works. An error without a status comes from a middleware: it counts as a
@@ -177,9 +177,8 @@ class CircuitBreaker:
 
         recovery_timeout: Seconds from then to the attempt that may close it.
 
-        max_circuits: Endpoints that it keeps in mind, about 0.5 KB each: those that have failed and not responded since.
-            Beyond it, the one that failed longest ago is forgotten: of those that are closed, and only if no other is
-            closed, of those that are open.
+        max_circuits: The maximum number of endpoints to remember, about 0.5 KB each: those that have failed and not
+            responded since. Above it, the one that failed longest ago is forgotten, closed ones first.
 
         on_change: Called with the URL, the state before and the state after, once for each change, by the call or the
             thread that causes it: ``lambda url, old, new: gauge.set(...)``. A circuit that is forgotten while open is

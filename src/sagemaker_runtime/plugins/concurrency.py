@@ -1,10 +1,10 @@
 """
-A limit on concurrent calls, fixed or one that adapts: ``Client(options, with_api_options(KneeLimit()))``.
+A limit on concurrent calls, fixed or adaptive: ``Client(options, with_api_options(KneeLimit()))``.
 
-Both stand at the front of Initialize, so they count calls, not attempts: a call keeps its place while it waits for a
-retry, and a streamed call until its head has come. Waiting for a place is part of the call: ``Timeout.total`` and
-``asyncio.timeout`` end it. One object may serve several clients, which then share the limit; each event loop has a
-limit of its own.
+Both are outermost in Initialize, so they count calls, not attempts: a call keeps its place while it waits for a retry, and a
+streamed call until its head has arrived. Waiting for a place is part of the call, so ``Timeout.total`` and
+``asyncio.timeout`` end it. One object may serve several clients, which then share the limit; each event loop has its own
+limit.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class ConcurrencyLimit:
 
     @property
     def limit(self) -> int:
-        """The present limit, in the running event loop."""
+        """The current limit, in the running event loop."""
         return int(self._gate().limit)
 
     async def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Output:
@@ -113,16 +113,16 @@ class ConcurrencyLimit:
 
 @frozen
 class LimitState:
-    """What `KneeLimit` lets through to one endpoint, when it was looked at."""
+    """The state of `KneeLimit` for one endpoint, at the time of the query."""
 
     limit: int
-    """Calls at once."""
+    """The number of concurrent calls."""
 
     in_flight: int
-    """Calls that have a place; more than the limit just after it has fallen."""
+    """Calls that have a place; more than the limit just after it was reduced."""
 
     waiting: int
-    """Calls that wait for one."""
+    """Calls that wait for a place."""
 
 
 @define(eq=False)
@@ -151,21 +151,21 @@ _PLACE: Key[_Place] = Key("place of KneeLimit")
 
 class KneeLimit:
     """
-    A limit for each endpoint that seeks the concurrency beyond which its throughput no longer grows.
+    A limit for each endpoint, which finds the concurrency above which throughput no longer grows.
 
-    It begins with *initial* calls at once and doubles them while the throughput follows; then it rises slowly, and looks
-    from time to time whether fewer calls do as much. So it finds the capacity of endpoints that throttle, of those that
-    queue without a word, and of slow ones, and follows it when it changes. An overload leaves 70 %, once for all calls that
-    were under way: an attempt that was throttled, got a 5xx, found nobody, or had no response in time. A response
-    that took its time counts as one from a mean of 20 s on. A 424 counts as work that was done; a cold start
-    (ModelNotReadyException) and every other error as nothing.
+    It starts with *initial* concurrent calls, and doubles them as long as the throughput follows. Then it rises slowly, and
+    checks from time to time whether fewer calls achieve the same. So it finds the capacity of endpoints that throttle, that
+    silently queue, or that are slow, and follows it when it changes. An overload reduces the limit to 70 %, once for all
+    calls in progress. Overload means an attempt that was throttled, got a 5xx, found no server, or had no response in time;
+    slow responses count from a mean of 20 s. A 424 counts as work done. A cold start (ModelNotReadyException) and all other
+    errors do not count.
 
-    It is outermost in Initialize, where a call gets its place and keeps it while it waits for a retry, and below Retry,
-    where it learns from each attempt. One object may serve several clients, which then share the limit of an endpoint
-    name; each event loop has limits of its own.
+    One middleware is outermost in Initialize, where a call gets its place and keeps it while it waits for a retry; another
+    one is below Retry, where it learns from each attempt. One object may serve several clients, which then share the limit
+    of an endpoint name; each event loop has its own limits.
 
     Args:
-        initial: The limit to begin with.
+        initial: The first limit.
 
         minimum: The lowest limit.
 
@@ -209,7 +209,7 @@ class KneeLimit:
 
     @property
     def limits(self) -> dict[str, LimitState]:
-        """What is let through, by the endpoint's name. Of the running event loop; outside of one, of all loops together."""
+        """The state by endpoint name, in the running event loop; outside an event loop, of all loops together."""
         states: dict[str, LimitState] = {}
         for gates in self._gates_here():
             for name, gate in list(gates.items()):

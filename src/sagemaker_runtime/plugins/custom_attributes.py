@@ -16,7 +16,7 @@ __all__ = ["CustomAttributes"]
 
 class CustomAttributes:
     """
-    Add *attributes* to the custom attributes of the call's own input, after a comma; the container gets both.
+    Append *attributes* to the custom attributes of the call's input, after a comma; the container gets both.
 
     It is innermost in Build, so it runs once per call. Two of them need two ids.
 
@@ -25,7 +25,7 @@ class CustomAttributes:
 
         id: The name in the printed stack.
 
-    What exceeds 1,024 characters in all, or is not ASCII, is refused as `append_custom_attributes` refuses it.
+    More than 1,024 characters in total, or characters that are not ASCII, raise the errors of `append_custom_attributes`.
     """
 
     def __init__(self, attributes: str | Callable[[Context], str], *, id: str = "CustomAttributes") -> None:

@@ -1,7 +1,7 @@
 """
-Hedged requests: a second attempt if the first is slower than usual; the response that comes first is taken.
+Hedged requests: a second attempt if the first is slower than usual. The first response wins.
 
-Those calls run the model twice. For a deterministic model whose calls are cheap, that buys a shorter tail: Dean and
+Hedged calls run the model twice. For a deterministic model with cheap calls, this shortens the tail: Dean and
 Barroso, "The tail at scale", 2013.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["HEDGED", "Hedging"]
 
 HEDGED = Key[bool]("hedged")
-"""Whether a second attempt was sent beside the first. Metadata; `Hedging` sets it only then."""
+"""True if a second attempt was sent. Metadata; `Hedging` sets it only then."""
 
 WINDOW = 200  # latencies kept for each endpoint
 ENDPOINTS = 256  # kept, 7 KB each; the one that responded longest ago goes first

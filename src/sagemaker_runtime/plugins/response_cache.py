@@ -81,39 +81,39 @@ class ResponseCache:
     Return responses from memory for equal requests: of one principal, to one URL, with the same body and headers.
 
     For deterministic models, and repeatable operations only, so InvokeEndpoint. Errors, responses within a session, and
-    outputs that a middleware made in the model's stead are not kept. Concurrent identical calls all reach the model.
+    outputs that a middleware created are not cached. Concurrent identical calls all reach the model.
 
-    **What is compared**: the credentials with their secret, the name and region signed for, method, URL, body, and
-    every header except those that only name, date or trace a call (``User-Agent``, ``X-Amzn-Trace-Id``,
-    ``traceparent``, the inference id and the like, also a trace context among the custom attributes). A header that this
-    class does not know therefore separates requests. What it keeps of all that is a keyed hash.
+    **What is compared**: the credentials with their secret, the signing name and region, method, URL, body, and every
+    header except those that only name, date or trace a call (``User-Agent``, ``X-Amzn-Trace-Id``, ``traceparent``, the
+    inference id and similar, and a trace context in the custom attributes). So an unknown header separates requests. Only a
+    keyed hash of all this is kept.
 
-    **What is not cached**: calls whose credentials it cannot know, because their provider has no method ``current``
-    (`CredentialsCache` gives one to any provider), or because the request is not signed with them. After a rotation the first call
-    reaches the model.
+    **What is not cached**: calls whose credentials are not known, because their provider has no method ``current``
+    (`CredentialsCache` adds one to any provider), or because the request is not signed with them. After a rotation of the
+    credentials, the first call reaches the model.
 
-    It is outermost in Deserialize, so it compares what the middleware of all other steps made of the request, whatever
-    the order in which they were added. A call served from memory is signed, but not sent; it passes Retry and what
-    stands below, such as a circuit breaker. A middleware of Deserialize that changes the request stands too late: its
-    responses are not kept, but a call may get one that was kept without its change. Put it into Finalize.
+    It is outermost in Deserialize, so it compares the request that the middleware of all other steps have produced,
+    whatever the order in which they were added. A call served from memory is signed, but not sent; it passes through Retry
+    and the middleware below it, such as a circuit breaker. A middleware in Deserialize that changes the request is too late:
+    its responses are not cached, but its calls may get a response that was cached without its change. Put it into Finalize.
 
-    One object may serve several clients. Clients that differ in ``http_client`` alone (a client certificate, a proxy
-    that signs) need one each.
+    One object may serve several clients. Clients that differ only in ``http_client`` (a client certificate, a proxy that
+    signs) each need their own.
 
     Args:
-        ttl: Seconds for which a response is kept.
+        ttl: Seconds for which a response is cached.
 
-        max_bytes: The size of the bodies kept, plus 1,024 for each; the least recently used go first.
+        max_bytes: The total size of the cached bodies, plus 1,024 for each; the least recently used are dropped first.
 
-        vary: Names of headers to compare although they are among those that are not: ``("user-agent",)``.
+        vary: Names of headers to compare that are not compared by default: ``("user-agent",)``.
 
-        ignore: Names of headers not to compare, because they differ from call to call and do not change the response,
-            such as a request id of your own. What separates your tenants must not be among them.
+        ignore: Names of headers not to compare, because they differ between calls but do not change the response, such as
+            your own request id. Do not include headers that separate your tenants.
 
     Raises:
         ConfigError: ``vary`` or ``ignore`` is a string, or names the same header as the other.
 
-        InvalidHeaderError: It has what cannot be the name of a header.
+        InvalidHeaderError: One of them contains an invalid name.
     """
 
     id = "ResponseCache"

@@ -38,15 +38,15 @@ T = TypeVar("T")
 
 class Predictor(BasePredictor[I_contra, O_co]):
     """
-    An endpoint that takes and returns values. Encoding and decoding is the codec's::
+    An endpoint that takes and returns values. The codec encodes and decodes them::
 
         async with Client(options) as client:
             iris = Predictor(client, "iris", codec=JSONCodec())
             print(await iris.predict([[5.1, 3.5, 1.4, 0.2]]))
 
-    It holds nothing open, and any number of tasks may share it. What a call may say beside its value, such as
-    ``target_variant`` or ``custom_attributes``, is set here for all calls, or given to one. A member of a call replaces the
-    predictor's, and None takes it away. ``content_type`` and ``accept`` replace the codec's.
+    It holds no connections, and any number of tasks may share it. Other members of the input, such as ``target_variant`` or
+    ``custom_attributes``, are set here for all calls, or passed to one. The members of a call replace the predictor's, and
+    None removes one. ``content_type`` and ``accept`` replace the codec's.
 
     Args:
         client: Makes the calls. It stays open.
@@ -55,7 +55,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
 
         codec: Encodes values, and decodes responses.
 
-        members: Of the inputs of all calls. One that an operation has not is refused by its calls.
+        members: Of the inputs of all calls. Calls refuse members that their operation does not have.
 
     Raises:
         ConfigError: There is no such member, or *codec* is not a codec.
@@ -88,7 +88,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
         return (await self.invoke(value, *opt_fns, **members)).value
 
     async def invoke(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> Prediction[O_co]:
-        """`predict`, with the output beside the value: its variant, its metadata, its body."""
+        """`predict`, but returns the output as well: its variant, its metadata, its body."""
         output = await self._client.invoke_endpoint(self._requests.invoke(value, members), *opt_fns)
         return self._requests.prediction(output)
 
@@ -199,7 +199,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
 
             opt_fns: Change the client's options for the call and the wait.
 
-            timeout: Seconds to wait, an hour by default; 0 for one look, None for no limit.
+            timeout: Seconds to wait, by default an hour. 0 looks once; None is no limit.
 
             members: Of this call's input.
 
@@ -223,7 +223,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
     async def wait_for_prediction(
         self, submitted: InvokeEndpointAsyncOutput, *opt_fns: OptFn, timeout: float | None = DEFAULT_WAIT
     ) -> O_co:
-        """The second half of `predict_async`. May be called again after it gave up."""
+        """The second half of `predict_async`. May be called again after a timeout."""
         result = await self._client.wait_for_output(submitted, *opt_fns, timeout=timeout)
         return self._requests.result(result, submitted)
 

@@ -53,7 +53,7 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
 
         codec: Encodes values, and decodes responses.
 
-        members: Of the inputs of all calls. One that an operation has not is refused by its calls.
+        members: Of the inputs of all calls. Calls refuse members that their operation does not have.
 
     Raises:
         ConfigError: There is no such member, or *codec* is not a codec.
@@ -71,7 +71,7 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
         return self.invoke(value, *opt_fns, **members).value
 
     def invoke(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> Prediction[O_co]:
-        """`predict`, with the output beside the value: its variant, its metadata, its body."""
+        """`predict`, but returns the output as well: its variant, its metadata, its body."""
         output = self._client.invoke_endpoint(self._requests.invoke(value, members), *opt_fns)
         return self._requests.prediction(output)
 
@@ -160,7 +160,7 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
     def wait_for_prediction(
         self, submitted: InvokeEndpointAsyncOutput, *opt_fns: OptFn, timeout: float | None = DEFAULT_WAIT
     ) -> O_co:
-        """The second half of `predict_async`. May be called again after it gave up."""
+        """The second half of `predict_async`. May be called again after a timeout."""
         result = self._client.wait_for_output(submitted, *opt_fns, timeout=timeout)
         return self._requests.result(result, submitted)
 

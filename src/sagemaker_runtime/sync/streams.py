@@ -108,7 +108,7 @@ class SyncResponseStream:
         return self._wait()
 
     def close(self) -> None:
-        """Release the connection: back to the pool at the stream's end, else closed. May be called again."""
+        """Release the connection: to the pool at the end of the stream, otherwise it is closed. May be called again."""
         self._closed = True
         self._events.clear()
         if not self._released and not self._thread.is_inherited:  # or it is the parent's
