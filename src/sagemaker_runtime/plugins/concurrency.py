@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -162,7 +163,8 @@ class KneeLimit:
 
     One middleware is outermost in Initialize, where a call gets its place and keeps it while it waits for a retry; another
     one is below Retry, where it learns from each attempt. One object may serve several clients, which then share the limit
-    of an endpoint name; each event loop has its own limits.
+    of an endpoint name; each event loop has its own limits. A pickled one
+    has the same bounds, and starts anew.
 
     Args:
         initial: The first limit.
@@ -201,6 +203,19 @@ class KneeLimit:
     def __call__(self, stack: Stack) -> None:
         stack.initialize.add(self, BEFORE)
         stack.finalize.insert(self, after="Retry")
+
+    def __reduce__(self) -> tuple[partial[KneeLimit], tuple[int]]:
+        bounds = partial(KneeLimit, minimum=self._minimum, maximum=self._maximum, on_change=self._on_change)
+        return bounds, (self._initial,)  # what it has learnt is of its process
+
+    def split(self, number: int) -> KneeLimit:
+        """
+        One of *number* limits that together keep to these bounds, for as many processes that call one endpoint.
+
+        Each allows at least one call.
+        """
+        bounds = [max(1, bound // number) for bound in (self._initial, self._minimum, self._maximum)]
+        return KneeLimit(bounds[0], minimum=bounds[1], maximum=bounds[2], on_change=self._on_change)
 
     @property
     def limit(self) -> int:
