@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from attrs import define, field
 
-from sagemaker_runtime.bulk.exceptions import BulkError
+from sagemaker_runtime.bulk.exceptions import too_many
 from sagemaker_runtime.bulk.over_time import REPORTED
 from sagemaker_runtime.threads import in_thread
 
@@ -210,10 +210,7 @@ class Execution:
 
     def _check_errors(self, last: str = "") -> None:
         if self._max_errors is not None and self._dead > self._max_errors:
-            raise BulkError(
-                f"failed records: {self._dead}, and max_errors is {self._max_errors}; the dead letters say why{last}. "
-                "With a larger max_errors, the same call goes on"
-            )
+            raise too_many(self._dead, self._max_errors, last)
 
     def _write(self) -> None:
         self._due = None

@@ -184,6 +184,15 @@ class LocalDestination:
         aside.unlink(missing_ok=True)  # replacing a file with itself does nothing
         sync_folder(final.parent)
 
+    def copy(self, name: str, to: str) -> None:
+        """See `Destination.copy`."""
+        self.put(self._folder / name, to)
+
+    def clear(self, folder: str) -> None:
+        """See `Destination.clear`."""
+        if (self._folder / folder).is_dir():
+            shutil.rmtree(self._folder / folder)
+
     def remove(self, name: str) -> None:
         """See `Destination.remove`."""
         (self._folder / name).unlink(missing_ok=True)

@@ -89,13 +89,39 @@ class Publisher:
         self.journal.add(evolve(sealed, state="done"))
         self.sweep(part)
 
+    def adopt(self, part: Part, made: Entry, rows: str | None, dead: str | None) -> None:
+        """
+        Publish a part that another process has made. May be repeated, as `publish` may.
+
+        Args:
+            part: Which one.
+
+            made: What the journal is to say of it.
+
+            rows: Where the destination has its results; None if there are none.
+
+            dead: Where it has its dead letters; None if there are none.
+        """
+        for name, final in ((rows, part.rows_name), (dead, part.dead_name)):
+            if name is None:
+                self.destination.remove(final)
+            else:
+                self.destination.copy(name, final)
+        self.journal.add(evolve(made, part=part.name, state="done"))
+        for name in (rows, dead):
+            if name is not None:
+                self.destination.remove(name)
+        self.sweep(part)
+
     def sweep_all(self, parts: Iterable[Part]) -> None:
         """Remove what a process left that was killed behind a publication."""
         for part in parts:
             self.sweep(part)
 
     def sweep(self, part: Part) -> None:
-        """Remove what a part that is published leaves in the run's folder."""
+        """Remove what a part that is published leaves."""
+        if part.replaces is not None:
+            self.destination.remove(part.replaces)
         for path in (self.rows_path(part), self.dead_path(part), self.folder / f"{part.name}.converted"):
             path.unlink(missing_ok=True)
 

@@ -70,6 +70,14 @@ class Destination(Protocol):
         """
         ...
 
+    def copy(self, name: str, to: str) -> None:
+        """Publish what is there as *name* under another name too: at once whole and durable, or not at all."""
+        ...
+
+    def clear(self, folder: str) -> None:
+        """Take away all whose name begins with *folder* and a slash; nothing happens if there is none."""
+        ...
+
     def remove(self, name: str) -> None:
         """Take one away; nothing happens if it is not there."""
         ...

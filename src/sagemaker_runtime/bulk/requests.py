@@ -36,7 +36,9 @@ class Inputs:
 
         id_prefix: What the inference id of a record begins with, before its place. None for no ids.
 
-        files: The names of all files, in order; a place has the number of one.
+        files: The names of files, in order; a place has the number of one.
+
+        first_file: The number of the first of them.
 
     Raises:
         ConfigError: An expression is no JMESPath; or one is asked for each record, and requests have several.
@@ -53,12 +55,13 @@ class Inputs:
         custom_attributes: str | None = None,
         id_prefix: str | None = None,
         files: Iterable[str] = (),
+        first_file: int = 0,
     ) -> None:
         self._format = format
         self._body = body
         self._members: Mapping[str, object] = {"endpoint_name": endpoint_name, "accept": body.accept, **members}
         self._id_prefix = id_prefix
-        self._files = {} if id_prefix is None else {name: number for number, name in enumerate(files)}
+        self._files = {} if id_prefix is None else {name: number for number, name in enumerate(files, first_file)}
         self._of_record: dict[str, Callable[[object], object]] = {}
         for name, expression in (("session_id", session_id), ("custom_attributes", custom_attributes)):
             if expression is not None:

@@ -22,12 +22,14 @@ LONGEST_WAIT = 5.0  # seconds between two attempts
 _LOOK = 5.0  # seconds between two looks at whether the event loop is still there
 _PASSING = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
 _GOOD = range(200, 300)  # HTTP status
+_LATE = frozenset({"CompleteMultipartUpload", "CopyObject"})  # may fail after S3 has begun to respond, with 200
 _PRECONDITION_FAILED = 412
 _FORBIDDEN = 403
 
 _RIGHTS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload on {objects}",
     "CompleteMultipartUpload": "s3:PutObject on {objects}",
+    "CopyObject": "s3:GetObject and s3:PutObject on {objects}",
     "CreateMultipartUpload": "s3:PutObject on {objects}",
     "DeleteObject": "s3:DeleteObject on {objects}",
     "GetObject": "s3:GetObject on {objects}",
@@ -124,8 +126,7 @@ class S3Calls:
             attempts += 1
             try:
                 response = await self._s3.send(method, bucket, key, query=query, headers=headers, body=body)
-                # The end of a multipart upload may fail after S3 has begun to respond, with 200.
-                if response.status in _GOOD and not (operation == "CompleteMultipartUpload" and _fails(response)):
+                if response.status in _GOOD and not (operation in _LATE and _fails(response)):
                     return response
                 error: SageMakerRuntimeError = response.error(f"s3://{bucket}/{key}", operation)
             except TransportError as caught:

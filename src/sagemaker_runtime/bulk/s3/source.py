@@ -71,8 +71,12 @@ class S3Source:
             for location, each in found.items()
         ]
         files.sort(key=lambda file: file.name)
-        self._prefetch = Prefetch(self._calls, files)
+        self.expect(files)
         return files
+
+    def expect(self, files: Sequence[InputFile]) -> None:
+        """Know in which order files will be opened, so that small ones can be fetched ahead."""
+        self._prefetch = Prefetch(self._calls, files)
 
     def identity(self, file: InputFile) -> Mapping[str, str | int]:
         """See `Source.identity`: the ETag and the size, by one request."""

@@ -1,0 +1,101 @@
+"""`RunSettings`: what decides the requests and results of a run, in every process that takes part in it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from sagemaker_runtime.bulk.asynchronous import AsynchronousCalls
+from sagemaker_runtime.bulk.plan import digest
+from sagemaker_runtime.bulk.requests import Inputs
+from sagemaker_runtime.bulk.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.formats.base import Format
+    from sagemaker_runtime.bulk.outputs.convert import OutputFormat
+    from sagemaker_runtime.predictor import InvokeMembers
+
+
+@frozen(kw_only=True)
+class RunSettings:
+    """Arguments of `run_bulk`, by the same names, once files have said what was left to them."""
+
+    endpoint: str
+    format: Format
+    body: Body
+    output_format: OutputFormat
+    join: bool
+    select: str | None
+    members: InvokeMembers | None = field(repr=False)
+    session_id: str | None
+    custom_attributes: str | None
+    inference_ids: bool
+    asynchronous: bool
+    upload_to: str | None
+    remove_uploads: bool
+    encryption: str | None
+    kms_key: str | None
+
+    def recorded(self, output: str | None) -> Mapping[str, str | None]:
+        """What the plan of the run has of them; see `Plan`. *output* is where the parts go, None if that may change."""
+        return {
+            "endpoint": self.endpoint,
+            "format": repr(self.format),
+            "body": repr(self.body),
+            "output_format": self.output_format,
+            "join": str(self.join),
+            "select": self.select,
+            "members": None if self.members is None else digest(self.members),
+            "session_id": self.session_id,
+            "custom_attributes": self.custom_attributes,
+            "inference_ids": str(self.inference_ids),
+            "asynchronous": str(self.asynchronous),
+            "output": output,
+        }
+
+    def inputs(self, run_id: str, files: Iterable[str], first_file: int = 0) -> Inputs:
+        """
+        What makes the inputs of calls.
+
+        Args:
+            run_id: The run's.
+
+            files: The names of files.
+
+            first_file: The number of the first of them.
+
+        Raises:
+            ConfigError: An expression is not JMESPath, or the body puts several records with one each into a request.
+        """
+        return Inputs(
+            self.endpoint,
+            self.format,
+            self.body,
+            {} if self.members is None else self.members,
+            session_id=self.session_id,
+            custom_attributes=self.custom_attributes,
+            id_prefix=run_id if self.inference_ids else None,
+            files=files,
+            first_file=first_file,
+        )
+
+    def rows(self) -> Rows:
+        """What writes results and dead letters."""
+        return Rows(self.format, join=self.join, select=self.select)
+
+    def calls(self) -> Callable[..., AsynchronousCalls] | None:
+        """What submits and waits, of a client and of options; None for calls whose response comes at once."""
+        if not self.asynchronous:
+            return None
+        return partial(
+            AsynchronousCalls,
+            upload_to=self.upload_to,
+            encryption=self.encryption,
+            kms_key=self.kms_key,
+            remove_uploads=self.remove_uploads,
+        )
