@@ -26,9 +26,11 @@ from sagemaker_runtime.bulk.many import invoke_many
 from sagemaker_runtime.bulk.observers import BulkInterval, BulkRun, RunObserver
 from sagemaker_runtime.bulk.places import InputFile, Source
 from sagemaker_runtime.bulk.preview import BulkPreview, preview_bulk
+from sagemaker_runtime.bulk.recipe import ClientRecipe
 from sagemaker_runtime.bulk.report import BulkReport, read_report
 from sagemaker_runtime.bulk.retryer import PatientRetryer
 from sagemaker_runtime.bulk.run import run_bulk
+from sagemaker_runtime.bulk.scorer import Scorer
 from sagemaker_runtime.bulk.status import Status
 from sagemaker_runtime.bulk.suffixes import body_for, format_for
 from sagemaker_runtime.bulk.workload import Result
@@ -43,6 +45,7 @@ __all__ = [
     "BulkReport",
     "BulkRun",
     "CSVBody",
+    "ClientRecipe",
     "CodecBody",
     "FileBody",
     "Files",
@@ -56,6 +59,7 @@ __all__ = [
     "PromptBody",
     "Result",
     "RunObserver",
+    "Scorer",
     "Selected",
     "Shard",
     "Source",
