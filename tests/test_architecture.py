@@ -239,6 +239,8 @@ def reaches_of(module: str) -> set[str]:
 
 _SNAPSHOT = "it compares all that any object holds before and after a call, as Python's own copy and pickle look"
 REACHES: dict[tuple[str, str], str] = {
+    ("bulk.engines.travel", "__module__"): "whether another process can import a function or class",
+    ("bulk.engines.travel", "__qualname__"): "likewise, and its name for an error",
     ("local.backends.backends", "__call__"): "Python's name for what makes an object a function",
     ("local.backends.outline", "__module__"): "the full name of a function, to show it",
     ("local.backends.outline", "__qualname__"): "the full name of a function, to show it",
@@ -351,6 +353,15 @@ def test_the_client_half_of_aiohttp_is_imported_by_the_transport_alone() -> None
 def test_importing_the_package_imports_neither_aiohttp_nor_botocore() -> None:
     """Cold start is a goal, and each of them costs nearly 200 ms; a call imports what it needs."""
     code = f"import sys, {PACKAGE}; print(sorted({{'aiohttp', 'botocore', 'h2', 'yarl', 'uuid', 'email'}} & set(sys.modules)))"
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert "[]" == found.stdout.strip()
+
+
+def test_what_runs_elsewhere_is_imported_only_when_it_is_asked_for() -> None:
+    """Ray takes a second and 400 MB; who runs on one machine, or has not installed it, must not notice that there is such."""
+    code = f"import sys, {PACKAGE}.bulk, {PACKAGE}.cli.bulk, {PACKAGE}.bulk.engines.choosing; print(sorted({{'dask', 'distributed', 'numpy', 'pandas', 'pyarrow', 'ray', 'tqdm'}} & set(sys.modules)))"
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, TypeGuard
 from attrs import fields_dict
 
 from sagemaker_runtime import Client, ConfigError, InvokeEndpointInput
+from sagemaker_runtime.bulk.recipe import ClientRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+ENGINES = ("ray", "dask")
 
 
 def check_arguments(
@@ -29,7 +32,7 @@ def check_arguments(
     Raises:
         ConfigError: One of them is of a wrong type, or makes no sense.
     """
-    if not isinstance(client, Client):
+    if not isinstance(client, Client | ClientRecipe):
         raise ConfigError(
             f"client is a {type(client).__name__}, and run_bulk takes a Client: without an event loop, call asyncio.run with "
             "a function that makes one"
@@ -45,6 +48,33 @@ def check_arguments(
         raise ConfigError(f"max_errors is {max_errors!r}; it takes a number from 0 on, or None")
     if not (_is_number(drain) and drain >= 0):
         raise ConfigError(f"drain is {drain!r}; it takes seconds, 0 or more")
+
+
+def check_engine(client: object, opt_fns: Sequence[object], engine: object, workers: object) -> None:
+    """
+    Look at what is only for engines, and at what they cannot have.
+
+    Raises:
+        ConfigError: One of them makes no sense, or cannot be sent to other processes.
+    """
+    if engine is None:
+        if workers is not None:
+            raise ConfigError("workers is for an engine: run_bulk(..., engine='ray') or engine='dask'")
+        return
+    if engine not in ENGINES:
+        raise ConfigError(f"engine is {engine!r}; it takes 'ray', 'dask' or None")
+    if workers is not None and not (_is_number(workers) and isinstance(workers, int) and workers >= 1):
+        raise ConfigError(f"workers is {workers!r}; it takes a number from 1 on, or None")
+    if not isinstance(client, ClientRecipe):
+        raise ConfigError(
+            "client is a Client, whose connections and credentials cannot be sent to the workers of an engine; pass a "
+            "ClientRecipe, such as ClientRecipe(region='eu-west-1')"
+        )
+    if opt_fns:
+        raise ConfigError(
+            "opt_fns cannot be sent to the workers of an engine, because they may hold credentials and what is open here; "
+            "set their options in ClientRecipe(client_factory='module:function')"
+        )
 
 
 def _check_kind(name: str, value: object, method: str, examples: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from attrs import frozen
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.bodies.file_body import FileBody
+from sagemaker_runtime.bulk.engines.staging import clear_staging
 from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.execution import Execution, Held, Noted, whole
 from sagemaker_runtime.bulk.feeding import Feed
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime import Client, InvokeEndpointInput, InvokeEndpointOutput, OptFn
     from sagemaker_runtime.bulk.asynchronous import AsynchronousCalls
     from sagemaker_runtime.bulk.bodies.base import Body
+    from sagemaker_runtime.bulk.engines.spreading import Spreading
     from sagemaker_runtime.bulk.feeding import Work
     from sagemaker_runtime.bulk.folder import RunFolder
     from sagemaker_runtime.bulk.formats.base import Batch, Format
@@ -84,6 +87,9 @@ class Job:
     asynchronous: Callable[..., AsynchronousCalls] | None
     """What submits and waits, of a client and of options; None for calls whose response comes at once."""
 
+    spread: Spreading | None = None
+    """Makes the parts in other processes; None to make them in this one."""
+
     async def run(
         self,
         folder: RunFolder,
@@ -125,8 +131,13 @@ class Job:
                     run = BulkRun(self.endpoint, plan.run_id, folder.history_path.exists(), rounds.current)
                     tally = rounds.tally()
                     history = History(folder.history_path)
-                    recorder = Recorder(history, noted, run, tally.rows + tally.dead, self.observers)
-                    await self._execute(rounds, publisher, client, manner, inputs(plan.run_id), noted, recorder)
+                    done, spread = tally.rows + tally.dead, self.spread
+                    recorder = Recorder(history, noted, run, done, self.observers, elsewhere=spread is not None)
+                    if spread is not None:
+                        await spread.run(rounds, publisher, noted, recorder, max_errors=self.max_errors)
+                    else:
+                        await self.execute(rounds, publisher, client, manner, inputs(plan.run_id), noted, recorder)
+                await whole(clear_staging, plan.run_id, self.destination, journal)
             finally:
                 journal.close()
             return await whole(self._report, rounds, folder)
@@ -164,7 +175,7 @@ class Job:
                     f"{self.destination.where}. Choose another output and state for a new run"
                 )
 
-    async def _execute(
+    async def execute(
         self,
         rounds: Rounds,
         publisher: Publisher,
@@ -172,8 +183,9 @@ class Job:
         manner: Manner,
         inputs: Inputs,
         noted: Noted,
-        recorder: Recorder,
+        recorder: Recorder | None,
     ) -> None:
+        """Make all parts of the round that are not done; without a recorder, somebody else records them."""
         plan, round = rounds.plan, rounds.current
         feed = Feed(plan, self.source, self.format, self.body, self.destination, publisher.journal)
         parts = list(feed.parts(rounds.shards, self.suffix, round))
@@ -194,7 +206,8 @@ class Job:
                     return None
                 sent = await sender.send(work.batch, 0, work.batch.records)
                 held.results += sent.size
-                recorder.take(sent)
+                if recorder is not None:
+                    recorder.take(sent)
                 return sent
 
             return send
@@ -205,7 +218,8 @@ class Job:
         execution = Execution(feed, workload, writer, noted, held, max_errors=self.max_errors, dead=dead)
         done = units[0] if round else rounds.tally().rows + dead  # a retry's unit is a record
         look = partial(self._look, done, dead, units, workload, noted)
-        async with recorder.recorded(look), shown(self.display, look):
+        recorded = nullcontext() if recorder is None else recorder.recorded(look)
+        async with recorded, shown(self.display, look):
             await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)
 
     def _invoke(

@@ -47,6 +47,9 @@ class Recorder:
 
         observers: See the same.
 
+        elsewhere: Whether other processes make the parts. Results are then counted as the status tells of them, and all else
+            when a part is there.
+
         now: Seconds since 1970.
     """
 
@@ -58,6 +61,7 @@ class Recorder:
         done: int,
         observers: Sequence[RunObserver] = (),
         *,
+        elsewhere: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._history = history
@@ -70,11 +74,17 @@ class Recorder:
         self._tally = Tally()  # of what has come since the last look
         self._at = now()
         self._throttled = self._errors = self._failures = 0
+        self._elsewhere = elsewhere
+        self._told = 0  # results that the status has told of, at most: a part that is made again begins anew
         self._slowest: list[dict[str, object]] = []
 
     def take(self, sent: Sent) -> None:
         """Take what came of a batch; in the event loop."""
         sent.count(self._tally)
+
+    def take_part(self, tally: Tally) -> None:
+        """Take what came of a part that another process has made."""
+        self._tally = Tally.of([self._tally.to_json(), {**tally.to_json(), "rows": 0}])
 
     @asynccontextmanager
     async def recorded(self, look: Callable[[], Status]) -> AsyncGenerator[None]:
@@ -84,6 +94,8 @@ class Recorder:
         Args:
             look: Looks how it is doing.
         """
+        first = look()
+        self._told = first.done - first.failed
         await whole(self._history.begin, Process(self._at, self._at, self._run.retry, self._done))
         with ExitStack() as stack:
             self._watchers += [stack.enter_context(each.observe_run(self._run)) for each in self._observers]
@@ -139,14 +151,17 @@ class Recorder:
     def _point(self, status: Status) -> Point:
         at, self._at = self._at, self._now()
         seconds = max(0.0, self._at - at)
+        if self._elsewhere:
+            told = max(self._told, status.done - status.failed)
+            self._tally.rows, self._told = told - self._told, told
         waits = status.reason is not None and status.paused >= PAUSED_AFTER
         point = Point(
             int(at),
             seconds,
             seconds if waits else 0.0,
             _cut(status.reason or "", REASON) if waits else None,
-            status.throttled - self._throttled,
-            status.errors - self._errors,
+            max(0, status.throttled - self._throttled),
+            max(0, status.errors - self._errors),
             status.limit,
             status.in_flight,
             self._tally,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from sagemaker_runtime import with_api_options
-from sagemaker_runtime.bulk.arguments import check_arguments
-from sagemaker_runtime.bulk.asynchronous import AsynchronousCalls
+from sagemaker_runtime.bulk.arguments import check_arguments, check_engine
 from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.folder import RunFolder
 from sagemaker_runtime.bulk.job import Job
@@ -16,10 +14,9 @@ from sagemaker_runtime.bulk.many import Manner
 from sagemaker_runtime.bulk.observers import observers_of
 from sagemaker_runtime.bulk.opening import Place, open_destination, open_source
 from sagemaker_runtime.bulk.outputs.convert import converter
-from sagemaker_runtime.bulk.plan import digest
 from sagemaker_runtime.bulk.progress import Callback, display
-from sagemaker_runtime.bulk.requests import Inputs
-from sagemaker_runtime.bulk.rows import Rows
+from sagemaker_runtime.bulk.recipe import opened
+from sagemaker_runtime.bulk.settings import RunSettings
 from sagemaker_runtime.bulk.status import Status, Watch
 from sagemaker_runtime.bulk.suffixes import body_for, format_for
 from sagemaker_runtime.plugins.concurrency import KneeLimit
@@ -29,7 +26,9 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.bodies.base import Body
     from sagemaker_runtime.bulk.formats.base import Format
     from sagemaker_runtime.bulk.progress import Display
+    from sagemaker_runtime.bulk.recipe import ClientRecipe
     from sagemaker_runtime.bulk.report import BulkReport
+    from sagemaker_runtime.bulk.requests import Inputs
     from sagemaker_runtime.predictor import InvokeMembers
 
 ASYNCHRONOUS_LIMIT = 256  # a KneeLimit would only see how fast the queue accepts requests
@@ -37,7 +36,7 @@ DRAIN = 10.0  # seconds for calls in flight, after Ctrl-C
 
 
 async def run_bulk(
-    client: Client,
+    client: Client | ClientRecipe,
     endpoint: str,
     input: Place | Sequence[Place],
     output: Place,
@@ -64,6 +63,8 @@ async def run_bulk(
     verify: bool = False,
     progress: bool | Callable[[Status], object] = True,
     drain: float = DRAIN,
+    engine: Literal["ray", "dask"] | None = None,
+    workers: int | None = None,
 ) -> BulkReport:
     """
     Send the records of files to an endpoint, and write the results to files.
@@ -93,7 +94,7 @@ async def run_bulk(
     When cancelled, as by Ctrl-C, it waits up to *drain* seconds for the calls in flight.
 
     Args:
-        client: Makes the calls. It stays open.
+        client: Makes the calls. It stays open. With an *engine*, the `ClientRecipe` that each worker makes one of.
 
         endpoint: The name of the endpoint.
 
@@ -160,6 +161,14 @@ async def run_bulk(
 
         drain: Seconds to wait for calls in flight when cancelled.
 
+        engine: What spreads the work over processes or machines: ``"ray"`` (the extra ``sagemaker-runtime[ray]``) or
+            ``"dask"`` (``sagemaker-runtime[dask]``). It uses the cluster that the program is connected to, then the one
+            that the environment names, and otherwise begins one on this machine. Input and output must be in S3, or in
+            folders that all workers see. None for this process alone. See ``docs/engines.md``.
+
+        workers: With an engine, how many parts are made at once; *limit* is divided among them. None for the number of
+            CPUs (Ray) or threads (Dask) of the cluster.
+
     Returns:
         What the run has done, from its beginning.
 
@@ -172,72 +181,66 @@ async def run_bulk(
     check_arguments(
         client, endpoint, output, format=format, body=body, members=members, max_errors=max_errors, drain=drain
     )
-    source = open_source(client, input, output, opt_fns, state, verify=verify)
-    destination, folder = open_destination(client, output, opt_fns, state, encryption, kms_key, uploads=asynchronous)
-    files = await whole(source.files)
-    format = format_for(files) if format is None else format
-    body = body_for(format) if body is None else body
-    settings = {
-        "endpoint": endpoint,
-        "format": repr(format),
-        "body": repr(body),
-        "output_format": output_format,
-        "join": str(join),
-        "select": select,
-        "members": None if members is None else digest(members),
-        "session_id": session_id,
-        "custom_attributes": custom_attributes,
-        "inference_ids": str(inference_ids),
-        "asynchronous": str(asynchronous),
-        # A state elsewhere would say of any output that its parts are there; one in the output may move with it.
-        "output": None if state is None else destination.where,
-    }
-    watch = Watch()
-    job = Job(
-        endpoint=endpoint,
-        source=source,
-        files=files,
-        destination=destination,
-        format=format,
-        body=body,
-        rows=Rows(format, join=join, select=select),
-        suffix=f".{output_format}",
-        convert=converter(output_format),
-        settings=settings,
-        max_errors=max_errors,
-        drain=drain,
-        watch=watch,
-        observers=observers_of(client, opt_fns),
-        display=_display(endpoint, progress),
-        asynchronous=partial(
-            AsynchronousCalls,
-            upload_to=upload_to,
-            encryption=encryption,
-            kms_key=kms_key,
-            remove_uploads=remove_uploads,
-        )
-        if asynchronous
-        else None,
-    )
-
-    def inputs(run_id: str) -> Inputs:
-        return Inputs(
-            endpoint,
-            format,
-            body,
-            {} if members is None else members,
+    check_engine(client, opt_fns, engine, workers)
+    async with opened(client) as made:
+        source = open_source(made, input, output, opt_fns, state, verify=verify)
+        destination, folder = open_destination(made, output, opt_fns, state, encryption, kms_key, uploads=asynchronous)
+        files = await whole(source.files)
+        format = format_for(files) if format is None else format
+        settings = RunSettings(
+            endpoint=endpoint,
+            format=format,
+            body=body_for(format) if body is None else body,
+            output_format=output_format,
+            join=join,
+            select=select,
+            members=members,
             session_id=session_id,
             custom_attributes=custom_attributes,
-            id_prefix=run_id if inference_ids else None,
-            files=[file.name for file in files],
+            inference_ids=inference_ids,
+            asynchronous=asynchronous,
+            upload_to=upload_to,
+            remove_uploads=remove_uploads,
+            encryption=encryption,
+            kms_key=kms_key,
+        )
+        if limit is None:
+            limit = ASYNCHRONOUS_LIMIT if asynchronous else KneeLimit()
+        watch = Watch()
+        shows = _display(endpoint, progress)
+        spread = None
+        if engine is not None:
+            from sagemaker_runtime.bulk.engines.choosing import spreading
+
+            spread = spreading(engine, workers, client, settings, source, destination, shows, limit=limit, drain=drain)
+        job = Job(
+            endpoint=endpoint,
+            source=source,
+            files=files,
+            destination=destination,
+            format=format,
+            body=settings.body,
+            rows=settings.rows(),
+            suffix=f".{output_format}",
+            convert=converter(output_format),
+            # A state elsewhere would say of any output that its parts are there; one in the output may move with it.
+            settings=settings.recorded(None if state is None else destination.where),
+            max_errors=max_errors,
+            drain=drain,
+            watch=watch,
+            observers=observers_of(made, opt_fns),
+            display=shows,
+            asynchronous=settings.calls(),
+            spread=spread,
         )
 
-    inputs("")  # their errors come before anything is created
-    if limit is None:
-        limit = ASYNCHRONOUS_LIMIT if asynchronous else KneeLimit()
-    manner = Manner((with_api_options(watch), *opt_fns), limit, ordered=True, on_error="return")
-    with RunFolder(folder) as held:
-        return await job.run(held, client, manner, inputs, retry_dead=retry_dead)
+        def inputs(run_id: str) -> Inputs:
+            return settings.inputs(run_id, [file.name for file in files])
+
+        inputs("")  # their errors come before anything is created
+        manner = Manner((with_api_options(watch), *opt_fns), limit, ordered=True, on_error="return")
+        with RunFolder(folder) as held:
+            return await job.run(held, made, manner, inputs, retry_dead=retry_dead)
 
 
 def _display(endpoint: str, progress: object) -> Display | None:

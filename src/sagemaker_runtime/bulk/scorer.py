@@ -113,7 +113,7 @@ class Scorer:
         if records:
             process = _process(self)
             for sent in process.thread.run(self._send, process, records):
-                for row in map(json.loads, sent.rows):
+                for row in map(json.loads, sent.lines.split(b"\n")[:-1]):
                     outputs[row["record"]] = row["output"]
                 for letter in map(json.loads, sent.dead):
                     errors[letter["record"]] = f"{letter['code']}: {letter['message']}"
@@ -154,12 +154,12 @@ class Scorer:
 
         async def send(batch: Batch) -> Sent:
             try:
-                return await sender.send(batch, 0)
+                return await sender.send(batch, 0, batch.records)
             except SageMakerRuntimeError as error:
                 if isinstance(error, ConfigError) or not is_about_run(error):
                     raise
                 letters = [rows.dead_letter(batch, offset, error) for offset in range(len(batch.records))]
-                return Sent(dead=letters)
+                return Sent(b"", 0, [], letters)
 
         return send
 

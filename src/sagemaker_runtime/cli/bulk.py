@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sagemaker_runtime import ConfigError, SageMakerRuntimeError
 from sagemaker_runtime.bulk import BulkError, preview_bulk, run_bulk
 from sagemaker_runtime.cli.bodies import path_of, read_text
-from sagemaker_runtime.cli.connection import add_connection, add_limits, open_async_client
+from sagemaker_runtime.cli.connection import add_connection, add_limits, open_async_client, read_recipe
 from sagemaker_runtime.cli.failures import StoppedError, UsageError
 from sagemaker_runtime.cli.preview import told
 from sagemaker_runtime.cli.records import add_body, add_format, count, read_body_of_records, read_format
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sagemaker_runtime import Client
-    from sagemaker_runtime.bulk import BulkPreview, BulkReport
+    from sagemaker_runtime.bulk import BulkPreview, BulkReport, ClientRecipe
     from sagemaker_runtime.cli.parser import Parser
 
 DEAD_LETTERS = 4
@@ -49,6 +49,7 @@ def build(parser: Parser) -> None:
         "% --endpoint-name cats s3://bucket/photos/ -o s3://bucket/labels/ --state labels-run",
         '% --endpoint-name llm questions.jsonl -o answers --prompt-template \'{"inputs": "{question}"}\' --join',
         "% --endpoint-name iris rows.csv -o scores --retry-dead",
+        "% --endpoint-name cats s3://bucket/photos/ -o s3://bucket/labels/ --state labels-run --engine ray",
     )
     parser.several("inputs")
     parser.option("--endpoint-name", "NAME", "the endpoint (required)", required=True)
@@ -71,6 +72,10 @@ def build(parser: Parser) -> None:
     parser.option("--state", "FOLDER", "what the run has done, on a local disk; .bulk in the output by default")
     parser.flag("--verify", "read all of the input first, so that --resume finds every change of it")
     parser.flag("--no-progress", "show no progress on stderr")
+    parser.choice("--engine", ("ray", "dask"), "spread the parts over a cluster; each worker makes a client of its own")
+    parser.option(
+        "--workers", "N", "with --engine, parts at once; by default, as many as the cluster has CPUs", kind=count
+    )
     parser.section("asynchronous endpoints and S3")
     parser.flag("--asynchronous", "queue each request, and wait for its result in S3")
     parser.option("--upload-to", "S3URI", "prefix for bodies of more than 128,000 bytes, which are queued from there")
@@ -129,12 +134,15 @@ def run(given: Namespace) -> int:
     state = _state(given)
     if state is not None:
         _check(given, state)
+    if given.workers is not None and given.engine is None:
+        raise UsageError("--workers is for --engine")
     client = open_async_client(given, sends=not given.dry_run)
+    recipe = None if given.engine is None else read_recipe(given)
     if given.dry_run:
         say(told(asyncio.run(_preview(client, given, arguments)), given, goes_on=_has_run(state)))
         return 0
     try:
-        report = asyncio.run(_run(client, given, arguments))
+        report = asyncio.run(_run(client, recipe, given, arguments))
     except (asyncio.CancelledError, KeyboardInterrupt):
         end_line()
         _say_how_to_go_on(given, state, "interrupted")
@@ -189,11 +197,11 @@ async def _preview(client: Client, given: Namespace, arguments: dict[str, Any]) 
         return await preview_bulk(client, given.endpoint_name, given.inputs, given.folder, **arguments)
 
 
-async def _run(client: Client, given: Namespace, arguments: dict[str, Any]) -> BulkReport:
+async def _run(client: Client, recipe: ClientRecipe | None, given: Namespace, arguments: dict[str, Any]) -> BulkReport:
     async with client:
         _drain_on_interrupt()
         return await run_bulk(
-            client,
+            client if recipe is None else recipe,
             given.endpoint_name,
             given.inputs,
             given.folder,
@@ -213,6 +221,8 @@ async def _run(client: Client, given: Namespace, arguments: dict[str, Any]) -> B
             state=given.state,
             verify=given.verify,
             progress=not given.no_progress,
+            engine=given.engine,
+            workers=given.workers,
         )
 
 

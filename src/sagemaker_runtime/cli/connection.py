@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 
-from sagemaker_runtime import Client, SyncClient, load_config, override, with_api_options
+from sagemaker_runtime import Client, SyncClient, Timeout, load_config, override, with_api_options
 from sagemaker_runtime.cli.failures import UsageError
 from sagemaker_runtime.sync import LoopThread
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sagemaker_runtime import APIOption, Config, OptFn, Options
+    from sagemaker_runtime.bulk import ClientRecipe
     from sagemaker_runtime.cli.parser import Parser
 
 _Client = TypeVar("_Client", Client, SyncClient)
@@ -131,6 +132,28 @@ def _opened(
         raise
 
 
+def read_recipe(given: Namespace) -> ClientRecipe:
+    """
+    How workers make such a client.
+
+    Raises:
+        UsageError: One of the options is for this process alone.
+    """
+    for option, name in (("--api-option", "api_option"), ("--no-sign-request", "no_sign_request"), ("-v", "verbose")):
+        if getattr(given, name):
+            raise UsageError(f"{option} cannot be sent to the workers of --engine; leave it out")
+    from sagemaker_runtime.bulk import ClientRecipe
+
+    changed = _changed_limits(given)
+    return ClientRecipe(
+        region=given.region,
+        profile=given.profile,
+        endpoint_url=given.endpoint_url,
+        ca_bundle=given.ca_bundle,
+        timeout=evolve(Timeout(), **changed) if changed else None,
+    )
+
+
 def _is_ours(error: Exception) -> bool:
     from sagemaker_runtime import SageMakerRuntimeError
 
@@ -145,13 +168,17 @@ def _signature(given: Namespace) -> list[OptFn]:
     return [override(credentials=AnonymousCredentialsProvider())]
 
 
-def _limits(given: Namespace) -> list[OptFn]:
+def _changed_limits(given: Namespace) -> dict[str, float]:
     limits: dict[str, float | None] = {
         "total": getattr(given, "timeout", None),
         "connect": getattr(given, "cli_connect_timeout", None),
         "read": getattr(given, "cli_read_timeout", None),
     }
-    changed = {name: seconds for name, seconds in limits.items() if seconds is not None}
+    return {name: seconds for name, seconds in limits.items() if seconds is not None}
+
+
+def _limits(given: Namespace) -> list[OptFn]:
+    changed = _changed_limits(given)
     if not changed:
         return []
 
