@@ -10,9 +10,11 @@ from zlib import crc32
 
 import boto3
 import pytest
+from bulk.engines.in_threads import InThreads
 
 from sagemaker_runtime import Client, ConfigError, override
-from sagemaker_runtime.bulk import JSONBody, JSONLines, run_bulk
+from sagemaker_runtime.bulk import ClientRecipe, JSONBody, JSONLines, run_bulk
+from sagemaker_runtime.bulk.engines import choosing
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 
 if TYPE_CHECKING:
@@ -146,3 +148,46 @@ async def test_an_asynchronous_endpoint_is_waited_for(tmp_path: Path) -> None:
     assert (19, 1) == (report.succeeded, report.failed)
     assert [2 * n for n in range(20) if n != 13] == [row["output"] for row in rows]
     assert {"AsyncInferenceError": 1} == report.failures
+
+
+async def test_tasks_of_an_engine_leave_parts_in_s3_that_the_driver_publishes(
+    client: Client, moto: str, store: Boto, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a copy within S3, encrypted as asked. What workers have left is gone, and of a run without an engine nothing differs."""
+    for name in ("a", "b/c"):
+        body = "".join(f"{number}\n" for number in range(100)).encode()
+        store.put_object(Bucket=bucket, Key=f"in/{name}.jsonl", Body=body)
+    credentials = await client.options.credentials.retrieve()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(choosing, "OnRay", InThreads)
+    recipe = ClientRecipe(endpoint_url=client.options.base_endpoint, s3_endpoint_url=moto)
+
+    async def run(made: Client | ClientRecipe, out: str, **arguments: object) -> tuple[int, int]:
+        report = await run_bulk(
+            made,
+            "doubled",
+            f"s3://{bucket}/in/",
+            f"s3://{bucket}/{out}/",
+            body=LIST,
+            format=JSONLines(shard_bytes=200),
+            encryption="AES256",
+            state=tmp_path / out,
+            progress=False,
+            **arguments,  # type: ignore[arg-type]
+        )
+        return report.succeeded, report.failed
+
+    assert (198, 2) == await run(client, "alone")
+    assert (198, 2) == await run(recipe, "out", engine="ray")
+    assert (198, 2) == await run(recipe, "out", engine="ray", retry_dead=True)
+
+    assert lines(store, bucket, "alone/part-") == lines(store, bucket, "out/part-")
+    assert [13, 13] == [letter["record"] for letter in lines(store, bucket, "out/dead-letters/")]
+    assert [] == lines(store, bucket, "out/.bulk")
+    head = store.head_object(Bucket=bucket, Key="out/part-00000.jsonl")
+    assert ("AES256", "application/jsonlines") == (head["ServerSideEncryption"], head["ContentType"])

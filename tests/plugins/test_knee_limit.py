@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -155,6 +156,35 @@ def test_two_of_them_share_an_endpoint_fairly() -> None:
     shares = [done[len(done) // 4 :].count(name) for name in (0, 1)]
 
     assert sum(shares) ** 2 / (2 * sum(each**2 for each in shares)) >= 0.95
+
+
+def test_sixteen_workers_with_limits_of_their_own_share_an_endpoint() -> None:
+    """What an engine's tasks do: each has a sixteenth of the bounds, and none is starved. Unshared, 7 % were throttled."""
+    endpoint = Endpoint(32, 64)
+    done: list[int] = []
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            for name in range(16):
+                mine = _Counting(endpoint, done, name)
+                group.create_task(work(KneeLimit().split(16), mine, 120, seed=name, workers=80))  # type: ignore[arg-type]
+
+    simulate(main)
+    shares = [done[len(done) // 4 :].count(name) for name in range(16)]
+
+    assert share(endpoint, 12, 120) >= 0.93
+    assert len(endpoint.throttled) <= 0.01 * endpoint.attempts
+    assert sum(shares) ** 2 / (16 * sum(each**2 for each in shares)) >= 0.8
+
+
+@pytest.mark.parametrize(("number", "bounds"), [(1, (8, 2, 100)), (3, (8, 1, 33)), (20, (5, 1, 5)), (1_000, (1, 1, 1))])
+def test_a_limit_is_split_between_processes(number: int, bounds: tuple[int, int, int]) -> None:
+    """Together they keep to the bounds, but each lets at least one call through."""
+    initial, minimum, maximum = bounds
+
+    assert pickle.dumps(KneeLimit(initial, minimum=minimum, maximum=maximum)) == pickle.dumps(
+        KneeLimit(8, minimum=2, maximum=100).split(number)
+    )
 
 
 class _Counting:

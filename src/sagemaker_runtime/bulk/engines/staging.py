@@ -115,7 +115,8 @@ def save(entry: Entry, rows: Path, dead: Path, to: Path) -> None:
     """
     to.unlink(missing_ok=True)
     with open_private(to) as file:
-        write_all(file, json.dumps(asdict(entry)).encode() + b"\n")
+        text = json.dumps(asdict(entry)).encode()
+        write_all(file, b"%08x %b\n" % (zlib.crc32(text), text))
         for path, extent in ((rows, entry.rows), (dead, entry.dead)):
             if extent.length:
                 with path.open("rb") as source:
@@ -134,7 +135,10 @@ def restore(saved: BinaryIO, rows: Path, dead: Path) -> Entry | None:
         dead: Where its dead letters go.
     """
     try:
-        facts = json.loads(saved.readline())
+        crc, _, text = saved.readline().removesuffix(b"\n").partition(b" ")
+        if int(crc, 16) != zlib.crc32(text):
+            return None
+        facts = json.loads(text)
         facts |= {"rows": Extent(**facts["rows"]), "dead": Extent(**facts["dead"])}
         entry = Entry(**facts)
     except (ValueError, TypeError, KeyError):
