@@ -91,7 +91,7 @@ def written(out: Path) -> dict[str, object]:
     found: dict[str, object] = {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in out.rglob("*")
-        if path.is_file() and ".bulk" != path.parent.name and path.name != "report.json"
+        if path.is_file() and ".bulk" != path.parent.name and path.stem != "report"
     }
     for name in [name for name in found if name.startswith("dead-letters/")]:
         letters = [json.loads(line) for line in (out / name).read_bytes().splitlines()]
