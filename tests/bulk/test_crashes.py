@@ -62,3 +62,25 @@ async def test_a_run_may_be_killed_at_any_of_its_operations_on_the_disk(local: L
     assert [] == found["wrong"], stderr.decode()
     assert found["killed"] > 20
     assert {"part-00000.jsonl", "dead-letters/part-00000.jsonl"} <= found["expected"].keys()
+
+
+async def test_a_process_that_was_killed_is_in_the_report(local: LocalEndpoint, tmp_path: Path) -> None:
+    """It had no time to say anything, and whoever asks why the run took so long has to know of it."""
+    write_rows(tmp_path, 4_000)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(PROGRAM), "run", local.url, str(tmp_path), env=os.environ | local.environ()
+    )
+    while local.calls("m") < 50:
+        await asyncio.sleep(0.01)
+    process.kill()
+    await process.wait()
+
+    code, stdout, stderr = await program(local, "run", local.url, str(tmp_path))
+
+    assert code == 0, stderr.decode()
+    report = json.loads(stdout)
+    killed, finished = report["processes"]
+    assert (None, "finished") == (killed["end"], finished["end"])
+    assert killed["began"] <= killed["seen"] <= finished["began"]
+    assert 4_000 == report["records"] == killed["records"] + finished["records"]
+    assert "killed" in (tmp_path / "out" / "report.html").read_text()

@@ -93,6 +93,8 @@ async def test_input_and_output_may_be_in_s3(client: Client, store: Boto, bucket
     assert [13, 13] == [letter["record"] for letter in lines(store, bucket, "in/out/dead-letters/")]
     head = store.head_object(Bucket=bucket, Key="in/out/part-00000.jsonl")
     assert "AES256" == head["ServerSideEncryption"]
+    page = store.head_object(Bucket=bucket, Key="in/out/report.html")
+    assert ("AES256", "text/html; charset=utf-8") == (page["ServerSideEncryption"], page["ContentType"])
     assert [] == [path.name for path in (tmp_path / "state").glob("part-*")]
 
 
