@@ -138,9 +138,10 @@ class Recorder:
             facts["slowest"] = self._slowest = slowest
         letters = self._noted.first_failures[self._failures :]
         self._failures += len(letters)
-        await whole(self._write, point, letters, facts)
         codes = point.tally.codes
+        # First, for a cancellation is raised behind the write.
         self._tell(BulkInterval(point.tally.rows, codes, point.throttled, point.errors, status.limit, status.in_flight))
+        await whole(self._write, point, letters, facts)
 
     def _write(self, point: Point, letters: Sequence[bytes], facts: dict[str, object]) -> None:
         """In a thread: append a line."""
