@@ -49,8 +49,9 @@ class Sent:
     def count(self, tally: Tally) -> None:
         """Add it to a tally."""
         tally.rows += self.succeeded
-        tally.dead += len(self.dead)
-        tally.codes.update(self.codes)
+        if self.codes:
+            tally.dead += len(self.dead)
+            tally.codes.update(self.codes)
         for variant, attempts in self.requests:
             tally.requests += 1
             tally.attempts += len(attempts)

@@ -77,7 +77,7 @@ code{font:13px ui-monospace,SFMono-Regular,Menlo,monospace;overflow-wrap:anywher
 .tiles div{padding:11px 12px}.tiles dd{font-size:19px}.pair{grid-template-columns:minmax(0,1fr)}.wide{display:none}
 .keys{margin-left:0;width:100%}.plot{grid-template-columns:46px minmax(0,1fr)}.labels{margin-left:-8px}
 .facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:6px}table{width:100%}th,td{padding-right:12px}svg text{font-size:11px}}
-@media print{main{max-width:none;padding:0}body{font-size:10.5pt}details{display:none}h2{break-after:avoid;margin-top:24px}
+@media print{main{max-width:none;padding:0}body{font-size:10.5pt}.tiles dd{font-size:17px}details{display:none}h2{break-after:avoid;margin-top:24px}
 tr{break-inside:avoid}.tiles,.wait,.stop,.area,.key,.swatch{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """.strip()
 """CSS."""
