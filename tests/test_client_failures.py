@@ -145,8 +145,8 @@ async def test_an_answer_within_the_limit_is_an_answer() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (Output(), "gave NoneType where InvokeEndpointOutput is due"),
-        (Output(b"raw"), "gave bytes where InvokeEndpointOutput is due"),
+        (Output(), "returned NoneType instead of InvokeEndpointOutput"),
+        (Output(b"raw"), "returned bytes instead of InvokeEndpointOutput"),
     ],
 )
 async def test_a_middleware_that_gives_something_else_is_told_what_to_give(given: object, told: str) -> None:
@@ -161,7 +161,7 @@ async def test_a_middleware_that_gives_something_else_is_told_what_to_give(given
     with pytest.raises(StackError, match=told) as caught:
         await client(api_options=[lambda s: s.initialize.add(stray)]).invoke_endpoint(PARAMS)
 
-    assert "a middleware must return what next(ctx, step) gives" in str(caught.value)
+    assert "a middleware must return the result of next(ctx, step)" in str(caught.value)
 
 
 async def test_a_middleware_may_answer_without_asking_the_service() -> None:

@@ -200,17 +200,17 @@ SWITCHES = [
     ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"),
 ]
 REFUSED = [
-    *((*switch, text, f"'{text}' is none of true, false") for switch in SWITCHES for text in ("flase", "1", "yes")),
+    *((*switch, text, f"'{text}' is not one of true, false") for switch in SWITCHES for text in ("flase", "1", "yes")),
     *(
         ("AWS_MAX_ATTEMPTS", "max_attempts", text, f"'{text}' is not a whole number above 0")
         for text in ("0", "-1", "three", "1.5", "1_0", "\u0663", "1" * 5000)
     ),
-    ("AWS_RETRY_MODE", "retry_mode", "fast", "'fast' is none of standard, adaptive, legacy"),
+    ("AWS_RETRY_MODE", "retry_mode", "fast", "'fast' is not one of standard, adaptive, legacy"),
     (
         "AWS_DEFAULTS_MODE",
         "defaults_mode",
         "quick",
-        "'quick' is none of legacy, standard, in-region, cross-region, mobile, auto",
+        "'quick' is not one of legacy, standard, in-region, cross-region, mobile, auto",
     ),
     ("AWS_CA_BUNDLE", "ca_bundle", "/no/where.pem", "'/no/where.pem' is neither a file nor a directory"),
     ("REQUESTS_CA_BUNDLE", None, "/no/where.pem", "'/no/where.pem' is neither a file nor a directory"),
@@ -261,7 +261,7 @@ async def test_a_value_that_a_setting_does_not_take_is_refused_with_its_place(
         ({"retry_max_attempts": True}, r"retry_max_attempts=...\): 'True' is not a whole number above 0"),
         ({"retry_max_attempts": "3"}, r"retry_max_attempts=...\): of type str; it takes int"),
         ({"region": 5}, r"region=...\): of type int; it takes str"),
-        ({"retry_mode": "fast"}, r"retry_mode=...\): 'fast' is none of standard, adaptive, legacy"),
+        ({"retry_mode": "fast"}, r"retry_mode=...\): 'fast' is not one of standard, adaptive, legacy"),
         ({"endpoint_url": "local:80"}, r"endpoint_url=...\): the URL 'local:80' is not absolute"),
         ({"ca_bundle": "/no/where.pem"}, r"ca_bundle=...\): '/no/where.pem' is neither a file nor a directory"),
     ],

@@ -179,14 +179,14 @@ async def test_a_provider_that_gives_no_credentials_is_told():
         async def retrieve(self):
             return None
 
-    with pytest.raises(CredentialsError, match="gave NoneType"):
+    with pytest.raises(CredentialsError, match="returned NoneType"):
         await client(credentials=Nothing()).invoke_endpoint(PARAMS)
 
 
 @pytest.mark.parametrize("endpoint", [None, "https://example.com"])
 async def test_a_resolver_that_gives_no_endpoint_is_told(endpoint):
     """A bare URL is a natural mistake."""
-    with pytest.raises(EndpointError, match=f"gave {type(endpoint).__name__}"):
+    with pytest.raises(EndpointError, match=f"returned {type(endpoint).__name__}"):
         await client(endpoint_resolver=EndpointResolverFunc(lambda region, options: endpoint)).invoke_endpoint(PARAMS)
 
 

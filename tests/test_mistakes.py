@@ -53,8 +53,11 @@ PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"1,2")
         (load_config, r"of type coroutine; .* write Client.from_config\(await load_config\(\)\)"),
         (lambda: load_config, r"of type function; .* write Client.from_config\(await load_config\(\)\)"),
         (lambda: "us-east-1", r"of type str; it takes Options: write Client\(Options\(region=...\)\)"),
-        (lambda: override(region="us-east-1"), r"of type Override; it takes Options first, and functions .*Client\(Op"),
-        (lambda: lambda _: None, r"of type function; it takes Options first, and functions"),
+        (
+            lambda: override(region="us-east-1"),
+            r"of type Override; it takes Options first, then functions .*Client\(Op",
+        ),
+        (lambda: lambda _: None, r"of type function; it takes Options first, then functions"),
         (lambda: Options, r"the class Options; it takes Options, as in Client\(Options\(...\), \*opt_fns\)"),
         (lambda: {"region": "us-east-1"}, r"of type dict; it takes Options, as in Client\(Options\(...\), \*opt_fns\)"),
     ],
@@ -188,8 +191,8 @@ async def test_an_error_of_an_option_function_itself_is_not_taken_for_that() -> 
         ),
         (NopRetryer(), r"of type NopRetryer; pass override\(retryer=...\)"),
         (Timeout(total=5), r"of type Timeout; pass override\(timeout=...\)"),
-        ([override(region="us-east-1")], r"of type list; pass what is in it, each by itself: \*opt_fns"),
-        ({"region": "us-east-1"}, r"of type dict; pass override\(...\) of what is in it"),
+        ([override(region="us-east-1")], r"of type list; unpack it: \*opt_fns"),
+        ({"region": "us-east-1"}, r"of type dict; pass override\(...\) with its values"),
         (Plugin, r"the class Plugin; pass an object: with_api_options\(Plugin\(...\)\)"),
         (AdaptiveRetryer, "the class AdaptiveRetryer; pass an object"),
         ("us-east-1", r"of type str; it cannot be called; pass override\(...\), with_api_options\(...\) or a function"),
@@ -322,11 +325,11 @@ def test_the_signatures_are_what_they_look_like() -> None:
         ),
         (
             InvokeEndpointAsyncInput(endpoint_name="iris", body=b""),
-            f"the input is of type InvokeEndpointAsyncInput; pass {WRITTEN}, or give yours to invoke_endpoint_async",
+            f"the input is of type InvokeEndpointAsyncInput; pass {WRITTEN}, or pass yours to invoke_endpoint_async",
         ),
         (
             InvokeEndpointWithResponseStreamInput(endpoint_name="iris", body=b""),
-            f"the input is of type InvokeEndpointWithResponseStreamInput; pass {WRITTEN}, or give yours to "
+            f"the input is of type InvokeEndpointWithResponseStreamInput; pass {WRITTEN}, or pass yours to "
             + Client.invoke_endpoint_with_response_stream.__name__,
         ),
     ],

@@ -33,7 +33,7 @@ async def main():
     try:
         await load_config()
     except ConfigError as error:
-        assert "AWS_COLOUR: 'green' is none of red, blue" == str(error), error
+        assert "AWS_COLOUR: 'green' is not one of red, blue" == str(error), error
     else:
         raise AssertionError("read without a look")
 

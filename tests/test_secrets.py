@@ -312,7 +312,7 @@ async def test_a_presigned_url_that_a_reader_of_ones_own_takes_is_told_without_i
     """Which object was waited for is told by what stands before it."""
     async with serving() as server, calling(server) as caller:
         output = InvokeEndpointAsyncOutput(output_location=SIGNED, failure_location=SIGNED)
-        with pytest.raises(errors.WaitTimeoutError, match=r"amazonaws\.com/key was never") as caught:
+        with pytest.raises(errors.WaitTimeoutError, match=r"amazonaws\.com/key does not exist yet") as caught:
             await caller.wait_for_output(output, timeout=0, s3=OwnReader())
 
         assert set() == leaks(server, *told(caught.value), pickle.dumps(caught.value))

@@ -1,6 +1,5 @@
 """
-Metrics for Prometheus: how long calls take, how they end, and how often they are
-retried.
+Metrics for Prometheus: durations, outcomes and retries of calls.
 
 Each value of a label is a time series that is kept forever, so both labels are bounded:
 the endpoints by a list, the outcomes by the classes of errors. The duration of a stream

@@ -80,6 +80,6 @@ async def call(operation: Operation[In, Out], plan: Plan, params: In) -> Out:
 def _wrong_output(operation: Operation[In, Out], output: object) -> StackError:
     got = type(output.result if isinstance(output, Output) else output).__name__
     return StackError(
-        f"the stack of {operation.name} gave {got} where {operation.output_type.__name__} is due; a middleware "
+        f"the stack of {operation.name} returned {got} instead of {operation.output_type.__name__}; a middleware "
         "must return the result of next(ctx, step), or an Output with a result of its own"
     )

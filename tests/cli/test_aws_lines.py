@@ -59,7 +59,7 @@ def test_an_asynchronous_invocation_says_where_the_result_will_be(run):
         ("--query Body", "--query of the AWS CLI is no option here: pass JSON through jq"),
         ("--no-verify-ssl", "name those of your own authority with --ca-bundle"),
         ("--output text", "choose from"),
-        ("--debug", "-vv says what is sent and received"),
+        ("--debug", "use -vv to see what is sent and received"),
         ("--cli-input-json file://x", "write the members as options"),
     ],
 )

@@ -127,7 +127,7 @@ async def test_the_environment_says_when_its_credentials_expire(text: str, monke
                 "AWS_SECRET_ACCESS_KEY": "hush",
                 "AWS_CREDENTIAL_EXPIRATION": "hush",  # two lines swapped
             },
-            "cannot be used: AWS_CREDENTIAL_EXPIRATION is no time",
+            "cannot be used: AWS_CREDENTIAL_EXPIRATION is not a time",
         ),
     ],
     ids=["no secret", "no key", "a newline at the end", "no time"],

@@ -325,7 +325,7 @@ async def test_credentials_that_come_expired_are_refused(provider):
     """Signed with them, each request would get a riddle for a response; most often the machine's clock is wrong."""
     provider.lasts = -7.0
 
-    with pytest.raises(CredentialsError, match=r"that ScriptedProvider gave have expired 7 s ago, by this machine's"):
+    with pytest.raises(CredentialsError, match=r"from ScriptedProvider expired 7 s ago, by this machine's"):
         await cache_of(provider).retrieve()
 
 
@@ -336,7 +336,7 @@ async def test_what_is_no_credentials_is_refused_by_name():
         async def retrieve(self):
             """Return nothing."""
 
-    with pytest.raises(CredentialsError, match="gave NoneType, and must return Credentials"):
+    with pytest.raises(CredentialsError, match="returned NoneType, and must return Credentials"):
         await CredentialsCache(Forgetful()).retrieve()
 
 

@@ -187,7 +187,7 @@ async def test_credentials_that_have_expired_say_so_and_since_when(source: str, 
                 )
         said = await failure(profile)
 
-    assert f"{name} gave credentials that have expired at {LONG_AGO}, by this machine's clock" == said
+    assert f"{name} returned credentials that have expired at {LONG_AGO}, by this machine's clock" == said
     if name == "custom-process":
         assert 1 == runs(bare_machine)
 

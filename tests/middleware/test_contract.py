@@ -118,7 +118,7 @@ MISTAKES = {
     forgets_await: "returned an awaitable; write 'return await next(ctx, step)'",
     returns_a_task: "returned an awaitable; write 'return await next(ctx, step)'",
     returns_the_result: "returned the result, InvokeEndpointOutput; return the Output that has it",
-    returns_the_response: "returned a Response; return the Output that next(ctx, step) gave",
+    returns_the_response: "returned a Response; return the Output of next(ctx, step)",
     returns_the_body: "returned bytes; return the Output of 'await next(ctx, step)'",
     is_plain_and_returns_nothing: "returned None; end it with 'return next(ctx, step)'",
     is_plain_and_returns_an_output: "returned an Output and is not a coroutine; make it 'async def'",

@@ -567,8 +567,8 @@ async def on_change_async(url: str, old: CircuitState, new: CircuitState) -> Non
     ("options", "problem"),
     [
         ({"max_circuits": 0}, "could not count any failure"),
-        ({"recovery_timeout": -1.0}, "takes seconds from 0 on"),
-        ({"recovery_timeout": math.nan}, "takes seconds from 0 on"),
+        ({"recovery_timeout": -1.0}, "takes seconds, 0 or more"),
+        ({"recovery_timeout": math.nan}, "takes seconds, 0 or more"),
         ({"on_change": on_change_async}, "on_change is async"),
     ],
 )

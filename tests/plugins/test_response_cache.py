@@ -228,7 +228,7 @@ async def test_a_middleware_that_gives_no_result_leaves_nothing_in_the_cache(loc
     cache = ResponseCache(ttl=60.0)
     async with Client(local.options(), with_api_options(cache, lambda stack: stack.finalize.add(empty))) as client:
         for _ in range(2):
-            with pytest.raises(StackError, match="gave NoneType"):
+            with pytest.raises(StackError, match="returned NoneType"):
                 await client.invoke_endpoint(asking())
 
 

@@ -182,7 +182,7 @@ HOSTILE: list[tuple[bytes, str, str]] = [
             ([tensor(datatype="BOOL", **sized(2))], b"\x01\x02", "has a BOOL that is neither 0 nor 1"),
             ([tensor(datatype="BYTES", shape=[LONG])], bytes(8), "has 8 bytes, too few for"),
             ([tensor(datatype="BYTES", shape=[1])], b"\xff" * 8, "ends inside element 0"),
-            ([tensor(datatype="BYTES", shape=[1])], bytes(8), "has 4 bytes behind its 1 elements"),
+            ([tensor(datatype="BYTES", shape=[1])], bytes(8), "has 4 bytes after its 1 elements"),
             ([tensor(datatype="BYTES", shape=[2])], b"\x01\0\0\0a\0\0\0", "ends inside element 1"),
             ([tensor(parameters=None)], b"", "outputs[0] has neither data nor a binary_data_size"),
             ([tensor(parameters=None, data=[1])], b"", "has 1 elements in its data, and 2 by its shape"),

@@ -427,7 +427,7 @@ async def test_the_log_of_retries_has_a_wait_for_room(caplog: pytest.LogCaptureF
 
     await caller.invoke_endpoint(PARAMS)
 
-    assert ["InvokeEndpoint waits 1.250 s for room"] == [record.getMessage() for record in caplog.records]
+    assert ["InvokeEndpoint waits 1.250 s for its turn"] == [record.getMessage() for record in caplog.records]
 
 
 def test_the_adaptive_retryer_is_a_paced_one_to_a_type_checker() -> None:

@@ -215,7 +215,7 @@ async def test_a_bad_input_or_option_fails_the_call_itself() -> None:
             await client.invoke_endpoint_with_bidirectional_stream(
                 InvokeEndpointWithBidirectionalStreamInput(endpoint_name="e", model_query_string="?")
             )
-        with pytest.raises(InvalidParamsError, match="give yours to invoke_endpoint"):
+        with pytest.raises(InvalidParamsError, match="pass yours to invoke_endpoint"):
             await client.invoke_endpoint_with_bidirectional_stream(InvokeEndpointInput(endpoint_name="e", body=b""))  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="is not absolute"):
             await opened(client, override(duplex_base_endpoint="nowhere"))

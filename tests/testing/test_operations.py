@@ -174,7 +174,7 @@ async def test_an_output_of_another_operation_is_refused_by_the_client() -> None
         stub.on("InvokeEndpont", InvokeEndpointOutput(body=b""))
     stub.on("InvokeEndpoint", lambda _: InvokeEndpointAsyncOutput())
 
-    with pytest.raises(StackError, match="gave InvokeEndpointAsyncOutput where InvokeEndpointOutput is due"):
+    with pytest.raises(StackError, match="returned InvokeEndpointAsyncOutput instead of InvokeEndpointOutput"):
         await Client(stub.options()).invoke_endpoint(PARAMS)
 
 
@@ -246,11 +246,14 @@ async def wrong(given: object) -> InvokeEndpointOutput:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda given: b"7", r"gave bytes where InvokeEndpointOutput is due: return InvokeEndpointOutput\("),
-        (lambda given: None, "gave NoneType where InvokeEndpointOutput is due"),
-        (lambda given: ModelError, "gave the class ModelError where InvokeEndpointOutput is due"),
-        (wrong, "gave coroutine where InvokeEndpointOutput is due: .*; it cannot be an async function"),
-        (lambda given: InvokeEndpointAsyncOutput(), "gave InvokeEndpointAsyncOutput where InvokeEndpointOutput is due"),
+        (lambda given: b"7", r"returned bytes instead of InvokeEndpointOutput: return InvokeEndpointOutput\("),
+        (lambda given: None, "returned NoneType instead of InvokeEndpointOutput"),
+        (lambda given: ModelError, "returned the class ModelError instead of InvokeEndpointOutput"),
+        (wrong, "returned coroutine instead of InvokeEndpointOutput: .*; it cannot be an async function"),
+        (
+            lambda given: InvokeEndpointAsyncOutput(),
+            "returned InvokeEndpointAsyncOutput instead of InvokeEndpointOutput",
+        ),
     ],
 )
 async def test_a_function_that_returns_something_else_is_told_so(answer: Any, words: str) -> None:
@@ -271,7 +274,7 @@ async def test_an_asynchronous_when_is_told_so() -> None:
     stub = StubOperations()
     stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b""), when=never)  # type: ignore[arg-type]
 
-    with pytest.raises(StackError, match="gave an awaitable, which is always true: use a plain def"):
+    with pytest.raises(StackError, match="returned an awaitable, which is always true: use a plain def"):
         await Client(stub.options()).invoke_endpoint(PARAMS)
 
 
@@ -337,7 +340,7 @@ async def test_a_stream_that_was_given_away_is_not_given_again() -> None:
     output = await client.invoke_endpoint_with_response_stream(STREAMED)
     assert [b"once"] == [part async for part in output.body.iter_bytes()]
     with pytest.raises(
-        UnexpectedCallError, match=r"was given to a call before.*stream_output\(\[\.\.\.\]\) makes a new"
+        UnexpectedCallError, match=r"was already given to a call.*stream_output\(\[\.\.\.\]\) makes a new"
     ):
         await client.invoke_endpoint_with_response_stream(STREAMED)
 

@@ -150,7 +150,7 @@ def test_a_chunk_ends_in_cr_and_lf(end: bytes) -> None:
 )
 def test_a_trailer_is_a_header(line: bytes) -> None:
     """A second response there, for one, would be lost as a trailer."""
-    refused(b"5\r\nhello\r\n0\r\n" + line + b"\r\n\r\n", "something else behind the chunks")
+    refused(b"5\r\nhello\r\n0\r\n" + line + b"\r\n\r\n", "something else after the chunks")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_there_may_be_1_000_trailers() -> None:
     lines = b"X: a\r\n" * MAX_LINES
 
     assert (b"", True, b"") == decoded(b"0\r\n" + lines + b"\r\n")
-    refused(b"0\r\n" + lines + b"Y: a\r\n\r\n", "something else behind the chunks")
+    refused(b"0\r\n" + lines + b"Y: a\r\n\r\n", "something else after the chunks")
 
 
 @pytest.mark.parametrize("start", [b"5;a=", b"0\r\nX: "])

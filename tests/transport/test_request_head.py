@@ -93,7 +93,7 @@ async def test_a_header_cannot_come_twice_in_two_spellings(name):
         request = request_to(server)
         request.headers.raw[name] = "9"
 
-        await refused(request, f"the header '{name}' was set past Headers")
+        await refused(request, f"the header '{name}' was set by bypassing Headers")
 
         assert 0 == server.accepted
 

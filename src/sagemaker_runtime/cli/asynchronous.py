@@ -35,10 +35,10 @@ def build(parser: Parser) -> None:
     )
     waits = parser.add_mutually_exclusive_group()
     waits.add_argument("--wait", action="store_true", help="wait for the result")
-    waits.add_argument("--no-wait", action="store_true", help="write where the result will be, and end")
+    waits.add_argument("--no-wait", action="store_true", help="print the locations of the result, and do not wait")
     add_members(parser, ASYNC)
     add_output(parser)
-    add_limits(parser, "to wait for the result; an hour by default")
+    add_limits(parser, "to wait for the result; by default an hour")
     add_connection(parser)
 
 
@@ -48,7 +48,7 @@ def run(given: Namespace) -> int:
     if not waits and target(given) is not None:
         raise UsageError(f"there is no result for {target(given)!r} without waiting; give --wait, or no file")
     if given.body is not None and given.input_location is not None:
-        raise UsageError("give --body or --input-location, and not both")
+        raise UsageError("give either --body or --input-location")
     wait = WAIT if given.timeout is None else given.timeout
     given.timeout = None  # it is for the wait
     members = members_of(given, ASYNC)

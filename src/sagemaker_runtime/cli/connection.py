@@ -30,21 +30,21 @@ def add_connection(parser: Parser) -> None:
     """The options that say where to and as whom."""
     parser.option("--region", "NAME", "the AWS region, such as eu-west-1")
     parser.option("--profile", "NAME", "the profile in the shared files of the AWS tools")
-    parser.option("--endpoint-url", "URL", "where to send to, in place of AWS's own address")
-    parser.option("--ca-bundle", "PATH", "certificates to trust, in place of the system's")
-    parser.flag("--no-sign-request", "send without a signature, and look for no credentials")
-    parser.repeated("--api-option", "MODULE:NAME", "change the stack by a function of yours; may be given again")
-    parser.option("--import-from", "FOLDER", "where its module may be too: . for the current folder")
+    parser.option("--endpoint-url", "URL", "the URL to send to, instead of AWS's own")
+    parser.option("--ca-bundle", "PATH", "certificates to trust, instead of the system's")
+    parser.flag("--no-sign-request", "send without a signature or credentials")
+    parser.repeated("--api-option", "MODULE:NAME", "change the stack with your function; may be repeated")
+    parser.option("--import-from", "FOLDER", "import modules from here, too: . for the current folder")
     parser.add_argument(
         "-v",
         "--verbose",
         action="count",
         default=0,
-        help="say more on stderr: facts, headers, whole errors; -vv for all",
+        help="print more to stderr: facts, headers, full errors; -vv for all",
     )
     parser.without_effect("--no-cli-pager", "--no-cli-auto-prompt", "--no-paginate")
     parser.without_effect("--color", takes_value=True)
-    parser.refuse("-vv says what is sent and received", "--debug")
+    parser.refuse("use -vv to see what is sent and received", "--debug")
     parser.refuse(
         "certificates are always checked; name those of your own authority with --ca-bundle", "--no-verify-ssl"
     )
@@ -53,8 +53,8 @@ def add_connection(parser: Parser) -> None:
 def add_limits(parser: Parser, total: str) -> None:
     """The options for time; *total* is the help of ``--timeout``."""
     parser.option("--timeout", "SECONDS", total, kind=_seconds)
-    parser.option("--cli-connect-timeout", "SECONDS", "for a connection to stand; 10 by default", kind=_limit)
-    parser.option("--cli-read-timeout", "SECONDS", "in which no byte comes; 70 by default, 0 for any", kind=_limit)
+    parser.option("--cli-connect-timeout", "SECONDS", "to connect; 10 by default", kind=_limit)
+    parser.option("--cli-read-timeout", "SECONDS", "without a byte; 70 by default, 0 for no limit", kind=_limit)
 
 
 def _seconds(text: str) -> float:

@@ -59,7 +59,7 @@ def build(parser: Parser) -> None:
     parser.describe(
         "[options]",
         "Show where region, credentials, endpoint, proxy and certificates come from, with secrets masked, and whether\n"
-        "the endpoint answers. It asks for /ping, unsigned: no model is called.",
+        "the endpoint answers. It requests /ping, unsigned; no model is called.",
         "%",
         "% --profile production --region eu-west-1",
     )

@@ -25,11 +25,11 @@ def build(parser: Parser) -> None:
     parser.describe(
         "--endpoint-name NAME --body TEXT [--svg FILE] [options]",
         "Make a call like invoke, and show where its time went: each middleware on the way in and on the way out,\n"
-        "attempt by attempt. The response itself is not written. The call is a real one, and costs what it costs.",
+        "attempt by attempt. The response itself is not written. The call is real, and costs as much as any other.",
         "% --endpoint-name iris --body 5.1,3.5,1.4,0.2",
         "% --endpoint-name iris --body @flowers.csv --svg call.svg",
     )
-    parser.option("--svg", "FILE", "write the chart as a picture, and not as text; - for stdout")
+    parser.option("--svg", "FILE", "write the chart as a picture instead of text; - for stdout")
     add_members(parser, INVOKE)
     add_limits(parser, FOR_THE_CALL)
     add_connection(parser)

@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from sagemaker_runtime.cli.parser import Parser
 
 _BODY = (
-    "what the model gets: a text, @FILE, file://FILE, fileb://FILE, or - for stdin; @@ for a text that begins with @"
+    "the input of the model: text, @FILE, file://FILE, fileb://FILE, or - for stdin; @@ for a text that begins with @"
 )
 _COMMON = {
     "--content-type": ("TYPE", "MIME type of the body, such as text/csv"),
-    "--accept": ("TYPE", "MIME type wanted for the response"),
+    "--accept": ("TYPE", "desired MIME type of the response"),
     "--custom-attributes": ("TEXT", "text for the container, or @FILE"),
     "--inference-id": ("ID", "your id for this inference"),
 }
 INVOKE = {
     "--target-model": ("FILE", "the model, on a multi-model endpoint"),
-    "--target-variant": ("NAME", "the production variant, over the weights"),
+    "--target-variant": ("NAME", "the production variant, regardless of weights"),
     "--target-container-hostname": ("NAME", "the container, on a multi-container endpoint"),
     "--enable-explanations": ("EXPRESSION", "which records to explain, on an endpoint with Clarify"),
     "--inference-component-name": ("NAME", "the inference component"),
     "--session-id": ("ID", "the session to continue, or NEW_SESSION"),
-    "--prefix-aware-id": ("ID", "the same for requests that share a prompt's prefix"),
+    "--prefix-aware-id": ("ID", "an id shared by requests with the same prompt prefix"),
 }
 STREAM = {name: INVOKE[name] for name in INVOKE if name not in ("--target-model", "--enable-explanations")}
 ASYNC = {
-    "--input-location": ("S3URI", "where in S3 the body is, in place of --body"),
-    "--s3-output-path-extension": ("PATH", "what follows the endpoint's output path"),
+    "--input-location": ("S3URI", "location of the body in S3, instead of --body"),
+    "--s3-output-path-extension": ("PATH", "appended to the endpoint's output path"),
     "--filename": ("NAME", "name of the result's object"),
     "--request-ttl-seconds": ("SECONDS", "how long it may wait in the queue, 60 to 21600"),
     "--invocation-timeout-seconds": ("SECONDS", "how long the model may take, 1 to 3600"),
@@ -56,7 +56,7 @@ def add_members(parser: Parser, members: dict[str, tuple[str, str]]) -> None:
 
 def add_output(parser: Parser) -> None:
     """The options for where the response goes."""
-    parser.option("-o", "FILE", "write the response into a file, and not to stdout", dest="file")
+    parser.option("-o", "FILE", "write the response to a file, instead of stdout", dest="file")
     parser.words("outfile")
     parser.add_argument("--output", choices=("json",), help=SUPPRESS)  # the AWS CLI's default
     parser.refuse("pass JSON through jq, and see the facts of a call with -v", "--query")

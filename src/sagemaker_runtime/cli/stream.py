@@ -23,21 +23,21 @@ def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "--endpoint-name NAME --body TEXT [--sse | --jsonl | --text] [options] [OUTFILE]",
-        "Send a body to an endpoint's model, and write each part of the response as soon as it is there: its bytes,\n"
-        "unless one of --sse, --jsonl and --text says what they are.",
+        "Send a body to an endpoint's model, and write each part of the response as soon as it arrives: as bytes,\n"
+        "unless --sse, --jsonl or --text is given.",
         "% --endpoint-name story --body 'Once upon a time' --text",
         "% --endpoint-name llm --content-type application/json --body @prompt.json --sse | jq -rj .token.text",
         "% --endpoint-name llm --body - -o story.txt < prompt.txt",
     )
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument(
-        "--sse", action="store_true", help="server-sent events: write the data of each in a line; [DONE] is left out"
+        "--sse", action="store_true", help="server-sent events: write the data of each on a line, without [DONE]"
     )
     kinds.add_argument(
-        "--jsonl", action="store_true", help="JSON Lines: write each document in a line; what is not JSON fails"
+        "--jsonl", action="store_true", help="JSON Lines: write each document on a line; anything else fails"
     )
     kinds.add_argument(
-        "--text", action="store_true", help="text in UTF-8: never write a part of a character, or bytes that are none"
+        "--text", action="store_true", help="UTF-8 text: whole characters only, malformed bytes as U+FFFD"
     )
     add_members(parser, STREAM)
     add_output(parser)

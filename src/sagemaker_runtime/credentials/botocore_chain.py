@@ -145,7 +145,7 @@ def settle(source: BotocoreCredentials) -> float | None:
         expires_at = time.time() + left
         if left < 0:
             raise CredentialsError(
-                f"{source.method} gave credentials that have expired at {iso_date_of(math.ceil(expires_at))}, by this machine's clock"
+                f"{source.method} returned credentials that have expired at {iso_date_of(math.ceil(expires_at))}, by this machine's clock"
             )
     vars(source)["refresh_needed"] = _never
     return expires_at

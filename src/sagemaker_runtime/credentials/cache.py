@@ -213,8 +213,7 @@ class CredentialsCache:
         expires_at = math.inf if credentials.expires_at is None else credentials.expires_at
         if expires_at <= now:
             raise CredentialsError(
-                f"the credentials that {_name(self._provider)} gave have expired {now - expires_at:.0f} s ago, by this "
-                "machine's clock"
+                f"the credentials from {_name(self._provider)} expired {now - expires_at:.0f} s ago, by this machine's clock"
             )
         self._failures = 0
         self._pause()

@@ -61,7 +61,7 @@ class _Rule:
         if inspect.isawaitable(fits):
             _discard(fits)
             raise StackError(
-                f"the `when` of a rule for {operation} gave an awaitable, which is always true: use a plain def"
+                f"the `when` of a rule for {operation} returned an awaitable, which is always true: use a plain def"
             )
         return bool(fits)
 
@@ -72,7 +72,7 @@ class _Rule:
             again, self._last = answer is self._last, answer
             if again and stream_of(known(self.operation), answer) is not None:
                 raise UnexpectedCallError(
-                    f"the stream of this output for {self.operation} was given to a call before, and can be read but once: "
+                    f"the stream of this output for {self.operation} was already given to a call, and can be read only once: "
                     "stream_output([...]) makes a new one for each call"
                 )
             return answer
@@ -85,7 +85,7 @@ class _Rule:
         if inspect.isawaitable(given):
             _discard(given)
             hint += "; it cannot be an async function"
-        raise StackError(f"a function in on({self.operation!r}, ...) gave {got} where {expected} is due: {hint}")
+        raise StackError(f"a function in on({self.operation!r}, ...) returned {got} instead of {expected}: {hint}")
 
     def left(self) -> str | None:
         """What of it was not used; None if nothing is left."""

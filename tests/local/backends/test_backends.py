@@ -218,8 +218,8 @@ async def test_a_model_that_raises_is_a_model_error(model: Model, caplog: pytest
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (lambda _: "text", "the model gave str; it must give bytes, an iterator of bytes or an Answer"),
-        (lambda _: None, "the model gave NoneType; it must give bytes, an iterator of bytes or an Answer"),
+        (lambda _: "text", "the model returned str; it must return bytes, an iterator of bytes or an Answer"),
+        (lambda _: None, "the model returned NoneType; it must return bytes, an iterator of bytes or an Answer"),
         (lambda _: Answer(body="text"), "'body' must be"),
         (lambda _: Answer(body=b"", custom_attributes="two\nlines"), "which an HTTP header cannot carry"),
         (lambda _: next(iter(())), "the model raised StopIteration"),

@@ -152,7 +152,10 @@ def test_one_container_serves_one_event_loop_after_another() -> None:
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("127.0.0.1:8080", "is not absolute"), ("http://127.0.0.1:8080/?a=b", "has a query; remove all from the '\\?'")],
+    [
+        ("127.0.0.1:8080", "is not absolute"),
+        ("http://127.0.0.1:8080/?a=b", "has a query; remove everything from the '\\?' on"),
+    ],
 )
 def test_a_url_that_is_none_is_refused_at_once(url: str, words: str) -> None:
     """Found out at the first call, it would look like a model that failed."""

@@ -247,7 +247,9 @@ def _as_answer(given: object) -> Answer:
         return given
     if _is_body(given):
         return Answer(body=given)
-    raise TypeError(f"the model gave {type(given).__name__}; it must give bytes, an iterator of bytes or an Answer")
+    raise TypeError(
+        f"the model returned {type(given).__name__}; it must return bytes, an iterator of bytes or an Answer"
+    )
 
 
 def _is_body(given: object) -> TypeGuard[Body]:
