@@ -55,14 +55,18 @@ screenshots: $(VENV)-browser/.test ## Take the screenshots of the documentation,
 	@$(VENV)-browser/bin/python docs/screenshots.py
 	@$(VENV)-browser/bin/python docs/page_picture.py
 
+engines: $(VENV)-engines/.test ## Prove bulk runs on a Ray and a Dask cluster of this machine, whose processes are killed: 3 minutes
+	PYTHONPATH=tests $(VENV)-engines/bin/python -m pytest -W default --disable-warnings --show-capture no -o faulthandler_timeout=280 tests/engines $(ARGS)
+
 interop-mlflow: .venv/interop-mlflow/.ready $(VENV)/.test ## Prove codecs and bulk runs against MLflow's scoring server: 1 minute
 	INTEROP_MLFLOW=.venv/interop-mlflow/bin/python $(BIN)/python -m pytest tests/interop/test_mlflow.py $(ARGS)
 
 transport-endurance: $(VENV)-bench/.peers ## Make 20,000 calls over a bad network on each event loop: 5 minutes; ARGS is a seed and a number
 	@PYTHONPATH=tests $(VENV)-bench/bin/python tests/transport/chaos.py $(ARGS)
 
-bulk-endurance: $(VENV)/.package ## Kill 40 bulk runs of 60,000 records at random moments: 15 minutes; ARGS is a number of runs, of records, and a seed
+bulk-endurance: $(VENV)/.package $(VENV)-engines/.test ## Kill 40 bulk runs of 60,000 records at random moments, and workers of 20 on clusters: 30 minutes; ARGS is a number of runs, of records, and a seed
 	@$(BIN)/python tests/bulk/endurance.py $(ARGS)
+	@for engine in dask ray; do PYTHONPATH=tests $(VENV)-engines/bin/python tests/engines/killed.py $$engine $(ARGS) || exit 1; done
 
 lint: $(VENV)/.checks ## Check the style
 	$(BIN)/ruff check .
@@ -148,6 +152,12 @@ $(VENV)-floor/.test: requirements/floor.txt requirements/test.txt pyproject.toml
 $(VENV)-browser/.test: requirements/browser.txt pyproject.toml | $(UV)
 	$(call make_venv,$(PYTHON),$(VENV)-browser)
 	$(call install,$(VENV)-browser,--requirement requirements/browser.txt --editable .)
+	@touch $@
+
+# Ray is 240 MB, and each of them has dependencies of its own.
+$(VENV)-engines/.test: requirements/engines.txt pyproject.toml | $(UV)
+	$(call make_venv,$(PYTHON),$(VENV)-engines)
+	$(call install,$(VENV)-engines,--requirement requirements/engines.txt --editable .)
 	@touch $@
 
 $(VENV)-bench/.peers: requirements/bench.txt pyproject.toml | $(UV)
