@@ -233,6 +233,10 @@ async def test_failed_records_of_all_tasks_are_counted_together(
     assert (594, 6) == (report.succeeded, report.failed)
 
 
+def contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
 async def test_no_credentials_are_sent_or_written(
     local: LocalEndpoint, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,14 +247,14 @@ async def test_no_credentials_are_sent_or_written(
     clear = LocalDestination.clear
 
     def look(self: LocalDestination, folder: str) -> None:
-        left.extend(path.read_bytes() for path in (tmp_path / "out" / folder).rglob("*") if path.is_file())
+        left.extend(contents(tmp_path / "out" / folder))
         clear(self, folder)
 
     monkeypatch.setattr(LocalDestination, "clear", look)
 
     await spread(local, rows, tmp_path / "out")
 
-    sent = [*MADE[0].sent, *left, *(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())]
+    sent = [*MADE[0].sent, *left, *contents(tmp_path)]
     assert len(sent) > 20
     assert [] == [each for each in sent if any(secret in each for secret in secrets)]
 
@@ -283,7 +287,7 @@ async def test_each_task_has_its_share_of_the_limit(local: LocalEndpoint, rows: 
     """Sixteen workers with a limit of 1,024 each would be 16,384 calls."""
     await spread(local, rows, tmp_path / "number", limit=9, workers=4)
     await spread(local, rows, tmp_path / "knee", limit=KneeLimit(8, maximum=100), workers=4)
-    assignments = [pickle.loads(engine.sent[0])[0] for engine in MADE]
+    assignments = [pickle.loads(engine.sent[0])[0] for engine in MADE]  # noqa: S301 - it was made here
 
     assert 2 == assignments[0].limit
     assert pickle.dumps(KneeLimit(8, maximum=25)) == pickle.dumps(assignments[1].limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -68,6 +69,7 @@ class OnDask:
                     n_workers=self._workers or os.cpu_count() or 1,
                     threads_per_worker=1,
                     dashboard_address=None,
+                    preload=[__name__],
                     set_as_default=False,
                 )
         self._beat = distributed.Variable(self._channel.name, client=self._client)
@@ -125,6 +127,11 @@ class OnDask:
         said = event[1]
         with self._lock:
             self._said[said["name"]] = Status(**said["status"])
+
+
+def dask_setup(_: object) -> None:
+    """Called by each worker that is begun here: a terminal sends Ctrl-C to them too, and it is the driver that stops them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _settle(future: asyncio.Future[Outcome], outcome: Outcome | None, error: BaseException | None) -> None:

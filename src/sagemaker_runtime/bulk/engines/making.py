@@ -1,0 +1,162 @@
+"""`Making`: a part while it is made in a worker, and the checkpoint from which another attempt goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, overload
+
+from attrs import define, field, frozen
+
+from sagemaker_runtime import SageMakerRuntimeError
+from sagemaker_runtime.bulk.engines.base import Made
+from sagemaker_runtime.bulk.engines.staging import Staging, open_if_there, restore, save, saved_name, staging_of
+from sagemaker_runtime.bulk.exceptions import BulkError
+from sagemaker_runtime.bulk.execution import whole
+from sagemaker_runtime.bulk.journal import Entry, Journal
+from sagemaker_runtime.bulk.outputs.convert import converter
+from sagemaker_runtime.bulk.parts import Publisher
+from sagemaker_runtime.bulk.places import InputFile
+from sagemaker_runtime.bulk.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sagemaker_runtime.bulk.engines.base import Assignment, Task
+    from sagemaker_runtime.bulk.execution import Noted
+    from sagemaker_runtime.bulk.parts import Part
+    from sagemaker_runtime.bulk.places import Destination
+    from sagemaker_runtime.bulk.status import Status
+
+SAVE_EVERY = 10.0  # seconds between two checkpoints; what the death of a worker makes undone, about
+SAVE_SHARE = 20  # or so many times as long as the last one took
+
+
+@define
+class Shown:
+    """The display of a worker: it keeps what the driver is to be told."""
+
+    status: Status | None = None
+
+    def show(self, status: Status) -> None:
+        """See `Display.show`."""
+        self.status = status
+
+    def close(self) -> None:
+        """See `Display.close`."""
+
+
+@frozen
+class Making:
+    """A part while it is made, and the checkpoint from which another attempt goes on."""
+
+    plan: Plan
+    """Of this part alone, which is the first of it."""
+
+    part: Part
+    publisher: Publisher
+    destination: Destination
+    """The run's."""
+
+    attempt: str
+    """Where it puts what it makes."""
+
+    checkpoint: str
+    """Where it leaves how far it is."""
+
+    shown: Shown = field(factory=Shown)
+
+    @classmethod
+    def begin(cls, assignment: Assignment, task: Task, destination: Destination, folder: Path) -> Making:
+        """Take up a part where the last attempt left it."""
+        settings, staging = assignment.settings, staging_of(assignment.run_id)
+        plan = Plan(assignment.run_id, {}, LaterFiles(task.first_file, task.files), [task.shard])
+        part = plan.part(0, f".{settings.output_format}", task.round)
+        attempt, checkpoint = f"{staging}/{task.name}-{token_hex(4)}", saved_name(plan.run_id, task.name)
+        reads = {} if task.replaces is None or part.replaces is None else {part.replaces: task.replaces}
+        journal = Journal(folder / "journal")
+        publisher = Publisher(folder, journal, Staging(destination, attempt, reads), converter(settings.output_format))
+        making = cls(plan, part, publisher, destination, attempt, checkpoint)
+        for entry in making._entries(task):
+            journal.add(entry)
+        return making
+
+    def _entries(self, task: Task) -> list[Entry]:
+        """What the journal of a run would have when it comes to this part."""
+        entries = [
+            Entry(f"round-{round}", 0, 0, counts={"shards": [0]}, state="done") for round in range(1, task.round + 1)
+        ]
+        if task.round:
+            before = self.plan.part(0, "", task.round - 1)
+            entries.append(Entry(before.name, 0, 0, counts={"dead": task.letters}, state="done"))
+        saved = open_if_there(self.destination, self.checkpoint)
+        entry = None
+        if saved is not None:
+            with saved:
+                rows, dead = self.publisher.rows_path(self.part), self.publisher.dead_path(self.part)
+                entry = restore(saved, rows, dead)
+        return [*entries, entry or Entry(self.part.name, self.part.begin, task.number)]
+
+    def made(self, noted: Noted) -> Made:
+        """What the driver needs to publish it."""
+        entry = self.publisher.journal.last(self.part.name)
+        if entry is None or entry.state != "done":
+            raise BulkError("the part is not done, though nothing is left of it")
+        return Made(
+            entry=entry,
+            rows=f"{self.attempt}/{self.part.rows_name}" if entry.rows.length else None,
+            dead=f"{self.attempt}/{self.part.dead_name}" if entry.dead.length else None,
+            slowest=noted.slowest,
+            first_failures=noted.first_failures,
+        )
+
+    async def keep(self) -> None:
+        """Save a checkpoint from time to time. One that fails is left out: the next one, or the end, has the same trouble."""
+        loop = asyncio.get_running_loop()
+        took = 0.0
+        while True:
+            await asyncio.sleep(max(SAVE_EVERY, SAVE_SHARE * took))
+            began = loop.time()
+            with suppress(OSError, SageMakerRuntimeError):
+                await whole(self.save)
+            took = loop.time() - began
+
+    def save(self) -> None:
+        """Save a checkpoint, unless the part is at its beginning or its end."""
+        entry = self.publisher.journal.last(self.part.name)
+        if entry is None or entry.state == "done" or entry.at == self.part.begin:
+            return
+        path = self.publisher.folder / "saved"
+        try:
+            save(entry, self.publisher.rows_path(self.part), self.publisher.dead_path(self.part), path)
+        except FileNotFoundError:  # it has been published meanwhile
+            return
+        self.destination.put(path, self.checkpoint)
+
+
+class LaterFiles(Sequence[InputFile]):
+    """Files that are not the first of the input, in the places that they have there."""
+
+    def __init__(self, first: int, files: Sequence[InputFile]) -> None:
+        self._first = first
+        self._files = files
+
+    def __len__(self) -> int:
+        return self._first + len(self._files)
+
+    def __iter__(self) -> Iterator[InputFile]:
+        return iter(self._files)
+
+    @overload
+    def __getitem__(self, index: int) -> InputFile: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[InputFile]: ...
+
+    def __getitem__(self, index: int | slice) -> InputFile | Sequence[InputFile]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        return self._files[index - self._first]
