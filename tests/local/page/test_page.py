@@ -460,6 +460,27 @@ def test_a_page_is_served_from_a_thread_too() -> None:
         assert local.url == asyncio.run(look())["url"]
 
 
+def test_a_page_whose_event_loop_was_closed_is_there_again_with_the_endpoint() -> None:
+    """As after a test that failed before it stopped it, with a browser still open."""
+    local = LocalEndpoint({"echo": echo}, page=True)
+
+    async def start_and_leave() -> None:
+        await local.start()
+        async with viewing(local) as viewer, viewer.events() as events:
+            await events.next()
+
+    async def look() -> str:
+        async with local, viewing(local) as viewer, viewer.events() as events:
+            await events.next()
+            await viewer.invoke(b"x", endpoint_name="echo")
+            return (await events.until_ended(1))[0]["end"]
+
+    asyncio.run(start_and_leave())
+
+    assert "end" == asyncio.run(look())
+    assert () == local.journal.watchers
+
+
 async def test_a_page_shows_an_endpoint_that_speaks_tls() -> None:
     """The form trusts the certificate that was made for it."""
     async with LocalEndpoint({"echo": echo}, tls=True, page=True) as local, viewing(local) as viewer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -133,11 +133,12 @@ class Page:
 
     async def stop(self) -> None:
         """Close the port. Does nothing if it does not listen."""
-        self._feed.stop()
-        await self._listener.stop()
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        async with AsyncExitStack() as stopping:  # each of them, even if another fails
+            client, self._client = self._client, None
+            if client is not None:
+                stopping.push_async_callback(client.close)
+            stopping.push_async_callback(self._listener.stop)
+            self._feed.stop()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         refusal = self._gate.refusal(request)

@@ -270,7 +270,6 @@ export function bodyView() {
 
 function isBinary(bytes) {
   try {
-    // eslint-disable-next-line no-control-regex
     return /[\0-\x08\x0e-\x1a]/.test(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     return true;
