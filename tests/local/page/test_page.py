@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import re
 import sys
 from typing import Any
 
@@ -125,23 +126,22 @@ async def test_no_secret_is_shown() -> None:
     assert said.count("<redacted>") >= 4
 
 
-async def test_the_lines_for_a_shell_hold_no_key_and_are_all_that_a_client_needs(
-    local: LocalEndpoint, viewer: Viewer
+@pytest.mark.parametrize("client", ["boto3", "sagemaker_runtime"])
+async def test_the_lines_to_copy_hold_no_key_and_are_all_that_a_client_needs(
+    local: LocalEndpoint, viewer: Viewer, client: str
 ) -> None:
     """They name a file that only this user can read; so they may be copied, and seen."""
     lines = (await viewer.get("facts"))["lines"]
-    program = (
-        "import boto3; c = boto3.client('sagemaker-runtime');"
-        "print(c.invoke_endpoint(EndpointName='echo', Body=b'from a shell')['Body'].read().decode())"
-    )
+    async with viewer.session.get(viewer.url + "connect.js") as response:
+        (program,) = re.findall(rf"{client}: `(.*?)`,\n", await response.text(), re.DOTALL)
 
     shell = await asyncio.create_subprocess_exec(
-        "bash", "-c", "\n".join(["export AWS_ACCESS_KEY_ID=another", *lines, 'exec "$0" -c "$1"']), sys.executable, program,
-        stdout=asyncio.subprocess.PIPE,
+        "bash", "-c", "\n".join(["export AWS_ACCESS_KEY_ID=another", *lines, 'exec "$0" -c "$1"']), sys.executable,
+        program.replace("${name}", "echo"), stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     said, _ = await shell.communicate()
 
-    assert b"from a shell\n" == said
+    assert b"b'your input'\n" == said
     assert local.credentials.secret_access_key not in "\n".join(lines)
     assert local.credentials.access_key_id not in "\n".join(lines)
 
