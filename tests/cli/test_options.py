@@ -114,7 +114,10 @@ def test_custom_attributes_may_be_in_a_file(run):
             "--endpoint-name is missing; 'iris' was read as OUTFILE; write --endpoint-name iris?",
         ),
         (("invoke", "--endpoint-name", "no name", "--body", "a"), "--endpoint-name does not match"),
-        (("async", "--endpoint-name", "echo", "--body", "a", "--input-location", "s3://b/k"), "give either --body or --input-location"),
+        (
+            ("async", "--endpoint-name", "echo", "--body", "a", "--input-location", "s3://b/k"),
+            "give either --body or --input-location",
+        ),
         (
             ("async", "--endpoint-name", "echo", "--body", "a", "--no-wait", "-o", "x"),
             "no result for 'x' without waiting",
