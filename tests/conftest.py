@@ -33,6 +33,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("client_kind", ["async", "sync"], indirect=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests repeat what others do, and measuring their coverage would take minutes."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(autouse=True)
 def client_kind(request: pytest.FixtureRequest) -> Iterator[str]:
     """Which client `both_clients.Client` is: "async" or "sync"."""

@@ -29,7 +29,14 @@ def text_of(page: Path) -> str:
 
 SUFFIXES = (".json", ".md", ".py", ".rst", ".svg", ".toml", ".txt")
 FOLDERS = {path.name for root in (ROOT, PACKAGE) for path in root.iterdir() if path.is_dir()}
-TO_BE_MADE = {".venv/", "build/browser/", "operations/invoke_endpoint_loudly.py", "models.py", "score.py", "report.json"}
+TO_BE_MADE = {
+    ".venv/",
+    "build/browser/",
+    "operations/invoke_endpoint_loudly.py",
+    "models.py",
+    "score.py",
+    "report.json",
+}
 """By make, by who follows an example, or by the example."""
 
 

@@ -239,13 +239,13 @@ if TYPE_CHECKING:
     )
     from sagemaker_runtime.sync.client import (
         SyncClient as SyncClient,
-        SyncResponseStreamOutput as SyncResponseStreamOutput,
     )
     from sagemaker_runtime.sync.duplex import (
         SyncDuplexStream as SyncDuplexStream,
     )
     from sagemaker_runtime.sync.streams import (
         SyncResponseStream as SyncResponseStream,
+        SyncResponseStreamOutput as SyncResponseStreamOutput,
     )
     from sagemaker_runtime.transport import (
         DuplexExchange as DuplexExchange,
@@ -297,9 +297,9 @@ _HOMES = {
     "streams.parsers": "JSONLinesParser LineParser StreamParser TextParser",
     "streams.response_stream": "ResponseStream StreamWatcher",
     "streams.server_sent_events": "ServerSentEvent ServerSentEventParser",
-    "sync.client": "SyncClient SyncResponseStreamOutput",
+    "sync.client": "SyncClient",
     "sync.duplex": "SyncDuplexStream",
-    "sync.streams": "SyncResponseStream",
+    "sync.streams": "SyncResponseStream SyncResponseStreamOutput",
     "transport": "DuplexExchange DuplexHTTPClient HTTPClient",
     "transport.aiohttp.client": "AioHTTPClient",
     "transport.h2.client": "HTTP2Client",

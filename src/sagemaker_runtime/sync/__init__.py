@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sagemaker_runtime.sync.client import SyncClient, SyncResponseStreamOutput
+from sagemaker_runtime.sync.client import SyncClient
 from sagemaker_runtime.sync.loop_thread import LoopThread
-from sagemaker_runtime.sync.streams import SyncResponseStream
+from sagemaker_runtime.sync.streams import SyncResponseStream, SyncResponseStreamOutput
 
 __all__ = ["LoopThread", "SyncClient", "SyncResponseStream", "SyncResponseStreamOutput"]

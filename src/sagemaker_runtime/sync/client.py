@@ -8,19 +8,16 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 from weakref import WeakSet, finalize
 
-from attrs import define, field
-
 from sagemaker_runtime import (
     Client,
     ClientClosedError,
     ConfigError,
-    Metadata,
     load_config,
 )
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
 from sagemaker_runtime.sync.loop_thread import LoopThread, NotRunError, this_process
 from sagemaker_runtime.sync.process_state import ProcessState
-from sagemaker_runtime.sync.streams import SyncResponseStream
+from sagemaker_runtime.sync.streams import SyncResponseStream, SyncResponseStreamOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -47,30 +44,6 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _AT_EXIT = 5.0  # seconds for which the end of the process waits for a client that nobody has closed
-
-
-@define(kw_only=True)
-class SyncResponseStreamOutput:
-    """
-    The head of the model's response, and the stream that follows. Members that are None were not sent.
-
-    Attributes:
-        body: The stream of parts. Read it to its end or close it, because it holds a connection.
-
-        content_type: MIME type of the joined parts.
-
-        invoked_production_variant: Name of the production variant that responds.
-
-        custom_attributes: Text from the container. Never logged.
-
-        result_metadata: The facts about the call, by key.
-    """
-
-    body: SyncResponseStream
-    content_type: str | None = None
-    invoked_production_variant: str | None = None
-    custom_attributes: str | None = field(default=None, repr=False)
-    result_metadata: Metadata = field(factory=Metadata, eq=False, repr=False)
 
 
 class SyncClient:

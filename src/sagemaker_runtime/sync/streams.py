@@ -7,6 +7,8 @@ import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, TypeVar, overload
 
+from attrs import define, field
+
 from sagemaker_runtime import (
     ATTEMPTS,
     REQUEST_ID,
@@ -15,6 +17,7 @@ from sagemaker_runtime import (
     EventStreamError,
     JSONLinesParser,
     LineParser,
+    Metadata,
     PayloadPart,
     SageMakerRuntimeError,
     ServerSentEventParser,
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from sagemaker_runtime import (
-        Metadata,
         ResponseStream,
         ResponseStreamEvent,
         ServerSentEvent,
@@ -269,3 +271,27 @@ class SyncResponseStream:
         error.operation, error.metadata = self._operation, self._metadata
         error.request_id, error.attempts = self._metadata.get(REQUEST_ID), self._metadata.get(ATTEMPTS, ())
         return error
+
+
+@define(kw_only=True)
+class SyncResponseStreamOutput:
+    """
+    The head of the model's response, and the stream that follows. Members that are None were not sent.
+
+    Attributes:
+        body: The stream of parts. Read it to its end or close it, because it holds a connection.
+
+        content_type: MIME type of the joined parts.
+
+        invoked_production_variant: Name of the production variant that responds.
+
+        custom_attributes: Text from the container. Never logged.
+
+        result_metadata: The facts about the call, by key.
+    """
+
+    body: SyncResponseStream
+    content_type: str | None = None
+    invoked_production_variant: str | None = None
+    custom_attributes: str | None = field(default=None, repr=False)
+    result_metadata: Metadata = field(factory=Metadata, eq=False, repr=False)
