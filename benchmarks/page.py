@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +27,9 @@ PANELS = {
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])
+    """A table in Markdown. An option of a program keeps its hyphens, which Sphinx would make a dash of."""
+    shown = [[re.sub(r"[\w-]+ --\w+", r"`\g<0>`", cell) for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *shown])
 
 
 def tables(results: Results) -> str:

@@ -39,8 +39,6 @@ napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 add_module_names = False
 
-smartquotes_action = "q"  # but "--help" keeps its hyphens
-
 html_theme = "furo"
 html_title = f"sagemaker-runtime {release}"
 html_static_path = ["static"]
