@@ -42,7 +42,7 @@ _checksum = Struct(">I").pack
 
 
 class EventsSigner(Protocol):
-    """What follows a signed request: a chain of signed events."""
+    """Signs the chain of events that follow a signed request."""
 
     def sign(self, event: bytes, milliseconds: int) -> bytes:
         """
@@ -58,14 +58,14 @@ class EventsSigner(Protocol):
 
 EVENT_SIGNER: Key[EventsSigner] = Key("event signer")
 """
-Signs the events of the attempt, from its own signature on. Set by Signing in a duplex call; what is swapped for that sets
-it too, or the events of a signed request would go unsigned.
+Signs the events of the attempt, starting from its signature. Set by Signing in a duplex call. A middleware that replaces
+Signing must set it, too, or the events of a signed request would not be signed.
 """
 
 
 @runtime_checkable
 class EventSignerV4(Protocol):
-    """A signer of requests that can sign the events after one too: what the duplex operation needs of ``http_signer_v4``."""
+    """A signer of requests that can also sign the events that follow: required as ``http_signer_v4`` of duplex calls."""
 
     def sign_events(self, request: Request, *, credentials: Credentials, service: str, region: str) -> EventsSigner:
         """The signer of the events that follow *request*, which `sign_http` has signed with the same."""

@@ -1,7 +1,7 @@
 """
-Signed requests as they arrive: what a server refuses of them, and what was changed since they were signed.
+Verification of signed requests: what a server refuses, and what was changed after signing.
 
-For what stands in for the service in a test; a client needs none of it. The messages are the service's.
+This is for stand-ins for the service in tests; a client does not need it. The messages are the service's.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ _LONGEST = 100  # characters of a value
 
 class SignatureRefusedError(Exception):
     """
-    A signature that the service does not take; it responds with 403.
+    A signature that the service refuses, with 403.
 
     Attributes:
         code: The error's name.
 
-        message: What it says.
+        message: The text of the error.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -73,11 +73,11 @@ class SignatureRefusedError(Exception):
 
 
 class Authorization(NamedTuple):
-    """The ``Authorization`` header, in its parts."""
+    """The parsed ``Authorization`` header."""
 
     access_key_id: str
     scope: str
-    """Date, region, service and ``aws4_request``, with slashes between."""
+    """Date, region, service and ``aws4_request``, separated by slashes."""
 
     signed_headers: frozenset[str]
     signature: str
@@ -85,7 +85,7 @@ class Authorization(NamedTuple):
     @classmethod
     def parse(cls, header: str) -> Authorization:
         """
-        Take the header apart.
+        Parse the header.
 
         Raises:
             SignatureRefusedError: It is for another algorithm, lacks a part, or has one twice.
@@ -107,7 +107,7 @@ class Authorization(NamedTuple):
 
 
 def must_be_signed(headers: Headers, signed: frozenset[str]) -> list[str]:
-    """The headers that came although nothing protects them, and that the service acts upon: ``Host`` and all ``X-Amz-*``."""
+    """The headers that must be signed because the service acts on them: ``Host`` and all ``X-Amz-*``."""
     return [name for name in headers if (name == "host" or name.startswith("x-amz-")) and name not in signed]
 
 
@@ -115,24 +115,24 @@ def check_coverage(
     authorization: Authorization, headers: Headers, body: bytes, *, https: bool, streams: bool = False
 ) -> str:
     """
-    Check that a signature covers what it must. For this no secret is needed.
+    Check that a signature covers everything that it must. This needs no secret.
 
     Args:
-        authorization: What came with the request.
+        authorization: The request's header.
 
-        headers: All headers that came.
+        headers: All headers of the request.
 
-        body: The body that came.
+        body: The body of the request.
 
-        https: Whether the request came over https, where the body may be left out of the signature.
+        https: Whether the request came over https, where the signature need not cover the body.
 
-        streams: Whether the body is a stream of events, each with a signature of its own.
+        streams: Whether the body is a stream of events, each with its own signature.
 
     Returns:
-        What the signature must have been made with as the payload hash.
+        The payload hash that the signature must have used.
 
     Raises:
-        SignatureRefusedError: It does not cover that.
+        SignatureRefusedError: The signature does not cover everything.
     """
     signed = authorization.signed_headers
     for name in [*(each for each in _ALWAYS_SIGNED if each not in signed), *must_be_signed(headers, signed)]:
@@ -161,12 +161,12 @@ def not_signed() -> SignatureRefusedError:
 
 
 def changed(differences: Iterable[str]) -> SignatureRefusedError:
-    """The error for a request that is not as it was signed."""
+    """The error for a request that was changed after signing."""
     return _invalid(f"{MISMATCH} Changed after signing: {'; '.join(differences)}.")
 
 
 def shown(name: str, value: str) -> str:
-    """A header's value as an error may show it: only of headers that never hold a secret."""
+    """The value of a header for an error message, but only if the header never contains a secret."""
     if name not in _SHOWN:
         return "(not shown)"
     return repr(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}...")
@@ -188,10 +188,10 @@ _REMEMBERED: deque[_Signed] = deque(maxlen=REMEMBERED)
 
 class SigningWitness(SigV4Signer):
     """
-    Signs as `SigV4Signer` does, and has the process remember the last requests, without their bodies, for `changes`.
+    Signs like `SigV4Signer`, and makes the process remember the last requests, without their bodies, for `changes`.
 
-    From a signature alone nobody can tell what was signed; what stands in for the service in the same process can, with this
-    signer in the client's options.
+    A signature alone does not reveal what was signed. But a stand-in for the service in the same process can know it, if the
+    client's options have this signer.
     """
 
     def sign_http(
@@ -220,17 +220,17 @@ class SigningWitness(SigV4Signer):
 
 def changes(request: Request, authorization: Authorization, *, https: bool) -> list[str] | None:
     """
-    What is not as a `SigningWitness` of this process signed it.
+    The differences from what a `SigningWitness` of this process has signed.
 
     Args:
         request: As it arrived.
 
-        authorization: What came with it.
+        authorization: Its header.
 
-        https: Whether it came over https, where the body may be left out of the signature.
+        https: Whether it came over https, where the signature need not cover the body.
 
     Returns:
-        The differences in words, none of them secret. None if no witness remembers the signature.
+        Descriptions of the differences, without secrets. None if no witness remembers the signature.
     """
     known = list(_REMEMBERED)  # at once: other threads may be signing
     signed = next((each for each in reversed(known) if each.signature == authorization.signature), None)

@@ -25,12 +25,12 @@ class ArrowCodec:
     """
     Tables as an Arrow IPC stream, ``application/vnd.apache.arrow.stream``.
 
-    It takes a ``pyarrow.Table`` or ``RecordBatch`` and returns a Table, which was validated: offsets and text of a broken body
-    would otherwise crash whoever reads them.
+    It takes a ``pyarrow.Table`` or ``RecordBatch`` and returns a validated Table, because offsets and text of a broken body
+    could otherwise crash the process.
 
     Args:
-        max_bytes: Bytes of a decoded table at most: a small body that is compressed can become a large one. The size is
-            looked at after each batch, so one batch may exceed it.
+        max_bytes: The maximum size of a decoded table, because a small compressed body can expand to a large one. The size
+            is checked after each batch, so one batch may exceed it.
     """
 
     content_type = "application/vnd.apache.arrow.stream"
@@ -76,11 +76,11 @@ class ParquetCodec:
     """
     Tables as Parquet, ``application/x-parquet``, the name that SageMaker's containers know.
 
-    For one that wants the registered name, ``Predictor(…, content_type="application/vnd.apache.parquet")`` replaces it.
-    It takes and returns what `ArrowCodec` does.
+    For a container that requires the registered name, ``Predictor(…, content_type="application/vnd.apache.parquet")`` replaces it.
+    It takes and returns the same as `ArrowCodec`.
 
     Args:
-        max_bytes: See `ArrowCodec`. What the file itself says of its size is looked at first.
+        max_bytes: See `ArrowCodec`. The size that the file itself declares is checked first.
     """
 
     content_type = "application/x-parquet"

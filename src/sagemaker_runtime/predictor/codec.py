@@ -1,4 +1,4 @@
-"""`Codec`: how values become bodies, and bodies values."""
+"""`Codec`: turns values into bodies, and bodies into values."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ class Encoded:
 
 class Codec(Protocol[I_contra, O_co]):
     """
-    How values become bodies, and bodies values. It keeps nothing of a call, so one codec serves any number at once.
+    Turns values into bodies, and bodies into values. It keeps no state of a call, so one codec serves any number of calls.
 
-    A codec of your own has these four members. If it also has a ``stream_format``, a `StreamFormat`, the
-    pieces of a stream are read as that; without one they are text. None says that it is not text.
+    A codec of your own has these four members. If it also has a ``stream_format``, that `StreamFormat` is used for streams;
+    without one, streams are text. None means that they are not text.
     """
 
     @property
     def content_type(self) -> str:
-        """MIME type of the bodies that it makes; also the name of the format in errors."""
+        """MIME type of the encoded bodies, and the name of the format in errors."""
         ...
 
     @property
     def accept(self) -> str | None:
-        """MIME type to ask for. None leaves it to the container."""
+        """Desired MIME type of responses. None leaves it to the container."""
         ...
 
     def encode(self, value: I_contra, /) -> bytes | Encoded:
         """
-        The body for a value.
+        Return the body for a value.
 
         Raises:
-            EncodeError: The codec cannot take the value.
+            EncodeError: The codec cannot encode the value.
         """
         ...
 
     def decode(self, body: bytes, content_type: str | None, /) -> O_co:
         """
-        The value in a response.
+        Return the value in a response.
 
         Args:
             body: The response's body.
 
-            content_type: What the response says it is; None if it does not say.
+            content_type: The content type of the response; None if it has none.
 
         Raises:
-            DecodeError: The body is not in the format. A predictor replaces any other exception with this one, because its
-                text may hold the content.
+            DecodeError: The body is not in the format. A predictor replaces any other exception with this one, because
+                its text may contain the data.
         """
         ...

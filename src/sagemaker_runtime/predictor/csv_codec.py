@@ -35,14 +35,14 @@ class CSVCodec(Generic[T]):
     Rows of numbers and text, ``text/csv`` without a header line.
 
     It takes an iterable of rows, or one flat row: ``[5.1, 3.5]`` is sent as ``5.1,3.5``. A row is a list, a tuple, a NumPy array or
-    any other iterable but text and a dict. A field is text, a number, a date, a UUID, a scalar of NumPy's, or None for an empty
+    any other iterable except text and a dict. A field is text, a number, a date, a UUID, a scalar of NumPy's, or None for an empty
     field; it is written as its ``str()``, which keeps every digit of a number. It returns a list of rows of text.
 
     Rows are separated by line feeds; the last has none. Blank lines of a response are skipped. A field of a response has at most
     `csv.field_size_limit` characters.
 
     Args:
-        field: Makes a value of each field of a response, such as ``float``. None leaves them text.
+        field: Converts each field of a response, such as ``float``. None leaves them as text.
     """
 
     content_type = "text/csv"

@@ -1,4 +1,4 @@
-"""`StreamFormat`: what the bytes of a streamed response are read as."""
+"""`StreamFormat`: how the bytes of a streamed response are parsed."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ T_co = TypeVar("T_co", covariant=True)
 @frozen
 class StreamFormat(Generic[T_co]):
     """
-    What the bytes of a streamed response are read as.
+    How the bytes of a streamed response are parsed.
 
-    ``StreamFormat("text", TextParser)`` is `TEXT`; one of your own needs a `StreamParser`.
+    ``StreamFormat("text", TextParser)`` is `TEXT`. For a format of your own, write a `StreamParser`.
 
     Attributes:
-        name: What it is called in a repr.
+        name: The name in a repr.
 
-        parser: Makes the parser of one stream.
+        parser: Creates the parser of one stream.
     """
 
     name: str
@@ -100,7 +100,7 @@ def json_lines_of(reader: DocumentReader[T]) -> StreamFormat[T]:
 
 def json_lines(*, type: DocumentType[T], object_hook: ObjectHook | None = None) -> StreamFormat[T]:
     """
-    JSON Lines whose documents are of a type.
+    JSON Lines with documents of a type.
 
     Args:
         type: See `JSONCodec`.
@@ -111,16 +111,16 @@ def json_lines(*, type: DocumentType[T], object_hook: ObjectHook | None = None) 
 
 
 TEXT: StreamFormat[str] = StreamFormat("text", TextParser)
-"""Text, as soon as its characters are whole; see `TextParser`."""
+"""Text, split only between characters; see `TextParser`."""
 
 LINES: StreamFormat[str] = StreamFormat("lines", LineParser)
-"""Lines without their ends; see `LineParser`."""
+"""Lines without line endings; see `LineParser`."""
 
 SERVER_SENT_EVENTS: StreamFormat[ServerSentEvent] = StreamFormat("server-sent events", ServerSentEventParser)
 """The events of a ``text/event-stream``; see `ServerSentEventParser`."""
 
 JSON_LINES: StreamFormat[object] = StreamFormat("JSON Lines", JSONLinesParser)
-"""The documents of a response with one JSON document on each line; see `JSONLinesParser`."""
+"""The documents of a response with one JSON document per line; see `JSONLinesParser`."""
 
 BYTES: StreamFormat[bytes] = StreamFormat("bytes", _BytesParser)
-"""The bytes of the parts, as they come."""
+"""The bytes of the parts, as they arrive."""

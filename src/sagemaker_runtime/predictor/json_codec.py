@@ -26,19 +26,19 @@ class JSONCodec(Generic[O_co]):
     """
     One JSON document, ``application/json`` in UTF-8.
 
-    ``NaN``, ``Infinity`` and ``-Infinity``, which are not JSON, are written and read all the same, as by Python's `json` and by
-    `ResponseStream.iter_json_lines`: models return them. (A type that reads the bytes itself has its own rule:
-    pydantic's reads them, msgspec's does not.) Of duplicate keys the last counts. A byte order mark is skipped.
+    ``NaN``, ``Infinity`` and ``-Infinity`` are not JSON, but are written and read nevertheless, as in Python's `json` and in
+    `ResponseStream.iter_json_lines`, because models return them. (Types that parse the bytes themselves differ: pydantic
+    accepts them, msgspec does not.) The last of duplicate keys wins. A byte order mark is skipped.
 
     Args:
-        type: What a response becomes: a pydantic model or TypeAdapter, a ``msgspec.json.Decoder``, or any callable, which gets
-            what `json.loads` returns: ``lambda document: converter.structure(document, Iris)`` for cattrs. None for
-            what `json.loads` returns.
+        type: The type of the result: a pydantic model or TypeAdapter, a ``msgspec.json.Decoder``, or a function of the
+            result of `json.loads`, such as ``lambda document: converter.structure(document, Iris)`` for cattrs. None for the
+            result of `json.loads`.
 
-        default: Replaces what `json.dumps` cannot write, as its argument does: ``pydantic_core.to_jsonable_python``,
+        default: Converts what `json.dumps` cannot write, like its argument: ``pydantic_core.to_jsonable_python``,
             ``msgspec.to_builtins``, ``cattrs.unstructure``.
 
-        object_hook: Replaces each object of a response, as the argument of `json.loads` does.
+        object_hook: Converts each object in a response, like the argument of `json.loads`.
 
     Raises:
         ConfigError: The type cannot read JSON.
@@ -94,7 +94,7 @@ class JSONCodec(Generic[O_co]):
         The document.
 
         Raises:
-            EncodeError: Something in the value cannot be written.
+            EncodeError: Something in the value cannot be encoded.
         """
         return self._writer.write(value)
 

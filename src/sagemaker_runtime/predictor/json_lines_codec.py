@@ -1,4 +1,4 @@
-"""`JSONLinesCodec`: one JSON document on each line."""
+"""`JSONLinesCodec`: one JSON document per line."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Documents(list[T]):
 
 class JSONLinesCodec(Generic[T]):
     """
-    One JSON document on each line, ``application/jsonlines``: takes any iterable of documents, returns a list.
+    One JSON document per line, ``application/jsonlines``: takes any iterable of documents, returns a list.
 
-    Documents are written and read as `JSONCodec` does. A stream's pieces are its documents, each as soon as its line is
-    whole. Blank lines are skipped.
+    Documents are encoded and decoded as by `JSONCodec`. The pieces of a stream are its documents, each as soon as its line
+    is complete. Blank lines are skipped.
 
     Args:
-        type: What each document of a response becomes; see `JSONCodec`.
+        type: The type of each document in a response; see `JSONCodec`.
 
-        default: Replaces what `json.dumps` cannot write; see `JSONCodec`.
+        default: Converts what `json.dumps` cannot write; see `JSONCodec`.
 
-        object_hook: Replaces each object of a response; see `JSONCodec`.
+        object_hook: Converts each object in a response; see `JSONCodec`.
 
     Raises:
         ConfigError: The type cannot read JSON.

@@ -17,10 +17,11 @@ _MAX_HEAD = 10_000  # bytes; NumPy's readers refuse a longer one
 
 class NumPyCodec:
     """
-    NumPy arrays in ``.npy``, ``application/x-npy``: types and shapes arrive as they were.
+    NumPy arrays in ``.npy``, ``application/x-npy``: data types and shapes are preserved.
 
-    Arrays of any shape and type but ``object``, whose elements are pickles: reading one runs the code in it. Arrays with
-    elements of no size, such as type ``"S0"``, are not read either: a small body could claim any number of them.
+    It accepts arrays of any shape and type except ``object``, whose elements are pickles: reading one runs the code in it.
+    Arrays with elements of no size, such as type ``"S0"``, are not accepted either, because a small body could claim any
+    number of them.
 
     The array of a response shares the memory of the body, so it is read-only; ``.copy()`` returns a writable one.
     """
@@ -65,7 +66,7 @@ class NumPyCodec:
         The array in a response.
 
         Raises:
-            DecodeError: It is not ``.npy``, or holds what is not read.
+            DecodeError: It is not ``.npy``, or contains an array that is not accepted.
         """
         return decoded(_read, body, content_type, self.content_type)
 

@@ -43,14 +43,14 @@ class NotRunError(RuntimeError):
 
 class LoopThread:
     """
-    Keeps an asynchronous context open in a thread with an event loop of its own, and runs coroutines there.
+    Keeps an asynchronous context open in a thread with its own event loop, and runs coroutines there.
 
-    The thread is a daemon: one that nobody closes does not delay the end of the process.
+    The thread is a daemon, so it does not keep the process from ending.
 
     Args:
-        context: What to enter, and to exit on `close`.
+        context: Entered at the start, and exited by `close`.
 
-        name: Name of the thread, as a debugger shows it.
+        name: The name of the thread.
     """
 
     def __init__(self, context: AbstractAsyncContextManager[object], *, name: str) -> None:
@@ -71,8 +71,7 @@ class LoopThread:
         Start the thread and enter the context.
 
         Raises:
-            BaseException: What entering the context raised, or what interrupted the wait for it; the thread has ended then,
-                or is about to.
+            BaseException: The exception from entering the context, or from an interruption of the wait; the thread then ends.
         """
         if self._thread is not None:
             raise RuntimeError("a LoopThread is opened once")
@@ -96,26 +95,26 @@ class LoopThread:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether another process has opened it, and this one was forked off since."""
+        """Whether a parent process has opened it."""
         return self._process is not None and self._process is not _process
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes coroutines: it was opened in this process, and nobody has begun to close it."""
+        """Whether it accepts coroutines: it was opened in this process, and is not being closed."""
         return self._loop is not None and self._process is _process
 
     def run(self, function: Callable[P, Coroutine[object, None, T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """
         Call a coroutine function in the loop, with the caller's context variables, and wait for its result.
 
-        What interrupts the wait, such as a KeyboardInterrupt, cancels the coroutine, and is raised when that has ended.
+        An interruption of the wait, such as a KeyboardInterrupt, cancels the coroutine, and is raised when that has ended.
 
         Any number of threads may call it at once.
 
         Raises:
-            RuntimeError: The thread is not open in this process, or is closed before the coroutine has begun; or the
-                caller is in the thread, which would wait for itself.
-            BaseException: What the coroutine raises; `asyncio.CancelledError` where `close` has cancelled it.
+            RuntimeError: The thread is not open in this process, or was closed before the coroutine began, or the caller
+                is in the thread, which would wait for itself.
+            BaseException: The coroutine's exception; `asyncio.CancelledError` if `close` has cancelled it.
         """
         loop = self._loop
         if loop is None or self._process is not _process:
@@ -142,7 +141,7 @@ class LoopThread:
         return run.result()
 
     def call_soon(self, function: Callable[[], object]) -> None:
-        """Call a plain function in the loop, and do not wait for it. Does nothing where `run` would raise NotRunError."""
+        """Call a plain function in the loop, without waiting. Does nothing if `run` would raise NotRunError."""
         loop = self._loop
         if loop is not None and self._process is _process:
             with suppress(RuntimeError):  # the loop is closed
@@ -150,16 +149,16 @@ class LoopThread:
 
     def close(self, *, timeout: float | None = None) -> None:
         """
-        Exit the context and end the thread. Coroutines that still run are cancelled; nothing runs in its loop afterwards.
+        Exit the context and end the thread. Running coroutines are cancelled; nothing runs in the loop afterwards.
 
-        In the thread itself, it begins to close and does not wait. Does nothing in a process that was forked off in the
-        meantime: the context is the parent's.
+        In the thread itself, it begins to close and does not wait. In a child process it does nothing, because the context is
+        the parent's.
 
         Args:
-            timeout: Seconds to wait for the end of the thread, after which it is left alone; None for as long as it takes.
+            timeout: Seconds to wait for the end of the thread; None for no limit.
 
         Raises:
-            BaseException: What exiting the context raised; the thread has ended all the same.
+            BaseException: The exception from exiting the context; the thread has ended nevertheless.
         """
         if self._thread is None or self._process is not _process:  # a forked child has no such thread
             return
@@ -172,7 +171,7 @@ class LoopThread:
 
     def close_at_exit(self, timeout: float) -> None:
         """
-        Close, for the end of the process. The threads that still wait end with it: no exception of theirs is printed.
+        Close at the end of the process. Threads that are still waiting end with it, without printing exceptions.
 
         Args:
             timeout: Seconds to wait for the end of the thread.
@@ -182,7 +181,7 @@ class LoopThread:
         self.close(timeout=timeout)
 
     def close_soon(self) -> None:
-        """Begin to close, and do not wait for the end."""
+        """Begin to close, without waiting."""
         if self._process is not _process:
             return
         self._is_closing = True  # first: a thread that is about to enter looks at it afterwards

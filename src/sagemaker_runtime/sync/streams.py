@@ -53,12 +53,12 @@ class SyncResponseStream:
                 if isinstance(event, PayloadPart):
                     sys.stdout.buffer.write(event.bytes)
 
-    It reads ahead by at most 64 events and 256 KiB, so that a slow reader stops the server. One that is neither read to
-    its end nor closed is closed by the garbage collector, with a ResourceWarning. To be read by one thread at a time;
-    another one may close it, and the reader then gets an EventStreamError. A read that is interrupted, as by Ctrl-C, loses
-    nothing: the stream can be read on.
+    It reads ahead by at most 64 events and 256 KiB; if the reader is slow, the server waits. A stream that is neither read to
+    its end nor closed is closed by the garbage collector, with a ResourceWarning. Only one thread at a time may read it.
+    Another thread may close it; the reader then gets an EventStreamError. An interrupted read, such as by Ctrl-C, loses
+    nothing.
 
-    The client makes them. They raise what a `ResponseStream` raises.
+    The client creates streams. They raise the same errors as a `ResponseStream`.
 
     Args:
         stream: The asynchronous one.
@@ -90,7 +90,7 @@ class SyncResponseStream:
 
     @property
     def bytes_received(self) -> int:
-        """Bytes of the response's body so far: the parts, and what frames them."""
+        """Bytes of the response's body so far, including the frames of the parts."""
         return self._stream.bytes_received
 
     def __iter__(self) -> Self:
@@ -156,7 +156,7 @@ class SyncResponseStream:
         return f"<{type(self).__name__}, {state}, {self.bytes_received} bytes received>"
 
     def iter_bytes(self) -> Generator[bytes]:
-        """The bytes of the parts, as they come."""
+        """The bytes of the parts, as they arrive."""
         try:
             for event in self:
                 if type(event) is PayloadPart:
@@ -166,11 +166,11 @@ class SyncResponseStream:
             raise
 
     def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> Generator[str]:
-        """The parts as text, in pieces that never cut a character; see `TextParser`."""
+        """The parts as text, split only between characters; see `TextParser`."""
         return self._parse(TextParser(encoding, errors=errors))
 
     def iter_lines(self, encoding: str = "utf-8", *, errors: str = "replace") -> Generator[str]:
-        """The lines, without their ends, the last one too if nothing ends it; see `LineParser`."""
+        """The lines, without line endings, including a last line without one; see `LineParser`."""
         return self._parse(LineParser(encoding, errors=errors))
 
     @overload
@@ -179,7 +179,7 @@ class SyncResponseStream:
     def iter_server_sent_events(self, *, decoder: Callable[[str], T]) -> Generator[T]: ...
     def iter_server_sent_events(self, *, decoder: Callable[[str], T] | None = None) -> Generator[object]:
         """
-        The events of a ``text/event-stream``, which most LLMs send; with a *decoder*, what it makes of the data of each.
+        The events of a ``text/event-stream``, which most LLMs send. With a *decoder*, its result for the data of each event.
 
         See `ServerSentEventParser`.
         """
@@ -191,7 +191,7 @@ class SyncResponseStream:
     def iter_json_lines(self, *, decoder: Callable[[str], T]) -> Generator[T]: ...
     def iter_json_lines(self, *, decoder: Callable[[str], T] | None = None) -> Generator[object]:
         """
-        The documents of a response with one JSON document on each line; with a *decoder*, what it makes of each line.
+        The documents of a response with one JSON document per line. With a *decoder*, its result for each line.
 
         See `JSONLinesParser`.
         """
