@@ -1,4 +1,4 @@
-"""`LocalEndpoint`: the server and its life."""
+"""`LocalEndpoint`: the server, its start and its stop."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class LocalEndpoint:
     """
     A SageMaker Runtime on this machine.
 
-    An async context manager; or `start` it, and `stop` it. It runs in the event loop that starts it. In a plain ``with``
-    it runs in a thread with a loop of its own, for callers that have none; `url`, `options`, `environ`, `calls`, `inject`,
+    Use it as an async context manager, or call `start` and `stop`. It runs in the event loop that starts it. In a plain
+    ``with``, it runs in a thread with its own loop, for callers without one; `url`, `options`, `environ`, `calls`, `inject`,
     `fail`, `withdraw`, `faults` and `journal` may be used from any thread.
 
     Starts and stops wait for each other. It belongs to the event loop that it runs in, until it is stopped there or that
@@ -70,40 +70,40 @@ class LocalEndpoint:
     Args:
         endpoints: The model of each endpoint by the endpoint's name: a Python function, or a `Backend`.
 
-        region: The region it claims to be in: requests must be signed for it.
+        region: The region for which requests must be signed.
 
-        credentials: What requests must be signed with. Once they have expired, requests are refused with that reason.
-            None for random ones.
+        credentials: The keys that requests must be signed with. After they have expired, requests are refused with that
+            reason. None for random ones.
 
-        host: Where it listens. Loopback by default, because a model is a function of yours. ``0.0.0.0`` and ``::`` are
+        host: The address to listen on. Loopback by default, because a model is your function. ``0.0.0.0`` and ``::`` mean
             all addresses of the machine.
 
-        port: 0 for one that is free, another one after each start.
+        port: The port. 0 for a free one, which changes with each start.
 
         faults: Faults for a share of the calls; `inject` takes precedence. None for no faults.
 
         clock: Used to check signatures, for faults that wait, and for the age of asynchronous inferences. None for the
             machine's.
 
-        journal: Where the exchanges are kept. None for a `Journal` with its default bounds.
+        journal: Keeps the exchanges. None for a `Journal` with default limits.
 
-        folder: Where inputs, results and failures of asynchronous inferences are, as ``bucket/key``. Its files are
+        folder: The folder for inputs, results and failures of asynchronous inferences, as ``bucket/key``. Its files are
             served as S3. None for a temporary one, which `stop` removes.
 
-        tls: Whether it speaks TLS instead of plain text, with a certificate that it makes. Its authority is in the file
-            `ca_bundle`, in `options` and in `environ`. Both HTTP/1.1 and HTTP/2 are there either way.
+        tls: Whether it uses TLS, with a certificate that it creates. Its authority is in the file `ca_bundle`, in `options`
+            and in `environ`. HTTP/1.1 and HTTP/2 are available in either case.
 
-        max_streams: Duplex calls at once on one connection; one more is refused, and may be tried again.
+        max_streams: Concurrent duplex calls on one connection; further ones are refused, and may be retried.
 
-        page: Whether it also serves a page, at `page_url`, that shows its endpoints and its journal to a browser, and puts
+        page: Whether it also serves a page, at `page_url`, that shows its endpoints and its journal to a browser, and switches
             faults on and off. Whoever has the URL may call the endpoints, so *host* must be loopback.
 
     Attributes:
         journal: The requests that have arrived, and the responses to them.
 
     Raises:
-        ConfigError: *tls* is asked for, and trustme is not installed. An endpoint or the region cannot have its name; the host is missing; a model cannot be called; or a
-            class is given in place of an object. A page is asked for, and the host is not loopback.
+        ConfigError: *tls* needs trustme, which is not installed. The name of an endpoint or of the region is invalid; the
+            host is missing; a model cannot be called, or is a class. A page needs a host on loopback.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class LocalEndpoint:
     @property
     def url(self) -> str:
         """
-        Where it listens, such as ``http://127.0.0.1:40129``.
+        Its URL, such as ``http://127.0.0.1:40129``.
 
         Raises:
             ConfigError: It is not running.
@@ -205,7 +205,7 @@ class LocalEndpoint:
     @property
     def page_url(self) -> str:
         """
-        Where its page is, such as ``http://127.0.0.1:40131/9eRk.../``. The path is a password, another one for each object.
+        The URL of its page, such as ``http://127.0.0.1:40131/9eRk.../``. The path is a password, which differs for each object.
 
         Raises:
             ConfigError: It has no page, or is not running.
@@ -216,14 +216,14 @@ class LocalEndpoint:
 
     @property
     def ca_bundle(self) -> Path | None:
-        """The file, in PEM, of the authority that signed its certificate; removed when it stops. None without *tls*."""
+        """The PEM file of the authority that signed its certificate; removed when it stops. None without *tls*."""
         return None if self._certificate is None else self._certificate.file()
 
     def options(self) -> Options:
         """
-        Options for a client of this endpoint, yours to change: ``Client(local.options(), override(...))``.
+        Options for a client of this endpoint, which you may change: ``Client(local.options(), override(...))``.
 
-        Their signer lets the endpoint know what was signed, so that a refusal can say what was changed since.
+        Their signer tells the endpoint what was signed, so that a refusal can say what was changed afterwards.
         """
         keys = self.credentials
         provider = StaticCredentialsProvider(keys.access_key_id, keys.secret_access_key, keys.session_token)
@@ -241,14 +241,14 @@ class LocalEndpoint:
 
     def environ(self) -> dict[str, str]:
         """
-        The environment variables that lead a program here, in whatever language and with whatever AWS SDK.
+        The environment variables that lead a program here, in any language and with any AWS SDK.
 
         ::
 
             subprocess.run([...], env={**os.environ, **local.environ()})
 
-        They are the URL (for S3 too), the region and the credentials. They also keep out what the developer's own
-        environment may hold: the files below ``~/.aws`` and a profile are replaced, and no proxy is used for this machine.
+        They set the URLs, including that of S3, the region and the credentials. They also shut out the developer's own
+        configuration: the files below ``~/.aws`` and a profile are replaced, and no proxy is used for this machine.
         The program must not outlive the endpoint: the file that replaces those is removed when it stops.
 
         Raises:
@@ -258,9 +258,9 @@ class LocalEndpoint:
 
     def calls(self, endpoint_name: str) -> int:
         """
-        How many requests have reached an endpoint's model, or a fault in its place. Each retry counts.
+        How many requests have reached an endpoint's model, or a fault instead of it. Each retry counts.
 
-        A request that the front refused (a wrong signature, a member that breaks the API model) does not count.
+        Refused requests (a wrong signature, a member that violates the API model) do not count.
 
         Raises:
             ConfigError: There is no such endpoint.
@@ -269,7 +269,7 @@ class LocalEndpoint:
 
     @property
     def faults(self) -> list[InjectedFault]:
-        """The faults that requests have met, oldest first; the last 10,000."""
+        """The last 10,000 faults that occurred, oldest first."""
         return list(self._plan.met)
 
     def inject(self, endpoint_name: str, fault: Fault, *, call: int, times: int | None = 1) -> None:
@@ -279,11 +279,11 @@ class LocalEndpoint:
         Args:
             endpoint_name: The endpoint.
 
-            fault: The fault. One that only streams meet has no effect on other calls.
+            fault: The fault. A fault of streams has no effect on other calls.
 
             call: Which request, as `calls` counts them: 1 for the first.
 
-            times: How many requests meet it, that one included. None for all from then on, until `withdraw` or another
+            times: How many requests it affects, including that one. None for all from then on, until `withdraw` or another
                 such fault; a fault for a certain request takes precedence.
 
         Raises:
@@ -293,12 +293,12 @@ class LocalEndpoint:
 
     def withdraw(self, endpoint_name: str, kind: type[Fault] | None = None) -> None:
         """
-        Forget faults that were injected into requests to an endpoint and have not been met.
+        Withdraw faults that were injected into requests to an endpoint and have not occurred yet.
 
         Args:
             endpoint_name: The endpoint.
 
-            kind: The class of those to forget. None for all.
+            kind: The class of the faults to withdraw. None for all.
 
         Raises:
             ConfigError: There is no such endpoint.
@@ -335,11 +335,11 @@ class LocalEndpoint:
 
     async def start(self) -> None:
         """
-        Listen. Does nothing if it does already.
+        Start to listen. Does nothing if it is already running.
 
         Raises:
-            OSError: The port is taken, or there is no such host.
-            ConfigError: It runs in another event loop, its folder cannot be used, or a backend is in use elsewhere.
+            OSError: The port is in use, or the host does not exist.
+            ConfigError: It runs in another event loop, its folder is unusable, or a backend is in use elsewhere.
         """
         async with self._in_turn():
             if self._listener.is_running:
@@ -363,7 +363,7 @@ class LocalEndpoint:
 
     async def stop(self) -> None:
         """
-        Close the port and all connections. Does nothing if it is not running. If it is cancelled, the stop goes on.
+        Close the port and all connections. Does nothing if it is not running. If cancelled, it still stops.
 
         Raises:
             ConfigError: It runs in the thread of a ``with``, whose end stops it, or in another event loop.

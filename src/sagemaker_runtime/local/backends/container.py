@@ -53,8 +53,8 @@ class Container:
     Calls a server over HTTP: ``POST /invocations`` for each request, and a WebSocket at
     ``/invocations-bidirectional-stream`` for each duplex call.
 
-    The server sees the headers that the platform lets through, and no others. Pieces of its response are passed on as
-    they come. A status other than 2xx, redirects included, is a `ModelFailure` with that status and the text of the
+    The server receives only those headers that the platform passes on. Pieces of its response are passed on as they
+    arrive. A status other than 2xx, redirects included, is a `ModelFailure` with that status and the text of the
     body. An incomplete response, or none, is one with the status 0.
 
     One part of a duplex call is one frame: a text or a binary one, the last of its message or not. When the caller ends, the

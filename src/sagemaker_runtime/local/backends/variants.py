@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 class Variants:
     """
-    Shares requests out among production variants by weight::
+    Distributes requests among production variants by weight::
 
         Variants({"blue": (model, 9.0), "green": (Container("http://127.0.0.1:8080"), 1.0)})
 
