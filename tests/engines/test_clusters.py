@@ -117,7 +117,12 @@ def picture(number: int) -> bytes:
     return file.getvalue()
 
 
+MOMENTS: list[float] = []
+"""When the images came."""
+
+
 def brightness(invocation: Invocation) -> bytes:
+    MOMENTS.append(time.monotonic())
     pixels = json.loads(invocation.body)
     return json.dumps(sum(pixels) / len(pixels)).encode()
 
@@ -131,15 +136,16 @@ async def test_two_workers_do_half_as_much_again_where_the_work_is_before_the_ca
     folder = tmp_path / "in"
     folder.mkdir()
     pictures = [picture(number) for number in range(8)]
-    for number in range(480):
+    for number in range(320):
         (folder / f"{number:04}.jpg").write_bytes(pictures[number % 8])
-    rates = {}
+    rates, starts = {}, {}
     async with LocalEndpoint({"m": brightness}) as local:
         os.environ.update(local.environ())
         async with beside(engine):
             for name, workers in (("warm", 2), ("one", 1), ("two", 2)):
+                MOMENTS.clear()
                 begin = time.monotonic()
-                report = await run_bulk(
+                await run_bulk(
                     ClientRecipe(endpoint_url=local.url),
                     "m",
                     folder,
@@ -150,9 +156,10 @@ async def test_two_workers_do_half_as_much_again_where_the_work_is_before_the_ca
                     engine=engine,  # type: ignore[arg-type]
                     workers=workers,
                 )
-                rates[name] = report.records / (time.monotonic() - begin)
+                rates[name] = len(MOMENTS) / (MOMENTS[-1] - MOMENTS[0])
+                starts[name] = time.monotonic() - begin - (MOMENTS[-1] - MOMENTS[0])
     with capsys.disabled():
-        print(f"\n{engine}: {rates['one']:.0f} images/s with one worker, {rates['two']:.0f} with two")  # noqa: T201 - the figure of the docs
+        print(f"\n{engine}: {rates['one']:.0f} images/s with one worker, {rates['two']:.0f} with two; {starts}")  # noqa: T201 - the figure of the docs
 
     assert rates["two"] >= 1.5 * rates["one"]
 
