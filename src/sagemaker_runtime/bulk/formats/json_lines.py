@@ -110,7 +110,7 @@ class _Lines:
             size: Of how many bytes together, at most, unless it is one alone.
         """
         begin, next = self._position, self._next + rows
-        if self._next < next <= len(self._lines) and rows > 1:
+        if rows > 1 and next <= len(self._lines):
             text = b"\n".join(self._lines[self._next : next])
             length, end = len(text) - rows + 1, begin + len(text) + 1
             if length <= size and end <= self._end and _are_alike(text, rows):
