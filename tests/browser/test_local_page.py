@@ -143,8 +143,8 @@ async def test_a_fault_put_on_by_a_click_fails_the_next_call(
     if width == PHONE:
         await page.click("#views [data-view=journal]")
 
+    await rows(page).first.locator(".status", has_text="400").wait_for()
     failed = await texts(rows(page).first)
-    assert "400" == failed["status"]
     assert "ThrottlingException" in failed["what"]
     assert "Throttled" in failed["what"].removeprefix("echoThrottlingException")
     assert 0 == await overflow(page)
