@@ -188,6 +188,9 @@ def test_the_output_has_the_form_that_was_asked_for(run, model):
         ((*BULK, "in.jsonl", "-o", "s3://bucket/out"), "name a folder on a local disk with --state"),
         ((*RUN, "--kms-key", "k"), "--encryption and --kms-key are for S3"),
         ((*RUN, "--upload-to", "s3://bucket/"), "--upload-to is for --asynchronous"),
+        ((*RUN, "--workers", "2"), "--workers is for --engine"),
+        ((*RUN, "--engine", "ray", "--no-sign-request"), "--no-sign-request cannot be sent to the workers of --engine"),
+        ((*RUN, "--engine", "dask", "-v"), "-v cannot be sent to the workers of --engine"),
     ],
 )
 def test_a_mistake_in_a_run_is_one_line_and_exit_code_2(run, model, words, line):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
 
-from sagemaker_runtime import ConfigError
+from sagemaker_runtime import ConfigError, SageMakerRuntimeError
 from sagemaker_runtime.bulk.engines import worker
 from sagemaker_runtime.bulk.engines.base import Task
 from sagemaker_runtime.bulk.engines.following import length_of
@@ -218,7 +218,7 @@ class Driving:
             what, index = self.running.pop(future)
             if what == "make" and not future.cancelled() and future.exception() is None:
                 made = future.result().made
-                with suppress(OSError):  # another is raised already
+                with suppress(OSError, SageMakerRuntimeError):  # another is raised already
                     if made is not None:
                         await self._commit(index, made)
 
