@@ -1,4 +1,4 @@
-"""The schedule of tasks, and the checkpoints of parts."""
+"""The schedule of tasks, the checkpoints of parts, and what is shown of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from sagemaker_runtime.bulk import Shard, Status
+from sagemaker_runtime.bulk.engines.following import Following
 from sagemaker_runtime.bulk.engines.scheduling import Schedule
 from sagemaker_runtime.bulk.engines.staging import restore, save
-from sagemaker_runtime.bulk.journal import Entry, Extent
+from sagemaker_runtime.bulk.execution import Noted
+from sagemaker_runtime.bulk.journal import Entry, Extent, Journal
+from sagemaker_runtime.bulk.plan import Plan
+from sagemaker_runtime.bulk.rounds import Rounds
+from sagemaker_runtime.bulk.tally import Tally
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -85,3 +91,45 @@ def test_a_checkpoint_that_is_torn_or_damaged_is_not_believed(tmp_path: Path) ->
             path.write_bytes(damaged)
             with path.open("rb") as opened:
                 assert restore(opened, tmp_path / "rows", tmp_path / "dead") is None, at
+
+
+def status(done: int, **facts: object) -> Status:
+    usual = {"failed": 1, "share": 0.5, "records_per_second": 1.0, "in_flight": 2, "limit": 4, "throttled": 3}
+    return Status(done=done, **{**usual, "paused": 0.0, "reason": None, **facts})  # type: ignore[arg-type]
+
+
+def followed(tmp_path: Path) -> Following:
+    """Two parts of 100 bytes, of a run that begins."""
+    shards = [Shard(0, 0, 100), Shard(0, 100, 200)]
+    journal = Journal(tmp_path / "journal")
+    following = Following(Rounds(Plan("ab", {}, [], shards), journal, ".jsonl"), Noted(0.0))
+    journal.close()
+    for number in range(2):
+        following.begin(f"part-0000{number}", 100)
+    return following
+
+
+def test_what_workers_say_is_added_up(tmp_path: Path) -> None:
+    """The last word of each part counts, also if it is less: another attempt has begun at a checkpoint."""
+    following = followed(tmp_path)
+    following.hear({"part-00000": status(50), "part-00001": status(10), "part-00009": status(99)})
+    following.hear({"part-00000": status(40)})
+
+    found = following.status(2.0)
+
+    assert (50, 2, 0.5) == (found.done, found.failed, found.share)
+    assert (4, 8, 6) == (found.in_flight, found.limit, found.throttled)
+    following.end("part-00000", Tally(rows=60, dead=4))
+    found = following.status(2.0)
+    assert (74, 5, 0.75) == (found.done, found.failed, found.share)
+
+
+def test_a_run_waits_if_all_of_its_tasks_do(tmp_path: Path) -> None:
+    """One that gets through shows that there is an endpoint."""
+    following = followed(tmp_path)
+    following.hear({"part-00000": status(5, paused=30.0, reason="throttled"), "part-00001": status(5)})
+    assert (0.0, None) == (following.status(1.0).paused, following.status(1.0).reason)
+
+    following.hear({"part-00001": status(5, paused=20.0, reason="gone")})
+
+    assert (20.0, "gone") == (following.status(1.0).paused, following.status(1.0).reason)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bulk.engines.in_threads import MADE, InThreads
+from bulk.engines.in_threads import MADE, InThreads, Wire, WorkerDied
 
 from sagemaker_runtime import ConfigError, ValidationError
 from sagemaker_runtime.bulk import (
@@ -29,7 +29,10 @@ from sagemaker_runtime.bulk import (
     Status,
     run_bulk,
 )
-from sagemaker_runtime.bulk.engines import choosing, worker
+from sagemaker_runtime.bulk.engines import choosing, making, worker
+from sagemaker_runtime.bulk.engines.base import Made
+from sagemaker_runtime.bulk.engines.making import Making
+from sagemaker_runtime.bulk.execution import Noted
 from sagemaker_runtime.bulk.formats import files, parquet
 from sagemaker_runtime.bulk.local_folder import LocalDestination
 from sagemaker_runtime.local import Invocation, LocalEndpoint
@@ -291,3 +294,64 @@ async def test_each_task_has_its_share_of_the_limit(local: LocalEndpoint, rows: 
 
     assert 2 == assignments[0].limit
     assert pickle.dumps(KneeLimit(8, maximum=25)) == pickle.dumps(assignments[1].limit)
+
+
+async def test_another_attempt_goes_on_at_the_checkpoint(
+    local: LocalEndpoint, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies, here at the very end of its part, has its calls made again only as far as they were not saved."""
+    monkeypatch.setattr(making, "SAVE_EVERY", 0.01)
+    monkeypatch.setattr(making, "SAVE_SHARE", 0)
+    await run(local, rows, tmp_path / "alone")
+    needed = local.calls("m")
+    died: set[str] = set()
+    made = Making.made
+
+    def die_once(self: Making, noted: Noted) -> Made:
+        if self.checkpoint not in died:
+            died.add(self.checkpoint)
+            raise WorkerDied
+        return made(self, noted)
+
+    monkeypatch.setattr(Making, "made", die_once)
+    await spread(local, rows, tmp_path / "out", limit=2, workers=1)
+
+    assert written(tmp_path / "alone") == written(tmp_path / "out")
+    assert len(died) == MADE[0].deaths == 7
+    assert local.calls("m") < 3 * needed
+
+
+async def test_a_task_whose_driver_is_gone_comes_to_an_end(
+    local: LocalEndpoint, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster lives on when a driver is killed, and nobody would take what the task makes. Here it is only not heard."""
+    monkeypatch.setattr(worker, "SILENT_FOR", 0.0)
+    monkeypatch.setattr(worker, "TICK", 0.01)
+    heard, loop, deaf = Wire.exchange, asyncio.get_running_loop(), iter(range(3))
+    GATE.calls = 20  # none is free
+
+    def exchange(self: Wire, name: str, status: Status | None) -> bool:
+        if next(deaf, None) is not None:
+            raise TimeoutError
+        monkeypatch.setattr(worker, "SILENT_FOR", 60.0)
+        loop.call_soon_threadsafe(GATE.opened.set)
+        return heard(self, name, status)
+
+    monkeypatch.setattr(Wire, "exchange", exchange)
+    recipe = ClientRecipe(endpoint_url=local.url)
+
+    report = await run_bulk(
+        recipe,
+        "g",
+        rows / "a.jsonl",
+        tmp_path / "out",
+        body=LIST,
+        progress=False,
+        limit=1,
+        drain=0.0,
+        engine="dask",
+        workers=1,
+    )
+
+    assert (297, 3) == (report.succeeded, report.failed)
+    assert 4 == len([task for task in MADE[0].tasks if "score" in task])  # those that had ended were begun again

@@ -105,7 +105,7 @@ class Driving:
         what, index = step
         task = self._task(index, schedule.first(index))
         if what == "make":
-            self.following.begin(task, length_of(self.rounds, self.pending[index].shard))
+            self.following.begin(task.name, length_of(self.rounds, self.pending[index].shard))
         function: Function = worker.score if what == "make" else worker.count
         self.running[self.engine.submit(function, self.assignment, task)] = step
 

@@ -10,7 +10,6 @@ from sagemaker_runtime.bulk.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sagemaker_runtime.bulk.engines.base import Task
     from sagemaker_runtime.bulk.execution import Noted
     from sagemaker_runtime.bulk.rounds import Rounds
 
@@ -44,9 +43,9 @@ class Following:
         self._before: dict[str, int] = {}  # records of a part that other processes had done
         self._began_with = self._done
 
-    def begin(self, task: Task, length: int) -> None:
-        """A task for a part was submitted."""
-        self._lengths[task.name] = length
+    def begin(self, name: str, length: int) -> None:
+        """A task for a part was submitted; see `length_of`."""
+        self._lengths[name] = length
 
     def hear(self, said: Mapping[str, Status]) -> None:
         """Take what workers say."""
