@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sagemaker_runtime import JSONCodec, ParquetCodec
+from sagemaker_runtime import Client, JSONCodec, ParquetCodec
 from sagemaker_runtime.bulk import (
     CSV,
     Body,
+    ClientRecipe,
     CodecBody,
     CSVBody,
     FileBody,
@@ -16,7 +17,9 @@ from sagemaker_runtime.bulk import (
     JSONLinesBody,
     Parquet,
     PromptBody,
+    Scorer,
     Selected,
+    run_bulk,
 )
 
 formats: list[Format] = [JSONLines(), CSV(), CSV(header=False, delimiter="\t"), Parquet(), Parquet(["a"]), Files("a/b")]
@@ -31,3 +34,13 @@ bodies: list[Body] = [
     CodecBody(ParquetCodec(), max_rows=1000),
     Selected("[a, b]", CSVBody()),
 ]
+
+
+async def spread(client: Client, recipe: ClientRecipe) -> None:
+    """Either may be given, and a scorer returns what it takes."""
+    await run_bulk(client, "m", "in", "out")
+    await run_bulk(recipe, "m", "in", "out", engine="ray", workers=4)
+    await run_bulk(recipe, "m", "in", "out", engine="spark")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Scorer(client, "m")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    scored: dict[str, list[int]] = Scorer(recipe, "m", columns="x")({"x": [1]})
+    del scored
