@@ -58,6 +58,9 @@ screenshots: $(VENV)-browser/.test ## Take the screenshots of the documentation,
 engines: $(VENV)-engines/.test ## Prove bulk runs on a Ray and a Dask cluster of this machine, whose processes are killed: 3 minutes
 	PYTHONPATH=tests $(VENV)-engines/bin/python -m pytest -W default --disable-warnings --show-capture no -o faulthandler_timeout=280 tests/engines $(ARGS)
 
+bench-engines: $(VENV)-engines/.test ## Compare two workers of a Ray and a Dask cluster with one, where work before the call costs CPU: 2 minutes
+	@PYTHONPATH=tests $(VENV)-engines/bin/python tests/engines/throughput.py $(ARGS)
+
 interop-mlflow: .venv/interop-mlflow/.ready $(VENV)/.test ## Prove codecs and bulk runs against MLflow's scoring server: 1 minute
 	INTEROP_MLFLOW=.venv/interop-mlflow/bin/python $(BIN)/python -m pytest tests/interop/test_mlflow.py $(ARGS)
 

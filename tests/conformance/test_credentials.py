@@ -162,7 +162,7 @@ async def test_credentials_are_refreshed_when_botocore_would(case):
     else:
         provider.failure = CredentialsError("none") if case.get("refresh") == "fails" else None
         provider.lasts = case["lasts"]
-        with pytest.raises(CredentialsError, match="^none$" if provider.failure else "have expired 2 s ago"):
+        with pytest.raises(CredentialsError, match="^none$" if provider.failure else "expired 2 s ago"):
             await cache.retrieve()
 
 

@@ -8,7 +8,6 @@ killed.
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import random
@@ -27,9 +26,8 @@ pytest.importorskip("distributed", reason="make engines has it")
 from bulk.endurance import found
 from engines.clusters import ENGINES, beside, cluster
 from engines.killed import disturbed, scene
-from engines.scoring import Pixels
 
-from sagemaker_runtime.bulk import ClientRecipe, Files, JSONBody, Scorer, run_bulk
+from sagemaker_runtime.bulk import ClientRecipe, JSONBody, Scorer
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 
 engines = pytest.mark.parametrize("engine", ENGINES)
@@ -105,72 +103,6 @@ async def gone(local: LocalEndpoint) -> None:
         if calls == len(CALLS):
             return
     pytest.fail("calls go on without a driver")
-
-
-def picture(number: int) -> bytes:
-    """A photograph of noise, which takes its time to decode."""
-    from PIL import Image
-
-    noise = random.Random(number).randbytes(1_000 * 1_000 * 3 // 16)
-    file = io.BytesIO()
-    Image.frombytes("RGB", (250, 250), noise).resize((1_000, 1_000)).save(file, "JPEG", quality=90)
-    return file.getvalue()
-
-
-MOMENTS: list[float] = []
-"""When the images came."""
-
-
-def brightness(invocation: Invocation) -> bytes:
-    MOMENTS.append(time.monotonic())
-    pixels = json.loads(invocation.body)
-    return json.dumps(sum(pixels) / len(pixels)).encode()
-
-
-@engines
-async def test_two_workers_do_half_as_much_again_where_the_work_is_before_the_call(
-    engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Images are decoded and reduced by the client: on one CPU of two it is the CPU that decides, and not the endpoint."""
-    monkeypatch.setattr("sagemaker_runtime.bulk.formats.files._FILES", 40)
-    folder = tmp_path / "in"
-    folder.mkdir()
-    pictures = [picture(number) for number in range(8)]
-    for number in range(320):
-        (folder / f"{number:04}.jpg").write_bytes(pictures[number % 8])
-
-    async def rate(name: str, workers: int) -> tuple[float, float]:
-        """Images a second, from the first call to the last; and the seconds before and after."""
-        MOMENTS.clear()
-        begin = time.monotonic()
-        await run_bulk(
-            ClientRecipe(endpoint_url=local.url),
-            "m",
-            folder,
-            tmp_path / name,
-            format=Files(),
-            body=Pixels(),
-            progress=False,
-            engine=engine,  # type: ignore[arg-type]
-            workers=workers,
-        )
-        seconds = MOMENTS[-1] - MOMENTS[0]
-        return len(MOMENTS) / seconds, time.monotonic() - begin - seconds
-
-    async with LocalEndpoint({"m": brightness}) as local:
-        os.environ.update(local.environ())
-        async with beside(engine):
-            await rate("warm", 2)
-            for turn in range(3):  # whatever else the machine does makes it less
-                one, start = await rate(f"one-{turn}", 1)
-                two, _ = await rate(f"two-{turn}", 2)
-                with capsys.disabled():
-                    figures = f"{one:.0f} and {two:.0f} images/s with one and two workers; {start:.1f} s besides"
-                    sys.stdout.write(f"\n{engine}: {figures}\n")
-                if two >= 1.5 * one:
-                    break
-
-    assert two >= 1.5 * one
 
 
 @pytest.fixture

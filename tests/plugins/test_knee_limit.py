@@ -89,6 +89,7 @@ def _recovered(endpoint: Endpoint, since: float) -> float:
     return next(second for second in range(100) if share(endpoint, since + second, since + second + 2) >= 0.9)
 
 
+@pytest.mark.slow
 def test_it_follows_a_capacity_that_is_halved() -> None:
     """An instance fails; 90 % of what is left are reached within 8 seconds, with few that are throttled."""
 
@@ -101,6 +102,7 @@ def test_it_follows_a_capacity_that_is_halved() -> None:
     assert share(endpoint, 70, 120) >= 0.93
 
 
+@pytest.mark.slow
 def test_it_comes_back_after_an_outage() -> None:
     """Half a minute in which nothing succeeds says nothing about concurrency: 90 % again within 20 seconds."""
 
@@ -115,6 +117,7 @@ def test_it_comes_back_after_an_outage() -> None:
     assert _recovered(endpoint, 90) <= 20
 
 
+@pytest.mark.slow
 def test_a_cold_start_does_not_lower_it() -> None:
     """A model that is not ready has nothing to do with how many ask for it."""
 
