@@ -269,7 +269,7 @@ def test_a_page_is_served_if_it_is_asked_for(folder: Path, monkeypatch: pytest.M
 def test_a_page_beyond_this_machine_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything listens."""
     assert 2 == main(["serve", "iris=some_models:iris.predict", "--page", "--host", "::"])
-    assert "error: page=True takes a loopback host" in capsys.readouterr().err
+    assert "error: the page is served at a loopback host only" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_given_is_served_as_s3(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 import pytest
+from aiohttp import web
 from local.page.conftest import Story, echo
 from local.page.viewer import Viewer, viewing
 
@@ -399,7 +400,7 @@ async def test_an_exchange_that_is_gone_is_said_to_be(local: LocalEndpoint, view
         await client.invoke_endpoint(echo_input())
     local.journal.clear()
 
-    for number in ("1", "0", "-1", "²", "x" * 99, ""):
+    for number in ("1", "0", "-1", "²", "x" * 99, "9" * 5000, ""):
         async with viewer.session.get(viewer.url + f"exchanges/{number}") as response:
             assert 404 == response.status
             assert "not in the journal" in (await response.json())["error"]
@@ -499,6 +500,23 @@ async def test_only_so_many_pages_are_open_at_once(viewer: Viewer, monkeypatch: 
         async with viewer.session.get(viewer.url + "events") as second:
             assert 503 == second.status
             assert "too many times" in (await second.json())["error"]
+
+
+@pytest.mark.parametrize("path", ["events", "invoke"])
+async def test_a_page_that_is_closed_while_it_is_written_to_is_no_mistake(
+    path: str, viewer: Viewer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The connection may be lost before the handler is cancelled; whoever closes a page sees no traceback in a terminal."""
+
+    async def lost(*_: object) -> None:
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(web.StreamResponse, "write", lost)
+    ask = viewer.session.get(viewer.url + path) if path == "events" else viewer.session.post(viewer.url + path)
+    async with ask as response:
+        await response.read()
+
+    assert [] == caplog.records
 
 
 async def test_a_call_that_waits_is_there_before_its_response(local: LocalEndpoint, viewer: Viewer) -> None:

@@ -99,8 +99,8 @@ def loopback(host: str) -> str:
         address = None
     if address is None or not address.is_loopback:
         raise ConfigError(
-            f"page=True takes a loopback host, such as '127.0.0.1', not {host!r}: whoever sees the page may call the "
-            "endpoints and break them"
+            f"the page is served at a loopback host only, such as '127.0.0.1', not {host!r}: whoever sees it may call "
+            "the endpoints and break them"
         )
     return str(address)
 

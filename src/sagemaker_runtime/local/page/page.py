@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.front.journal import Exchange, Journal
 
 MAX_FORM = 65_536  # bytes of what is sent to put a fault on
+_MAX_DIGITS = 18  # of the number of an exchange
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -186,10 +187,11 @@ class Page:
         if self._feed.is_full:
             raise PageError("This page is open too many times; close some of them.", 503)
         response = web.StreamResponse(headers={**SECURITY, "Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        async with aclosing(self._feed.messages()) as messages:
-            async for message in messages:
-                await response.write(message)
+        with suppress(ConnectionResetError):  # the page was closed
+            await response.prepare(request)
+            async with aclosing(self._feed.messages()) as messages:
+                async for message in messages:
+                    await response.write(message)
         return response
 
     def _state(self) -> dict[str, object]:
@@ -215,7 +217,8 @@ class Page:
         }
 
     def _exchange(self, number: str) -> dict[str, object]:
-        found = _numbered(self._journal[:], int(number)) if number.isdecimal() and number.isascii() else None
+        is_number = number.isdecimal() and number.isascii() and len(number) <= _MAX_DIGITS
+        found = _numbered(self._journal[:], int(number)) if is_number else None
         if found is None:
             raise PageError(f"Exchange {number:.20} is not in the journal any more.", 404)
         attempts = [found] if found.invocation_id is None else self._journal.attempts_of(found.invocation_id)
@@ -229,11 +232,12 @@ class Page:
         members = {name: value for name, value in request.query.items() if name not in ("streams", "retries")}
         streams, retries = "streams" in request.query, "retries" in request.query
         response = web.StreamResponse(headers={**SECURITY, "Content-Type": "application/x-ndjson"})
-        async with aclosing(called(client, members, body, streams=streams, retries=retries)) as results:
-            async for result in results:
-                if not response.prepared:
-                    await response.prepare(request)
-                await response.write(json.dumps(result).encode() + b"\n")
+        with suppress(ConnectionResetError):  # the page was closed
+            async with aclosing(called(client, members, body, streams=streams, retries=retries)) as results:
+                async for result in results:
+                    if not response.prepared:
+                        await response.prepare(request)
+                    await response.write(json.dumps(result).encode() + b"\n")
         return response
 
     def _find(self, name: object) -> HostedEndpoint:
