@@ -189,7 +189,6 @@ async function begin() {
   byId("region").textContent = facts.region;
   journal.most = Math.min(facts.max_exchanges, 5000);
   faults.build(facts.faults);
-  showEndpoints();
   follow();
 }
 
