@@ -67,7 +67,7 @@ def test_ctrl_c_waits_for_what_is_under_way_and_resume_goes_on(environment, run,
 
     assert "stopping: requests under way have 10 s to end" in stopping
     assert (130, b"") == (process.returncode, out)
-    assert "interrupted; what is done is kept, and the same line with --resume goes on\n" == rest.decode()
+    assert "interrupted; what is done is kept, and the same command with --resume continues it\n" == rest.decode()
     assert 2 == refused.code
     assert "there is an unfinished run in " in refused.err
     assert (3, 5) == (asked, model.asked)
@@ -89,7 +89,7 @@ def test_ctrl_c_again_does_not_wait(environment, model):
     model.may.set()
 
     assert 130 == process.returncode
-    assert "interrupted; what is done is kept, and the same line with --resume goes on\n" == rest.decode()
+    assert "interrupted; what is done is kept, and the same command with --resume continues it\n" == rest.decode()
 
 
 def test_a_dry_run_says_what_would_be_sent_and_leaves_nothing(run, model):
@@ -217,12 +217,12 @@ def test_what_stops_a_run_says_how_to_go_on(run, model):
 
     assert (1, 1) == (stopped.code, stopped.err.count("\n"))
     assert "failed records: 1, and --max-errors is 0; the dead letters say why, the last ModelError." in stopped.err
-    assert "the same line with --resume goes on" in stopped.err
+    assert "the same command with --resume continues it" in stopped.err
     assert (2, 2) == (other.code, members.code)
     assert "was begun with join=False, and now it is True" in other.err
     assert "was begun with other members" in members.err
     assert 1 == missing.code
-    assert "stopped; what is done is kept, and the same line with --resume goes on\n" in missing.err
+    assert "stopped; what is done is kept, and the same command with --resume continues it\n" in missing.err
 
 
 def test_no_other_command_imports_what_bulk_needs(environment):

@@ -42,7 +42,7 @@ def build(parser: Parser) -> None:
         "Send each record of files to an endpoint, and write what it says of each into FOLDER, in parts.\n"
         "INPUT is a file, a folder or a glob, or s3://bucket/prefix/; FOLDER may be s3://bucket/prefix/ too.\n"
         "As many requests are under way as the endpoint takes. A record that fails for good becomes a dead letter.\n"
-        "Stopped at any moment, even by kill -9, the same line with --resume goes on where it was.",
+        "If a run is stopped, even by kill -9, the same command with --resume continues it.",
         "% --endpoint-name iris rows.csv -o scores",
         "% --endpoint-name iris 'rows/*.jsonl' -o scores --body-key instances --max-rows 32 --dry-run",
         "% --endpoint-name iris 'rows/*.jsonl' -o scores --body-key instances --max-rows 32 --resume",
@@ -188,7 +188,7 @@ def _check(given: Namespace, state: Path) -> None:
                 "and another -o is for a new run"
             )
         raise UsageError(
-            f"there is an unfinished run in {str(state)!r}: --resume goes on with it, and another -o is for a new run"
+            f"there is an unfinished run in {str(state)!r}: --resume continues it, and another -o is for a new run"
         )
 
 
@@ -244,8 +244,8 @@ def _drain_on_interrupt() -> None:
 
 def _say_how_to_go_on(given: Namespace, state: Path | None, what: str) -> None:
     if _has_run(state):
-        line = "the same line" if given.resume or given.retry_dead else "the same line with --resume"
-        note(f"{what}; what is done is kept, and {line} goes on")
+        command = "the same command" if given.resume or given.retry_dead else "the same command with --resume"
+        note(f"{what}; what is done is kept, and {command} continues it")
 
 
 def _say_end(report: BulkReport, given: Namespace) -> None:

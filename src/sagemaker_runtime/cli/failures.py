@@ -28,7 +28,7 @@ _WORDING = (
     (r"\bgive CSVBody\(columns=\[\.\.\.\]\)", "give --columns A,B"),
     (r"\b(state|columns)=(?=[ ,;)]|$)", r"--\1"),
     (r"\bmax_errors\b", "--max-errors"),
-    (r"\bthe same call goes on", "the same line with --resume goes on"),
+    (r"\bthe same call goes on", "the same command with --resume continues it"),
     (r"^(session_id|custom_attributes) (?=is taken from each|is .*, which is not JMESPath)", r"--\1-from "),
     (r"; set max_rows=1$", "; leave out --max-rows"),
     (r"^select (?=is .*, which is not JMESPath)", "--select "),
