@@ -291,6 +291,7 @@ def test_the_doctor_names_what_is_not_configured(run, monkeypatch):
     assert 2 == said.code
     assert b"!! region        none: give --region, set AWS_REGION" in said.out
     assert b"!! credentials   botocore's credential chain failed" in said.out
+    assert b"; configure one of them\n" in said.out  # and no advice to run this command
 
 
 def test_local_serve_is_the_command_of_the_local_endpoint(environment):

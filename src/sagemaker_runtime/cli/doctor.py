@@ -45,6 +45,7 @@ _LIMITS = Timeout(connect=5, read=10, total=15)
 _LONG = 16  # characters of an access key id, at least
 _MINUTE = 60  # seconds
 _GOOD, _BAD = ("ok", "32"), ("!!", "31")  # what stands before a line, and its color
+_THIS = " ('sagemaker-runtime doctor' shows what is found)"  # advice for other commands
 
 
 class _Finding(NamedTuple):
@@ -162,7 +163,7 @@ async def _credentials(config: Config, given: Namespace) -> _Finding:
     try:
         found = await config.credentials.retrieve()
     except SageMakerRuntimeError as error:
-        return _Finding("credentials", _text(error), USAGE)
+        return _Finding("credentials", _text(error).removesuffix(_THIS), USAGE)
     source = _SOURCES.get(found.source or "", found.source or "a source that is not known")
     text = f"{_masked(found.access_key_id)}, from {source}"
     if found.session_token is not None:
