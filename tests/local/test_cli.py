@@ -283,6 +283,8 @@ def test_a_folder_that_is_given_is_served_as_s3(folder: Path, tmp_path: Path, mo
     assert environment["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"] == environment["AWS_ENDPOINT_URL_S3"]
     assert ["sagemaker-us-east-1-000000000000"] == [path.name for path in results.iterdir()]
     assert "AWS_ENDPOINT_URL_S3" not in without
+    assert "start it with --folder FOLDER" in without
+    assert "start it with --folder" not in said
 
 
 def test_the_handlers_of_signals_are_put_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +322,6 @@ def test_the_handlers_of_signals_are_put_back(folder: Path, monkeypatch: pytest.
             "needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ),
         (["iris=some_models:iris.predict", "--import-from", "/no/such"], "--import-from: '/no/such' is no folder"),
-        (["iris=no_models:f"], "if it is in the current folder, add --import-from ."),
         (["iris=some_models:iris.predict", "--host", "no such host"], "cannot listen at 'no such host', port 0"),
         (["iris=some_models:iris.predict", "--port", "70000"], "cannot listen at '127.0.0.1', port 70000"),
     ],
@@ -343,6 +344,20 @@ def test_a_mistake_is_reported_in_one_line(
     assert said.err.startswith("error: ")
     assert 1 == said.err.count("\n")
     assert "hush" not in said.err
+
+
+def test_the_current_folder_is_named_only_if_modules_are_not_looked_for_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Advice that has been followed already sends people the wrong way: the name is misspelt."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    hint = "No module named 'no_models'; if it is in the current folder, add --import-from .\n"
+
+    assert 2 == main(["serve", "iris=no_models:f"])
+    assert capsys.readouterr().err.endswith(hint)
+    assert 2 == main(["serve", "iris=no_models:f", "--import-from", "."])
+    assert capsys.readouterr().err.endswith("No module named 'no_models'\n")
 
 
 def test_a_port_that_is_taken_is_reported_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

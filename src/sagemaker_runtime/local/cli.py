@@ -185,13 +185,18 @@ def _model(target: str) -> Model | Backend:
             found = getattr(found, name)
     except Exception as error:  # a module may raise anything when it is imported
         not_found = isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]
-        hint = "; if it is in the current folder, add --import-from ." if not_found else ""
+        hint = "; if it is in the current folder, add --import-from ." if not_found and not _looks_here() else ""
         raise ConfigError(f"{target!r} cannot be imported: {type(error).__name__}: {error}{hint}") from error
     if inspect.isclass(found):
         raise ConfigError(f"{target!r} is a class: name an object of it, or a method of one")
     if not _is_model(found):
         raise ConfigError(f"{target!r} is of type {type(found).__name__}, which cannot be called")
     return found
+
+
+def _looks_here() -> bool:
+    """Whether modules of the current folder are found already: with ``python -m``, or with ``--import-from .``."""
+    return "" in sys.path or str(Path.cwd()) in sys.path
 
 
 def _is_model(found: object) -> TypeGuard[Model | Backend]:
@@ -254,6 +259,7 @@ def _welcome(local: LocalEndpoint, given: Namespace) -> str:
     bundle = local.ca_bundle
     trust = [] if bundle is None else [f"    export AWS_CA_BUNDLE={bundle} SSL_CERT_FILE={bundle}"]
     storage = [f"    export AWS_ENDPOINT_URL_S3={local.url}"] if given.folder else []
+    storage_hint = "For asynchronous inference, start it with --folder FOLDER: S3 is then served, too."
     lines = [
         f"SageMaker Runtime is listening at {local.url}, with {len(given.endpoint)} "
         + ("endpoint:" if len(given.endpoint) == 1 else "endpoints:"),
@@ -273,6 +279,7 @@ def _welcome(local: LocalEndpoint, given: Namespace) -> str:
         "or, with the AWS CLI:",
         f"    aws sagemaker-runtime invoke-endpoint --endpoint-name {first} \\",
         "        --cli-binary-format raw-in-base64-out --body 'your input' /dev/stdout",
+        *([] if given.folder else ["", storage_hint]),
         "",
         "Ctrl-C stops it.",
     ]
