@@ -41,7 +41,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from attrs import define, field
-from opentelemetry.metrics import Observation
+
+try:
+    from opentelemetry.metrics import Observation
+except ImportError as error:
+    raise ImportError("metrics need OpenTelemetry: pip install 'sagemaker-runtime[opentelemetry]'") from error
 
 from sagemaker_runtime import (
     BEFORE,

@@ -15,17 +15,20 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from opentelemetry import trace
-from opentelemetry.context import attach, create_key, detach, get_value, set_value
-from opentelemetry.trace import (
-    INVALID_SPAN,
-    Link,
-    SpanContext,
-    SpanKind,
-    StatusCode,
-    get_current_span,
-    set_span_in_context,
-)
+try:
+    from opentelemetry import trace
+    from opentelemetry.context import attach, create_key, detach, get_value, set_value
+    from opentelemetry.trace import (
+        INVALID_SPAN,
+        Link,
+        SpanContext,
+        SpanKind,
+        StatusCode,
+        get_current_span,
+        set_span_in_context,
+    )
+except ImportError as error:
+    raise ImportError("traces need OpenTelemetry: pip install 'sagemaker-runtime[opentelemetry]'") from error
 
 from sagemaker_runtime import (
     BEFORE,
