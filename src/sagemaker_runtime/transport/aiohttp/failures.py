@@ -110,6 +110,8 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
             return ConnectTimeoutError(f"no connection to {host} in {timeout.connect:g} s")
         case aiohttp.ClientConnectorError(strerror=None):  # lost within TLS; aiohttp's text would end in [None]
             return ConnectError(f"no connection to {host}: {error.os_error!r}")
+        case aiohttp.ClientConnectorError(strerror=why):  # aiohttp's text has the host again, and ssl:default for http
+            return ConnectError(f"no connection to {host}: {why}")
         case aiohttp.ClientError() | NotConnected():
             return ConnectError(f"no connection to {host}: {error}")
         case ProxyRefused():
