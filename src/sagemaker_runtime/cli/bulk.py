@@ -39,9 +39,9 @@ def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "--endpoint-name NAME INPUT... -o FOLDER [options]",
-        "Send each record of files to an endpoint, and write what it says of each into FOLDER, in parts.\n"
-        "INPUT is a file, a folder or a glob, or s3://bucket/prefix/; FOLDER may be s3://bucket/prefix/ too.\n"
-        "As many requests are under way as the endpoint takes. A record that fails for good becomes a dead letter.\n"
+        "Send each record of the input to an endpoint, and write the results into FOLDER, in parts.\n"
+        "INPUT is a file, a folder, a glob or s3://bucket/prefix/; FOLDER may be in S3, too.\n"
+        "It sends as many requests at once as the endpoint can take. A record that fails for good becomes a dead letter.\n"
         "If a run is stopped, even by kill -9, the same command with --resume continues it.",
         "% --endpoint-name iris rows.csv -o scores",
         "% --endpoint-name iris 'rows/*.jsonl' -o scores --body-key instances --max-rows 32 --dry-run",
@@ -59,18 +59,20 @@ def build(parser: Parser) -> None:
     add_body(parser)
     _add_members(parser)
     parser.section("output")
-    parser.option("-o", "FOLDER", "where results go; made if it is missing (required)", dest="folder")
+    parser.option("-o", "FOLDER", "where results go; created if missing (required)", dest="folder")
     parser.choice("--output-format", ("jsonl", "csv", "parquet"), "of results; jsonl by default")
     parser.flag("--join", "write each record beside its result")
-    parser.option("--select", "JMESPATH", "what is written of a result: {id: input.id, score: output[0]}")
+    parser.option("--select", "JMESPATH", "the part of each result to write: {id: input.id, score: output[0]}")
     parser.section("the run")
     parser.flag("--dry-run", "say what would be sent; send and write nothing")
-    parser.flag("--resume", "go on with a run that was stopped; begin one if there is none")
-    parser.flag("--retry-dead", "send the dead letters of a run that is done again")
+    parser.flag("--resume", "continue a run that was stopped; begin one if there is none")
+    parser.flag("--retry-dead", "send the dead letters of a finished run again")
     parser.option("--limit", "N", "requests at once; by default, as many as the endpoint takes", kind=count)
     parser.option("--max-errors", "N", "stop when more records than this have failed", kind=_number)
-    parser.option("--state", "FOLDER", "what the run has done, on a local disk; .bulk in the output by default")
-    parser.flag("--verify", "read all of the input first, so that --resume finds every change of it")
+    parser.option(
+        "--state", "FOLDER", "folder on a local disk for the state of the run; .bulk in the output by default"
+    )
+    parser.flag("--verify", "read all of the input first, so that --resume notices every change")
     parser.flag("--no-progress", "show no progress on stderr")
     parser.choice("--engine", ("ray", "dask"), "spread the parts over a cluster; each worker makes a client of its own")
     parser.option(
@@ -93,16 +95,16 @@ def build(parser: Parser) -> None:
 
 
 def _add_members(parser: Parser) -> None:
-    parser.option("--content-type", "TYPE", "MIME type of the bodies, over that of --body-format")
-    parser.option("--accept", "TYPE", "MIME type wanted for responses, over that of --body-format")
+    parser.option("--content-type", "TYPE", "MIME type of the bodies, instead of that of --body-format")
+    parser.option("--accept", "TYPE", "desired MIME type of responses, instead of that of --body-format")
     parser.option("--target-model", "FILE", "the model, on a multi-model endpoint")
-    parser.option("--target-variant", "NAME", "the production variant, over the weights")
+    parser.option("--target-variant", "NAME", "the production variant, regardless of weights")
     parser.option("--target-container-hostname", "NAME", "the container, on a multi-container endpoint")
     parser.option("--inference-component-name", "NAME", "the inference component")
     parser.option("--custom-attributes", "TEXT", "the same text for all requests, or @FILE")
-    parser.option("--custom-attributes-from", "JMESPATH", "where in a record its custom attributes are")
-    parser.option("--session-id-from", "JMESPATH", "where in a record the session is that it belongs to")
-    parser.flag("--inference-ids", "give each request an id, which results have too")
+    parser.option("--custom-attributes-from", "JMESPATH", "where the custom attributes are in each record")
+    parser.option("--session-id-from", "JMESPATH", "where the session id is in each record")
+    parser.flag("--inference-ids", "give each request an id, and write it into results")
 
 
 def _number(text: str) -> int:

@@ -1,4 +1,4 @@
-"""``bulk report``: make the page of a bulk run again, of one that was stopped too."""
+"""``bulk report``: write the page of a bulk run again, of one that was stopped too."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ class Command:
 COMMANDS = {
     "invoke": Command("invoke", "send a body to an endpoint and write its response", ("invoke-endpoint",)),
     "stream": Command(
-        "stream", "the same, and write the response as it comes", ("invoke-endpoint-with-response-stream",)
+        "stream", "the same, but write the response as it arrives", ("invoke-endpoint-with-response-stream",)
     ),
     "async": Command("asynchronous", "queue a body, wait for the result and write it", ("invoke-endpoint-async",)),
-    "bulk": Command("bulk", "send the records of files, as many at once as the endpoint takes"),
-    "bulk report": Command("bulk_report", "make the page of a bulk run again"),
+    "bulk": Command("bulk", "send the records in files, as many at once as the endpoint can take"),
+    "bulk report": Command("bulk_report", "write the page of a bulk run again"),
     "stack": Command("stack", "print the stack of middleware that a call goes through"),
     "explain": Command("explain", "make a call and show where its time went"),
     "doctor": Command("doctor", "show where region, credentials, endpoint, proxy and certificates come from"),
@@ -64,7 +64,7 @@ def overview(prog: str) -> str:
             "  1  the service refused, the model failed, or a bulk run stopped",
             "  2  the command line, a file, the configuration or the credentials are unusable",
             "  3  no connection, or a timeout",
-            "  4  a bulk run has left dead letters",
+            "  4  a bulk run left dead letters",
             "  130  interrupted by Ctrl-C",
             "",
         ]

@@ -55,8 +55,8 @@ _TABS = ("\\t", "tab")
 
 def add_format(parser: Parser) -> None:
     """The options for files."""
-    parser.choice("--format", tuple(_FORMATS), "what the files are; by default, what their suffixes say")
-    parser.flag("--no-header", "the first row of a CSV file is a record, and not the names of the columns")
+    parser.choice("--format", tuple(_FORMATS), "the format of the files; by default, the suffix decides")
+    parser.flag("--no-header", "the first row of a CSV file is a record, not the names of the columns")
     parser.option("--delimiter", "CHAR", r"what separates the cells of CSV: ; or \t", kind=_delimiter)
     parser.option(
         "--columns", "A,B", "which columns are sent, in this order; of Parquet, or as CSV", kind=_names, dest="columns"
@@ -79,7 +79,7 @@ def add_body(parser: Parser) -> None:
         "JSON",
         'the body, with fields of the record: {"inputs": "{prompt}"}; or @FILE',
     )
-    parser.option("--select-input", "JMESPATH", "what of a record is sent, such as [height, width]")
+    parser.option("--select-input", "JMESPATH", "the part of each record to send, such as [height, width]")
 
 
 def count(text: str) -> int:

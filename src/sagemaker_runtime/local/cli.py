@@ -135,7 +135,9 @@ def _parser(prog: str) -> ArgumentParser:
         action="store_true",
         help="have requests signed with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (default: random keys, and shown)",
     )
-    serve.add_argument("--import-from", metavar="FOLDER", help="where modules may be too: . for the current folder")
+    serve.add_argument(
+        "--import-from", metavar="FOLDER", help="import modules from here, too: . for the current folder"
+    )
     return parser
 
 
