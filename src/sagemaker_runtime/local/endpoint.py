@@ -172,14 +172,17 @@ class LocalEndpoint:
             max_streams=max_streams,
             tls=None if self._certificate is None else self._certificate.context,
         )
-        self._page = self._make_page(host, clock, given_keys=credentials is not None) if page else None
+        self._page: Page | None = None
+        if page:
+            keys, storage = credentials is not None, folder is not None
+            self._page = self._make_page(host, clock, given_keys=keys, given_folder=storage)
         self._started = AsyncExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
         self._stopping: set[asyncio.Task[None]] = set()
         self._thread: LoopThread | None = None
 
-    def _make_page(self, host: str, clock: Clock, *, given_keys: bool) -> Page:
+    def _make_page(self, host: str, clock: Clock, *, given_keys: bool, given_folder: bool) -> Page:
         from sagemaker_runtime.local.page.page import Page  # few programs have one
 
         return Page(
@@ -190,6 +193,7 @@ class LocalEndpoint:
             options=self.options,
             environ=self.environ,
             given_keys=given_keys,
+            given_folder=given_folder,
         )
 
     @property

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +146,16 @@ async def test_the_lines_to_copy_hold_no_key_and_are_all_that_a_client_needs(
     assert b"b'your input'\n" == said
     assert local.credentials.secret_access_key not in "\n".join(lines)
     assert local.credentials.access_key_id not in "\n".join(lines)
+
+
+async def test_a_folder_that_is_given_is_served_as_s3_to_that_shell(viewer: Viewer, tmp_path: Path) -> None:
+    """Results of asynchronous inferences are looked for there, as with the lines that the command prints."""
+    async with LocalEndpoint({}, folder=tmp_path, page=True) as local, viewing(local) as own:
+        url, lines = local.url, (await own.get("facts"))["lines"]
+        without = (await viewer.get("facts"))["lines"]
+
+    assert f"export AWS_ENDPOINT_URL_S3={url}" in lines
+    assert not any("AWS_ENDPOINT_URL_S3" in line for line in without)
 
 
 async def test_keys_that_were_given_are_written_into_no_file() -> None:

@@ -15,11 +15,12 @@ _PLACE = (
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
 )
+_STORAGE = ("AWS_ENDPOINT_URL_S3",)
 _TRUST = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 _KEYS = "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN"
 
 
-def shell_lines(environ: Mapping[str, str], *, given_keys: bool) -> list[str]:
+def shell_lines(environ: Mapping[str, str], *, given_keys: bool, storage: bool) -> list[str]:
     """
     What makes a shell's AWS clients call the local endpoint.
 
@@ -28,8 +29,10 @@ def shell_lines(environ: Mapping[str, str], *, given_keys: bool) -> list[str]:
 
         given_keys: Whether the keys were given by the user, who has them; they are not written down then. Keys that were
             made up are in a file, which the lines name.
+
+        storage: Whether S3 is looked for here, too. Other uses of it in that shell are left alone otherwise.
     """
-    lines = [_export(environ, name) for name in (*_PLACE, *_TRUST) if name in environ]
+    lines = [_export(environ, name) for name in (*_PLACE, *(_STORAGE if storage else ()), *_TRUST) if name in environ]
     if given_keys:
         return [*lines, "# and the keys that the local endpoint was given"]
     return [*lines, *(_export(environ, name) for name in _FROM_FILE), f"unset {_KEYS}"]

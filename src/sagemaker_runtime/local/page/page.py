@@ -74,6 +74,8 @@ class Page:
 
         given_keys: Whether the keys are the user's own, and not made up.
 
+        given_folder: Whether the folder served as S3 is the user's own.
+
     Raises:
         ConfigError: The host is not loopback.
     """
@@ -88,6 +90,7 @@ class Page:
         options: Callable[[], Options],
         environ: Callable[[], Mapping[str, str]],
         given_keys: bool,
+        given_folder: bool,
     ) -> None:
         self._gate = Gate(host)
         self._hosted = hosted
@@ -95,6 +98,7 @@ class Page:
         self._options = options
         self._environ = environ
         self._given_keys = given_keys
+        self._given_folder = given_folder
         self._feed = Feed(journal, clock, self._state)
         self._listener = Listener(self._handle, host=self._gate.address, port=0)
         self._files: dict[str, tuple[str, bytes]] = {}
@@ -124,7 +128,7 @@ class Page:
         self._facts = {
             "url": options.base_endpoint,
             "region": options.region,
-            "lines": shell_lines(self._environ(), given_keys=self._given_keys),
+            "lines": shell_lines(self._environ(), given_keys=self._given_keys, storage=self._given_folder),
             "faults": forms(),
             "max_exchanges": self._journal.max_exchanges,
         }
