@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sagemaker_runtime import Client
-from sagemaker_runtime.bulk import BulkError, BulkReport, JSONLines, run_bulk
+from sagemaker_runtime.bulk import BulkError, BulkReport, JSONLines, JSONLinesBody, run_bulk
 from sagemaker_runtime.bulk.journal import Journal
 from sagemaker_runtime.bulk.local_folder import LocalDestination
 from sagemaker_runtime.local import Invocation, LocalEndpoint
@@ -26,10 +26,10 @@ class Model:
 
     def __call__(self, invocation: Invocation) -> bytes:
         self.calls += 1
-        number = int(invocation.body)
-        if number in self.bad:
+        numbers = [int(line) for line in invocation.body.splitlines()]
+        if self.bad.intersection(numbers):
             raise ValueError("bad")
-        return b"%d" % (2 * number)
+        return b"\n".join(b"%d" % (2 * number) for number in numbers)
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def model() -> Model:
 
 @pytest.fixture
 async def client(model: Model) -> AsyncIterator[Client]:
-    async with LocalEndpoint({"m": model}) as local, Client(local.options()) as made:
+    async with LocalEndpoint({"m": model, "lines": model}) as local, Client(local.options()) as made:
         yield made
 
 
@@ -144,6 +144,20 @@ async def test_dead_letters_that_somebody_has_taken_away_are_named(
 
     assert (await run(client, tmp_path, retry_dead=True)).succeeded == 20
     assert list(range(20)) == records(tmp_path, "part-*")
+
+
+async def test_dead_letters_behind_blank_lines_are_found_again(client: Client, model: Model, tmp_path: Path) -> None:
+    """They could never be taken up where requests were as large as they may be, and the run said that they were not its own."""
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("0\n1\n2\n\n3\n4\n5\n\n\n7\n8\n")
+    body = JSONLinesBody(max_rows=8, max_bytes=3)
+    await run_bulk(client, "lines", rows, tmp_path / "out", body=body)
+    model.bad = set()
+
+    report = await run_bulk(client, "lines", rows, tmp_path / "out", body=body, retry_dead=True)
+
+    assert (8, 0) == (report.succeeded, report.failed)
+    assert list(range(8)) == records(tmp_path, "part-*")
 
 
 async def test_a_part_that_somebody_has_taken_away_is_not_made_again(client: Client, tmp_path: Path) -> None:

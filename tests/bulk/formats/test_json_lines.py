@@ -111,6 +111,15 @@ def test_a_byte_order_mark_at_the_beginning_is_skipped(tmp_path: Path) -> None:
     assert [b"1", b"2"] == records(batches(source))
 
 
+def test_blank_lines_are_counted_to_what_comes_after_them(tmp_path: Path) -> None:
+    """The place of a batch is behind the record before it, with however many records that one was read."""
+    source = written(tmp_path, b"[1]\n[2]\n\n \n[345]\n\n")
+
+    ends = {rows: [batch.end for batch in batches(source, rows=rows, size=6)] for rows in (1, 3)}
+
+    assert {1: [4, 8, 17], 3: [8, 17]} == ends
+
+
 def test_a_document_is_the_line_or_the_records_own_error() -> None:
     """The error does not show the line."""
     assert JSONLines().document(b'{"a": 1}') == b'{"a": 1}'

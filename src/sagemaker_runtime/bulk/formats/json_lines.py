@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -85,6 +86,7 @@ class _Lines:
         self._rest: list[bytes] = []  # of a line whose end has not been read
         self._ended = False
         self._position = first_in  # of the first line that has not been taken
+        self._begin = first_in  # behind the last one that was taken and is not blank
         if skips:  # the line that begins before, unless it ends right here
             opened.seek(first_in - 1)
             self._position = first_in - 1
@@ -98,23 +100,27 @@ class _Lines:
                 refuse_compressed(head, file.location)
                 self._position = len(_BOM) if head.startswith(_BOM) else 0
             opened.seek(self._position)
+        self._begin = self._position
 
     def take(self, rows: int, size: int) -> tuple[int, int, Sequence[bytes], int] | None:
         """
         The next lines that are not blank, with the position of the first, and that behind them, and how many bytes they have;
         None at the end.
 
+        Blank lines are counted to what comes after them. So a place behind a line is the same, however many are taken at once,
+        and a dead letter is found by reading its neighbours one by one.
+
         Args:
             rows: How many, at most.
 
             size: Of how many bytes together, at most, unless it is one alone.
         """
-        begin, next = self._position, self._next + rows
+        begin, next = self._begin, self._next + rows
         if rows > 1 and next <= len(self._lines):
             text = b"\n".join(self._lines[self._next : next])
-            length, end = len(text) - rows + 1, begin + len(text) + 1
+            length, end = len(text) - rows + 1, self._position + len(text) + 1
             if length <= size and end <= self._end and _are_alike(text, rows):
-                self._next, self._position = next, end
+                self._next, self._position, self._begin = next, end, end
                 return begin, end, AlikeLines(text, rows), length
         taken: list[bytes] = []
         while len(taken) < rows:
@@ -128,19 +134,23 @@ class _Lines:
                 if not group:
                     break
                 length = sum(map(len, group)) + len(group)
-            taken.extend(line for line in group if line and not line.isspace())
             self._next += len(group)
             self._position += length
+            records = [line for line in group if not _is_blank(line)]
+            if records:
+                taken += records
+                behind = sum(len(line) + 1 for line in takewhile(_is_blank, reversed(group)))
+                self._begin = self._position - behind
         if not taken:
             return None
         taken = [line.rstrip(b"\r") for line in taken]
-        return begin, min(self._position, self._file.size), taken, sum(map(len, taken))
+        return begin, min(self._begin, self._file.size), taken, sum(map(len, taken))
 
     def _first_of(self, group: list[bytes], size: int, *, alone: bool) -> list[bytes]:
         """Those that begin before the end, and are not too large together."""
         position, length = self._position, 0
         for index, line in enumerate(group):
-            blank = not line or line.isspace()
+            blank = _is_blank(line)
             if position >= self._end or (length + len(line) > size and not blank and not (alone and length == 0)):
                 return group[:index]
             position += len(line) + 1
@@ -171,6 +181,10 @@ class _Lines:
                 lines.append(last)
             self._lines = lines
         return bool(self._lines)
+
+
+def _is_blank(line: bytes) -> bool:
+    return not line or line.isspace()
 
 
 def _are_alike(text: bytes, lines: int) -> bool:
