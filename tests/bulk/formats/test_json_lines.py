@@ -111,6 +111,14 @@ def test_a_byte_order_mark_at_the_beginning_is_skipped(tmp_path: Path) -> None:
     assert [b"1", b"2"] == records(batches(source))
 
 
+@pytest.mark.parametrize("shard_bytes", [1, 2, 3, 4, 5])
+def test_the_record_behind_a_byte_order_mark_is_in_one_shard(tmp_path: Path, shard_bytes: int) -> None:
+    """It was in none where the first shard ended within the mark or right behind it."""
+    source = written(tmp_path, b"\xef\xbb\xbf1\n2\n")
+
+    assert [b"1", b"2"] == records(batches(source, shard_bytes=shard_bytes))
+
+
 def test_blank_lines_are_counted_to_what_comes_after_them(tmp_path: Path) -> None:
     """The place of a batch is behind the record before it, with however many records that one was read."""
     source = written(tmp_path, b"[1]\n[2]\n\n \n[345]\n\n")

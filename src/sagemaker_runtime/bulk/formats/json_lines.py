@@ -44,9 +44,10 @@ class JSONLines:
 
     def shards(self, files: Sequence[InputFile], source: Source) -> Iterator[Shard]:
         """Stretches of equal length. A line belongs to the one that its first byte is in."""
+        length = max(self.shard_bytes, len(_BOM) + 1)  # or the line behind a mark would not be in the first one
         for number, file in enumerate(files):
-            for begin in range(0, file.size, self.shard_bytes):
-                yield Shard(number, begin, min(begin + self.shard_bytes, file.size))
+            for begin in range(0, file.size, length):
+                yield Shard(number, begin, min(begin + length, file.size))
 
     def batches(
         self, files: Sequence[InputFile], source: Source, shard: Shard, *, at: int, number: int, rows: int, size: int
