@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +11,7 @@ import pytest
 
 from sagemaker_runtime import Client
 from sagemaker_runtime.bulk import CSV, CSVBody, Format, InputFile, JSONBody, JSONLines, feeding, run_bulk
+from sagemaker_runtime.bulk.feeding import Feed, Work
 from sagemaker_runtime.bulk.local_folder import LocalSource
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
@@ -74,3 +75,26 @@ async def test_dead_letters_are_found_with_few_openings(
     assert {number: number for number in BAD} == {row["record"]: int(row["output"]) for row in rows}
     if near > 6:
         assert len(opened) <= 2
+
+
+async def test_dead_letters_are_read_ahead_within_the_same_bounds(
+    client: Client, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They counted as nothing: of the dead letters of pictures, 64 were read at once, and any number was under way."""
+    path, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    path.write_text("".join(f"{number}\n" for number in range(40)))
+    body = JSONBody(max_rows=2)
+    await run_bulk(client, "m", path, out, body=body)
+    monkeypatch.setattr(feeding, "AHEAD_BYTES", 3)
+    taken, really_take = list[list[int]](), Feed.take
+
+    def take(self: Feed, work: Iterator[Work]) -> list[Work]:
+        found = really_take(self, work)
+        taken.append([piece.size for piece in found])
+        return found
+
+    monkeypatch.setattr(Feed, "take", take)
+    model.is_broken = False
+    await run_bulk(client, "m", path, out, body=body, retry_dead=True)
+
+    assert [[1, 1, 1], [1, 1, 2], [2, 2], [0], []] == taken

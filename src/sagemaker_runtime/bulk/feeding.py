@@ -161,7 +161,8 @@ class Feed:
         with self._destination.open(name) as letters:
             for index, line in enumerate(letters):
                 if index >= at:
-                    yield Work(part, self._record(reader, line, name), index + 1, 0, units=1)
+                    batch = self._record(reader, line, name)
+                    yield Work(part, batch, index + 1, 0, batch.size, units=1)
 
     def _record(self, reader: _Reader, line: bytes, name: str) -> Batch:
         try:
