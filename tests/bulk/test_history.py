@@ -35,6 +35,7 @@ def test_a_point_that_was_written_is_read_as_it_was() -> None:
 
     assert point == Point.of(point.to_json())
     assert {"at": NOON, "seconds": 1.0, "tally": {}} == Point(NOON, 1.0).to_json() | {"tally": {}}
+    assert Point(0) == Point.of(Point(0).to_json())  # a machine without a clock begins in 1970
 
 
 def test_points_that_are_joined_keep_their_sums_and_weigh_their_averages() -> None:
