@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from sagemaker_runtime import Client, ConfigError
+from sagemaker_runtime import Client, ConfigError, NopRetryer, override
 from sagemaker_runtime.bulk import BulkError, BulkReport, JSONBody, JSONLines, read_report, run_bulk
 from sagemaker_runtime.bulk.page.document import document
 from sagemaker_runtime.local import Invocation, LocalEndpoint, ModelFailure, Throttled
@@ -104,6 +104,17 @@ async def test_throttled_attempts_are_counted_when_they_happen(
 
     assert 2 == sum(point["throttled"] for point in report.over_time)  # type: ignore[misc]
     assert "<b>Failed attempts</b>" in report.to_html().decode()
+
+
+async def test_throttled_attempts_are_counted_where_nothing_is_retried(
+    local: LocalEndpoint, client: Client, rows: Path, tmp_path: Path
+) -> None:
+    """The report said in its sum that none had been throttled, and over time that some had."""
+    local.inject("doubled", Throttled(), call=2, times=2)
+
+    report = await run_bulk(client, "doubled", rows, tmp_path / "out", override(retryer=NopRetryer()), body=LIST)
+
+    assert 2 == report.throttled == sum(point["throttled"] for point in report.over_time)  # type: ignore[misc]
 
 
 async def test_a_run_that_was_stopped_says_so_on_its_page(client: Client, rows: Path, tmp_path: Path) -> None:

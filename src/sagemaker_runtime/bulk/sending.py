@@ -57,7 +57,8 @@ class Sent:
             tally.attempts += len(attempts)
             if attempts:
                 tally.took(variant or "", attempts[-1].seconds)
-                tally.throttled += sum(map(_is_throttled, attempts)) if len(attempts) > 1 else 0
+                if variant is None or len(attempts) > 1:  # others have one attempt, which succeeded
+                    tally.throttled += sum(map(_is_throttled, attempts))
 
 
 def _is_throttled(attempt: AttemptRecord) -> bool:
