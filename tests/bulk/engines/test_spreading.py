@@ -275,6 +275,23 @@ async def test_a_folder_that_a_worker_does_not_see_is_refused(
         await spread(local, rows, tmp_path / "out")
 
     assert [] == [task for task in MADE[0].tasks if "score" in task]
+    assert not (tmp_path / "out" / ".bulk" / "probe").exists()
+
+
+async def test_the_error_that_ends_a_run_is_raised_and_not_one_behind_it(
+    local: LocalEndpoint, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What S3 says of a part that is published while the run ends hid it, and a cancellation too."""
+    copies: list[str] = []
+
+    def fail(_: LocalDestination, name: str, to: str) -> None:
+        copies.append(f"copy {len(copies)} of {name} to {to}")
+        raise ConfigError(copies[-1])
+
+    monkeypatch.setattr(LocalDestination, "copy", fail)
+
+    with pytest.raises(ConfigError, match=r"^copy 0 of"):
+        await spread(local, rows, tmp_path / "out", workers=2)
 
 
 async def test_its_progress_is_that_of_all_tasks_together(local: LocalEndpoint, rows: Path, tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from sagemaker_runtime.bulk.engines.base import Assignment, Engine, Function, Made, Outcome
     from sagemaker_runtime.bulk.engines.following import Following
@@ -169,13 +168,8 @@ class Driving:
         Raises:
             ConfigError: One of them does not, or its files are not seen here.
         """
-        name, path, destination = (
-            f"{staging_of(self.assignment.run_id)}/{PROBE}",
-            self.publisher.folder / PROBE,
-            self.publisher.destination,
-        )
-        await whole(write_whole, path, token_bytes(16))
-        await whole(destination.put, path, name)
+        destination, written = self.publisher.destination, token_bytes(16)
+        await whole(self._put_probe, written)
         try:
             outcomes = await in_thread(self.engine.everywhere, worker.probe, self.assignment, self._task(0, 0))
         except Exception as error:
@@ -183,20 +177,27 @@ class Driving:
         for outcome in outcomes:
             if outcome.error is not None:
                 raise outcome.error
-            if await whole(self._differs, path, outcome.name):
+            if await whole(self._differs, written, outcome.name):
                 raise ConfigError(
                     f"what a worker has written to {destination.where} is not seen here: the output must be in S3, or in a folder "
                     "that all workers have under the same path"
                 )
-        path.unlink()
 
-    def _differs(self, path: Path, name: str) -> bool:
+    def _put_probe(self, data: bytes) -> None:
+        path = self.publisher.folder / PROBE
+        try:
+            write_whole(path, data)
+            self.publisher.destination.put(path, f"{staging_of(self.assignment.run_id)}/{PROBE}")
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _differs(self, written: bytes, name: str) -> bool:
         found = open_if_there(self.publisher.destination, name)
         if found is None:
             return True
         with found:
             seen: bytes = found.read()
-        return seen != path.read_bytes()
+        return seen != written
 
     async def _keep_in_touch(self) -> None:
         while True:
