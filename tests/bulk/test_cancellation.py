@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import pytest
 
@@ -22,7 +23,10 @@ from sagemaker_runtime import (
     with_api_options,
 )
 from sagemaker_runtime.bulk import BulkError, InputFile, invoke_many, run_bulk
+from sagemaker_runtime.bulk.history import History
+from sagemaker_runtime.bulk.journal import Journal
 from sagemaker_runtime.bulk.local_folder import LocalSource
+from sagemaker_runtime.bulk.parts import OpenPart
 from sagemaker_runtime.bulk.writing import Writer
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
@@ -103,6 +107,38 @@ async def test_cancelled_twice_it_still_waits_for_its_threads(
 
     with pytest.raises(asyncio.CancelledError):
         await run
+
+
+@pytest.mark.parametrize(("home", "name"), [(Journal, "__init__"), (OpenPart, "__init__"), (History, "begin")])
+async def test_cancelled_while_it_opens_a_file_it_closes_that(
+    client: Client, rows: Path, monkeypatch: pytest.MonkeyPatch, home: type, name: str
+) -> None:
+    """Nobody else can: it was open until the garbage collector found it."""
+    loop, cancelled, files = asyncio.get_running_loop(), threading.Event(), list[IO[bytes]]()
+    really_open, really_do = os.fdopen, getattr(home, name)
+
+    def fdopen(descriptor: int, mode: str, buffering: int) -> IO[bytes]:
+        files.append(really_open(descriptor, mode, buffering))
+        return files[-1]
+
+    def cancel() -> None:
+        run.cancel()
+        loop.call_soon(loop.call_soon, cancelled.set)
+
+    def do(*args: object) -> None:
+        really_do(*args)
+        if not cancelled.is_set():
+            loop.call_soon_threadsafe(cancel)
+            assert cancelled.wait(10)
+
+    monkeypatch.setattr(os, "fdopen", fdopen)
+    monkeypatch.setattr(home, name, do)
+    run = asyncio.create_task(run_bulk(client, "echo", rows, rows.parent / "out"))
+    with pytest.raises(asyncio.CancelledError):
+        await run
+
+    assert [True] * len(files) == [file.closed for file in files]
+    assert (await run_bulk(client, "echo", rows, rows.parent / "out")).succeeded == 20
 
 
 async def test_an_error_after_a_cancellation_does_not_hide_it(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:

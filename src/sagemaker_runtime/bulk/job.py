@@ -15,7 +15,7 @@ from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.bodies.file_body import FileBody
 from sagemaker_runtime.bulk.engines.staging import clear_staging
 from sagemaker_runtime.bulk.exceptions import BulkError
-from sagemaker_runtime.bulk.execution import Execution, Held, Noted, whole
+from sagemaker_runtime.bulk.execution import Execution, Held, Noted, opened, whole
 from sagemaker_runtime.bulk.feeding import Feed
 from sagemaker_runtime.bulk.history import History, read_history
 from sagemaker_runtime.bulk.journal import Journal
@@ -118,7 +118,7 @@ class Job:
         except OSError as error:
             raise _of_disk(error, folder.path) from error
         with StoppedBy(folder.path):
-            journal = await whole(Journal, folder.journal_path)
+            journal = await opened(Journal, folder.journal_path)
             rounds = Rounds(plan, journal, self.suffix)
             noted = Noted(asyncio.get_running_loop().time())
             try:
@@ -190,7 +190,7 @@ class Job:
         feed = Feed(plan, self.source, self.format, self.body, self.destination, publisher.journal)
         parts = list(feed.parts(rounds.shards, self.suffix, round))
         _, part, number = parts[0]
-        opened = await whole(OpenPart, part, number or 0, publisher)
+        first = await opened(OpenPart, part, number or 0, publisher)
 
         def check(part: Part) -> None:
             for file in plan.files_of(part.shard):
@@ -212,15 +212,18 @@ class Job:
 
             return send
 
-        writer = Writer(publisher, opened, check)
         workload = manner.workload(client, caller)
+        writer = Writer(publisher, first, check)
         dead, units = rounds.failed_now(), rounds.units()
         execution = Execution(feed, workload, writer, noted, held, max_errors=self.max_errors, dead=dead)
         done = units[0] if round else rounds.tally().rows + dead  # a retry's unit is a record
         look = partial(self._look, done, dead, units, workload, noted)
         recorded = nullcontext() if recorder is None else recorder.recorded(look)
-        async with recorded, shown(self.display, look):
-            await execution.run(feed.work(parts, opened.entry, round), drain=self.drain)
+        try:
+            async with recorded, shown(self.display, look):
+                await execution.run(feed.work(parts, first.entry, round), drain=self.drain)
+        finally:
+            writer.close()  # as the loop does, unless it has not begun
 
     def _invoke(
         self, client: Client, opt_fns: tuple[OptFn, ...], files: Sequence[InputFile]

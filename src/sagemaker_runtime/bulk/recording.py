@@ -96,8 +96,9 @@ class Recorder:
         """
         first = look()
         self._told = first.done - first.failed
-        await whole(self._history.begin, Process(self._at, self._at, self._run.retry, self._done))
         with ExitStack() as stack:
+            stack.callback(self._history.close)
+            await whole(self._history.begin, Process(self._at, self._at, self._run.retry, self._done))
             self._watchers += [stack.enter_context(each.observe_run(self._run)) for each in self._observers]
             watching = asyncio.create_task(self._watch(look))
             end, reason = "stopped", None
@@ -119,7 +120,6 @@ class Recorder:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await self._look(look(), {"end": end, "reason": reason, "seen": self._now()})
-        self._history.close()
 
     async def _watch(self, look: Callable[[], Status]) -> None:
         while True:
