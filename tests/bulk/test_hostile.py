@@ -14,9 +14,11 @@ import pytest
 from support import options
 
 from sagemaker_runtime import Client, ConfigError, SyncClient
-from sagemaker_runtime.bulk import BulkError, JSONBody, JSONLines, execution, run_bulk
+from sagemaker_runtime.bulk import Batch, BulkError, JSONBody, JSONLines, execution, run_bulk
+from sagemaker_runtime.bulk.rows import Rows, facts_of_letter
 from sagemaker_runtime.bulk.writing import Piece, Writer
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
+from sagemaker_runtime.predictor import EncodeError
 
 SURROGATE = b'"\xed\xa0\x80"'  # half of a pair, as no UTF-8 has it
 
@@ -68,6 +70,19 @@ async def test_a_line_that_is_not_utf_8_is_a_dead_letter(
 
         assert (2, {"EncodeError"}) == (report.succeeded, {*report.failures})
         assert [1] == [letter["record"] for letter in lines(tmp_path / "out", "dead-letters/*")]
+
+
+def test_what_a_dead_letter_says_is_read_without_its_record() -> None:
+    """A record that could just be read, but not within another object, ended the run, and could not be taken up again."""
+    rows = Rows(JSONLines(), join=False, select=None)
+    record = json.dumps({"a": 1, "input": 2}).encode()
+    batch = Batch("a.jsonl", 7, [record], 0, 9, 8, len(record))
+    letter = rows.dead_letter(batch, 0, EncodeError('no, "input": is wrong'))
+
+    facts = facts_of_letter(letter.replace(record, b"[" * 100_000))
+
+    assert (7, [0, 7], 'no, "input": is wrong') == (facts["record"], facts["at"], facts["message"])
+    assert facts == facts_of_letter(json.dumps(json.loads(letter), indent=1).encode())
 
 
 async def test_a_response_that_is_not_utf_8_is_no_result(client: Client, tmp_path: Path) -> None:

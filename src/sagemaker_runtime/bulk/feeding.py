@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from sagemaker_runtime.bulk.exceptions import BulkError
+from sagemaker_runtime.bulk.rows import facts_of_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -166,7 +166,7 @@ class Feed:
 
     def _record(self, reader: _Reader, line: bytes, name: str) -> Batch:
         try:
-            letter = json.loads(line)
+            letter = facts_of_letter(line)
             begin, first = map(int, letter["at"])
             offset = int(letter["record"]) - first
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):

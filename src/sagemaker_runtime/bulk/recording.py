@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from contextlib import ExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from sagemaker_runtime.bulk.execution import uninterrupted, whole
 from sagemaker_runtime.bulk.observers import BulkInterval
 from sagemaker_runtime.bulk.over_time import Point, Process
 from sagemaker_runtime.bulk.progress import PAUSED_AFTER
+from sagemaker_runtime.bulk.rows import facts_of_letter
 from sagemaker_runtime.bulk.tally import Tally
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ class Recorder:
 
 
 def _without_record(letter: bytes) -> dict[str, object]:
-    facts: dict[str, object] = json.loads(letter)
-    del facts["input"], facts["at"]
+    facts = facts_of_letter(letter)
+    del facts["at"]
     return facts | {"message": _cut(str(facts["message"]), MESSAGE)}
 
 

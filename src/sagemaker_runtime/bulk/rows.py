@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from functools import lru_cache, partial
 from operator import mod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagemaker_runtime import InvalidParamsError, ServiceError
 from sagemaker_runtime.bulk.expressions import compiled
-from sagemaker_runtime.bulk.json_texts import json_text
+from sagemaker_runtime.bulk.json_texts import is_object, json_text
 from sagemaker_runtime.predictor import EncodeError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.formats.base import Batch, Format
 
 _digits = partial(mod, b"%d")
+_INPUT = b', "input": '  # between the facts of a dead letter and its record; in a text, its quotes would be escaped
 
 
 class Rows:
@@ -105,7 +106,26 @@ class Rows:
             "attempts": len(error.attempts),
             "at": [batch.begin, batch.first],
         }
-        return f'{json.dumps(facts)[:-1]}, "input": {document}}}\n'.encode()
+        return b"%b%b%b}\n" % (json.dumps(facts).encode()[:-1], _INPUT, document.encode())
+
+
+def facts_of_letter(line: bytes) -> dict[str, Any]:
+    """
+    What a dead letter says besides its record, which may be large, or nested as deeply as can just be read.
+
+    Args:
+        line: As `Rows.dead_letter` has written it, or the same JSON in another form.
+
+    Raises:
+        ValueError, RecursionError: It is no JSON.
+        TypeError: It is no object.
+    """
+    head, found, _ = line.partition(_INPUT)
+    facts: object = json.loads(head + b"}" if found else line)
+    if not is_object(facts):
+        raise TypeError("a dead letter is an object")
+    facts.pop("input", None)
+    return facts
 
 
 @lru_cache(maxsize=64)
