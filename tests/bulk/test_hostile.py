@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import options
@@ -70,6 +71,21 @@ async def test_a_line_that_is_not_utf_8_is_a_dead_letter(
 
         assert (2, {"EncodeError"}) == (report.succeeded, {*report.failures})
         assert [1] == [letter["record"] for letter in lines(tmp_path / "out", "dead-letters/*")]
+
+
+@pytest.mark.parametrize("how", [{}, {"output_format": "csv"}, {"select": "output"}, {"join": True}])
+async def test_a_result_that_is_nested_too_deeply_to_be_read_is_a_dead_letter(
+    client: Client, tmp_path: Path, how: dict[str, Any]
+) -> None:
+    """One that could just be read could not be selected from, nor made a part of CSV or Parquet: its run never came to an end."""
+    deep = [b"[" * depth + b"]" * depth for depth in (99, 100)]
+    wide = [b"[%b]" % b",".join([b'{"a":"["}'] * 500), b'["%b"]' % (b"[" * 500)]
+    path = put(tmp_path, b"\n".join([b"1", *deep, *wide]))
+
+    report = await run_bulk(client, "echo", path, tmp_path / "out", **how)
+
+    assert (4, {"EncodeError": 1}) == (report.succeeded, report.failures)
+    assert [2] == [letter["record"] for letter in lines(tmp_path / "out", "dead-letters/*")]
 
 
 def test_what_a_dead_letter_says_is_read_without_its_record() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache, partial
 from operator import mod
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 _digits = partial(mod, b"%d")
 _INPUT = b', "input": '  # between the facts of a dead letter and its record; in a text, its quotes would be escaped
+
+
+DEEPEST = 100  # levels of a line; what reads it, and Parquet, has an end long before that of memory
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+_PAIR = re.compile(rb"\[\]|\{\}")
+_NO_BRACKETS = bytes(each for each in range(256) if each not in b"[]{}")
 
 
 class Rows:
@@ -60,7 +67,8 @@ class Rows:
             inference_id: Of their call; None if it had none.
 
         Raises:
-            EncodeError: A record to be joined is not what its format says; or *select* fails on a result.
+            EncodeError: A record to be joined is not what its format says; *select* fails on a result; or a line would be nested
+                too deeply.
         """
         head = _head(batch.file)
         middle = b"" if inference_id is None else b',"inference_id":%b' % json.dumps(inference_id).encode()
@@ -71,11 +79,14 @@ class Rows:
             pieces = [b"}\n" + head, b"", middle + b',"output":', b""] * len(texts)
             pieces[1::4], pieces[3::4] = numbers, texts
             pieces[0] = head
-            return b"".join([*pieces, b"}\n"])
+            whole = b"".join([*pieces, b"}\n"])
+            _check_depth(whole)
+            return whole
         lines = [
             b'%b%b%b,"input":%b,"output":%b}' % (head, number, middle, self._format.document(record), text)
             for number, record, text in zip(numbers, records, texts, strict=True)
         ]
+        _check_depth(b"\n".join(lines))
         if self._select is not None:
             lines = [json_text(self._select(json.loads(line))) for line in lines]
         return b"".join([line + b"\n" for line in lines])
@@ -107,6 +118,31 @@ class Rows:
             "at": [batch.begin, batch.first],
         }
         return b"%b%b%b}\n" % (json.dumps(facts).encode()[:-1], _INPUT, document.encode())
+
+
+def _check_depth(lines: bytes) -> None:
+    """
+    Raise unless others can read the lines: `json` reads 1,000 levels and more, but none of what it has just read within another.
+
+    Most have few brackets, which are quickly counted.
+    """
+    if _brackets(lines) <= DEEPEST:
+        return
+    if any(_brackets(line) > DEEPEST and _is_deep(line) for line in lines.split(b"\n")):
+        raise EncodeError(f"the result, with its record, is nested more than {DEEPEST} levels deep")
+
+
+def _brackets(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
+
+
+def _is_deep(line: bytes) -> bool:
+    brackets = _STRING.sub(b"", line).translate(None, _NO_BRACKETS)
+    for _ in range(DEEPEST):
+        brackets = _PAIR.sub(b"", brackets)
+        if not brackets:
+            return False
+    return True
 
 
 def facts_of_letter(line: bytes) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.many import Manner, call_many
 from sagemaker_runtime.bulk.recipe import ClientRecipe, opened
 from sagemaker_runtime.bulk.requests import Inputs
-from sagemaker_runtime.bulk.rows import Rows
+from sagemaker_runtime.bulk.rows import Rows, facts_of_letter
 from sagemaker_runtime.bulk.sending import Sender, Sent
 from sagemaker_runtime.bulk.tables import table_of
 from sagemaker_runtime.plugins.concurrency import KneeLimit
@@ -115,7 +115,7 @@ class Scorer:
             for sent in process.thread.run(self._send, process, records):
                 for row in map(json.loads, sent.lines.split(b"\n")[:-1]):
                     outputs[row["record"]] = row["output"]
-                for letter in map(json.loads, sent.dead):
+                for letter in map(facts_of_letter, sent.dead):
                     errors[letter["record"]] = f"{letter['code']}: {letter['message']}"
         added: Table = table.with_columns({self.output: outputs, self.error: errors})
         return added
