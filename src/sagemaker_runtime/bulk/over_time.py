@@ -76,8 +76,8 @@ class Point:
             "in_flight": round(self.in_flight, 3),
         }
         tally = {name: value for name, value in self.tally.to_json().items() if value}
-        facts = {**numbers, "reason": self.reason, "tally": tally}
-        return {"at": self.at} | {name: value for name, value in facts.items() if value}
+        facts = {"at": self.at, **numbers, "reason": self.reason, "tally": tally}
+        return {name: value for name, value in facts.items() if value or name == "at"}
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Point:

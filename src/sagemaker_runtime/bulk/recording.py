@@ -180,7 +180,7 @@ class Recorder:
 
 
 def _without_record(letter: bytes) -> dict[str, object]:
-    facts = facts_of_letter(letter)
+    facts: dict[str, object] = {**facts_of_letter(letter)}
     del facts["at"]
     return facts | {"message": _cut(str(facts["message"]), MESSAGE)}
 

@@ -14,7 +14,7 @@ from sagemaker_runtime.bulk.json_texts import is_object, json_text
 from sagemaker_runtime.predictor import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sagemaker_runtime import SageMakerRuntimeError
     from sagemaker_runtime.bulk.formats.base import Batch, Format
@@ -145,7 +145,7 @@ def _is_deep(line: bytes) -> bool:
     return True
 
 
-def facts_of_letter(line: bytes) -> dict[str, Any]:
+def facts_of_letter(line: bytes) -> Mapping[str, Any]:
     """
     What a dead letter says besides its record, which may be large, or nested as deeply as can just be read.
 
@@ -160,8 +160,7 @@ def facts_of_letter(line: bytes) -> dict[str, Any]:
     facts: object = json.loads(head + b"}" if found else line)
     if not is_object(facts):
         raise TypeError("a dead letter is an object")
-    facts.pop("input", None)
-    return facts
+    return {name: value for name, value in facts.items() if name != "input"}
 
 
 @lru_cache(maxsize=64)
