@@ -216,6 +216,17 @@ async def test_a_report_is_read_from_a_copy_of_its_json_too(client: Client, rows
     assert report.to_html() == read_report(tmp_path / "copy").to_html()
 
 
+@pytest.mark.parametrize("value", ["null", '"x"', "1e999", "[]"])
+async def test_a_copy_that_was_edited_is_named(client: Client, rows: Path, tmp_path: Path, value: str) -> None:
+    """A page could not be made of it, and the error was one of Python's."""
+    report = await run_bulk(client, "doubled", rows, tmp_path, body=LIST, state=tmp_path / "state")
+    text = (tmp_path / "report.json").read_text()
+    (tmp_path / "report.json").write_text(text.replace(f'"records": {report.records}', f'"records": {value}', 1))
+
+    with pytest.raises(ConfigError, match=r"is no folder of a bulk run: a file in it cannot be read"):
+        read_report(tmp_path)
+
+
 @pytest.mark.parametrize("text", [None, b"{", b"[]", b'{"endpoint": 1}'])
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, text: bytes | None) -> None:
     """With what to name instead."""

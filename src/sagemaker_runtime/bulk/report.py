@@ -166,12 +166,14 @@ def read_report(folder: str | os.PathLike[str]) -> BulkReport:
     try:
         plan = None if state is None else Plan.read(state / "plan.json")
         if plan is None or state is None:
-            return BulkReport(**json.loads((path / "report.json").read_bytes()))
+            report = BulkReport(**json.loads((path / "report.json").read_bytes()))
+            report.to_html()  # or what somebody has edited would be found later, and without a name
+            return report
         rounds = Rounds(plan, Entries.of(state / "journal"), f".{plan.settings['output_format']}")
         return BulkReport.of(plan.settings["output"] or str(state.parent), rounds, read_history(state / "history"))
     except OSError as error:
         problem = f"{error.filename}: {error.strerror}"
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         problem = f"a file in it cannot be read ({type(error).__name__})"
     raise ConfigError(f"{str(path)!r} is no folder of a bulk run: {problem}; name the output of a run, or its state")
 
