@@ -129,8 +129,9 @@ def test_blank_lines_are_counted_to_what_comes_after_them(tmp_path: Path) -> Non
 
 
 def test_a_document_is_the_line_or_the_records_own_error() -> None:
-    """The error does not show the line."""
+    """The error does not show the line. A program that takes a carriage return for the end of one would see two."""
     assert JSONLines().document(b'{"a": 1}') == b'{"a": 1}'
+    assert JSONLines().document(b'{"a":\r1}') == b'{"a": 1}'
     with pytest.raises(EncodeError) as caught:
         JSONLines().document(b"secret")
     assert "secret" not in str(caught.value)

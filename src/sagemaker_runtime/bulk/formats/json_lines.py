@@ -63,7 +63,7 @@ class JSONLines:
                 number = next
 
     def document(self, record: bytes) -> bytes:
-        """The line as it is, if it is a JSON document."""
+        """The line as it is, if it is a JSON document; a carriage return in it is a blank, and ends lines elsewhere."""
         try:
             json.loads(record.decode())  # of bytes, it would take UTF-16 and byte order marks too
         except (ValueError, RecursionError):
@@ -72,7 +72,7 @@ class JSONLines:
             problem = False
         if problem:
             raise EncodeError("the record is not a JSON document")
-        return record
+        return record.replace(b"\r", b" ")
 
 
 class _Lines:
