@@ -149,6 +149,17 @@ def test_of_very_many_processes_the_first_and_the_last_are_kept() -> None:
     assert (NOON, NOON + 3 * PROCESSES - 1) == (record.processes[0].began, record.processes[-1].began)
 
 
+def test_two_requests_of_one_batch_that_took_as_long_are_both_listed() -> None:
+    """The halves of a batch are told by its first record; what is said of them again is nothing new."""
+    record = Record()
+    half = {"seconds": 2.0, "file": "a", "first_record": 1}
+
+    record.take({"slowest": [half, half]})
+    record.take({"slowest": [half, half]})
+
+    assert [half, half] == record.slowest
+
+
 def test_the_slowest_requests_and_the_first_failures_are_those_of_all_processes() -> None:
     """A request that was sent again is listed once; a retry begins a list of its own."""
     record = Record()

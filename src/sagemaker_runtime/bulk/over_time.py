@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, define, evolve, field
@@ -16,6 +18,7 @@ POINTS = 240
 PROCESSES = 50
 REPORTED = 10  # requests, and failures
 SLIVER = 0.25  # of an interval; a rate over less says little
+_PLACE = itemgetter("seconds", "file", "first_record")
 
 
 @define
@@ -156,9 +159,12 @@ class Record:
             if len(self.failures) < REPORTED and not any(_is_same(failure, other) for other in self.failures):
                 self.failures.append(dict(failure))
         if "slowest" in facts:
-            known = {(each["seconds"], each["file"], each["first_record"]): each for each in self.slowest}
-            known |= {(each["seconds"], each["file"], each["first_record"]): each for each in facts["slowest"]}
-            self.slowest = [known[key] for key in sorted(known, reverse=True)[:REPORTED]]
+            # What both have is one request; what one of them has twice are two, such as the halves of a batch.
+            known = Counter(map(_PLACE, self.slowest)) | Counter(map(_PLACE, facts["slowest"]))
+            self.slowest = [
+                {"seconds": seconds, "file": file, "first_record": first}
+                for seconds, file, first in sorted(known.elements(), reverse=True)[:REPORTED]
+            ]
         self.interval = max(self.interval, facts.get("interval", 1))
         self.omitted += facts.get("omitted", 0)
 
