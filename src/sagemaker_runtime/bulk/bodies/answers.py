@@ -190,7 +190,7 @@ _SEPARATORS: Mapping[bytes, Sequence[tuple[bytes, bytes]]] = {
 
 def _cut(inside: bytes) -> list[bytes]:
     """
-    The elements of a list without line breaks, if it has as many values. None if they cannot be told so easily.
+    The elements of a list without line breaks, if it has as many values. An empty one if they cannot be told so easily.
 
     Each bracket that opens, but for the first, stands behind one that closes and a comma. Any that were deeper within a value,
     or in its text, would make pieces beyond the number of values.
