@@ -1,8 +1,8 @@
 """
 The cost of a change: calls of this checkout compared with another revision's, ``make bench-beside REVISION=main``.
 
-Each figure comes from a process of its own that makes 20,000 calls to the canned server. The two revisions take turns,
-and the medians of nine rounds are compared.
+Each figure comes from a separate process, which makes 20,000 calls to the canned server. The two revisions take turns, and
+the medians of nine rounds are compared.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ START = PROGRAMS["ours, base_endpoint"]
 
 
 def main(revision: str, calls: str = "20000", rounds: str = "9") -> None:
-    """Run and print."""
+    """Measure and print."""
     archive = subprocess.run(
         ["git", "archive", revision, "src"], cwd=HERE.parent, capture_output=True, check=True
     ).stdout

@@ -1,12 +1,12 @@
 """
-One way of sending many records, 32 a request: the CPU time of a record, in a process of its own.
+The CPU time of a record, for one way of sending many records, 32 per request, in its own process.
 
 ::
 
     python bulk_client.py "run_bulk" URL CALLS IN_FLIGHT
 
-``run_bulk`` reads records of 100 bytes from a file and writes their results into another. ``invoke_many`` alone sends
-bodies that are made beforehand, and drops what comes.
+``run_bulk`` reads records of 100 bytes from a file, and writes their results into another one. ``invoke_many`` sends bodies
+that are made beforehand, and drops the responses.
 """
 
 from __future__ import annotations
@@ -19,20 +19,16 @@ import tempfile
 from pathlib import Path
 from time import process_time
 
-from sagemaker_runtime import Client, InvokeEndpointInput, Options, StaticCredentialsProvider
+from clients import options
+
+from sagemaker_runtime import Client, InvokeEndpointInput
 from sagemaker_runtime.bulk import JSONBody, JSONLines, invoke_many, run_bulk
 
-ROWS = 32  # of a request
+ROWS = 32  # per request, as many as the server always responds to
 RECORD = json.dumps({"id": 1234567, "sepal": [5.1, 3.5], "petal": [1.4, 0.2], "note": "x" * 28}).encode()
 BULK = ("run_bulk", "invoke_many")
-SHARD = (
-    10_000 * ROWS * (len(RECORD) + 1)
-)  # about as usual, and no request of fewer records: the server always responds to 32
-
-
-def options(url: str) -> Options:
-    """A signed call to the canned server."""
-    return Options(region="us-east-1", credentials=StaticCredentialsProvider("AKID", "secret"), base_endpoint=url)
+# About as usual, and such that each request has 32 records, because the server always responds to 32.
+SHARD = 10_000 * ROWS * (len(RECORD) + 1)
 
 
 async def by_invoke_many(url: str, calls: int, in_flight: int) -> float:
@@ -49,7 +45,7 @@ async def by_invoke_many(url: str, calls: int, in_flight: int) -> float:
 
 
 async def by_run_bulk(url: str, calls: int, in_flight: int) -> float:
-    """CPU seconds of all of it."""
+    """CPU seconds of a whole run."""
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder, "rows.jsonl")
         await asyncio.to_thread(write_rows, rows, calls)
@@ -67,7 +63,7 @@ async def by_run_bulk(url: str, calls: int, in_flight: int) -> float:
 
 
 def write_rows(path: Path, calls: int) -> None:
-    """A file of as many records as the calls take."""
+    """Write a file with as many records as the calls need."""
     with path.open("wb") as file:
         for _ in range(calls):
             file.write((RECORD + b"\n") * ROWS)

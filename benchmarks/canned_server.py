@@ -2,10 +2,10 @@
 A server that responds to every POST with the same bytes, on a plain asyncio protocol, so that it is never the bottleneck.
 
 It never sleeps either: waking a process on an idle core of a virtual machine costs 20 us and more, which the kernel
-charges to the sender. A client that takes a little longer for a call would pay that at each call, a fast one never.
+charges to the sender. A client that takes a little longer for a call would pay that for each call, a fast one never.
 
-Arguments: how many requests it collects before it responds to them, 1 by default; and of how many records a response has
-a prediction each, under ``predictions``, instead of the one of all others.
+Arguments: how many requests it collects before it responds to them, 1 by default; and for how many records a response has
+predictions, under ``predictions``, instead of the single label of the default response.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-# ruff: noqa: ARG001 - each takes what a `Factory` is given
+# ruff: noqa: ARG001 - each has the parameters of a `Factory`
 """
 The clients that are compared, each as a function that makes one call and reads its response.
 
-Every client has a process of its own, so each imports its library where it is made.
+Every client has its own process, so each imports its library where it is used.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Factory(Protocol):
         Open it.
 
         Args:
-            url: Of the server.
+            url: The URL of the server.
 
-            body: What each call sends.
+            body: The body of each call.
 
-            headers: What our client sends; for those that do not make headers themselves.
+            headers: The headers that our client sends, for clients that do not make headers themselves.
         """
         ...
 
@@ -75,7 +75,7 @@ async def signed_headers(url: str) -> dict[str, str]:
 async def bare_aiohttp(
     url: str, body: bytes, /, headers: Mapping[str, str], *, hashed: bool = False
 ) -> AsyncIterator[Call]:
-    """POST by aiohttp alone, with the same body, headers and time limits; *hashed*: and the hash that a signature needs."""
+    """POST by aiohttp alone, with the same body, headers and time limits; if *hashed*, also with a signature's hash."""
     import aiohttp
     from yarl import URL
 
@@ -138,7 +138,7 @@ async def asyncio_alone(url: str, body: bytes, /, headers: Mapping[str, str]) ->
 
 
 def overrides(kind: str) -> Callable[[], OptFn]:
-    """What makes the options of a call: the same ones each time, or some that the client has never seen."""
+    """A function that makes the options of a call: the same ones each time, or new ones each time."""
     from sagemaker_runtime import NopRetryer, StaticCredentialsProvider, Timeout, override, with_api_options
 
     class Fresh(NopRetryer):
@@ -161,7 +161,7 @@ def overrides(kind: str) -> Callable[[], OptFn]:
 
 @asynccontextmanager
 async def ours(url: str, body: bytes, /, headers: Mapping[str, str], *, kind: str = "") -> AsyncIterator[Call]:
-    """Our client, through the whole stack; with a *kind* of `overrides`, with options for each call."""
+    """Our client, through the whole stack; with options for each call, if *kind* names some of `overrides`."""
     from sagemaker_runtime import Client, InvokeEndpointInput
 
     params = InvokeEndpointInput(endpoint_name="iris", body=body, content_type="application/json")
@@ -211,7 +211,7 @@ async def aiobotocore_calls(url: str, body: bytes, /, headers: Mapping[str, str]
 
 
 def boto3_invoke(url: str, body: bytes) -> Callable[[], bytes]:
-    """The same call by boto3, for any thread."""
+    """A function that makes the same call by boto3, in any thread."""
     import boto3
     import botocore.config
 

@@ -1,12 +1,12 @@
 """
-CPU time of a part of a duplex call over TLS, as a multiple of the same bytes on bare h2, ``make bench-duplex``.
+The CPU time of a part of a duplex call over TLS, as a multiple of the same bytes on bare h2: ``make bench-duplex``.
 
-The server is a process of its own that takes, or sends, as fast as it can. Each figure is the client's CPU time for a part
-of 3,200 bytes (100 ms of speech), in a process of its own; the clients take turns, and the medians are compared. The bare
-client writes what h2 gives, once for each part or, as ours does, once for each turn of the loop.
+The server has its own process, and reads or sends as fast as it can. Each figure is the client's CPU time for a part of 3,200
+bytes (100 ms of speech), in its own process. The clients take turns, and the medians are compared. The bare client writes
+h2's output once for each part or, like ours, once for each turn of the loop.
 
-Then parts go to the server and back, one at a time, beside AWS's own client (``--peer``, a Python 3.12 that has it). The last
-line is the time of a refusal to a caller who is sending.
+Then parts go to the server and back, one at a time, with our client and with AWS's own (``--peer``, a Python 3.12 that has
+it). The last line is the time until a caller who is sending gets a refusal.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ CLIENTS = ("ours", "bare, by part", "bare, by turn")
 
 
 class Server(asyncio.Protocol):
-    """Takes what comes; to the endpoint ``read``, sends parts until as many have gone as its name says."""
+    """Reads everything; for an endpoint ``read-N``, sends N parts."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -59,7 +59,7 @@ class Server(asyncio.Protocol):
         self._h2.increment_flow_control_window(2**30)
         self._left: dict[int, int] = {}
         self._names: dict[int, str] = {}
-        self._arrived: dict[int, bytearray] = {}  # of an event that has not come whole
+        self._arrived: dict[int, bytearray] = {}  # an event that has not arrived completely
         self._paused = False
         self._flush()
 
@@ -87,10 +87,10 @@ class Server(asyncio.Protocol):
         if name == ECHO:
             arrived = self._arrived.setdefault(id, bytearray())
             arrived += data
-            while len(arrived) >= (size := int.from_bytes(arrived[:4]) or 1):  # it begins with its length
+            while len(arrived) >= (size := int.from_bytes(arrived[:4]) or 1):  # an event begins with its length
                 inner = bytes(arrived[12 + int.from_bytes(arrived[4:8]) : size - 4])
                 del arrived[:size]
-                if len(inner) > len(PART):  # and not an end
+                if len(inner) > len(PART):  # not the end
                     self._h2.send_data(id, inner)
         elif name == REFUSE:
             self._names[id] = ""
@@ -121,7 +121,7 @@ class Server(asyncio.Protocol):
 
 
 class Bare(asyncio.Protocol):
-    """h2 and a transport."""
+    """A client of nothing but h2 and a transport."""
 
     def __init__(self, *, by_turn: bool) -> None:
         self._by_turn = by_turn
@@ -154,12 +154,12 @@ class Bare(asyncio.Protocol):
         self.write()
 
     def write(self) -> None:
-        """Write what h2 has."""
+        """Write h2's output."""
         self._due = False
         self._transport.write(self.h2.data_to_send())
 
     async def send(self, data: bytes) -> None:
-        """Send a part as the windows allow."""
+        """Send a part, as far as the windows allow."""
         while data:
             room = min(self.h2.local_flow_control_window(1), self.h2.max_outbound_frame_size)
             if room <= 0:
@@ -220,7 +220,7 @@ async def ours(url: str, ca: str, kind: str, parts: int) -> float:
 
 
 async def ping(url: str, ca: str) -> tuple[float, float]:
-    """CPU seconds of parts that go to the server and back, one at a time, and the median of the seconds that one took."""
+    """CPU seconds of parts that go to the server and back, one at a time, and the median duration of a part in seconds."""
     took: list[float] = []
     cpu = 0.0
     async with our_client(url, ca) as client:
@@ -238,7 +238,7 @@ async def ping(url: str, ca: str) -> tuple[float, float]:
 
 
 async def refusals(url: str, ca: str) -> float:
-    """The median of the seconds until a caller who is sending is refused."""
+    """The median of the seconds until a caller who is sending gets a refusal."""
     refused: list[float] = []
     async with our_client(url, ca) as client:
         params = InvokeEndpointWithBidirectionalStreamInput(endpoint_name=REFUSE)
@@ -257,7 +257,7 @@ async def refusals(url: str, ca: str) -> float:
 
 @asynccontextmanager
 async def our_client(url: str, ca: str) -> AsyncIterator[Client]:
-    """Our client for a server."""
+    """Our client, for the server at *url*."""
     own = HTTP2Client(ca_bundle=ca, proxies={})
     keys = StaticCredentialsProvider("AKIDEXAMPLE", "secret")
     options = Options(region="us-east-1", credentials=keys, base_endpoint=url, duplex_http_client=own)
@@ -280,7 +280,7 @@ async def serve(certificate: str) -> None:
 
 @contextmanager
 def serving(certificate: str) -> Iterator[str]:
-    """The server's URL; it ends with the block."""
+    """The URL of a server, which ends with the block."""
     command = [sys.executable, __file__, "--serve", certificate]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -291,7 +291,7 @@ def serving(certificate: str) -> Iterator[str]:
 
 
 def certificate_in(folder: str) -> str:
-    """A certificate for localhost, with its key, in a file of *folder*."""
+    """A certificate for localhost, with its key, in a file in *folder*."""
     path = str(Path(folder) / "server.pem")
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
     names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", path, "-out", path + ".crt"]
@@ -301,7 +301,7 @@ def certificate_in(folder: str) -> str:
 
 
 def run(client: str, url: str, certificate: str, kind: str, parts: int) -> float:
-    """CPU seconds of one of `CLIENTS`, here."""
+    """CPU seconds of one of `CLIENTS`, in this process."""
     if client == "ours":
         return asyncio.run(ours(url, certificate, kind, parts))
     context = ssl.create_default_context(cafile=certificate)
@@ -314,9 +314,11 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer", help="a Python 3.12 with AWS's client")
-    parser.add_argument("--ping", nargs=2, help="send parts there and back: the URL, the certificate")
+    parser.add_argument("--ping", nargs=2, help="send parts there and back; takes the URL and the certificate")
     parser.add_argument("--serve", help="be the server, with this certificate")
-    parser.add_argument("--client", nargs=4, help="be a client: its name, URL, certificate, direction")
+    parser.add_argument(
+        "--client", nargs=4, help="be a client; takes its name, the URL, the certificate and the direction"
+    )
     arguments = parser.parse_args()
     if arguments.serve:
         asyncio.run(serve(arguments.serve))
@@ -351,7 +353,7 @@ def main() -> None:
 
 
 def show_pings(url: str, certificate: str, rounds: int, peer: str | None) -> None:
-    """Print a line for our client and, where there is one, for AWS's."""
+    """Print a line for our client and, if there is a *peer*, for AWS's."""
     commands = {"ours": [sys.executable, __file__, "--ping", url, certificate]}
     if peer:
         commands["AWS's"] = [peer, str(Path(__file__).with_name("duplex_peer.py")), url, str(PINGS)]

@@ -5,7 +5,7 @@ AWS's own client, sending parts to the server of duplex_cost.py and waiting for 
 
     SSL_CERT_FILE=... python duplex_peer.py URL PARTS
 
-It prints the CPU seconds of this process, and the median of the seconds that a part took, as a JSON list.
+It prints, as a JSON list, the CPU seconds of this process, and the median of the seconds that a part took.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEYS = ("AKIDEXAMPLE", "secret")
 
 
 async def main() -> None:
-    """Measure, print, and leave: its transport has a thread that may never end."""
+    """Measure, print, and exit immediately: the client's transport has a thread that may never end."""
     config = await AsyncSageMakerRuntimeHTTP2Config.resolve(
         endpoint_uri=sys.argv[1],
         region="us-east-1",

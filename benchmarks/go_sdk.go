@@ -1,4 +1,4 @@
-// The CPU time of a call by the Go SDK v2, in a process of its own, printed as JSON.
+// The CPU time of a call by the Go SDK v2, in its own process, printed as JSON.
 //
 // Arguments: the URL of the server, the number of calls, and how many are in flight. Without any, it prints its version.
 package main
@@ -27,7 +27,7 @@ const warmUp = 1000 // calls
 // The same 1 KB that the other clients send.
 var body = []byte(`{"instances": [` + strings.Repeat("0.5, ", 200) + "0.5]}")
 
-// cpu gives the seconds, user and system, that this process has used.
+// cpu returns the CPU seconds, user and system, that this process has used.
 func cpu() float64 {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -49,7 +49,7 @@ func invoke(client *sagemakerruntime.Client) {
 	}
 }
 
-// run makes the calls, so many of them at a time.
+// run makes the calls, inFlight of them at a time.
 func run(client *sagemakerruntime.Client, calls, inFlight int64) {
 	var group sync.WaitGroup
 	for worker := int64(0); worker < inFlight; worker++ {
@@ -82,7 +82,7 @@ func main() {
 		Region:           "us-east-1",
 		Credentials:      credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 		EndpointResolver: sagemakerruntime.EndpointResolverFromURL(url),
-		// By default it keeps 10 idle connections, and would open new ones all the time.
+		// The default transport keeps only 10 idle connections, and would open new ones all the time.
 		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(transport *http.Transport) {
 			transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 2048, 2048
 		}),

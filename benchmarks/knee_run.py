@@ -1,13 +1,13 @@
 """
-What `KneeLimit` makes of a real endpoint of a known capacity: a local one that queues, and throttles when its queue is full.
+Runs `KneeLimit` with an endpoint of known capacity: a local one that queues, and throttles when its queue is full.
 
 ::
 
     python knee_run.py [SECONDS]
 
-The tests simulate such endpoints, in time that jumps. This is the same over sockets and in real time. 32 calls are worked
-on at once and take 0.1 s on average, so no client gets more than 320 responses a second. The first tenth of the time, in
-which the limit seeks the capacity, is not counted.
+The tests simulate such endpoints with a manual clock. This is the same over sockets and in real time. The endpoint works on
+32 calls at a time, which take 0.1 s on average, so no client gets more than 320 responses per second. The first tenth of the
+time, in which the limit seeks the capacity, is not counted.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from sagemaker_runtime.plugins.concurrency import KneeLimit
 if TYPE_CHECKING:
     from sagemaker_runtime.local import Fault, Invocation
 
-PLACES, MEAN, SPREAD = 32, 0.1, 0.3  # calls at once, their seconds, and the deviation of those
+PLACES, MEAN, SPREAD = 32, 0.1, 0.3  # concurrent calls, their mean duration in seconds, and its relative deviation
 QUEUES = {"a queue of 64": 64, "no queue": 0, "a queue of 3,200": 3_200}
 PARAMS = InvokeEndpointInput(endpoint_name="it", body=b"{}")
 
 
 @define
 class Load:
-    """What has come to the endpoint."""
+    """The calls that have reached the endpoint."""
 
     queue: int
     inside: int = 0
@@ -47,12 +47,12 @@ class Load:
 
 @frozen
 class WhenFull(RandomFaults):
-    """Throttles, not by chance, but what finds neither a place nor room in the queue."""
+    """Throttles, not at random, but the calls that find the queue full."""
 
     load: Load
 
-    def fault(self, endpoint_name: str, call: int) -> Fault | None:  # noqa: ARG002 - what all have
-        """The fault that a call meets; None if it is let in."""
+    def fault(self, endpoint_name: str, call: int) -> Fault | None:  # noqa: ARG002 - the parameters of all faults
+        """The fault of a call; None if it is admitted."""
         self.load.attempts += 1
         if self.load.inside >= PLACES + self.load.queue:
             self.load.throttled += 1
@@ -62,7 +62,7 @@ class WhenFull(RandomFaults):
 
 
 async def run(name: str, seconds: float) -> None:
-    """Print the share of the capacity that a run reaches, and the share of its attempts that are throttled."""
+    """Print the share of the capacity that a run reaches, and the share of attempts that are throttled."""
     load = Load(QUEUES[name])
     places = asyncio.Semaphore(PLACES)
     draw = random.Random(1)

@@ -1,10 +1,9 @@
 """
-CPU time of an invocation in the local endpoint, as a multiple of the same echo in a bare aiohttp server.
+The CPU time of an invocation in the local endpoint, as a multiple of the same echo in a bare aiohttp server.
 
-Both servers run in processes of their own and report the CPU time that they have used. A bare aiohttp client calls them
-in turn, with the same signed requests; the endpoint verifies every signature. Each figure is the median of several
-rounds. The model is once a coroutine function, which runs in the event loop, and once a plain function, which runs in a
-thread.
+Each server runs in its own process, and reports the CPU time that it has used. A bare aiohttp client calls them in turn,
+with the same signed requests; the endpoint verifies every signature. Each figure is the median of several rounds. Two models
+are measured: a coroutine function, which runs in the event loop, and a plain function, which runs in a thread.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from yarl import URL
 from sagemaker_runtime import Credentials, Headers, Request, SigV4Signer
 from sagemaker_runtime.local import Invocation, LocalEndpoint, Model
 
-WARM_UP = 5  # rounds; the servers get cheaper for some thousand calls
+WARM_UP = 5  # rounds; a call gets cheaper during the first few thousand
 KEYS = Credentials("AKIDEXAMPLE", "secret")
 REGION = "us-east-1"
 BODY = b'{"instances": [' + b"0.5, " * 200 + b"0.5]}"  # 1 KB
-HEADERS = {  # as our client sends them, beside those of the signature
+HEADERS = {  # those that our client sends, without those of the signature
     "accept-encoding": "identity",
     "amz-sdk-invocation-id": "01234567-89ab-cdef-0123-456789abcdef",
     "amz-sdk-request": "attempt=1; max=3",
@@ -133,7 +132,7 @@ class Target:
     headers: dict[str, str]
 
     async def cpu_per_call(self, session: aiohttp.ClientSession, *, calls: int, in_flight: int) -> float:
-        """Seconds of the server's CPU that one of *calls* took."""
+        """CPU seconds of the server for each of *calls* calls."""
         url = URL(self.server.url + self.path, encoded=True)
         left = iter(range(calls))
 
@@ -166,7 +165,7 @@ def signed(server: Server, model: str) -> Target:
 
 
 async def measure(bare: Server, local: Server, *, calls: int, rounds: int, in_flight: int) -> list[list[float]]:
-    """For each round, CPU seconds of a call: to the bare server, and to the local endpoint with each of `MODELS`."""
+    """The CPU seconds of a call in each round: to the bare server, and to each of `MODELS` in the local endpoint."""
     measured: list[list[float]] = []
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
@@ -182,7 +181,7 @@ async def measure(bare: Server, local: Server, *, calls: int, rounds: int, in_fl
 def main() -> None:
     """Print a line for each server."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=500, help="to each server in a round")
+    parser.add_argument("--calls", type=int, default=500, help="calls to each server in a round")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--in-flight", type=int, default=32)
     parser.add_argument("--serve", choices=SERVERS, help="be one of the servers")

@@ -1,5 +1,5 @@
 """
-CPU time that a middleware adds to a call: a user's of five lines, and the plugins without a backend.
+The CPU time that a middleware adds to a call: a user's own of five lines, and the plugins without a backend.
 
 A stub replaces the transport, so only the stack runs. Each figure is a difference: two clients take turns in this
 process, one with the middleware and one without, and the median of the pairs is printed as JSON.
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from sagemaker_runtime.middleware.steps import BuildFunction
 
 PARAMS = InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2", content_type="text/csv")
-CALLS = 250  # in each half of a pair
+CALLS = 250  # of each client in a pair
 PAIRS = 17
 
 
 class StubBody:
-    """A body that is available at once."""
+    """A body in memory."""
 
     delimited = True
 
@@ -59,7 +59,7 @@ class StubBody:
 
 
 class StubHTTPClient:
-    """Responds at once, without a network."""
+    """Responds immediately, without a network."""
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:  # noqa: ARG002 - the protocol's
         return Response(200, Headers({"content-type": "text/csv", "content-length": "6"}), StubBody())
@@ -86,7 +86,7 @@ async def count_failures(ctx: Context, step: BuildInput, next: BuildHandler) -> 
 
 
 class Measured(NamedTuple):
-    """What is added to the stack, and how many times."""
+    """A middleware to measure, and how many copies of it are added to the stack."""
 
     name: str
     api_option: APIOption
@@ -101,7 +101,7 @@ def copies(function: BuildFunction, number: int) -> APIOption:
     return add
 
 
-# One middleware is lost in the noise of a whole call, ten are not.
+# One middleware would be lost in the noise of a whole call; ten are not.
 MEASURED = (
     Measured("function", copies(count_calls, 10), 10),
     Measured("coroutine", copies(count_failures, 10), 10),
@@ -122,7 +122,7 @@ def client_with(*api_options: APIOption) -> Client:
 
 
 async def cpu_per_call(client: Client, calls: int) -> float:
-    """Seconds of CPU that one of *calls* took."""
+    """CPU seconds of each of *calls* calls."""
     invoke = client.invoke_endpoint
     started = time.process_time()
     for _ in range(calls):
@@ -131,13 +131,13 @@ async def cpu_per_call(client: Client, calls: int) -> float:
 
 
 async def added_by(measured: Measured) -> float:
-    """Seconds of CPU that one of it adds to a call: the median of the pairs."""
+    """CPU seconds that one copy adds to a call: the median of the pairs."""
     without, with_it = client_with(), client_with(measured.api_option)
     for client in (without, with_it):
         await cpu_per_call(client, CALLS)
     added: list[float] = []
     for pair in range(PAIRS):
-        # They alternate in going first, so that neither always gets the better half of a pair.
+        # They take turns in going first, so that neither always has the better half of a pair.
         order = (without, with_it) if pair % 2 else (with_it, without)
         times = {client: await cpu_per_call(client, CALLS) for client in order}
         added.append((times[with_it] - times[without]) / measured.copies)
@@ -146,7 +146,7 @@ async def added_by(measured: Measured) -> float:
 
 def main() -> None:
     """Print, as JSON, the microseconds that each of them adds."""
-    gc.disable()  # or a collection could fall into one half of a pair
+    gc.disable()  # otherwise a collection could fall into one half of a pair
     added: dict[str, float] = {}
     for measured in MEASURED:
         added[f"{measured.name}_us"] = asyncio.run(added_by(measured)) * 1e6

@@ -1,5 +1,5 @@
 """
-One client in a process of its own: what it costs is printed as JSON.
+One client in its own process. Its costs are printed as JSON.
 
 The name of a figure ends with its unit. CPU time is that of this process, user and system.
 """
@@ -42,11 +42,11 @@ CLIENTS: dict[str, Factory] = {
     "aiobotocore-stream": aiobotocore_stream,
     **{kind: partial(ours, kind=kind) for kind in OVERRIDES},
 }
-WARM_UP = 1_000  # calls, or so many at a time three times; connections are open then, and caches filled
+WARM_UP = 1_000  # calls, or three times the calls in flight, to open connections and fill caches
 
 
 async def make(call: Call, calls: int, in_flight: int) -> None:
-    """Make the calls, so many of them at a time."""
+    """Make the calls, *in_flight* of them at a time."""
     left = iter(range(calls))
 
     async def worker() -> None:
@@ -66,7 +66,7 @@ async def cost(call: Call, calls: int, in_flight: int) -> Figures:
 
 
 async def latency(call: Call, calls: int, in_flight: int) -> Figures:
-    """The CPU time of a call, and the median of what each took."""
+    """The CPU time of a call, and the median duration."""
     taken = []
 
     async def timed() -> None:
@@ -100,7 +100,7 @@ async def stall(call: Call, calls: int, in_flight: int) -> Figures:
 
 
 async def memory(call: Call, calls: int, in_flight: int) -> Figures:
-    """What Python holds, at most, for each of the calls that wait together."""
+    """The peak of Python's memory for each of the calls that wait at the same time."""
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     await make(call, calls, in_flight)
@@ -114,12 +114,12 @@ def resident() -> float:
 
 
 def sockets() -> int:
-    """Sockets that this process has open."""
+    """The open sockets of this process."""
     return sum(entry.is_socket() for entry in Path("/proc/self/fd").iterdir())
 
 
 async def growth(call: Call, calls: int, in_flight: int) -> Figures:
-    """The memory and the connections that very many calls leave behind."""
+    """The memory and the connections that remain after very many calls."""
     await make(call, 10 * WARM_UP, in_flight)
     gc.collect()
     before, open_before = resident(), sockets()
@@ -152,8 +152,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--measure", choices=MEASURES, default="cost")
     parser.add_argument("--uvloop", action="store_true")
     parser.add_argument("--body", type=int, help="bytes of the body; 1 KB of JSON by default")
-    parser.add_argument("--parts", type=int, default=1, help="that a call reads; the figures are those of a part")
-    parser.add_argument("--headers", default="{}", help="what our client sends, as JSON, for bare aiohttp and asyncio")
+    parser.add_argument("--parts", type=int, default=1, help="parts that a call reads; the figures are per part")
+    parser.add_argument("--headers", default="{}", help="our client's headers, as JSON, for bare aiohttp and asyncio")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""What the documentation shows of the last run, made of its results.json alone: ``python benchmarks/page.py``."""
+"""Writes the figures of the last run into the documentation, from its results.json: ``python benchmarks/page.py``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "performance"
-WIDTH, LEFT, RIGHT, STEP = 920, 190, 700, 30  # of the picture, of its bars, and from bar to bar
+WIDTH, LEFT, RIGHT, STEP = 920, 190, 700, 30  # pixels: the picture, the bars' ends, and from bar to bar
 BARE = f"aiohttp, {ONE_KB}"
 PANELS = {
     "Compared with bare HTTP and the Go SDK": ("ours on uvloop", "aiohttp on uvloop", "Go SDK", "ours", "aiohttp"),
@@ -27,13 +27,13 @@ PANELS = {
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown. An option of a program keeps its hyphens, which Sphinx would make a dash of."""
+    """A table in Markdown. Options of programs become code, because Sphinx would turn their hyphens into dashes."""
     shown = [[re.sub(r"[\w-]+ --\w+", r"`\g<0>`", cell) for cell in row] for row in rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *shown])
 
 
 def tables(results: Results) -> str:
-    """The targets, and what was measured."""
+    """The targets, and the figures measured."""
     return "\n".join(
         [
             "".join(f"- {name}: {text}\n" for name, text in results.about.items()),
@@ -44,7 +44,7 @@ def tables(results: Results) -> str:
 
 
 def clients(results: Results) -> str:
-    """What a call costs with each client, the cheapest one first."""
+    """The cost of a call with each client, the cheapest one first."""
     ours = f"ours, {ONE_KB}"
     named = {
         "ours": "**this client**",
@@ -60,7 +60,7 @@ def clients(results: Results) -> str:
 
 
 PAGES = {"performance.md": {"tables": tables}, "comparison.md": {"clients": clients}}
-"""By page, and by the name in its comment, what stands between that comment and the next one."""
+"""For each page, by the name in a comment, what is written between that comment and the next one."""
 
 
 def filled(page: str, parts: Mapping[str, Callable[[Results], str]], results: Results) -> str:
@@ -70,13 +70,13 @@ def filled(page: str, parts: Mapping[str, Callable[[Results], str]], results: Re
         before, _, rest = page.partition(start)
         _, found, after = rest.partition(end)
         if not found:
-            raise SystemExit(f"a page lacks {start.strip()} with {end} behind it")
+            raise SystemExit(f"a page lacks {start.strip()} followed by {end}")
         page = f"{before}{start}{part(results)}{end}{after}"
     return page
 
 
 def panel(results: Results, names: Sequence[str], top: int) -> str:
-    """A bar for each client that ran, the cheapest one first, and a line at bare aiohttp."""
+    """A bar for each client that ran, the cheapest one first, and a line for bare aiohttp."""
     found = {name: results.series(f"{name}, {ONE_KB}", "cpu_us") for name in names}
     medians = {name: statistics.median(series) for name, series in found.items() if series}
     bare = statistics.median(results.series(BARE, "cpu_us"))
@@ -97,7 +97,7 @@ def panel(results: Results, names: Sequence[str], top: int) -> str:
 
 
 def picture(results: Results) -> str:
-    """The CPU time of a call by client: two panels, because the dearest ones would hide what the cheapest differ by."""
+    """The CPU time of a call by client, in two panels: beside expensive clients, cheap ones would all look the same."""
     parts, top = [], 44
     for title, names in PANELS.items():
         parts += [f'<text x="10" y="{top - 18}" font-weight="bold">{title}</text>', panel(results, names, top)]
@@ -113,7 +113,7 @@ def picture(results: Results) -> str:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Write the results, and the picture of them."""
+    """Write the results, and their picture."""
     folder.mkdir(parents=True, exist_ok=True)
     document = asdict(results) | {
         "targets": [
@@ -132,7 +132,7 @@ def fill(results: Results) -> None:
 
 
 def read(folder: Path) -> Results:
-    """What `write` wrote."""
+    """Read what `write` wrote."""
     document = json.loads((folder / "results.json").read_text())
     return Results(document["about"], document["calls"], document["figures"])
 

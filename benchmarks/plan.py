@@ -1,35 +1,35 @@
-"""The processes of `make bench`, in the order in which they run, and the targets that their figures are held against."""
+"""The processes of `make bench`, in the order in which they run, and the targets for their figures."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 MANY = 2048  # in flight
-SIX_MB = "6291456"  # the service's limit of a body
-TOKENS, BLOCKS = 5_000, 300  # parts of a stream
+SIX_MB = "6291456"  # the service's limit for a body
+TOKENS, BLOCKS = 5_000, 300  # parts in a stream
 
 
 class Process(NamedTuple):
-    """A client in a process of its own, with a server in another one."""
+    """A client in its own process, with a server in another one."""
 
     name: str
     client: str
-    """The argument of one_client.py, threaded_client.py or bulk_client.py, or a program of `run.py`."""
+    """The argument for one_client.py, threaded_client.py or bulk_client.py, or a program of `run.py`."""
 
     calls: int
     in_flight: int = 32
-    """Calls at a time: of tasks, or of threads."""
+    """Concurrent calls, by tasks or by threads."""
 
     arguments: tuple[str, ...] = ()
-    """Further ones of one_client.py."""
+    """Further arguments for one_client.py."""
 
     server: tuple[str, ...] = ("canned_server.py",)
     once: bool = False
-    """Not in each round."""
+    """Whether it runs only in the first round."""
 
 
 def stream(parts: int, size: int, together: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The arguments of the client and the server of a stream: parts, bytes of each, and how many are in one chunk."""
+    """The arguments for client and server of a stream: its parts, their bytes, and how many parts are in one chunk."""
     return ("--parts", str(parts)), ("stream_server.py", str(parts), str(size), str(together))
 
 
@@ -37,13 +37,13 @@ ONE_KB = "1 KB, 32 in flight"
 UVLOOP = ("--uvloop",)
 TIMED = ("--measure", "latency")
 IN_ONE = ("canned_server.py", str(MANY))
-"""A server that responds once all calls wait."""
+"""A server that responds only when all calls are waiting."""
 
 RECORDS = "32 records a request"
 OF_RECORDS = ("canned_server.py", "1", "32")
 """A server that responds to 32 records."""
 
-# What is divided by each other stands side by side, so that both meet the same phase of the machine.
+# Processes whose figures are compared run one after the other, so that the machine is equally fast for both.
 PLAN = [
     Process(f"aiohttp, {ONE_KB}", "aiohttp", 20_000),
     Process(f"ours, {ONE_KB}", "ours", 20_000),
@@ -83,33 +83,33 @@ PLAN = [
     Process("ours, very many calls", "ours", 200_000, 32, ("--measure", "growth"), once=True),
 ]
 STARTS = "start"
-"""Before the name of a program of starts.py."""
+"""The prefix for the name of a program of starts.py."""
 
 MIDDLEWARE = "ours, without a network"
-"""The process of middleware_cost.py."""
+"""The name of the process of middleware_cost.py."""
 
 
 class Target(NamedTuple):
-    """What a figure, or the ratio of two, has to be."""
+    """A limit for a figure, or for the ratio or difference of two."""
 
     what: str
     limit: str
-    """Such as ``<= 0.85``."""
+    """The limit, such as ``<= 0.85``."""
 
     process: str
     beside: str | None = None
-    """The process that the other one is divided by."""
+    """The process that it is compared with; None for the figure itself."""
 
     figure: str = "cpu_us"
     added: bool = False
-    """Whether the figure is what the process has more than the other, and not their ratio."""
+    """Whether the difference counts instead of the ratio."""
 
     best: bool = False
-    """Whether the quickest round counts, and not the median: for a figure that is no ratio and depends on the machine."""
+    """Whether the best round counts instead of the median, for a figure that is not a ratio and depends on the machine."""
 
 
 def targets() -> list[Target]:
-    """All of them, in the order of the table."""
+    """All targets, in the order of the table."""
     ours, uvloop = f"ours, {ONE_KB}", f"ours on uvloop, {ONE_KB}"
     go, alone, many = f"Go SDK, {ONE_KB}", "1 KB, one at a time", f"1 KB, {MANY} in flight"
     sync = "1 KB, without async"
@@ -146,16 +146,23 @@ def targets() -> list[Target]:
             "elapsed_us",
         ),
         Target("CPU added to the call with async", "<= 80", f"ours, {sync}, one thread", f"ours, {alone}", added=True),
-        Target("latency added to it", "<= 60", f"ours, {sync}, one thread", f"ours, {alone}", "latency_us", added=True),
         Target(
-            "a record of run_bulk / of invoke_many",
+            "latency added to that call",
+            "<= 60",
+            f"ours, {sync}, one thread",
+            f"ours, {alone}",
+            "latency_us",
+            added=True,
+        ),
+        Target(
+            "CPU of a record, run_bulk / invoke_many",
             "<= 1.6",
             f"run_bulk, {RECORDS}",
             f"invoke_many, {RECORDS}",
             "record_us",
         ),
-        Target("the same, of 10,000,000 / of 100,000", "<= 1.1", long, short, "record_us"),
-        Target("memory that those take more", "<= 30", long, short, "memory_MB", added=True),
+        Target("a record of 10,000,000 / of 100,000", "<= 1.1", long, short, "record_us"),
+        Target("memory added by 10,000,000 records", "<= 30", long, short, "memory_MB", added=True),
         *(
             target
             for many_parts in ("36 bytes, 400 in a chunk", "36 bytes, 10 in a chunk")

@@ -20,7 +20,7 @@ LIMIT = 300  # seconds; the longest process takes 30, and one that hangs must no
 
 @contextlib.contextmanager
 def serving(script: str, *arguments: str) -> Iterator[str]:
-    """The URL of the server that *script*, a file beside this one, starts; it ends with the block."""
+    """The URL of the server in *script*, a file beside this one. It ends with the block."""
     with subprocess.Popen(
         [sys.executable, HERE / script, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -33,9 +33,9 @@ def serving(script: str, *arguments: str) -> Iterator[str]:
 
 def environment(**more: str) -> dict[str, str]:
     """
-    The variables of a client's process: nothing that configures AWS's clients, or Python, unless *more* has it.
+    The variables of a client's process: none that configure AWS's clients or Python, except those of *more*.
 
-    With ``PYTHONDONTWRITEBYTECODE`` a start compiles the package each time, which costs a third of bare aiohttp's start.
+    With ``PYTHONDONTWRITEBYTECODE``, each start would compile the package, which takes a third of bare aiohttp's start.
     """
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "REQUESTS_CA_"))
@@ -44,7 +44,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(command: Sequence[str | Path], variables: dict[str, str]) -> str:
-    """What a command prints. What it says on standard error is shown if it fails: some peers always complain there."""
+    """The output of a command. Its standard error is shown only if it fails, because some clients always write to it."""
     ran = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=LIMIT)
     if ran.returncode:
         print(ran.stderr, file=sys.stderr)
@@ -59,7 +59,7 @@ def measured(command: Sequence[str | Path], variables: dict[str, str]) -> dict[s
 
 
 def cpu_of(command: Sequence[str | Path], variables: dict[str, str]) -> float:
-    """Seconds of CPU, user and system, from the start of a command to its end."""
+    """CPU seconds, user and system, of a command from start to end."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run(command, variables)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

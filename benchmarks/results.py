@@ -1,4 +1,4 @@
-"""What a run of the benchmarks found: its figures, and how they compare with the targets."""
+"""The results of a run of the benchmarks: its figures, and how they compare with the targets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def unit(figure: str) -> str:
 
 
 def shown(value: float) -> str:
-    """Three digits of a value, or all before its point."""
+    """A value with three digits, or with all digits before the point."""
     return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"  # noqa: PLR2004 - a number of three digits
 
 
@@ -47,32 +47,32 @@ class Row:
         return "met" if SIGNS[sign](self.figure, float(limit)) else "NOT MET"
 
     def cells(self) -> list[str]:
-        """As it is shown."""
+        """The cells of the line, as shown."""
         figure = "" if self.figure is None else f"{self.figure:.2f}"
         return [self.what, self.measured, figure, self.limit.replace("<=", "≤").replace(">=", "≥"), self.verdict]
 
 
 @frozen
 class Results:
-    """Of one run."""
+    """The results of one run."""
 
     about: dict[str, str] = field(factory=dict)
-    """When and on what it ran, and what did not."""
+    """When and on what it ran, and which processes did not run."""
 
     calls: dict[str, int] = field(factory=dict)
-    """By process, how many calls it made in a round."""
+    """How many calls each process made in a round."""
 
     figures: dict[str, dict[str, list[float]]] = field(factory=dict)
-    """By process and name, the figure of each round. The name ends with the unit."""
+    """The figures of each round, by process and name. The name ends with the unit."""
 
     def add(self, process: str, calls: int, figures: dict[str, float]) -> None:
-        """Take over what a process measured."""
+        """Add the figures of a process."""
         self.calls[process] = calls
         for name, value in figures.items():
             self.figures.setdefault(process, {}).setdefault(name, []).append(round(value, 4))
 
     def drop(self, process: str, reason: str) -> None:
-        """Forget a process that cannot run."""
+        """Remove a process that cannot run."""
         self.figures.pop(process, None)
         self.about[process] = reason
 
@@ -81,12 +81,12 @@ class Results:
         return self.figures.get(process, {}).get(figure, [])
 
     def ratio(self, process: str, beside: str, figure: str = "cpu_us") -> float | None:
-        """The median of the ratios in each round, because a machine is faster in some rounds than in others."""
+        """The median of the ratios of each round, because the machine is faster in some rounds than in others."""
         above, below = self.series(process, figure), self.series(beside, figure)
         return statistics.median(a / b for a, b in zip(above, below, strict=True)) if above and below else None
 
     def added(self, process: str, beside: str, figure: str) -> float | None:
-        """The median of the differences in each round."""
+        """The median of the differences of each round."""
         above, below = self.series(process, figure), self.series(beside, figure)
         return statistics.median(a - b for a, b in zip(above, below, strict=True)) if above and below else None
 
@@ -110,7 +110,7 @@ class Results:
         return [self.row(target) for target in targets()]
 
     def processes(self) -> list[list[str]]:
-        """By process: median, least and most of each figure, and how many calls it made in how many rounds."""
+        """For each process: the median and range of each figure, and its numbers of rounds and calls."""
         return [
             [
                 process if len(figures) == 1 else f"{process}: {name.rpartition('_')[0]}",

@@ -1,5 +1,5 @@
 """
-Measure each client in a process of its own, print one table, and write it into docs/performance: ``make bench``.
+Measure each client in its own process, print one table, and write it into docs/performance: ``make bench``.
 
 The processes take turns: each runs once in a round, and every other round backwards. A figure is the median of the
 rounds, and a ratio the median of their ratios, so a busy machine makes them less exact but not wrong.
@@ -40,11 +40,11 @@ MISSING = {
 }
 ROUNDS = 5
 STARTS_A_ROUND = 5
-FILES = 8192  # descriptors that a client and its server need for 2,048 connections, with room
+FILES = 8192  # descriptors; ample for a client or a server with 2,048 connections
 
 
 def command(process: Process, headers: str) -> list[str | Path]:
-    """What starts a client, but for the URL, the calls and how many are in flight. Empty if it is not installed."""
+    """The command of a client, without the URL and the numbers of calls and of those in flight. Empty if not installed."""
     match process.client:
         case "Go SDK":
             return [GO_SDK] if GO_SDK else []
@@ -89,7 +89,7 @@ def measure_starts(results: Results, count: int) -> None:
 
 
 def about(rounds: int, share: float) -> dict[str, str]:
-    """When and on what this runs."""
+    """When, on what, and with which versions this runs."""
     libraries = ("aiohttp", "uvloop", "aiobotocore", "boto3")
     trial = "" if share == 1 else f", a trial with {share:.0%} of the calls"
     found = {
@@ -126,8 +126,8 @@ def parsed() -> argparse.Namespace:
     """The arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--share", type=float, default=1.0, help="of the calls, for a trial")
-    parser.add_argument("--only", default="", help="processes with this in their name, for a trial")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the calls to make, for a trial")
+    parser.add_argument("--only", default="", help="only processes with this text in their names, for a trial")
     return parser.parse_args()
 
 
@@ -139,7 +139,7 @@ def main(rounds: int, share: float, only: str) -> None:
     with serving("canned_server.py") as url:
         headers = json.dumps(asyncio.run(signed_headers(url)))
     if not only:
-        measure_starts(Results(), 1)  # compiles what is not compiled yet
+        measure_starts(Results(), 1)  # so that everything is compiled
     for number in range(rounds):
         started = time.monotonic()
         plan = [process for process in PLAN if only in process.name and not (process.once and number)]

@@ -1,8 +1,8 @@
 """
-The CPU time of a call in AWS's own client for asyncio, in a process of its own, printed as JSON; needs Python 3.12.
+The CPU time of a call in AWS's own client for asyncio, in its own process, printed as JSON; needs Python 3.12.
 
-There is none for SageMaker Runtime, so Bedrock Runtime's InvokeModel stands in: one POST of the same body to the same
-server, signed in the same way. Arguments: the URL of the server, the number of calls, and how many are in flight.
+There is no such client for SageMaker Runtime, so Bedrock Runtime's InvokeModel is measured: one POST of the same body to the
+same server, signed in the same way. Arguments: the URL of the server, the number of calls, and how many are in flight.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Programs that make one call: what their processes cost, from start to exit, is the cost of a start."""
+"""Programs that make one call. The CPU time of their processes, from start to exit, is the cost of a start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG001 - each takes what a `Factory` is given
+# ruff: noqa: ARG001 - each has the parameters of a `Factory`
 """The clients that read a response stream, each as a function that reads one to its end."""
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def bare_stream(url: str, body: bytes, /, headers: Mapping[str, str]) -> A
 
 @asynccontextmanager
 async def our_stream(url: str, body: bytes, /, headers: Mapping[str, str]) -> AsyncIterator[Call]:
-    """A stream read by our client. A read gives the number of parts."""
+    """A stream read by our client. A read returns the number of parts."""
     from sagemaker_runtime import Client, InvokeEndpointWithResponseStreamInput, PayloadPart
 
     params = InvokeEndpointWithResponseStreamInput(endpoint_name="iris", body=body)

@@ -1,7 +1,7 @@
 """
 A server that responds to every POST with the same event stream of small parts, as fast as it is read.
 
-Arguments: parts in a stream, bytes in a part, parts in one piece of the chunked body.
+Arguments: the parts in a stream, the bytes in a part, and the parts in one chunk of the body.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
-One client that blocks, in a process of its own, called by one thread or by several: what it costs is printed as JSON.
+One blocking client in its own process, called by one thread or by several. Its costs are printed as JSON.
 
-The CPU time is that of the process, user and system; the time of a call with several threads is that of all calls
-together, divided by their number.
+The CPU time is that of the process, user and system. With several threads, the time of a call is the time of all calls,
+divided by their number.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def sync_client(url: str) -> Iterator[Call]:
 
 @contextmanager
 def boto3_client(url: str) -> Iterator[Call]:
-    """The same call by boto3."""
+    """boto3's client, which makes the same call."""
     yield boto3_invoke(url, BODY)
 
 
@@ -46,7 +46,7 @@ THREADED = {"SyncClient": sync_client, "boto3 in threads": boto3_client}
 
 
 def measure(call: Call, calls: int, threads: int) -> dict[str, float]:
-    """What a call costs and takes."""
+    """The costs and the duration of a call."""
     taken: list[float] = []
 
     def make(number: int) -> None:

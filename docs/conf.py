@@ -1,14 +1,18 @@
-# ruff: noqa: ARG001 - Sphinx says what its handlers take; a script
-"""How Sphinx makes pages of this folder: ``make docs``. Nothing is fetched while it does."""
+# ruff: noqa: ARG001 - Sphinx defines the parameters of its handlers; a script
+"""The configuration of Sphinx for this folder: ``make docs``. The build fetches nothing."""
 
 from __future__ import annotations
 
 import builtins
+import inspect
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.addnodes import pending_xref
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.nodes import find_pending_xref_condition, make_refnode
 
 from sagemaker_runtime import __version__
@@ -28,7 +32,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["examples"]
-default_role = "py:obj"  # `Client` in a docstring is a link, where there is such a name
+default_role = "py:obj"  # `Client` in a docstring is a link, if there is such a name
 myst_heading_anchors = 3
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
@@ -56,14 +60,14 @@ copybutton_prompt_text = "$ "
 copybutton_line_continuation_character = "\\"
 
 MAPS = ("index", "api/index")
-"""The pages whose links are the table of contents."""
+"""The pages whose links make the table of contents."""
 
 
 def contents_of(page: str) -> str:
     """
-    The table of contents of a map: one for each heading, of the pages that are linked below it.
+    The table of contents that a map makes: a section for each heading, with the pages that are linked below it.
 
-    So a map is written once, and a code host shows no directives on it.
+    So the table is written once, and the page shows no directives on a code host.
     """
     seen: set[str] = set()
     tables: list[str] = []
@@ -83,6 +87,25 @@ def contents_of(page: str) -> str:
     return "".join(tables)
 
 
+def document_constants(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Give a constant that another module defines the docstring there, not that of its type; and a field its own only."""
+    if lines[:1] and lines[0].startswith("Alias for field number"):
+        lines.clear()
+    of_type = inspect.getdoc(type(obj)) or ""
+    if what != "data" or lines[:1] != of_type.splitlines()[:1]:
+        return
+    constant = name.rpartition(".")[2]
+    documented = (
+        ModuleAnalyzer.for_module(module).find_attr_docs().get(("", constant))
+        for module, there in sorted(sys.modules.items())
+        if module.startswith("sagemaker_runtime.")
+        and getattr(there, constant, None) is obj
+    )
+    lines[:] = next(filter(None, documented), [])
+
+
 def add_contents(app: Sphinx, docname: str, source: list[str]) -> None:
     """Give the maps their tables of contents."""
     if docname in MAPS:
@@ -90,7 +113,7 @@ def add_contents(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def name_columns(app: Sphinx, doctree: document) -> None:
-    """Put its column's heading into each cell but those of the first column, for narrow screens; pages.css hides it."""
+    """Put the column's heading into each cell outside the first column. pages.css shows it on narrow screens only."""
     for table in doctree.findall(nodes.tgroup):
         names = [
             entry.astext()
@@ -112,7 +135,7 @@ def let_code_break(
     context: dict[str, object],
     doctree: object,
 ) -> None:
-    """Let code in text and tables wrap after a separator, and in a very long name before a capital."""
+    """Let code in text and tables wrap after separators, and very long names wrap before capitals."""
 
     def in_name(found: re.Match[str]) -> str:
         return re.sub(r"(?<=[a-z]{3})(?=[A-Z][a-z]{2})", "<wbr>", found[0])
@@ -124,13 +147,12 @@ def let_code_break(
 
     body = context.get("body")
     if isinstance(body, str):
-        context["body"] = re.sub(
-            r'(<span class="pre">)([^<]*)(</span>)', breakable, body
-        )
+        body = re.sub(r'(<span class="pre">)([^<]*)(</span>)', breakable, body)
+        context["body"] = re.sub(r"<h[12]>[A-Za-z]{17,}", in_name, body)
 
 
 def leave_builtins(app: Sphinx, doctree: document) -> None:
-    """Make no link of a builtin's name: Sphinx would find the member `bytes` of some class for it, or of several."""
+    """Do not link the names of builtins: for `bytes`, Sphinx would link a member of that name of some class."""
     for node in list(doctree.findall(pending_xref)):
         if node.get("refdomain") == "py" and hasattr(
             builtins, node.get("reftarget", "")
@@ -142,7 +164,7 @@ def leave_builtins(app: Sphinx, doctree: document) -> None:
 def link_by_last_name(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, content: TextElement
 ) -> Element | None:
-    """Find what a docstring names without its module: `StackError`, `ResponseStream.watch`."""
+    """Link names that a docstring writes without the module, such as `StackError` and `ResponseStream.watch`."""
     target = node.get("reftarget", "")
     objects = env.domains.python_domain.objects
     found = [
@@ -158,6 +180,11 @@ def link_by_last_name(
     )
 
 
+# With brackets in brackets in brackets, as in Callable[[Context, list[int]], Output].
+_BRACKETS = r"\[(?:[^][]|\[(?:[^][]|\[[^][]*\])*\])*\]"
+_ANNOTATION = rf"(?:[^][(),]|{_BRACKETS})*"
+
+
 def tidy_signature(
     app: Sphinx,
     what: str,
@@ -167,28 +194,39 @@ def tidy_signature(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str | None, str | None]:
-    """Show defaults that are no Python as dots, such as attrs' factories; hide what is private."""
+    """Show defaults that are not valid Python, such as attrs' factories, as dots; hide private parameters."""
     if signature is not None:
         signature = re.sub(r"= (NOTHING|<[^<>]*>)", "= ...", signature)
-        signature = re.sub(r", _\w+: [^,)]*", "", signature)
+        signature = re.sub(rf", _\w+: {_ANNOTATION}", "", signature)
     return signature, returns
+
+
+def shorten_values(app: Sphinx, doctree: document) -> None:
+    """Show classes without their modules in the values of type aliases and in lists of variables, as in signatures."""
+    for kind in (addnodes.desc_annotation, addnodes.literal_emphasis):
+        for node in doctree.findall(kind):
+            for text in list(node.findall(nodes.Text)):
+                short = re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Z])", "", text)
+                text.parent.replace(text, nodes.Text(short))
 
 
 def keep_colons(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    """Keep Napoleon from taking the words before a member's first colon for its type."""
+    """Keep Napoleon from reading the words before a member's first colon as its type."""
     if what in {"attribute", "data", "property"} and lines and ":" in lines[0]:
         lines.insert(0, "\\ ")
 
 
 def setup(app: Sphinx) -> None:
-    """Sphinx calls it."""
+    """Connect the handlers; called by Sphinx."""
     app.connect("source-read", add_contents)
+    app.connect("autodoc-process-docstring", document_constants, priority=300)
     app.connect("doctree-read", name_columns)
     app.connect("html-page-context", let_code_break)
     # before Napoleon
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     app.connect("autodoc-process-signature", tidy_signature)
     app.connect("doctree-read", leave_builtins)
+    app.connect("doctree-read", shorten_values)
     app.connect("missing-reference", link_by_last_name)

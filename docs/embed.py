@@ -1,8 +1,9 @@
 """
 Copy the example programs into the pages that show them: ``python docs/embed.py``.
 
-A page says which program stands where in a comment, ``<!-- examples/web_service.py -->``, or ``<!-- examples/x.py: name -->``
-for one function of it. So the page reads the same on a code host, where an ``include`` would not work. A test compares.
+A comment in the page names the program, ``<!-- examples/web_service.py -->``, or one function of it,
+``<!-- examples/x.py: name -->``. So the page reads the same on a code host, where an ``include`` would not work. A test
+checks that the copies are up to date.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def source(name: str, function: str | None) -> str:
 
 
 def embedded(page: str) -> str:
-    """A page with the programs as they are."""
+    """A page with the current text of its programs."""
     return PLACE.sub(
         lambda found: f"{found[1]}```python\n{source(found[2], found[3])}```\n", page
     )

@@ -1,5 +1,5 @@
 """
-Take docs/pictures/page.png, the picture of the local endpoint's page.
+Take docs/pictures/local-endpoint-page.png, the picture of the local endpoint's page.
 
 ``make screenshots`` runs it. The page is a real one, in a headless Chromium, and
 shows real calls: some fail and are retried, and a stream is under way. The times are
@@ -9,12 +9,11 @@ those of the machine it runs on, so no two pictures are the same.
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.async_api import Browser, async_playwright
+from headless import chromium
 
 from sagemaker_runtime import (
     Client,
@@ -34,7 +33,10 @@ from sagemaker_runtime.local import (
     Variants,
 )
 
-PICTURE = Path(__file__).parent / "pictures" / "page.png"
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+PICTURE = Path(__file__).parent / "pictures" / "local-endpoint-page.png"
 WIDTH, HEIGHT = 1240, 640  # CSS pixels
 WORDS = "Once upon a time there was a small model that told stories, word by word."
 
@@ -111,20 +113,12 @@ async def take(browser: Browser, local: LocalEndpoint) -> None:
 
 
 async def main() -> None:
-    path = shutil.which("chromium")
-    if path is None:
-        sys.exit("There is no program 'chromium'; on Debian, apt-get install chromium.")
     iris = Variants({"blue": (classify, 9), "green": (challenge, 1)})
     async with (
         LocalEndpoint({"iris": iris, "story": tell}, page=True) as local,
-        async_playwright() as playwright,
+        chromium() as browser,
     ):
-        browser = await playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--no-proxy-server"],
-        )
         await take(browser, local)
-        await browser.close()
     print(f"{PICTURE}: {PICTURE.stat().st_size:,} bytes")
 
 

@@ -1,7 +1,7 @@
 """
 Draw the pictures of the README: ``python docs/pictures.py`` writes docs/pictures/stack.svg and waterfall.svg.
 
-Both are made of what the package does, and of nothing that changes from run to run: a test makes them anew and compares.
+Both are drawn from what the package really does, and do not change from run to run: a test draws them again and compares.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from sagemaker_runtime.testing import (
 
 PICTURES = Path(__file__).parent / "pictures"
 
-WIDTH, LEFT, RIGHT = 960, 150, 810  # pixels; what lies between is for the middleware
+WIDTH, LEFT, RIGHT = 960, 150, 810  # pixels; the middleware are between the last two
 ROW, GAP, PAD, LETTER = 30, 8, 12, 8
 STYLE = """
 text { font: 13px ui-sans-serif, system-ui, sans-serif; fill: #1f2328 }
@@ -53,7 +53,7 @@ text { font: 13px ui-sans-serif, system-ui, sans-serif; fill: #1f2328 }
 
 @define
 class TickingClock(ManualClock):
-    """Time passes by looking at it, 0.02 ms each time, and with what the script and the retryer wait."""
+    """A clock that advances by 0.02 ms each time it is read, and by the waits of the script and the retryer."""
 
     def monotonic(self) -> float:
         self.advance(0.000_02)
@@ -62,7 +62,7 @@ class TickingClock(ManualClock):
 
 @build_middleware("TagTenant")
 async def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
-    """Stands for a middleware of the reader's."""
+    """An example of the reader's own middleware."""
     append_custom_attributes(step.request.headers, "tenant=acme")
     return await next(ctx, step)
 
@@ -84,7 +84,7 @@ def client(
 
 
 def tagged(stack: Stack) -> None:
-    """Put it in."""
+    """Add it to the stack."""
     stack.build.add(tag_tenant)
 
 
@@ -98,7 +98,7 @@ async def waterfall_svg() -> str:
 
 
 def stack_svg(stack: Stack) -> str:
-    """The five steps from top to bottom, with what stands in each, and what is done how often."""
+    """The five steps from top to bottom, with the places in each, and how often each runs."""
     shapes: list[str] = []
     y, divide = 64, 0
     steps = (
@@ -121,7 +121,7 @@ def stack_svg(stack: Stack) -> str:
             )
             shapes.append(text(x + PAD, y + 20, id))
             x += width + GAP
-            if id == "Retry":  # what stands below it begins a line of its own
+            if id == "Retry":  # the places below it begin on a new line
                 x, y = LEFT, y + ROW + 2 * GAP
                 divide = y - GAP
         y += ROW + 2 * GAP
@@ -153,7 +153,7 @@ def stack_svg(stack: Stack) -> str:
 
 
 def text(x: int, y: int, words: str, kind: str = "") -> str:
-    """Words, at their left end or, of kind ``end``, their right one."""
+    """Words that begin at *x*; of kind ``end``, words that end there."""
     return f'<text class="{kind}" x="{x}" y="{y}">{words}</text>'
 
 
@@ -164,7 +164,7 @@ def arrow(x: int, start: int, end: int) -> str:
 
 
 def pictures() -> dict[Path, str]:
-    """What is to be in each file."""
+    """The content of each file."""
     return {
         PICTURES / "stack.svg": stack_svg(client().stack("InvokeEndpoint")),
         PICTURES / "waterfall.svg": asyncio.run(waterfall_svg()),

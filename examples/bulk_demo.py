@@ -1,8 +1,8 @@
 """
-Score 20,000 rows with a real classifier on this machine, kill the run in the middle, and let it go on: ``make bulk-demo``.
+Score 20,000 rows with a real classifier on this machine, kill the run halfway, and resume it: ``make bulk-demo``.
 
-Only the cloud is mocked. The endpoint starts cold, throttles what it has no place for, and refuses one row. The run is a process
-of its own, which is killed by SIGKILL; the same call, in another process, goes on where it was.
+Only the cloud is mocked. The endpoint starts cold, throttles calls above its capacity, and refuses one row. The run has its own
+process, which is killed by SIGKILL; the same call, in another process, continues where it stopped.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from sagemaker_runtime.local import Invocation, LocalEndpoint, ModelFailure, fai
 
 ROWS = 20_000
 BROKEN = 13_000  # the row without a petal
-LOADING = 1.0  # seconds from the first call on, in which the model is not ready
-PLACES = 8  # calls at once that it takes
+LOADING = 1.0  # seconds after the first call until the model is ready
+PLACES = 8  # concurrent calls that it accepts
 BUSY = 0.02  # seconds that a call takes
 
 
 async def score(rows: Path, scores: Path) -> None:
-    """All of what a program needs. Called again, it goes on where it was."""
+    """All that a program needs. If it is called again, it continues where it stopped."""
     async with Client.from_config(await load_config()) as client:
         await run_bulk(
             client,
             "iris",
             rows,
             scores,
-            format=JSONLines(shard_bytes=50_000),  # 32 MiB unless set; so that this small run has several parts too
+            format=JSONLines(shard_bytes=50_000),  # 32 MiB by default; less here, to have several parts
             body=JSONBody(key="instances", max_rows=32),
             progress=False,
         )
 
 
 class BusyModel:
-    """The classifier behind ``{"instances": [...]}``, on a machine that is small and was asleep."""
+    """The classifier behind ``{"instances": [...]}``, on a small machine that must start first."""
 
     def __init__(self, classifier: IrisClassifier, half: int) -> None:
         self._classifier = classifier
@@ -58,7 +58,7 @@ class BusyModel:
 
         self.is_half_done = asyncio.Event()
         self.not_ready = 0
-        """Calls that came too early."""
+        """Calls that arrived before the model was ready."""
 
     async def __call__(self, invocation: Invocation) -> bytes:
         now = time.monotonic()
@@ -88,7 +88,7 @@ class BusyModel:
 
 
 class Result(TypedDict):
-    """A line of the output; or a dead letter, which has code and message for an output."""
+    """A line of the output; or a dead letter, which has a code and a message instead of an output."""
 
     file: str
     record: int
@@ -97,10 +97,10 @@ class Result(TypedDict):
 
 
 class Report(NamedTuple):
-    """What has happened."""
+    """What happened."""
 
     rows: int
-    """In the input."""
+    """Rows in the input."""
 
     at_kill: int
     """Rows that the model had classified when the first process was killed."""
@@ -109,36 +109,36 @@ class Report(NamedTuple):
     """Rows that it classified for the second process."""
 
     not_ready: int
-    """Calls that met the cold start."""
+    """Calls that failed because of the cold start."""
 
     results: list[Result]
     dead: list[Result]
     parts: int
     irises: Sequence[Iris]
     run: dict[str, float]
-    """``report.json``."""
+    """The numbers in ``report.json``."""
 
     seconds: float
 
     @property
     def kept(self) -> int:
-        """Rows that the second process found done."""
+        """Rows that were already done when the second process started."""
         return self.rows - len(self.dead) - self.afterwards
 
     @property
     def is_whole(self) -> bool:
-        """Whether each row is in the output or among the dead letters, once."""
+        """Whether each row is in the output or among the dead letters, exactly once."""
         return Counter(each["record"] for each in self.results + self.dead) == Counter(range(self.rows))
 
     @property
     def accuracy(self) -> float:
-        """The share of results that are right, from 0 to 1."""
+        """The share of results that are correct, from 0 to 1."""
         right = (self.irises[each["record"] % len(self.irises)].species == each["output"] for each in self.results)
         return sum(right) / len(self.results)
 
 
 async def main(rows: int = ROWS) -> Report:
-    """Write so many rows, and have them scored."""
+    """Write *rows* rows, and have them scored."""
     irises = load()
     model = BusyModel(IrisClassifier(irises[::2]), half=rows // 2)
     began = time.perf_counter()
@@ -175,7 +175,7 @@ async def main(rows: int = ROWS) -> Report:
 
 
 def write_rows(path: Path, irises: Sequence[Iris], rows: int) -> None:
-    """The flowers, again and again: a list of measurements a line. One lacks its petal."""
+    """Write the flowers again and again, each as a line with a list of measurements. One lacks its petal."""
     with path.open("w") as file:
         for number in range(rows):
             measurements: list[float | None] = [*irises[number % len(irises)].measurements]
@@ -194,21 +194,21 @@ def show(report: Report) -> None:
     """Print the report for a first-time reader."""
     run, letter = report.run, report.dead[0]
     again = report.at_kill - report.kept
-    print(f"rows       {report.rows:,}, up to 32 a request, to an endpoint that starts cold and has {PLACES} places")
+    print(
+        f"rows       {report.rows:,}, up to 32 per request, for an endpoint that starts cold and runs {PLACES} calls at a time"
+    )
     print(f"killed     the first process, by SIGKILL, when the model had classified {report.at_kill:,} rows;")
-    print(f"           the results of {report.kept:,} of them were on the disk")
-    print(f"went on    in a second process, by the same call; {again:,} rows were sent a second time")
+    print(f"           the results of {report.kept:,} of them were on disk")
+    print(f"resumed    in a second process, by the same call; {again:,} rows were sent again")
     print(f"output     {len(report.results):,} results in {report.parts} parts, and {len(report.dead)} dead letter:")
     print(f"           row {letter['record']:,}, which has no petal: {letter['code']}")
-    print(
-        f"complete   {'each row is there exactly once' if report.is_whole else 'NO: rows are missing, or there twice'}"
-    )
+    print(f"complete   {'each row is there exactly once' if report.is_whole else 'NO: rows are missing or duplicated'}")
     print(
         f"calls      {run['requests']:,.0f} requests in {run['attempts']:,.0f} attempts: {run['throttled']:,.0f} were throttled;"
     )
-    print(f"           {report.not_ready} met the cold start; no row was lost to either")
+    print(f"           {report.not_ready} failed during the cold start; no row was lost")
     print(f"accuracy   {report.accuracy:.1%}")
-    print(f"time       {report.seconds:.0f} s, with the start of both processes")
+    print(f"time       {report.seconds:.0f} s, including the start of both processes")
 
 
 if __name__ == "__main__":

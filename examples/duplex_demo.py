@@ -1,8 +1,8 @@
 """
 Let a model on this machine transcribe Morse code while it is being keyed, in noise: ``make duplex-demo``.
 
-Only the cloud is mocked: HTTP/2, the signature of each part and the model are real, and what was heard is printed beside
-what is still being sent.
+Only the cloud is mocked: HTTP/2, the signature of each part and the model are real. The words that the model has heard are
+printed while the next ones are still being sent.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from sagemaker_runtime.local import Duplex, LocalEndpoint
 TONE = 700  # Hz
 WORDS = 24
 PIECE = 1_600  # bytes: 100 ms of sound in a part
-PACE = 25.0  # times as fast as a telegraph would be
+PACE = 25.0  # times as fast as a real telegraph
 
 
 class Report(NamedTuple):
-    """What was said and heard, and when: seconds after the call."""
+    """What was sent and heard, and when, in seconds since the call."""
 
     sent: list[tuple[float, str]]
-    """Each word, when its last sound was sent."""
+    """Each word, and when its last sound was sent."""
 
     heard: list[tuple[float, str]]
-    """Each word, when it was complete."""
+    """Each word, and when it was complete."""
 
     letters: list[float]
     """When each letter was heard."""
 
     parts: int
     sound: float
-    """Seconds of it."""
+    """Seconds of sound."""
 
     request_id: str | None
 
 
 def keyed(word: str) -> str:
-    """A word as Morse code has it: in capitals, without what it lacks."""
+    """A word as it can be keyed: in capitals, without characters that Morse code lacks."""
     return "".join(letter for letter in word.upper() if letter in CODES)
 
 
 async def key(
     stream: DuplexStream, words: list[str], sent: list[tuple[float, str]], started: float, pace: float
 ) -> list[int]:
-    """Send the sound of each word in pieces, as a microphone would give them; the bytes of each."""
+    """Send the sound of each word in pieces, as from a microphone, and return their sizes in bytes."""
     parts: list[int] = []
     for number, word in enumerate(words):
         print(f"{time.perf_counter() - started:6.2f} s  keys  {keyed(word)}", flush=True)
@@ -85,7 +85,7 @@ async def listen(stream: DuplexStream, heard: list[tuple[float, str]], letters: 
 
 
 async def talk(client: Client, words: list[str], pace: float) -> Report:
-    """Key the words and print what is heard, both at once."""
+    """Key the words, and print what is heard at the same time."""
     params = InvokeEndpointWithBidirectionalStreamInput(endpoint_name="telegraph", model_query_string=f"tone={TONE}")
     sent: list[tuple[float, str]] = []
     heard: list[tuple[float, str]] = []
@@ -101,7 +101,7 @@ async def talk(client: Client, words: list[str], pace: float) -> Report:
 
 
 def show(report: Report) -> None:
-    """Print how it went."""
+    """Print a summary."""
     said, understood = [word for _, word in report.sent], [word for _, word in report.heard]
     right = sum(one == other for one, other in zip(said, understood, strict=False))
     early = sum(when < report.sent[-1][0] for when in report.letters)
@@ -110,14 +110,12 @@ def show(report: Report) -> None:
     print(f"sent         {report.sound:.0f} s of sound with noise, in {report.parts} signed parts")
     print(f"understood   {right} of {len(said)} words")
     print(f"overlap      {early} of {len(report.letters)} letters came back before the last sound was sent")
-    print(
-        f"delay        {statistics.median(late) * 1000:.0f} ms from the last sound of a word to its text, in the middle"
-    )
+    print(f"delay        {statistics.median(late) * 1000:.0f} ms from the last sound of a word to its text (median)")
     print(f"request id   {report.request_id}")
 
 
 async def main(words: list[str] | None = None, pace: float = PACE) -> Report:
-    """Serve, and talk: about Alice, unless there is something else to say."""
+    """Serve the model, and talk to it: about Alice, unless *words* are given."""
     text = load()[5 : 5 + WORDS] if words is None else words
     async with LocalEndpoint({"telegraph": Duplex(transcribe)}) as local, Client(local.options()) as client:
         return await talk(client, [word for word in text if keyed(word)], pace)

@@ -46,7 +46,7 @@ class IrisClassifier:
         return max(self._species, key=lambda species: _log_likelihood(measurements, self._species[species]))
 
     def __call__(self, invocation: Invocation) -> Answer:
-        """Four numbers as CSV in, the species out, the caller's attributes back. An invalid body is a ModelError."""
+        """Four numbers as CSV in, the species out, with the caller's attributes. An invalid body is a ModelError."""
         measurements = [float(number) for number in invocation.body.decode().split(",")]
         return Answer(
             body=self.classify(measurements).encode(),

@@ -1,8 +1,8 @@
 """
-Serve a real classifier on this machine and send it 150 concurrent calls through the whole stack: ``make demo``.
+Serve a real classifier on this machine, and send it 150 concurrent calls through the whole stack: ``make demo``.
 
 Only the cloud is mocked: HTTP and signatures are real, and one response is a 503, after which the call is retried. That
-call is shown as a waterfall; with the name of a file, such as ``waterfall.svg``, it is drawn there too.
+call is shown as a waterfall, which is also drawn into a file if you name one, such as ``waterfall.svg``.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ URGENT = override(timeout=Timeout(total=5.0))  # made once, so the client compil
 
 @build_middleware("TagTenant")
 async def tag_tenant(ctx: Context, step: BuildInput, next: BuildHandler) -> Output:
-    """Once per call: tell the container which tenant it works for."""
+    """Once per call: tell the container which tenant the call is for."""
     append_custom_attributes(step.request.headers, "tenant=acme")
     return await next(ctx, step)
 
 
 class CountAttempts:
-    """Below Retry, so once per attempt: count the statuses. Its state is that of all calls together, never of one."""
+    """Below Retry, so once per attempt: count the statuses. Its state belongs to all calls, never to one."""
 
     id = "CountAttempts"
 
@@ -65,7 +65,7 @@ class CountAttempts:
 
 
 async def main() -> Report:
-    """Serve, and call. The classifier is fitted on every other row; the other rows test it."""
+    """Serve and call the classifier, which is fitted on every other row and tested with all of them."""
     irises = load()
     counter = CountAttempts()
 

@@ -62,8 +62,8 @@ def show(report: Report, *, picture: str | None = None) -> None:
             wait = "" if attempt.delay is None else f", then a wait of {attempt.delay * 1000:.0f} ms"
             print(f"retried    attempt {attempt.number}: {outcome}, after {attempt.seconds * 1000:.0f} ms{wait}")
     print(f"accuracy   {accuracy(report.calls[1::2]):.1%} on the 75 flowers that the classifier was not fitted on,")
-    print(f"           {accuracy(report.calls[::2]):.1%} on the 75 that it was")
+    print(f"           {accuracy(report.calls[::2]):.1%} on the 75 that it was fitted on")
     print(
         f"latency    p50 {cuts[49]:.0f} ms, p90 {cuts[89]:.0f} ms, p99 {cuts[98]:.0f} ms, max {max(latencies):.0f} ms,"
     )
-    print("           all calls at once, with client and server in one process")
+    print("           with all calls at once, and client and server in one process")

@@ -1,4 +1,4 @@
-"""A language model, small enough to read: the next word by the two before it, learned from two chapters of Alice."""
+"""A language model, small enough to read: it predicts a word from the two before it, as in two chapters of Alice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from sagemaker_runtime.local import Answer, Invocation
 
 ALICE = Path(__file__).with_name("alice.txt")
-WORDS = 60  # of a continuation, unless the request has another number
+WORDS = 60  # in a continuation, unless the request has another number
 PART = 11  # bytes; an event has about 25 and a dash three, so parts end in the middle of both
 
 
@@ -24,7 +24,7 @@ def load(path: Path = ALICE) -> list[str]:
 
 class StoryModel:
     """
-    Picks each next word among those that follow the same two words in the text, as often as they do there.
+    Picks the next word from those that follow the same two words in the text, with the same frequencies.
 
     Args:
         words: The text.
@@ -41,13 +41,13 @@ class StoryModel:
             self._next[(second,)].append(third)
 
     def continuation(self, prompt: str, *, words: int = WORDS, seed: int = 0) -> Iterator[str]:
-        """Word by word; the same words for the same arguments."""
+        """The words, one by one; the same ones for the same arguments."""
         choose = random.Random(seed).choice  # noqa: S311 - it tells a story
         last = tuple(prompt.split()[-2:])
         for _ in range(words):
-            # If the text does not have the two words in a row: by the last word alone, or else any word.
+            # If the two words are not in the text in a row: one that follows the last word alone, or else any word.
             word = choose(self._next.get(last) or self._next.get(last[-1:]) or self._words)
-            time.sleep(self._pause)  # a plain generator runs in a thread of its own
+            time.sleep(self._pause)  # a plain generator runs in a thread
             yield word
             last = (*last[-1:], word)
 
@@ -66,7 +66,7 @@ def events(words: Iterator[str]) -> Iterator[bytes]:
 
 
 def cut(pieces: Iterator[bytes], size: int = PART) -> Iterator[bytes]:
-    """The same bytes in parts that end anywhere: neither a container nor SageMaker guarantees their boundaries."""
+    """The same bytes in parts with arbitrary boundaries: neither a container nor SageMaker guarantees any."""
     held = b""
     for piece in pieces:
         held += piece

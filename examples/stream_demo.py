@@ -1,5 +1,5 @@
 """
-Let a language model on this machine continue a story, and print its words as they come: ``make stream-demo``.
+Let a language model on this machine continue a story, and print its words as they arrive: ``make stream-demo``.
 
 Only the cloud is mocked: HTTP and signatures are real, and parts end inside words and inside characters.
 """
@@ -26,18 +26,18 @@ from sagemaker_runtime import (
 from sagemaker_runtime.local import LocalEndpoint
 
 PROMPT = "Alice was"
-PAUSE = 0.015  # seconds before each word, for the eye
+PAUSE = 0.015  # seconds before each word, so that you can watch it
 
 
 class Part(NamedTuple):
-    """A part of the response, and how many seconds after the call it came."""
+    """A part of the response, and when it arrived, in seconds since the call."""
 
     data: bytes
     seconds: float
 
 
 class Report(NamedTuple):
-    """The story, and how it came."""
+    """The story, and how it arrived."""
 
     text: str
     parts: list[Part]
@@ -81,17 +81,17 @@ async def tell(client: Client, prompt: str) -> Report:
 
 
 def show(report: Report) -> None:
-    """Print how it came."""
+    """Print how it arrived."""
     (_, first), (_, last) = report.parts[0], report.parts[-1]
     print()
-    print(f"parts        {len(report.parts)}, cut where it suited the container: {report.parts[1].data!r}")
+    print(f"parts        {len(report.parts)}, with arbitrary boundaries: {report.parts[1].data!r}")
     print(f"events       {len(report.events)}: one for each word, and one that marks the end")
     print(f"first part   after {first * 1000:.0f} ms, the last after {last * 1000:.0f} ms")
     print(f"request id   {report.request_id}")
 
 
 async def main(pause: float = PAUSE) -> Report:
-    """Learn, serve, and call."""
+    """Make the model, serve it, and call it."""
     model = StoryModel(load(), pause=pause)
     async with LocalEndpoint({"story": model}) as local, Client(local.options()) as client:
         return await tell(client, PROMPT)

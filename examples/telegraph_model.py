@@ -1,4 +1,4 @@
-"""A model that transcribes, small enough to read: the sound of Morse code in, its text out, letter by letter as it is heard."""
+"""A model that transcribes Morse code, small enough to read: sound in, text out, letter by letter as it is heard."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from urllib.parse import parse_qs
 
 from sagemaker_runtime.local import Conversation, Part
 
-RATE = 8_000  # samples a second, 16 bits each, little-endian
+RATE = 8_000  # samples per second, 16 bits each, little-endian
 FRAME = 80  # samples: 10 ms, in which a tone is on or off
 DOT = 6  # frames; 20 words a minute
 GAP = 7 * DOT * FRAME * 2  # bytes of silence after a word: seven dots
-TONE = 600  # Hz, unless the caller has another
+TONE = 600  # Hz, unless the caller names another
 
 CODES = {
     **dict(
@@ -45,12 +45,12 @@ _LETTERS = {code: letter for letter, code in CODES.items()}
 
 class Telegraphist:
     """
-    Hears Morse code in 16-bit sound, through noise, at whatever speed.
+    Hears Morse code in 16-bit sound, through noise, at any speed.
 
     It learns from the sender how long a dot is.
 
     Args:
-        tone: Hz.
+        tone: The frequency of the tone, in Hz.
     """
 
     def __init__(self, tone: int = TONE) -> None:
@@ -63,7 +63,7 @@ class Telegraphist:
         self._in_word = False
 
     def hear(self, sound: bytes) -> Iterator[str]:
-        """The letters that are complete with *sound*, and a space after each word."""
+        """The letters that *sound* completes, and a space after each word."""
         self._held += sound
         size = 2 * FRAME
         whole = len(self._held) // size * size
@@ -72,7 +72,7 @@ class Telegraphist:
             yield from self._frame(on=self._is_tone(array("h", heard[start : start + size])))
 
     def end(self) -> Iterator[str]:
-        """What was not complete yet."""
+        """The last letter, if it was not complete yet."""
         yield from self._letter()
 
     def _is_tone(self, samples: array[int]) -> bool:
@@ -107,7 +107,7 @@ class Telegraphist:
 
 
 async def transcribe(conversation: Conversation) -> AsyncIterator[Part]:
-    """A message for each word, and a part of it for each letter, while the caller goes on; ``tone=700`` in the query."""
+    """Yield a message for each word, with a part for each letter, while the caller goes on sending. The query may set the tone: ``tone=700``."""
     query = parse_qs(conversation.query or "")
     telegraphist = Telegraphist(int(query.get("tone", [TONE])[0]))
     async for part in conversation:
@@ -119,7 +119,7 @@ async def transcribe(conversation: Conversation) -> AsyncIterator[Part]:
 
 
 def sound_of(word: str, *, tone: int = TONE, noise: int = 1_500, seed: int = 0) -> bytes:
-    """The sound of a word, and of the silence after it. Characters that the code lacks are left out."""
+    """The sound of a word and the silence after it, without characters that Morse code lacks."""
     units = ""
     for letter in word.upper():
         if letter in CODES:

@@ -8,11 +8,12 @@ The pytest plugin: the fixture ``sagemaker_runtime_local`` starts local endpoint
 
         assert b"setosa" == asyncio.run(classify(local.options()))
 
-Code that looks for its set-up in the environment finds it there: ``monkeypatch.setenv(name, value)`` for each of
+For code that reads its settings from the environment, call ``monkeypatch.setenv(name, value)`` for each of
 ``local.environ().items()``.
 
-pytest loads this module wherever it is installed. It is a module beside the package, which it imports when a test asks
-for the fixture: other tests start no slower, and coverage of the package begins before the package is imported.
+pytest loads this module in every environment where it is installed. It is not part of the package, and imports that only
+when a test uses the fixture, so that other tests start as fast as before, and coverage of the package begins before the
+package is imported.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ def sagemaker_runtime_local() -> Iterator[type[LocalEndpoint]]:
 
         local = sagemaker_runtime_local({"iris": predict})
 
-    It is `LocalEndpoint`, with the same arguments, but its objects are already running: until the test ends, and in a
-    thread, so that a test may be asynchronous or not. The test waits for them to start, so a `Container` must not be
-    served by the test's own event loop.
+    The fixture is `LocalEndpoint`, with the same arguments, but its objects are already running, in a thread, and stop when
+    the test ends. So a test may be asynchronous or not. The test waits until they have started, so a `Container` must not
+    be served by the test's own event loop.
     """
-    from sagemaker_runtime.local import LocalEndpoint  # not before it is used
+    from sagemaker_runtime.local import LocalEndpoint  # only if a test uses the fixture
 
     with ExitStack() as running:
 

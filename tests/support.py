@@ -1,4 +1,4 @@
-"""What the tests share: the testing kit in the shape that most of them want it in, and the public types' shortcuts."""
+"""Shared by the tests: shortcuts for the testing kit and the public types."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OPERATIONS = [operations.operation(name) for name in operations.OPERATIONS]
 
 @define
 class ScriptedBody:
-    """A body that is there at once; `closed` counts how often it was let go."""
+    """A body in memory; `closed` counts how often it was closed."""
 
     data: bytes = b""
     delimited: bool = True
@@ -65,7 +65,7 @@ def answer(status: int = 200, body: bytes = b"ok", **headers: str) -> Response:
 
 
 class ScriptedHTTPClient(StubHTTPClient):
-    """The kit's; the last entry of the script serves for all requests that come after."""
+    """The testing kit's stub; the last entry of the script is used for all further requests."""
 
     def __init__(self, script: list[ScriptEntry] | None = None) -> None:
         super().__init__([answer()] if script is None else script, repeat=True)
@@ -77,17 +77,17 @@ class ScriptedHTTPClient(StubHTTPClient):
 
 
 def options(http_client: HTTPClient | None = None, **changes: object) -> Options:
-    """Options for a client that reaches nothing but a script."""
+    """Options for a client that reaches only a script."""
     made = ScriptedHTTPClient().options()
     override(**({} if http_client is None else {"http_client": http_client}), **changes)(made)
     return made
 
 
 def facts(client: Client, operation: str, *opt_fns: OptFn) -> Context:
-    """What a call under *opt_fns* starts with."""
-    return client._plans.plan_with(operation, opt_fns).context
+    """The context that a call with *opt_fns* starts with."""
+    return client._plans.begin(operation, opt_fns)[1]
 
 
 def client(http_client: HTTPClient | None = None, **changes: object) -> Client:
-    """A client that reaches nothing but a script."""
+    """A client that reaches only a script."""
     return Client(options(http_client, **changes))

@@ -6,6 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ ROWS = (
         "dates",
         "errors",
         "escapes",
+        "extras",
         "headers",
         "known_keys",
         "log_mode",
@@ -109,6 +111,11 @@ GUESTS = {
 BOTOCORE = {f"{PACKAGE}.{name}" for name in ("credentials", "endpoints", "shared_files", "local")}
 
 
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text())
+
+
 def row_of(module: str) -> int:
     """The number of a module's row, 0 for the words; guests stand above all rows, and the package itself above them."""
     inside = module.removeprefix(PACKAGE).removeprefix(".")
@@ -134,7 +141,7 @@ def is_guest(module: str) -> bool:
 def imports_of(module: str) -> list[tuple[str, str | None]]:
     """Each import of a module, the lazy ones and those for checkers too, as (module, name)."""
     found: list[tuple[str, str | None]] = []
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
             found.extend((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -188,12 +195,13 @@ def test_a_guest_imports_public_names_only(module: str) -> None:
     assert [] == offences
 
 
+@cache
 def private_names_of(home: str) -> set[str]:
     """The private names that the modules below *home* define: of attributes, functions and classes."""
     found: set[str] = set()
-    for module, path in MODULES.items():
+    for module in MODULES:
         if module == home or module.startswith(f"{home}."):
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in ast.walk(tree_of(module)):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                     found.add(node.name)
                 elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -217,7 +225,7 @@ def reaches_of(module: str) -> set[str]:
     """The private names that a module reaches for in what may be another's: by a dot, or by a text."""
     found: set[str] = set()
     own = private_names_of(".".join(module.split(".")[:2]))
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Attribute) and not is_own(node.value):
             found.add(node.attr)
             if node.attr == "unwrap":
@@ -305,7 +313,7 @@ def test_no_plugin_knows_an_operation_by_its_name(module: str) -> None:
     """Whether an operation streams, or may be repeated, can be read from the stack and the context, of the next one too."""
     compared = {
         part.value
-        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        for node in ast.walk(tree_of(module))
         if isinstance(node, ast.Compare)
         for part in ast.walk(node)
         if isinstance(part, ast.Constant)
@@ -320,7 +328,7 @@ def test_no_plugin_takes_a_clock_of_its_own() -> None:
         module
         for module in GUEST_MODULES
         if ".plugins" in module
-        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        for node in ast.walk(tree_of(module))
         if isinstance(node, ast.FunctionDef) and node.name == "__init__"
         for argument in (*node.args.args, *node.args.kwonlyargs)
         if argument.arg == "clock"

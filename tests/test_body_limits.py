@@ -26,7 +26,7 @@ from sagemaker_runtime import (
 from sagemaker_runtime.local import LocalEndpoint
 
 KNOWN = (
-    "limits known: 6,291,456 bytes in the API model; the service's pages name 4 MB for serverless endpoints, 6 MB and "
+    "known limits: 6,291,456 bytes in the API model; the service's pages name 4 MB for serverless endpoints, 6 MB and "
     "25 MB for others, and 1 GB in S3 for asynchronous inference"
 )
 LARGE = 4_000_001  # bytes, above the smallest limit known

@@ -100,7 +100,9 @@ def test_an_option_that_makes_no_sense_fails_when_the_client_is_made(name: str, 
 
 def test_more_attempts_are_for_the_standard_retryer() -> None:
     """A retryer of somebody's own has its own number, and a silent no would mislead."""
-    with pytest.raises(ConfigError, match="retry_max_attempts is for the standard retryer; give NopRetryer"):
+    with pytest.raises(
+        ConfigError, match="retry_max_attempts works only with the standard retryer; set the number on NopRetryer"
+    ):
         client(retryer=NopRetryer(), retry_max_attempts=5)
     given = StandardRetryer()
 

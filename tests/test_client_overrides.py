@@ -366,3 +366,18 @@ async def test_what_a_later_override_replaces_is_not_looked_at() -> None:
         with pytest.raises(ConfigError, match=r"Options\.timeout is of type int"):
             await made.invoke_endpoint(PARAMS, override(**changes))
         await made.invoke_endpoint(PARAMS, override(**changes), override(timeout=Timeout()))
+
+
+async def test_a_value_that_cannot_even_be_checked_may_be_replaced_too() -> None:
+    """A lazy provider, for example, that is not configured yet."""
+
+    class Lazy:
+        @property
+        def retrieve(self) -> Callable[[], object]:
+            raise RuntimeError("not configured")
+
+    made, lazy = client(), override(credentials=Lazy())  # type: ignore[arg-type]
+
+    await made.invoke_endpoint(PARAMS, lazy, override(credentials=StaticCredentialsProvider("AKID", "x")))
+    with pytest.raises(RuntimeError, match="not configured"):
+        await made.invoke_endpoint(PARAMS, lazy)

@@ -71,10 +71,11 @@ class Story:
     """A model of words, the last one of which waits until it may come."""
 
     def __init__(self) -> None:
-        self.may_end, self.was_left = threading.Event(), threading.Event()
+        self.has_begun, self.may_end, self.was_left = threading.Event(), threading.Event(), threading.Event()
 
     async def __call__(self, invocation: Invocation) -> AsyncIterator[bytes]:
         event = b"data: %s\n\n" if invocation.content_type == "application/json" else b"%s "
+        self.has_begun.set()
         try:
             yield event % b"Alice"
             while not self.may_end.is_set():
@@ -265,8 +266,7 @@ def test_the_button_interrupt_of_a_notebook_ends_a_call_and_the_next_cell_calls_
     running = kernel(notebook, local, monkeypatch)
 
     def interrupt() -> None:
-        while not local.calls("story"):
-            story.was_left.wait(0.01)
+        story.has_begun.wait()  # one that is left before hears nothing of it
         os.kill(running.km.provisioner.pid, signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()

@@ -7,6 +7,8 @@ import importlib
 import importlib.util
 import re
 from collections import Counter, defaultdict
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -257,3 +259,36 @@ def test_each_dotted_name_of_the_package_leads_somewhere(page: Path) -> None:
     dotted = set(re.findall(r"\bsagemaker_runtime(?:\.\w+)+", without_blocks(page.read_text())))
 
     assert [] == [name for name in sorted(dotted) if resolved(name) is None]
+
+
+# Constants
+
+CONSTANTS = [
+    name
+    for page in sorted((DOCS / "api").glob("*.rst"))
+    for name in re.findall(r"^\.\. autodata:: (\S+)", page.read_text(), re.MULTILINE)
+]
+
+
+@cache
+def documented_constants() -> set[str]:
+    """The names that are assigned anywhere in the package with a docstring behind them."""
+    found: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            body: list[ast.stmt] = (
+                getattr(node, "body", []) if isinstance(node, ast.Module | ast.If | ast.ClassDef) else []
+            )
+            for statement, behind in pairwise(body):
+                targets = (
+                    statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+                )
+                is_docstring = isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant)
+                found |= {target.id for target in targets if isinstance(target, ast.Name) and is_docstring}
+    return found
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_each_constant_of_the_reference_has_a_docstring(name: str) -> None:
+    """Without one, the page showed that of its type: what int() does, in place of what the number means."""
+    assert name.rpartition(".")[2] in documented_constants()

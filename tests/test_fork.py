@@ -19,12 +19,12 @@ from sagemaker_runtime import (
     BotocoreCredentialsProvider, Client, Credentials, CredentialsCache, InvokeEndpointInput, Options, load_config, override
 )
 
-signal.alarm(25)  # ends this process, should it hang; a child has an alarm of its own
+signal.alarm(80)  # ends this process, should it hang; a child has an alarm of its own
 
 def fork():
     child = os.fork()
     if not child:
-        signal.alarm(20)
+        signal.alarm(60)
     return child
 
 def leave():

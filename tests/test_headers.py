@@ -32,6 +32,23 @@ def test_names_are_the_same_in_any_case() -> None:
     assert headers == Headers()
 
 
+class Odd(str):
+    """Has another text than it says."""
+
+    __slots__ = ()
+
+    def lower(self) -> str:
+        return "x-other"
+
+
+def test_what_a_subclass_of_str_says_of_itself_changes_no_other_name() -> None:
+    """Names are kept for all messages of the process, those of responses included."""
+    odd = Headers({Odd("X-Told"): "1"})
+
+    assert {"x-told": "1"} == odd.raw == Headers({"X-Told": "1"}).raw
+    assert [str] == [type(name) for name in odd]
+
+
 def test_a_copy_has_values_of_its_own() -> None:
     """Each attempt changes its headers, and the next one must start from the first."""
     headers = Headers([("a", "1")])

@@ -160,7 +160,7 @@ API_OPTIONS = {
 async def test_an_api_option_given_as_an_option_says_with_api_options(kind: str) -> None:
     """Both are functions that change something; to a call, to a client, and to one made of a config."""
     function: Any = API_OPTIONS[kind]
-    advice = r"which changes a Stack and not Options; write with_api_options\("
+    advice = r"which changes a Stack, not Options; write with_api_options\("
     async with client() as caller:
         with pytest.raises(ConfigError, match=advice):
             await caller.invoke_endpoint(PARAMS, override(retryer=NopRetryer()), function)
@@ -197,8 +197,8 @@ async def test_an_error_of_an_option_function_itself_is_not_taken_for_that() -> 
         (AdaptiveRetryer, "the class AdaptiveRetryer; pass an object"),
         ("us-east-1", r"of type str; it cannot be called; pass override\(...\), with_api_options\(...\) or a function"),
         (b"1,2", r"of type bytes; a body is part of the input: InvokeEndpointInput\(endpoint_name=..., body=...\)"),
-        (lambda _: override(region="us-east-1"), "returned is of type Override"),
-        (lambda options: options.copy(), "returned is of type Options"),
+        (lambda _: override(region="us-east-1"), "of type Override, which is ignored"),
+        (lambda options: options.copy(), "of type Options, which is ignored"),
     ],
 )
 async def test_what_is_no_option_function_says_what_to_pass(given: Any, advice: str) -> None:
@@ -244,7 +244,7 @@ def test_api_options_of_another_kind_say_what_they_take(given: Any, advice: str)
 @pytest.mark.parametrize("function", [sets_region, reads_region, says_options])
 async def test_a_function_of_options_among_the_api_options_says_where_it_belongs(function: OptFn) -> None:
     """The other way round."""
-    advice = "in api_options changes Options and not a Stack; give it to the client, or the call, itself"
+    advice = "in api_options changes Options, not a Stack; pass it to the client, or to the call, itself"
     with pytest.raises(ConfigError, match=advice):
         Client(options(), with_api_options(function))  # type: ignore[arg-type]
     async with client() as caller:
@@ -273,7 +273,7 @@ async def test_boto3s_arguments_are_answered_with_the_input_to_write(given: dict
     http_client = ScriptedHTTPClient()
     async with client(http_client) as caller:
         with pytest.raises(
-            TypeError, match=rf"^invoke_endpoint\(\) takes an input object, and got the .*; pass {advice}"
+            TypeError, match=rf"^invoke_endpoint\(\) takes an input object, but got the .*; pass {advice}"
         ):
             await caller.invoke_endpoint(**given)
         with pytest.raises(TypeError, match=f"pass {advice}"):
@@ -301,7 +301,7 @@ async def test_each_method_names_its_own_input() -> None:
 async def test_options_by_keyword_are_answered_with_an_override() -> None:
     """As other clients take them."""
     async with client() as caller:
-        with pytest.raises(TypeError, match=r"pass override\(timeout=..., region=...\) behind it$"):
+        with pytest.raises(TypeError, match=r"pass override\(timeout=..., region=...\) after it$"):
             await caller.invoke_endpoint(PARAMS, timeout=5, region="eu-west-1")  # type: ignore[arg-type]
 
 
@@ -373,7 +373,7 @@ URL = "https://runtime.sagemaker.us-east-1.amazonaws.com/endpoints/iris/invocati
         ("ir\u00efs", "a name cannot have '\u00ef', at position 2"),
         ("iris-", "; a name begins and ends with a letter or a digit"),
         ("-iris", "; a name begins and ends with a letter or a digit"),
-        ("", "; a name has one character or more"),
+        ("", "; a name has at least one character"),
     ],
 )
 async def test_what_is_no_name_says_which_part_is_or_what_it_cannot_have(name: str, problem: str) -> None:
@@ -464,7 +464,7 @@ def test_a_text_like_no_key_says_that_keys_are_objects() -> None:
 
     assert "<Context: ?>" == repr(facts)
     with pytest.raises(
-        KeyError, match=r"Context has no 'zzz'; it has 'tenant'. Keys are objects and not text, such as REQ"
+        KeyError, match=r"Context has no 'zzz'; it has 'tenant'. Keys are objects, not strings, such as REQ"
     ):
         facts["zzz"]  # type: ignore[index]
 
@@ -475,7 +475,7 @@ def test_a_decorator_without_a_name_says_how_it_is_written(step: str) -> None:
     decorator: Any = getattr(sagemaker_runtime, f"{step}_middleware")
 
     with pytest.raises(
-        StackError, match=rf"{step}_middleware got function for a name; write @{step}_middleware\('Name'\)"
+        StackError, match=rf"{step}_middleware got function as its name; write @{step}_middleware\('Name'\)"
     ):
 
         @decorator
@@ -502,7 +502,7 @@ def test_a_place_of_another_step_is_named_with_its_step(asked: str, home: str) -
             lambda: step.insert(Everywhere(), after=place),  # noqa: B023
         ):
             with pytest.raises(
-                StackError, match=f"{asked} has no '{place}'; .*'{place}' stands in {home}: use stack.{home}$"
+                StackError, match=f"{asked} has no '{place}'; .*'{place}' is in {home}: use stack.{home}$"
             ):
                 use()
 
@@ -522,11 +522,11 @@ def test_a_misspelt_place_of_another_step_is_named_too() -> None:
     """Both mistakes at once; what is alike in the step itself comes first."""
     stack = client().stack("InvokeEndpoint").copy()
 
-    with pytest.raises(StackError, match=r"Did you mean 'Signing'\? It stands in finalize: use stack.finalize"):
+    with pytest.raises(StackError, match=r"Did you mean 'Signing'\? It is in finalize: use stack.finalize"):
         stack.build.insert(Everywhere(), before="Sining")
     with pytest.raises(StackError, match=r"Did you mean 'UserAgent'\?$"):
         stack.build.insert(Everywhere(), before="UserAgnt")
-    with pytest.raises(StackError, match=r"build has no .*Everywhere.* Name a place by its id, a text"):
+    with pytest.raises(StackError, match=r"build has no .*Everywhere.* Name a place by its id, a string"):
         stack.build.remove(Everywhere)  # type: ignore[arg-type]
-    with pytest.raises(StackError, match=r"'Signing' stands in finalize"):
+    with pytest.raises(StackError, match=r"'Signing' is in finalize"):
         client().stack("InvokeEndpoint").build.remove("Signing")  # of a stack that is gone by then

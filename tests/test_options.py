@@ -256,13 +256,13 @@ class Boundless(Deaf):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"retryer": HomeMade(), "retry_mode": "standard"}, "retry_mode and a retryer of your own .*HomeMade"),
-        ({"retryer": NopRetryer(), "retry_mode": "adaptive"}, "retry_mode and a retryer of your own .*NopRetryer"),
+        ({"retryer": HomeMade(), "retry_mode": "standard"}, "retry_mode and your own retryer, .*HomeMade"),
+        ({"retryer": NopRetryer(), "retry_mode": "adaptive"}, "retry_mode and your own retryer, .*NopRetryer"),
         ({"retry_mode": "legacy"}, "retry_mode is 'legacy'; it takes 'standard', 'adaptive', or None"),
         ({"retry_mode": True}, "retry_mode is (True|of type bool); it takes 'standard', 'adaptive', or None"),
         ({"disable_clock_skew_correction": "yes"}, "disable_clock_skew_correction is of type str; it takes True or"),
-        ({"retryer": Deaf()}, "Options.retryer is of type Deaf, and has no succeeded"),
-        ({"retryer": Boundless()}, "Options.retryer is of type Boundless, and has no max_attempts"),
+        ({"retryer": Deaf()}, "Options.retryer is of type Deaf, which has no succeeded"),
+        ({"retryer": Boundless()}, "Options.retryer is of type Boundless, which has no max_attempts"),
         ({"retryer": StandardRetryer}, "Options.retryer is the class StandardRetryer; pass an object"),
     ],
 )

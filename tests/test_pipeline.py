@@ -206,7 +206,8 @@ def test_a_plan_of_an_override_is_the_one_of_a_client_with_these_options(name: s
     expected = other._plans.plan("InvokeEndpoint")
 
     assert described(expected.stack) == described(plan.stack)
-    assert described_facts(expected.context) == described_facts(plan.context)
+    _, context = made._plans.begin("InvokeEndpoint", (changed,))
+    assert described_facts(expected.context) == described_facts(plan.context) == described_facts(context)
     assert before == described(made.stack("InvokeEndpoint"))
 
 

@@ -87,14 +87,14 @@ def test_a_value_within_the_model_is_accepted(name: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("endpoint_name", None, "is required, and is None"),
+        ("endpoint_name", None, "is required, but is None"),
         ("endpoint_name", "", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: ''"),
         ("endpoint_name", "x" * 64, "has 64 characters; it takes at most 63"),
         ("endpoint_name", "iris-", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: 'iris-'"),
         ("endpoint_name", "../admin", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: '../admin'"),
         ("endpoint_name", "iris\n", "does not match the pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9])*: 'iris\\n'"),
         ("endpoint_name", 5, "is of type int; it takes str"),
-        ("body", None, "is required, and is None"),
+        ("body", None, "is required, but is None"),
         ("body", "text", "is of type str; it takes bytes; encode it first, as in text.encode()"),
         ("body", 5, "is of type int; it takes bytes; encode it first, as in json.dumps(value).encode() with content"),
         ("content_type", b"text/csv", "is of type bytes; it takes str"),
@@ -407,10 +407,10 @@ QUEUED = InvokeEndpointAsyncInput(endpoint_name="iris", body=b"1,2")
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"body": None}, "body and input_location: exactly one of them must be given, and none is"),
+        ({"body": None}, "body and input_location: exactly one of them must be given, but neither is"),
         (
             {"input_location": "s3://b/k"},
-            "body and input_location: exactly one of them must be given, and both are",
+            "body and input_location: exactly one of them must be given, but both are",
         ),
         ({"request_ttl_seconds": 59}, "request_ttl_seconds is 59; it takes 60 to 21,600"),
         ({"request_ttl_seconds": 21_601}, "request_ttl_seconds is 21,601; it takes 60 to 21,600"),
@@ -493,7 +493,7 @@ def test_the_inference_id_is_read_from_the_document_and_the_locations_from_heade
 
 def test_an_answer_that_should_be_json_and_is_not_says_how_it_starts() -> None:
     """A page of a proxy with status 200 must not pass for an inference that was queued."""
-    with pytest.raises(InvalidResponseError, match="is not JSON object; it starts b'<html>"):
+    with pytest.raises(InvalidResponseError, match="is not a JSON object; it starts b'<html>"):
         ASYNC.deserialize(Headers(), b"<html>welcome</html>", Metadata())
 
 

@@ -113,6 +113,14 @@ def in_lines(text: str, end: str) -> str:
     return end.join(text[at : at + 16] for at in range(0, len(text), 16))
 
 
+@pytest.mark.parametrize("name", ["X-Auth-Token", "x-access-token", "Authorization"])
+def test_a_token_is_found_without_the_scheme_before_it(name: str) -> None:
+    """A gateway that refuses it quotes the token alone."""
+    redacted = Secrets({name: f"Bearer {TOKEN}"}).redact(f"the token {TOKEN} has expired")
+
+    assert redacted == f"the token {REDACTED} has expired"
+
+
 @pytest.mark.parametrize(
     "quoted",
     [
@@ -388,7 +396,7 @@ async def test_no_more_of_a_response_is_shown_than_can_be_searched(caplog: pytes
             await caller.invoke_endpoint(InvokeEndpointInput(endpoint_name="e", body=b""))
 
     assert caught.value.message == "A" * 32_768 + "… and 67,232 characters more"
-    assert caplog.messages[-1].endswith(" and 534,479 bytes more")
+    assert caplog.messages[-1].endswith(" and 534,479 more bytes")
     assert len(caplog.messages[-1]) < 200_000
 
 

@@ -83,12 +83,19 @@ PARAMS = InvokeEndpointInput(endpoint_name="iris", body=DATA, custom_attributes=
 HEADERS = Headers(
     dict.fromkeys(
         [
+            "API-Key",
             "Authorization",
             "Cookie",
             "Proxy-Authorization",
             "Set-Cookie",
+            "X-Access-Token",
+            "X-Amz-S3Session-Token",
             "X-Amz-Security-Token",
             "X-Amzn-SageMaker-Custom-Attributes",
+            "X-API-Key",
+            "X-Auth-Token",
+            "X-CSRF-Token",
+            "X-XSRF-Token",
         ],
         HUSH,
     )

@@ -28,7 +28,7 @@ def run(program: str) -> tuple[str, str, int]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     return done.stdout, done.stderr, done.returncode
@@ -52,7 +52,7 @@ async def test_it_passes_arguments_on() -> None:
 @pytest.mark.usefixtures("full_executor")
 async def test_it_does_not_need_the_loops_executor() -> None:
     """What fills that may wait for us."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert 1 == await in_thread(int, "1")
 
 

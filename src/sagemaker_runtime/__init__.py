@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sagemaker_runtime._lazy import lazy_names
 
-TYPE_CHECKING = False  # as checkers read it; `typing` itself is an import
+TYPE_CHECKING = False  # type checkers take it for true; `typing` would be one more import
 if TYPE_CHECKING:
     from sagemaker_runtime.async_inference.s3 import (
         S3Client as S3Client,
@@ -306,7 +306,7 @@ _HOMES = {
     "version": "__version__",
     "wire": "Request Response Timeout",
 }
-# Those that are documented: ``sagemaker_runtime.errors``.
+# The documented submodules, such as ``sagemaker_runtime.errors``.
 _SUBMODULES = [
     "bulk",
     "context",
@@ -323,7 +323,7 @@ _SUBMODULES = [
     "wire",
 ]
 
-if not TYPE_CHECKING:  # or every name, misspelt ones too, would be there for a checker
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name, even a misspelt one
     __getattr__ = lazy_names(__name__, _HOMES, _SUBMODULES)
     __all__ = sorted(" ".join(_HOMES.values()).split())  # noqa: PLE0605 - a checker takes the imports above
 

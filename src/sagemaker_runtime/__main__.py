@@ -1,4 +1,4 @@
-"""``python -m sagemaker_runtime``: the command ``sagemaker-runtime``."""
+"""``python -m sagemaker_runtime`` runs the command ``sagemaker-runtime``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 if __name__ == "__main__":
     if not sys.flags.safe_path:
-        # Python has put the current folder first, and a file there must not stand for a module that a command imports.
+        # Python has put the current folder first; a file there must not shadow a module that a command imports.
         del sys.path[0]
 
     from sagemaker_runtime.cli.main import main

@@ -1,11 +1,11 @@
-"""Names of a package that are imported when they are first asked for: few programs need all, and a cold start costs."""
+"""Names of a package that are imported on first use: few programs need all of them, and imports slow a cold start."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
-TYPE_CHECKING = False  # as checkers read it; `typing` itself is an import
+TYPE_CHECKING = False  # type checkers take it for true; `typing` would be one more import
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
@@ -17,9 +17,9 @@ def lazy_names(package: str, homes: Mapping[str, str], submodules: Collection[st
     Args:
         package: Its ``__name__``.
 
-        homes: Maps a module of the package to the names that it defines, with spaces between them.
+        homes: Maps each module of the package to the names that it defines, separated by spaces.
 
-        submodules: Modules that are names of the package themselves.
+        submodules: Modules that can themselves be used as names of the package.
     """
     home_of = {name: home for home, names in homes.items() for name in names.split()}
 

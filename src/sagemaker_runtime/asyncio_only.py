@@ -1,4 +1,4 @@
-"""What is raised where no asyncio event loop is running, such as under trio."""
+"""The error if no asyncio event loop is running, for example under trio."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, object]])
 
 
 def without_asyncio(error: BaseException) -> ConfigError | None:
-    """Our exception for one that came because no asyncio event loop is running; None for any other."""
-    # asyncio raises the first; trio raises the second when it gets what asyncio yields.
+    """A ConfigError if *error* was raised because no asyncio event loop is running; otherwise None."""
+    # asyncio raises RuntimeError; trio raises TypeError when it receives what asyncio yields.
     if isinstance(error, RuntimeError | TypeError):
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             return ConfigError(
-                "sagemaker_runtime needs asyncio, but no asyncio event loop is running: run it with asyncio.run(), also in a "
-                "process that was forked within a coroutine; with anyio, use the asyncio backend, not trio; without async, "
-                "use SyncClient"
+                "sagemaker_runtime needs asyncio, but no asyncio event loop is running: use asyncio.run(), also in a "
+                "process that was forked inside a coroutine; with anyio, use the asyncio backend, not trio; in synchronous "
+                "code, use SyncClient"
             )
     return None
 
 
 def asyncio_only(function: F) -> F:
-    """Let a coroutine function raise `without_asyncio`. Not for a hot one: it costs another coroutine."""
+    """Make a coroutine function raise the error of `without_asyncio`. It costs one more coroutine per call."""
 
     @wraps(function)
     async def converted(*args: object, **kwargs: object) -> object:
@@ -39,4 +39,4 @@ def asyncio_only(function: F) -> F:
                 raise
             raise failure from error
 
-    return cast("F", converted)  # the checkers have different types for a coroutine
+    return cast("F", converted)  # mypy and pyright type the coroutine differently

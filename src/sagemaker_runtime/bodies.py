@@ -1,4 +1,4 @@
-"""The body of a request, as callers give it: bytes, or what holds bytes; and what to write instead of anything else."""
+"""The body of a request: bytes or a bytes-like object, and advice for anything else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeGuard
 from sagemaker_runtime.errors import ConfigError
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
-"""What is sent as it is: a subclass of bytes too, and a memoryview of any format and layout, in C order."""
+"""Types that are sent unchanged, including subclasses of bytes, and memoryviews of any format and layout, in C order."""
 
 
 def is_bytes_like(body: object) -> TypeGuard[BytesLike]:
@@ -20,26 +20,25 @@ def is_bytes_like(body: object) -> TypeGuard[BytesLike]:
 
 def as_bytes(body: object) -> bytes:
     """
-    The bytes of a body: a copy, unless it cannot change.
+    The bytes of a body. A body that could change is copied.
 
-    A copy, because a body is hashed once and sent once for each attempt: what a caller changes in between would break the
-    signature.
+    The body is hashed once and sent once for each attempt, so a change in between would break the signature.
 
     Raises:
-        ConfigError: It is no `BytesLike`, or a memoryview that was released.
+        ConfigError: It is not `BytesLike`, or it is a memoryview that was released.
     """
     if type(body) is bytes:
         return body
     if not is_bytes_like(body):
-        raise ConfigError(f"the request's body is of type {type(body).__name__}, and must be bytes{instead_of(body)}")
+        raise ConfigError(f"the request's body is of type {type(body).__name__}; it must be bytes{instead_of(body)}")
     try:
-        return memoryview(body).tobytes()  # not bytes(body), which asks a subclass for its __bytes__
+        return memoryview(body).tobytes()  # bytes(body) would call the __bytes__ of a subclass
     except ValueError:
         raise ConfigError("the request's body is a memoryview that was released") from None
 
 
 def size_of(body: BytesLike) -> int:
-    """Bytes that will be sent; 0 of a memoryview that was released."""
+    """The number of bytes that will be sent; 0 for a memoryview that was released."""
     try:
         return memoryview(body).nbytes
     except ValueError:
@@ -47,7 +46,7 @@ def size_of(body: BytesLike) -> int:
 
 
 def instead_of(value: object) -> str:
-    """What to write instead of *value* as a body, as the end of an error's text; empty where nothing is known to help."""
+    """What to pass as a body instead of *value*, as the end of an error's text."""
     advice = _advice(value)
     return f"; {advice}" if advice else ""
 
@@ -58,7 +57,7 @@ def _advice(value: object) -> str:
     if isinstance(value, os.PathLike):
         return "read the file first, as in path.read_bytes()"
     if inspect.iscoroutine(value):
-        value.close()  # or Python would warn about it too, as never awaited
+        value.close()  # otherwise Python would also warn that it was never awaited
         return "await it first: body=await ..."
     if inspect.isawaitable(value):
         return "await it first: body=await ..."
@@ -78,5 +77,5 @@ def _advice(value: object) -> str:
     if isinstance(value, dict | list | tuple | set | int | float | None):
         return 'encode it first, as in json.dumps(value).encode() with content_type="application/json"'
     if isinstance(value, type):
-        return "it is a class, and no object"
+        return "it is a class, not an object"
     return "encode it first, as the model's content_type says"

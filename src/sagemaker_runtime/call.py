@@ -1,4 +1,4 @@
-"""One call, from a plan and an input to an output: its facts, what it has opened, and its time limit."""
+"""One call, from a stack and an input to an output: its facts, its open resources, and its time limit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, TypeVar
 from attr import evolve
 
 from sagemaker_runtime.asyncio_only import without_asyncio
-from sagemaker_runtime.context import ATTEMPTS, OPENED, STARTED, CallLedger, Context
+from sagemaker_runtime.context import ATTEMPTS, CLOCK, OPENED, STARTED, TIMEOUT, CallLedger
 from sagemaker_runtime.errors import StackError, attach_facts
 from sagemaker_runtime.middleware.steps import InitializeInput, Output
-from sagemaker_runtime.middleware.total_timeout import LIMITS, hold_to_total
+from sagemaker_runtime.middleware.total_timeout import IN_FORCE, LIMITS, hold_to_total
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 
 if TYPE_CHECKING:
+    from sagemaker_runtime.context import Context
+    from sagemaker_runtime.middleware.steps import InitializeHandler
     from sagemaker_runtime.middleware.total_timeout import CallLimit
     from sagemaker_runtime.operations.base import Operation
-    from sagemaker_runtime.plans import Plan
 
 In = TypeVar("In", bound=OperationInput)
 Out = TypeVar("Out", bound=OperationOutput)
@@ -27,9 +28,10 @@ Method = TypeVar("Method")
 
 def by_input_alone(method: Method) -> Method:
     """
-    Let a call of *method* by boto3's keyword arguments reach it, without its first argument, so that it can say what to pass.
+    Let *method* be called with boto3's keyword arguments and no input, so that its error can say what to pass instead.
 
-    Python would refuse it first, and say only what is missing. For checkers, and `inspect.signature`, nothing changes.
+    Otherwise Python would refuse the call, and say only which argument is missing. Type checkers and `inspect.signature`
+    see the original signature.
     """
     if isinstance(method, FunctionType):
         signature = inspect.signature(method)
@@ -39,26 +41,36 @@ def by_input_alone(method: Method) -> Method:
     return method
 
 
-async def call(operation: Operation[In, Out], plan: Plan, params: In) -> Out:
+async def call(operation: Operation[In, Out], handler: InitializeHandler, ctx: Context, params: In) -> Out:
     """
-    Send *params* through the plan's stack.
+    Send *params* through a stack.
 
-    A call that fails closes all that it has opened. The facts known of it are attached to the error here, and nowhere else.
+    If the call fails, everything that it has opened is closed, and the facts about the call are attached to the error. This
+    is the only place that does so.
+
+    Args:
+        operation: The operation.
+
+        handler: The stack, compiled.
+
+        ctx: The facts that the call starts with. Those that every call sets are added.
+
+        params: The input.
 
     Raises:
-        StackError: A middleware gave what is not an output of the operation.
-        SageMakerRuntimeError: Whatever else the stack raises.
+        StackError: The stack returned an object that is not an output of the operation.
+        SageMakerRuntimeError: Any other error that the stack raises.
     """
-    ctx = Context(plan.context)
-    ctx[STARTED] = plan.clock.monotonic()
+    ctx[STARTED] = ctx[CLOCK].monotonic()
     ctx[OPENED] = opened = CallLedger()
     opened.response = opened.metadata = None
     limits: list[CallLimit] = []
     ctx[LIMITS] = limits
+    ctx[IN_FORCE] = timeout = ctx[TIMEOUT]
     try:
-        if plan.timeout.total is not None:
+        if timeout.total is not None:
             hold_to_total(ctx)
-        output = await plan.handler(ctx, InitializeInput(params))
+        output = await handler(ctx, InitializeInput(params))
         result = output.result if isinstance(output, Output) else None  # pyright: ignore[reportUnnecessaryIsInstance]
         if not isinstance(result, operation.output_type):
             raise _wrong_output(operation, output)
@@ -72,7 +84,7 @@ async def call(operation: Operation[In, Out], plan: Plan, params: In) -> Out:
     if limits:
         limits.pop().end(None)
     if result.result_metadata is not output.metadata:
-        # Made by a middleware, which may give the same object to others (a cache): so not changed in place.
+        # A middleware created the result and may return the same object for other calls (a cache), so it is not changed.
         return evolve(result, result_metadata=output.metadata)
     return result
 
@@ -81,5 +93,5 @@ def _wrong_output(operation: Operation[In, Out], output: object) -> StackError:
     got = type(output.result if isinstance(output, Output) else output).__name__
     return StackError(
         f"the stack of {operation.name} returned {got} instead of {operation.output_type.__name__}; a middleware "
-        "must return the result of next(ctx, step), or an Output with a result of its own"
+        "must return the result of next(ctx, step), or its own Output with a result of that type"
     )

@@ -1,4 +1,4 @@
-"""What a type checker cannot promise, because not every caller uses one: that a value is of the type it should be."""
+"""Checks of types at run time, because not every caller uses a type checker."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ T = TypeVar("T")
 
 def checked(value: object, kind: type[T], name: str, takes: str) -> T:
     """
-    *value*, which is of type *kind*.
+    Return *value* if it is of type *kind*.
 
     Args:
-        value: What a caller, or a middleware, has given.
+        value: A value from a caller or a middleware.
 
-        kind: What it must be an instance of.
+        kind: The class that it must be an instance of.
 
-        name: What the error calls the value, such as ``"Options.timeout"``.
+        name: The name of the value in the error, such as ``"Options.timeout"``.
 
-        takes: What may stand there, such as ``"a Timeout, such as Timeout(read=5)"``.
+        takes: The end of the error, such as ``"a Timeout, such as Timeout(read=5)"``.
 
     Raises:
-        ConfigError: It is of another type. The error names the type and not the value, which may be a secret in the wrong
+        ConfigError: It is of another type. The error shows the type, not the value, which may be a secret in the wrong
             place.
     """
     if not isinstance(value, kind):
@@ -41,28 +41,28 @@ def is_number(value: object) -> bool:
 
 
 def plain(text: str) -> str:
-    """The text itself, as a ``str`` and nothing else: an f-string may show a member of an enum by its name."""
+    """*text* as a plain ``str``: a subclass, such as a member of an enum, may format as something else."""
     return str.__str__(text)
 
 
 def is_list(value: object) -> TypeGuard[list[object]]:
-    """Whether it is a list; of what is not known."""
+    """Whether *value* is a list, of any objects."""
     return isinstance(value, list)
 
 
 def is_str_dict(value: object) -> TypeGuard[dict[str, object]]:
-    """Whether it is a dict, of those that JSON and configuration files give: all their keys are strings."""
+    """Whether *value* is a dict. For values from JSON and configuration files, whose keys are always strings."""
     return isinstance(value, dict)
 
 
 def did_you_mean(given: object, known: Iterable[str]) -> str:
-    """The end of an error's text, such as ``" Did you mean 'Signing'?"``; empty where nothing known is like *given*."""
+    """The end of an error's text, such as ``" Did you mean 'Signing'?"``; empty if no known name is similar."""
     near = nearest(given, known)
     return "" if near is None else f" Did you mean {near!r}?"
 
 
 def nearest(given: object, known: Iterable[str]) -> str | None:
-    """The known name that *given* most likely stands for; None where none is like it."""
+    """The known name that is most similar to *given*; None if none is similar."""
     from difflib import get_close_matches  # for an error only
 
     if not isinstance(given, str):

@@ -14,7 +14,7 @@ from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
 from sagemaker_runtime.options import Options
 from sagemaker_runtime.overrides import changed_by
-from sagemaker_runtime.plans import Plan, Plans
+from sagemaker_runtime.plans import Plans
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from sagemaker_runtime.async_inference.s3 import S3Client, S3ObjectReader
     from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult
     from sagemaker_runtime.config import Config
+    from sagemaker_runtime.context import Context
     from sagemaker_runtime.middleware.stack import Stack
+    from sagemaker_runtime.middleware.steps import InitializeHandler
     from sagemaker_runtime.operations.base import Operation
     from sagemaker_runtime.operations.invoke_endpoint import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.operations.invoke_endpoint_async import InvokeEndpointAsyncInput, InvokeEndpointAsyncOutput
@@ -47,16 +49,16 @@ class Client:
     """
     An asyncio client for Amazon SageMaker Runtime.
 
-    One client serves any number of tasks of one thread, in one event loop after another. After a fork, use it in a new
-    event loop. Use it as an async context manager, or close it::
+    One client serves any number of tasks in one thread, and several event loops one after another. After a fork, use it in
+    a new event loop. Use it as an async context manager, or close it::
 
         async with Client(Options(region="eu-west-1")) as client:
             output = await client.invoke_endpoint(
                 InvokeEndpointInput(endpoint_name="iris", body=b"5.1,3.5,1.4,0.2")
             )
 
-    Creating a client does no I/O. If there are ``api_options``, it builds and checks the stack of each operation, so that
-    a mistake in them raises an error here.
+    Creating a client does no I/O. If there are ``api_options``, the stack of each operation is built and checked, so that a
+    mistake in them raises an error here.
 
     Args:
         options: None for the defaults. The client takes a copy.
@@ -82,15 +84,26 @@ class Client:
         )
         self._skew = ClockSkew()
         self._plans = Plans(self._options, self._http_client, self._skew, _ca_bundle)
-        # The default stack cannot fail, so that of an operation that is never called need not be built.
+        # Only api_options can make a stack fail; without them, the other stacks are built at the operations' first calls.
         for name in OPERATIONS if self._options.api_options else OPERATIONS[:1]:
             self._plans.plan(name)
         self._s3: S3Client | None = None
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
-        """Create a client from the result of `load_config`. The only I/O is reading the CA bundle, if one is configured."""
-        from sagemaker_runtime.config import Config  # which whoever has one has imported
+        """
+        Create a client from the result of `load_config`. The only I/O is reading the CA bundle, if one is configured.
+
+        Args:
+            config: The configuration.
+
+            opt_fns: Change the options in it, in order.
+
+        Raises:
+            ConfigError: The options are invalid, or *config* is not a `Config`.
+            StackError: One of the ``api_options`` failed.
+        """
+        from sagemaker_runtime.config import Config  # a caller with a Config has already imported it
 
         if not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller is checked
             from sagemaker_runtime.mistakes import not_config
@@ -101,7 +114,7 @@ class Client:
     @classmethod
     async def load(cls, *opt_fns: OptFn, region: str | None = None, profile: str | None = None) -> Self:
         """
-        Create a client from the environment and the shared files: `load_config` and `from_config` in one.
+        Create a client from the environment and the shared files: `load_config` and `from_config` in one call.
 
         Args:
             opt_fns: Change the options found, in order.
@@ -113,7 +126,7 @@ class Client:
         Raises:
             ConfigError: The configuration cannot be read, or is invalid.
         """
-        from sagemaker_runtime.config import load_config  # which a client of options of its own does not need
+        from sagemaker_runtime.config import load_config  # not needed by a client created from Options
 
         return cls.from_config(await load_config(region=region, profile=profile), *opt_fns)
 
@@ -137,7 +150,7 @@ class Client:
             ModelNotReadyException: The model was still being loaded when the retryer gave up.
             ServiceError: Any other error of the service.
             TransportError: The HTTP exchange failed.
-            TotalTimeoutError: ``Timeout.total`` is over.
+            TotalTimeoutError: ``Timeout.total`` has expired.
             SageMakerRuntimeError: The base of these and all other errors.
         """
         return await self._call(INVOKE_ENDPOINT, params, opt_fns, members)
@@ -150,7 +163,7 @@ class Client:
         Queue a body, or an object in S3, for the model of an endpoint. `wait_for_output` fetches the result.
 
         Args:
-            params: The endpoint, the body and the other members.
+            params: The endpoint, the body or its location in S3, and the other members.
 
             opt_fns: Change the options for this call.
 
@@ -160,7 +173,7 @@ class Client:
             InvalidParamsError: The input violates the API model; nothing was sent.
             ServiceError: The service refused the request.
             TransportError: The HTTP exchange failed.
-            TotalTimeoutError: ``Timeout.total`` is over.
+            TotalTimeoutError: ``Timeout.total`` has expired.
             SageMakerRuntimeError: The base of these and all other errors.
         """
         from sagemaker_runtime.operations.invoke_endpoint_async import INVOKE_ENDPOINT_ASYNC
@@ -178,20 +191,20 @@ class Client:
         Wait until an asynchronous inference has ended, and return its result. May be called again after a timeout.
 
         Args:
-            output: The result of `invoke_endpoint_async`, or an output that you create from saved locations.
+            output: The output of `invoke_endpoint_async`, or one that you create from saved locations.
 
             opt_fns: Change the options for this wait: ``override(s3_endpoint_url="http://localhost:9000")``.
 
-            timeout: Seconds to wait, by default an hour. 0 looks once; None is no limit.
+            timeout: Seconds to wait, by default an hour. 0 checks once; None waits without a limit.
 
-            s3: Reads the objects; None for an `S3Client` with the credentials, region, transport and
+            s3: Reads the objects. None for an `S3Client` with the credentials, region, transport and
                 ``s3_endpoint_url`` of the options.
 
         Raises:
             AsyncInferenceError: The inference failed.
             WaitTimeoutError: There was no result in time; the inference may still be running.
             ServiceError: S3 refused the request, and would refuse it again.
-            ConfigError: The output has no readable location in S3, or the options are invalid.
+            ConfigError: The output has no valid S3 location, or the options are invalid.
             SageMakerRuntimeError: The base of these and all other errors.
         """
         from sagemaker_runtime.async_inference.waiting import wait_for_output  # few clients need it and S3
@@ -218,15 +231,15 @@ class Client:
         """
         Send a body to the model of an endpoint, and return its response as a stream.
 
-        The call returns when the head of the response has arrived. Then read ``output.body`` to its end, or close it::
+        The call returns when the head of the response has arrived. Then read ``output.body`` to the end, or close it::
 
             output = await client.invoke_endpoint_with_response_stream(params)
             async with output.body as stream:
                 async for text in stream.iter_text():
                     print(text, end="")
 
-        ``Timeout.total`` ends with the head; ``Timeout.read`` limits each wait for the next bytes. Once the head has
-        arrived, nothing is retried.
+        ``Timeout.total`` applies until the head has arrived; after that, ``Timeout.read`` limits each wait for the next
+        bytes, and nothing is retried.
 
         Args:
             params: The endpoint, the body and the other members.
@@ -240,7 +253,7 @@ class Client:
             ModelError: The model's container failed before the first part. Later, reading raises `ModelStreamError`.
             ServiceError: Any other error of the service.
             TransportError: The HTTP exchange failed.
-            TotalTimeoutError: ``Timeout.total`` is over.
+            TotalTimeoutError: ``Timeout.total`` has expired.
             SageMakerRuntimeError: The base of these and all other errors.
         """
         from sagemaker_runtime.operations.invoke_endpoint_with_response_stream import (
@@ -254,9 +267,9 @@ class Client:
         self, params: InvokeEndpointWithBidirectionalStreamInput, *opt_fns: OptFn, **members: Never
     ) -> DuplexStream:
         """
-        Open a conversation with the model of an endpoint, in which both sides send parts; needs the extra ``http2``.
+        Open a conversation with the model of an endpoint, in which both sides send parts. Requires the extra ``http2``.
 
-        The call returns when the request has begun, which may be long before the model responds::
+        The call returns once the request has begun, which may be long before the model responds::
 
             async with await client.invoke_endpoint_with_bidirectional_stream(params) as stream:
                 await stream.send("Hello")
@@ -280,11 +293,11 @@ class Client:
             INVOKE_ENDPOINT_WITH_BIDIRECTIONAL_STREAM as OPERATION,
         )
 
-        return await open_stream(OPERATION, self._plan(OPERATION, opt_fns, members), params)
+        return await open_stream(OPERATION, *self._begin(OPERATION, opt_fns, members), params)
 
     def stack(self, operation: str) -> Stack:
         """
-        A copy of an operation's stack, for example to print it: ``print(client.stack("InvokeEndpoint"))``.
+        Return a copy of an operation's stack, for example to print it: ``print(client.stack("InvokeEndpoint"))``.
 
         Raises:
             ConfigError: There is no such operation.
@@ -293,12 +306,12 @@ class Client:
 
     def s3_client(self, *opt_fns: OptFn) -> S3Client:
         """
-        An `S3Client` with the credentials, region, transport and ``s3_endpoint_url`` of this client.
+        Create an `S3Client` with the credentials, region, transport and ``s3_endpoint_url`` of this client.
 
         It can be used as long as this client is open.
 
         Args:
-            opt_fns: Change the options for it.
+            opt_fns: Change the options for it. Without any, further calls return the same `S3Client`.
 
         Raises:
             ConfigError: There is no region, or the options are invalid.
@@ -336,22 +349,24 @@ class Client:
 
         made = s3_client_of(options, self._http_client, self._skew)
         if options is self._options:
-            self._s3 = made  # it remembers in which regions buckets are
+            self._s3 = made  # it caches the regions of buckets
         return made
 
     def _call(
         self, operation: Operation[In, Out], params: In, opt_fns: tuple[OptFn, ...], members: dict[str, Never]
     ) -> Coroutine[None, None, Out]:
-        return call(operation, self._plan(operation, opt_fns, members), params)
+        return call(operation, *self._begin(operation, opt_fns, members), params)
 
-    def _plan(self, operation: Operation[In, Out], opt_fns: tuple[OptFn, ...], members: dict[str, Never]) -> Plan:
+    def _begin(
+        self, operation: Operation[In, Out], opt_fns: tuple[OptFn, ...], members: dict[str, Never]
+    ) -> tuple[InitializeHandler, Context]:
         if members:
             from sagemaker_runtime.mistakes import members_given
 
             raise members_given(operation, {**members})
         if self._closed:
             raise ClientClosedError("the client is closed; make a new one")
-        return self._plans.plan_with(operation.name, opt_fns) if opt_fns else self._plans.plan(operation.name)
+        return self._plans.begin(operation.name, opt_fns)
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:

@@ -1,4 +1,4 @@
-"""The clock: wall time, monotonic time and sleep in one place, so that a test can control them."""
+"""The clock: wall time, monotonic time and sleep in one object, so that a test can control them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The source of time."""
+    """A source of time. `SystemClock` is the default."""
 
     def now(self) -> float:
-        """Wall time: seconds since 1970, UTC. For signatures and expiry."""
+        """Wall time, in seconds since 1970, UTC. For signatures and expiry."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since an arbitrary moment, never going back. For durations."""
+        """Seconds since an arbitrary moment; never decreases. For durations."""
         ...
 
     async def sleep(self, seconds: float, /) -> None:
-        """Wait. If cancelled, it raises ``CancelledError`` at once."""
+        """Wait for *seconds*. Raises ``CancelledError`` as soon as it is cancelled."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""How far the service's clock is from ours, and when that is why a signature was refused."""
+"""The difference between the service's clock and ours, and whether it is the reason for a refused signature."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.context import Metadata
     from sagemaker_runtime.wire import Request, Response
 
-# With which services refuse a signature whose time is not theirs. Source: Go SDK, aws/retry/middleware.go.
+# The errors for a signature whose time differs from the service's. Source: Go SDK, aws/retry/middleware.go.
 SKEW_CODES = frozenset(
     {
         "AccessDeniedException",
@@ -25,45 +25,45 @@ SKEW_CODES = frozenset(
     }
 )
 SKEW_TOLERATED = 240.0  # seconds; the service allows 300, and a refusal below this has another reason
-_RESOLUTION = 1.0  # seconds, that of a ``Date`` header
+_RESOLUTION = 1.0  # seconds, of a ``Date`` header
 _EARLIEST = 946_684_800.0  # seconds since 1970: the year 2000
 _LATEST = 32_503_680_000.0  # the year 3000
 
 
 class ClockSkew:
     """
-    How far the service's clock is ahead of ours, by its responses. One for each client.
+    How far the service's clock is ahead of ours, according to its responses. There is one for each client.
 
-    The service writes ``Date`` somewhere between our sending and our receiving, which for a slow model are minutes
-    apart. So while a date lies between the two, the clocks agree, and while it does so by the correction in force, that
-    one stays: a slow response neither makes a correction nor takes one away. A date outside them is taken as of the
-    moment of receiving, because a response is dated with its head, and its head comes when the model is done.
+    The service writes ``Date`` at some time between our sending the request and our receiving the response, which for a
+    slow model may be minutes apart. If the date lies between the two, as corrected so far, the correction stays: a slow
+    response neither creates a correction nor removes one. A date outside is compared with the time of receiving, because
+    a server dates the response when it sends the head, which is when the model is done.
     """
 
     __slots__ = ("date", "seconds")
 
     def __init__(self) -> None:
         self.date: str | None = None
-        """The ``Date`` header last measured. It changes once a second, and so often is worth a look."""
+        """The last ``Date`` header measured. It changes once a second, so an unchanged one need not be measured again."""
 
         self.seconds: float | None = None
-        """Seconds to add to our time to get the service's; None until a response has shown it."""
+        """Seconds to add to our time to get the service's; None before the first response."""
 
     def measure(self, date: float, *, sent: float, received: float, refused: bool = False) -> None:
         """
-        Take note of a response.
+        Adjust the correction by the ``Date`` of a response.
 
         Args:
             date: The response's ``Date``, in seconds since 1970.
 
             sent: `Clock.now` when the request was sent.
 
-            received: `Clock.now` when the response came.
+            received: `Clock.now` when the response was received.
 
-            refused: Whether it refuses a signature for its time: then the correction in force is wrong, even if the
-                date could be read by it.
+            refused: Whether the response refuses a signature because of its time: then the current correction is wrong,
+                even if it agrees with the date.
         """
-        if not _EARLIEST < date < _LATEST:  # or there would be no time to sign with, and no response to put it right
+        if not _EARLIEST < date < _LATEST:  # an absurd date would make every later signature fail
             return
         least, most = date - received - _RESOLUTION, date - sent + _RESOLUTION
         if self.seconds is None or refused or not least <= self.seconds <= most:
@@ -71,7 +71,7 @@ class ClockSkew:
 
 
 class CorrectedClock:
-    """A clock whose wall time is the service's, as far as that is known."""
+    """A clock whose wall time is the service's, as far as it is known."""
 
     def __init__(self, clock: Clock, skew: ClockSkew) -> None:
         self._clock = clock
@@ -86,16 +86,16 @@ class CorrectedClock:
 
 def skew_of_refusal(skew: ClockSkew, request: Request, metadata: Metadata) -> float | None:
     """
-    Seconds by which the service's clock was ahead of the signature, where that explains a refusal; None elsewhere.
+    Seconds by which the service's clock was ahead of the signature, if that explains a refusal; otherwise None.
 
-    Where it does, *skew* is measured anew: a date that was measured before may be the one that made it wrong.
+    If it does, *skew* is measured again: the date measured before may be the wrong one.
 
     Args:
-        skew: By which the next attempt is signed.
+        skew: The correction for the next attempt.
 
-        request: As it was sent.
+        request: The request as it was sent.
 
-        metadata: Of the refusal; what it lacks is not known.
+        metadata: The metadata of the refusal.
     """
     signed = amz_seconds(request.headers.get("x-amz-date", ""))
     response, timing = metadata.get(RAW_RESPONSE), metadata.get(TIMING)
@@ -107,7 +107,7 @@ def skew_of_refusal(skew: ClockSkew, request: Request, metadata: Metadata) -> fl
 
 
 def service_time(response: Response) -> float | None:
-    """When the service wrote the response, in seconds since 1970; None if it does not say, or a cache wrote it before."""
+    """When the service wrote the response, in seconds since 1970; None without a date, or if it came from a cache."""
     headers = response.headers.raw
     if "age" in headers:
         return None

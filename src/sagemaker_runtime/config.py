@@ -1,8 +1,8 @@
 """
-`Config`: a machine's settings for AWS, read once by `load_config`, which does all of the I/O.
+`Config`: a machine's settings for AWS, read once by `load_config`, which does all the I/O.
 
 botocore parses the shared files, but its session is not used: it reads a misspelt ``true`` as false, does not say where it
-found a value; it takes 160 ms to import instead of 28. The tests compare with it.
+found a value, and takes 160 ms to import instead of 28. The tests compare the results with it.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@frozen(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] - what is shared is declared once, frozen or not
+@frozen(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] - a frozen class with a base that is not
 class Config(Configurable):
     """
-    The settings that the clients of a process share. `Client.from_config` creates a client from it, without I/O.
+    The settings that the clients of a process share. `Client.from_config` creates a client from it.
 
-    It has those `Options` that a machine's configuration can set, and never changes.
+    It has those `Options` that a machine's configuration can set. It is immutable.
     """
 
     ca_bundle: str | None = None
-    """A file or a directory of certificates that the default transport trusts; None for the system's."""
+    """A file or a directory of certificates that the default transport trusts; None for the system's certificates."""
 
     sources: Mapping[str, str] = field(factory=dict[str, str], eq=False, repr=False)
-    """Where `load_config` found each value, by its name here, such as ``"AWS_REGION"``. Defaults are not included."""
+    """Where `load_config` found each value: the attribute's name to, for example, ``"AWS_REGION"``. Without defaults."""
 
     def options(self) -> Options:
-        """Options with these values, except for ``ca_bundle``, which the transport needs."""
+        """Return options with these values, except for ``ca_bundle``, which only the transport needs."""
         options = Options()
         for attribute in fields(Configurable):
             setattr(options, attribute.name, getattr(self, attribute.name))
@@ -73,24 +73,25 @@ async def load_config(
     """
     Read the environment and the shared files, in a thread.
 
-    Each value comes from the argument, else from the environment, else from the profile in the shared files. An empty
-    value counts as not set. An existing shared file is always read. ``docs/configuration.md`` lists all names.
+    Each value comes from the argument, else from the environment, else from the profile in the shared files. Below, the
+    first source listed that has a value wins. An empty value counts as not set. An existing shared file is always read.
+    ``docs/configuration.md`` lists all names.
 
     Args:
         region: None for ``AWS_REGION``, ``AWS_DEFAULT_REGION``, ``region``.
 
         profile: The profile in the shared files; None for ``AWS_DEFAULT_PROFILE``, ``AWS_PROFILE``, else ``default``.
 
-        credentials: None for the environment's, else those of botocore's chain; with a *profile*, for those of the profile.
+        credentials: None for those in the environment, else from botocore's chain; with a *profile*, those of the profile.
 
         endpoint_url: The URL to send to; None for ``AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME``, ``AWS_ENDPOINT_URL``,
             ``endpoint_url`` of ``sagemaker_runtime`` in the profile's ``services``, ``endpoint_url``.
 
         duplex_endpoint_url: The same for duplex calls; None for ``AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2``,
-            ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``sagemaker_runtime_http2`` in ``services``, ``endpoint_url``, or, if none
-            is set, for the *endpoint_url* of the other calls.
+            ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``sagemaker_runtime_http2`` in ``services``, ``endpoint_url``, or, if
+            none is set, for *endpoint_url*.
 
-        s3_endpoint_url: The same for S3, which has the results of asynchronous inferences; None for
+        s3_endpoint_url: The same for S3, where the results of asynchronous inferences are; None for
             ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``, ``endpoint_url`` of ``s3`` in ``services``, ``endpoint_url``.
 
         use_fips_endpoint: None for ``AWS_USE_FIPS_ENDPOINT``, ``use_fips_endpoint``.
@@ -125,7 +126,7 @@ async def load_config(
             found[name] = machine.find(settings[name], given.get(settings[name].argument))
         found["ca_bundle"] = machine.find(_CA_BUNDLE, ca_bundle) or machine.find(_REQUESTS_CA_BUNDLE)
         values: dict[str, Any] = {name: each.value for name, each in found.items() if each is not None}
-        # The chain gets them too: STS and SSO have endpoints in each region, and FIPS ones.
+        # The chain gets these values too, because STS and SSO have regional and FIPS endpoints.
         chain = DefaultCredentialsProvider(
             profile=profile,
             region=values.get("region"),
@@ -147,33 +148,34 @@ class _Found(NamedTuple, Generic[T]):
     source: str
 
 
-_Place = tuple[str, object]  # what it is called, and what stands there: None for nothing
+_Place = tuple[str, object]  # the name of the source, and its value, or None
 
 
 class _Machine(NamedTuple):
-    """The environment, and what the shared files say of one profile."""
+    """One profile of the shared files; the environment is read on demand."""
 
     profile: str
     sections: tuple[tuple[str, Mapping[str, object]], ...]
-    """The profile's keys by file. The credentials file is the first, and wins, as in botocore."""
+    """The profile's keys by file. The credentials file is first and takes precedence, as in botocore."""
 
     services: Mapping[str, tuple[str, Mapping[str, object]]]
-    """The sections ``[services name]`` by name, with their file."""
+    """The sections ``[services name]`` by name, each with its file."""
 
     def value(self, setting: Setting[T], argument: object = None) -> T | None:
-        """The nearest value; None where there is none."""
+        """The value that takes precedence; None if there is none."""
         found = self.find(setting, argument)
         return None if found is None else found.value
 
     def find(self, setting: Setting[T], argument: object = None) -> _Found[T] | None:
-        """The nearest value, and where it stands."""
+        """The value that takes precedence, and its source; None if there is none."""
         return _nearest(setting, [_argument(setting, argument), *_environment(setting), *self._profile(setting)])
 
     def find_endpoint(self, setting: Setting[str], service: str, argument: object) -> _Found[str] | None:
         """
-        The nearest URL of a service, by its name in the files.
+        The URL of *service*, as it is named in the files, and its source; None if there is none.
 
-        The service's section comes before the profile's key; all but the argument can be ignored.
+        The service's section comes before the profile's key. ``ignore_configured_endpoint_urls`` turns off every source
+        except the argument.
         """
 
         def places() -> Iterator[_Place]:
@@ -200,7 +202,9 @@ class _Machine(NamedTuple):
         source = f"{service} of [services {name.value}] in {path}"
         section = services.get(service, {})
         if not is_str_dict(section):
-            raise ConfigError(f"{source}: a value; it takes indented lines, such as 'endpoint_url = https://host'")
+            raise ConfigError(
+                f"{source} is a single value; it takes indented lines, such as 'endpoint_url = https://host'"
+            )
         yield f"endpoint_url of {source}", section.get("endpoint_url")
 
 
@@ -208,17 +212,17 @@ def _endpoint_options(
     machine: _Machine, given: Mapping[str, object], endpoint: _Found[str] | None
 ) -> EndpointResolverOptions:
     """
-    FIPS and dual stack.
+    The settings of FIPS and dual stack.
 
     Raises:
-        ConfigError: There is an *endpoint* beside one of them: whether that URL has it cannot be known.
+        ConfigError: One of them is on and *endpoint* is set: nothing tells whether that URL supports it.
     """
     fips = machine.find(_FIPS, given[_FIPS.argument])
     dual_stack = machine.find(_DUAL_STACK, given[_DUAL_STACK.argument])
     for name, switched in (("FIPS", fips), ("dual stack", dual_stack)):
         if endpoint is not None and switched is not None and switched.value:
             raise ConfigError(
-                f"{endpoint.source} gives an endpoint and {switched.source} turns on {name}, which exclude each other: "
+                f"{endpoint.source} sets an endpoint and {switched.source} turns on {name}, which exclude each other: "
                 f"turn {name} off if that URL has it, or drop the URL (AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true)"
             )
     return EndpointResolverOptions(
@@ -232,8 +236,8 @@ def _argument(setting: Setting[T], argument: object) -> _Place:
     if argument is None or (isinstance(argument, str) and setting.kind is str):
         return source, argument
     if not isinstance(argument, setting.kind):
-        raise ConfigError(f"{source}: of type {type(argument).__name__}; it takes {setting.kind.__name__}")
-    return source, str(argument)  # read as the others are
+        raise ConfigError(f"{source} is of type {type(argument).__name__}; it takes {setting.kind.__name__}")
+    return source, str(argument)  # as text, like the other sources
 
 
 def _environment(setting: Setting[T]) -> Iterator[_Place]:
@@ -244,7 +248,7 @@ def _environment(setting: Setting[T]) -> Iterator[_Place]:
 def _nearest(setting: Setting[T], places: Iterable[_Place]) -> _Found[T] | None:
     for source, there in places:
         if there is not None and not isinstance(there, str):
-            raise ConfigError(f"{source}: a section of its own; it takes a value on the same line")
+            raise ConfigError(f"{source} is a section; it takes a value on the same line")
         if text := (there or "").strip():
             try:
                 return _Found(setting.read(text), source)
@@ -275,14 +279,14 @@ def _read_machine(profile: str | None) -> _Machine:
     return _Machine(name, tuple(sections), services)
 
 
-# The names in the files of the services whose endpoints are options.
+# The options for endpoints, and the services' names in the shared files.
 _ENDPOINTS = {
     "base_endpoint": SAGEMAKER_RUNTIME.config_section,
     "duplex_base_endpoint": SAGEMAKER_RUNTIME_HTTP2.config_section,
     "s3_endpoint_url": "s3",
 }
 
-# What is read from the machine and is no option of a client.
+# Settings of the machine that are not options of a client.
 _SERVICES = Setting(str, key="services")
 _IGNORE_ENDPOINTS = Setting(switch, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",), "ignore_configured_endpoint_urls")
 _FIPS = Setting(switch, ("AWS_USE_FIPS_ENDPOINT",), "use_fips_endpoint", "use_fips_endpoint", bool)

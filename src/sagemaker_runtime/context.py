@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Response, Timeout
 
     class Closeable(Protocol):
-        """A response, its body as a stream, or the ledger of an attempt."""
+        """Something that can be closed: a response, its stream, or the ledger of an attempt."""
 
         def close(self) -> None: ...
 
@@ -57,7 +57,7 @@ class Key(Generic[T]):
     The name of a fact and the type of its value: ``TENANT = Key[str]("tenant")``.
 
     Declare it once, at module level, in the module that sets the fact. No two keys are equal, even with the same name, so
-    packages cannot collide.
+    packages cannot collide. The name is shown in reprs and errors.
     """
 
     __slots__ = ("name",)
@@ -72,7 +72,7 @@ class Key(Generic[T]):
 if TYPE_CHECKING:
 
     class _Facts:
-        """What a checker sees: a mapping in which each key has its own type of value."""
+        """For type checkers: a mapping in which each key has its own type of value."""
 
         def __init__(self, facts: _Facts = ..., /) -> None: ...
         def __getitem__(self, key: Key[T], /) -> T: ...
@@ -92,7 +92,7 @@ if TYPE_CHECKING:
 else:
 
     class _Facts(dict):
-        """What runs: a plain dict, because three of them are made for each call (a ChainMap costs 3 times as much)."""
+        """At run time: a plain dict, because each call creates three (a ChainMap costs 3 times as much)."""
 
         __slots__ = ()
 
@@ -109,7 +109,7 @@ else:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}. {import_of(name)}")
 
         def __repr__(self):  # noqa: ANN204
-            # The names only: a value may be a secret, and a repr ends up in logs.
+            # Only the names: a value may be a secret, and a repr ends up in logs.
             return f"<{type(self).__name__}: {', '.join(getattr(key, 'name', '?') for key in self) or 'empty'}>"
 
 
@@ -124,17 +124,17 @@ class Context(_Facts):
 
     def for_attempt(self) -> Context:
         """
-        The context of one attempt. It starts with the facts known now; facts that are set on it end with it.
+        Create the context of one attempt. It starts with the facts known now; facts set on it end with the attempt.
 
-        It may be called on an attempt's context, too, and several may exist at once (hedging): each writes only to itself.
-        It is a copy, so it does not see facts that are set on this context later. It has its own `Ledger`, which is an entry
-        in the ledger of this context.
+        It may be called on an attempt's context too, and several may exist at the same time (hedging): each writes only to
+        itself. The new context is a copy, so it does not see facts that are set on this one later. It has its own `Ledger`,
+        which is an entry in the ledger of this context.
         """
         child = Context(self)
         opened = self.get(OPENED)
         if opened is not None:
             if opened and type(opened[-1]) is Ledger and not opened[-1]:
-                opened.pop()  # of an attempt before, which has let go of all
+                opened.pop()  # the empty ledger of an earlier attempt
             child[OPENED] = own = Ledger()
             own.response = own.metadata = None
             opened.append(own)
@@ -143,14 +143,14 @@ class Context(_Facts):
 
 class Ledger(list["Closeable"]):
     """
-    Everything that was opened in a call, or in an attempt, and must be closed if that fails: responses, streams, and the
+    Everything that a call, or an attempt, has opened and that must be closed if it fails: responses, streams, and the
     ledgers of attempts.
 
-    Whoever opens something appends it. CloseResponseBody closes what an attempt has opened, except for the stream of a
-    successful attempt. Retry closes what a failed attempt has opened, and the client what is left when the call fails.
+    Code that opens something appends it here. CloseResponseBody closes what an attempt has opened, except the stream of a
+    successful attempt. Retry closes what a failed attempt has opened, and the client closes the rest if the call fails.
 
     Attributes:
-        response: The last response, because an exception has no Output; None before there is one.
+        response: The last response, for errors, which have no Output; None before there is one.
 
         metadata: Its metadata; None before there is a response.
     """
@@ -171,7 +171,7 @@ class Ledger(list["Closeable"]):
         self[:] = [other for other in self if other is not entry]
 
     def replace(self, before: Closeable, after: Closeable) -> None:
-        """Replace *before* with *after*, which owns it from now on: a response that is read as a stream."""
+        """Replace *before* with *after*, which now owns it: for example a response with the stream that reads it."""
         self[:] = [entry for entry in self if entry is not before]
         self.append(after)
 
@@ -187,14 +187,14 @@ class Metadata(_Facts):
 
     __slots__ = ()
 
-    if not TYPE_CHECKING:  # a checker refuses a text as key
+    if not TYPE_CHECKING:  # a checker refuses a string as a key
 
         def get(self, key: object, default: object = None) -> object:
-            """The fact under *key*, or *default*; a text is not a key, and would get the default for ever."""
+            """The fact under *key*, or *default*. A string raises KeyError, because it could never be a key."""
             return self[key] if isinstance(key, str) else dict.get(self, key, default)
 
     def __reduce__(self) -> tuple[type[Metadata], tuple[()]]:
-        # What is in it may hold the live response, so pickle and deepcopy make an empty one.
+        # It may refer to the live response, so pickle and deepcopy create an empty one.
         return Metadata, ()
 
     def copy(self) -> Metadata:
@@ -218,7 +218,7 @@ class AttemptRecord(NamedTuple):
     """The service's error code, or the name of the exception's class; None for success."""
 
     status: int | None = None
-    """HTTP status of the response; None for success, and if there was no response."""
+    """HTTP status of an error response; None for success, and if there was no response."""
 
     delay: float | None = None
     """Seconds waited before the next attempt; None if there was none."""
@@ -247,27 +247,27 @@ REGION = Key[str]("region")
 """The region in the client's options; missing if they have none."""
 
 LOGGER: Key[logging.Logger] = Key("logger")
-"""The logger of the options."""
+"""The logger in the options."""
 
 CLOCK: Key[Clock] = Key("clock")
-"""The clock of the options. Use it for times and waits, so that tests can control them."""
+"""The clock in the options. Use it for times and waits, so that tests can control them."""
 
 TIMEOUT: Key[Timeout] = Key("timeout")
 """
-The time limits of the options, unless a middleware has set others: ``ctx[TIMEOUT] = Timeout(total=5)``.
+The time limits in the options, unless a middleware sets others: ``ctx[TIMEOUT] = Timeout(total=5)``.
 
-Above Retry, the limits apply to the whole call, ``total`` from its start. Below Retry, they apply to the attempt; changing
-``total`` there raises ConfigError.
+Set above Retry, they apply to all attempts, and ``total`` to the whole call from its start. Set below Retry, they apply to
+the attempt; changing ``total`` there raises ConfigError.
 """
 
 REPLAY_BUFFER = Key[int]("replay buffer")
-"""``Options.replay_buffer``: how many sent bytes of a duplex call are kept; missing if the options do not set it."""
+"""``Options.replay_buffer``: how many bytes sent in a duplex call are kept; missing if the options do not set it."""
 
 STARTED = Key[float]("started")
 """`Clock.monotonic` when the call began."""
 
 DEADLINE = Key[float]("deadline")
-"""The time of `Clock.monotonic` at which ``Timeout.total`` ends; missing without that limit."""
+"""The `Clock.monotonic` time at which ``Timeout.total`` expires; missing without that limit."""
 
 SIGNING_NAME = Key[str]("signing name")
 """The service's name in the signature's scope. Set by ResolveEndpoint, unless an outer middleware has set it."""
@@ -285,7 +285,9 @@ ATTEMPTS: Key[Sequence[AttemptRecord]] = Key("attempts")
 """One record per attempt, in `Context` (those so far) and in `Metadata`. Set by Retry."""
 
 OPENED: Key[Ledger] = Key("opened")
-"""Everything that the call, or the attempt, has opened. Set by the client, and for each attempt by `Context.for_attempt`."""
+"""
+Everything that the call, or the attempt, has opened. Set by the client, and for each attempt by `Context.for_attempt`.
+"""
 
 REQUEST_ID = Key[str]("request id")
 """The id that the service gave the request. Metadata, set by RequestIDRetriever."""
@@ -294,4 +296,4 @@ TIMING = Key[ResponseTiming]("timing")
 """When the response arrived. Metadata, set by RecordResponseTiming."""
 
 RAW_RESPONSE: Key[Response] = Key("raw response")
-"""The last HTTP response; its body has been read, or belongs to the stream. Metadata, set below Deserialize."""
+"""The last HTTP response; its body has been read, or belongs to the stream. Metadata, set at the end of the stack."""

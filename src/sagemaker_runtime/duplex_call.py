@@ -1,11 +1,11 @@
-"""One duplex call: its stream, and the stack that runs behind it."""
+"""One duplex call: its stream, and the stack that runs in a task of the stream."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime.call import call
-from sagemaker_runtime.context import REPLAY_BUFFER, Context
+from sagemaker_runtime.context import REPLAY_BUFFER
 from sagemaker_runtime.errors import SageMakerRuntimeError, StreamClosedError
 from sagemaker_runtime.middleware.attempts import FORBIDS_RETRY
 from sagemaker_runtime.streams.duplex_stream import DuplexStream
@@ -15,31 +15,32 @@ from sagemaker_runtime.streams.outgoing import OUTGOING, REPLAY_BUFFER_SIZE, Out
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from sagemaker_runtime.context import Context
+    from sagemaker_runtime.middleware.steps import InitializeHandler
     from sagemaker_runtime.operations.base import Operation
     from sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream import (
         InvokeEndpointWithBidirectionalStreamInput,
         InvokeEndpointWithBidirectionalStreamOutput,
     )
-    from sagemaker_runtime.plans import Plan
 
 
 async def open_stream(
     operation: Operation[InvokeEndpointWithBidirectionalStreamInput, InvokeEndpointWithBidirectionalStreamOutput],
-    plan: Plan,
+    handler: InitializeHandler,
+    context: Context,
     params: InvokeEndpointWithBidirectionalStreamInput,
 ) -> DuplexStream:
     """
-    Start the stack in a task that the stream owns, and give the stream once the request has begun.
+    Start the stack in a task that the stream owns, and return the stream once the request has begun.
 
     Raises:
-        SageMakerRuntimeError: The call has failed before that.
+        SageMakerRuntimeError: The call failed before that.
     """
-    context = Context(plan.context)
     size = context.get(REPLAY_BUFFER)
     outgoing = OutgoingEvents(REPLAY_BUFFER_SIZE if size is None else size)
     context[OUTGOING] = outgoing
     context[FORBIDS_RETRY] = outgoing.forbids_retry
-    running = call(operation, plan.with_facts(context), params)
+    running = call(operation, handler, context, params)
     stream = DuplexStream(_reported(running, outgoing), outgoing, EventWriter(operation.input_events), operation.name)
     try:
         await stream.begun()
@@ -52,7 +53,7 @@ async def open_stream(
 async def _reported(
     call: Coroutine[None, None, InvokeEndpointWithBidirectionalStreamOutput], outgoing: OutgoingEvents
 ) -> InvokeEndpointWithBidirectionalStreamOutput:
-    """The call, whose end the senders learn of. A function, because the task must not keep the stream alive."""
+    """Run *call*, and report its end to the senders. A function, because the task must not keep the stream alive."""
     try:
         output = await call
     except SageMakerRuntimeError as error:
@@ -66,7 +67,7 @@ async def _reported(
 
 
 def _closed_with(error: BaseException) -> StreamClosedError:
-    """For senders, where the call ended by what is not an error of ours: a middleware's, or a cancellation."""
+    """The error for senders if the call ended with an exception that is not ours: a middleware's, or a cancellation."""
     closed = StreamClosedError(f"the call has ended: {type(error).__name__}")
     closed.__cause__ = error
     return closed

@@ -1,4 +1,4 @@
-"""The pipeline of an operation in which both sides send at once, on one page, in the order it runs."""
+"""The pipeline of an operation in which both sides send at the same time, on one page, in the order in which it runs."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 def duplex_stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack:
     """
-    The default stack of such an operation. The arguments are those of `stack_of`.
+    The default stack of a duplex operation. The arguments are those of `stack_of`.
 
-    It has no length to say, and its events are signed too, each with the signature before it.
+    Its request has no length, and each event is signed too, in a chain that starts with the request's signature.
     """
     log_mode, service = options.client_log_mode, marshaller.operation.service
     base = options.base_endpoint if options.duplex_base_endpoint is None else options.duplex_base_endpoint

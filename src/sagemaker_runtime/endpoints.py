@@ -1,8 +1,8 @@
 """
-Resolvers: from a region to the URL and the signing scope. botocore's data, a few rules of our own, no I/O except one file.
+Resolvers: from a region to the URL and the signing scope. They use botocore's data and do no I/O except reading one file.
 
 Source: the service's endpoint rule set (botocore, ``sagemaker-runtime/2017-05-13/endpoint-rule-set-1.json``). botocore's
-own engine for it costs 48 ms of start-up; the tests compare with it for every region and switch.
+engine for such rules adds 48 ms to start-up; the tests compare the results with it for every region and switch.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class Endpoint:
     """None for the client's region."""
 
     source: Literal["service metadata", "custom"] = "custom"
-    """Whether the URL is AWS's or your own."""
+    """``"service metadata"`` for AWS's own URL, ``"custom"`` for any other."""
 
     base: BaseURL = field(init=False, repr=False, eq=False, default=Factory(_parse, takes_self=True))
     """The URL in parts."""
 
 
 ENDPOINT = Key[Endpoint]("endpoint")
-"""Where the request goes. Context, set by ResolveEndpoint."""
+"""The endpoint that the request is sent to. Set by ResolveEndpoint."""
 
 
 @frozen
@@ -81,38 +81,48 @@ class EndpointResolverOptions:
     """Switches of the client that a resolver should respect."""
 
     disable_https: bool = False
-    """Use http, only for tests, because the body can then be read by others."""
+    """Use http. Only for tests, because others can then read the body."""
 
     use_fips_endpoint: bool = False
     """Use an endpoint with FIPS 140 validated cryptography."""
 
     use_dual_stack_endpoint: bool = False
-    """Use an endpoint with IPv6 in addition to IPv4."""
+    """Use an endpoint that supports IPv6 in addition to IPv4."""
 
 
 class EndpointResolver(Protocol):
-    """Finds the endpoint of SageMaker Runtime. Called once per call, so it should be fast, and must not block."""
+    """Finds the endpoint of SageMaker Runtime. Called once per call, so it must be fast and must not block."""
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
         """
-        Return the endpoint for *region*, which is empty if the client has none.
+        Return the endpoint.
+
+        Args:
+            region: The client's region; empty if it has none.
+
+            options: Switches of the client that the resolver should respect.
 
         Raises:
-            EndpointNotFoundError: This resolver has none, but another one might.
+            EndpointNotFoundError: This resolver knows none, but a fallback may.
             EndpointError: There is none.
         """
         ...
 
 
 class AWSEndpointResolver(Protocol):
-    """Finds the endpoints of any service, such as the resolver in a company's library."""
+    """Finds the endpoints of any AWS service, such as the resolver in a company's library."""
 
     def resolve_endpoint(self, service_id: str, region: str) -> Endpoint:
         """
-        Return the endpoint of a service, here always ``"SageMaker Runtime"``.
+        Return the endpoint of a service.
+
+        Args:
+            service_id: Here always ``"SageMaker Runtime"``.
+
+            region: The client's region; empty if it has none.
 
         Raises:
-            EndpointNotFoundError: This resolver has none for the service, so the fallback is asked.
+            EndpointNotFoundError: This resolver knows none for the service, so the fallback is asked.
         """
         ...
 
@@ -142,12 +152,12 @@ class _AWSResolverWithFallback:
 
 def with_endpoint_resolver(aws_resolver: AWSEndpointResolver, fallback_resolver: EndpointResolver) -> EndpointResolver:
     """
-    A resolver that asks *aws_resolver*, and if that raises `EndpointNotFoundError`, *fallback_resolver*.
+    A resolver that asks *aws_resolver* first, and *fallback_resolver* if that raises `EndpointNotFoundError`.
 
     Other errors are raised to the caller.
 
     Raises:
-        ConfigError: Either is None.
+        ConfigError: One of the resolvers is None.
     """
     resolvers: dict[str, object] = {"aws_resolver": aws_resolver, "fallback_resolver": fallback_resolver}
     for name, resolver in resolvers.items():
@@ -171,23 +181,23 @@ class BaseEndpointResolver:
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:  # noqa: ARG002 - see below
         """
-        The URL, wherever the region.
+        Return the endpoint of the URL, whatever the region.
 
         Raises:
-            EndpointError: FIPS or dual stack is asked for too: whether the URL has them cannot be known.
+            EndpointError: FIPS or dual stack is on, and nothing tells whether the URL supports it.
         """
         if options.use_fips_endpoint or options.use_dual_stack_endpoint:
             name = "FIPS" if options.use_fips_endpoint else "dual stack"
             raise EndpointError(
-                f"base_endpoint and {name} exclude each other; give a URL that has it, and turn {name} off"
+                f"base_endpoint and {name} exclude each other; use the URL of an endpoint with {name}, and turn {name} off"
             )
         return self._endpoint
 
 
 def settled_resolver(resolver: EndpointResolver, base_endpoint: str | None, service: Service) -> EndpointResolver:
     """
-    What resolves the calls of *service*: the URL of *base_endpoint* if there is one, else *resolver*, and in place of the
-    default one that of the service.
+    The resolver for calls of *service*: for *base_endpoint* if it is set, else *resolver*; if that is the default resolver,
+    the one with the rules of the service.
     """
     if base_endpoint is not None:
         return BaseEndpointResolver(base_endpoint)
@@ -195,7 +205,7 @@ def settled_resolver(resolver: EndpointResolver, base_endpoint: str | None, serv
 
 
 class _Partition(NamedTuple):
-    """A part of AWS with names of its own."""
+    """A partition of AWS, such as ``aws`` or ``aws-cn``, with its own domain names."""
 
     id: str
     regions: frozenset[str]
@@ -207,8 +217,8 @@ class _Partition(NamedTuple):
 
 
 def botocore_file(name: str) -> Path | None:
-    """The path of a file that botocore ships; None where botocore is not installed."""
-    spec = find_spec("botocore")  # finds it without importing it
+    """The path of a file that botocore ships; None if botocore is not installed."""
+    spec = find_spec("botocore")  # without importing it
     return None if spec is None or spec.origin is None else Path(spec.origin).parent / name
 
 
@@ -273,7 +283,7 @@ class DefaultEndpointResolver:
         self._rules = service.host
 
     def for_service(self, service: Service) -> DefaultEndpointResolver:
-        """The resolver of *service* in the place of this one; this one, where it is its own."""
+        """Return this resolver if *service* is SageMaker Runtime itself, else one with the rules of *service*."""
         return self if service is SAGEMAKER_RUNTIME else DefaultEndpointResolver(service)
 
     def resolve_endpoint(self, region: str, options: EndpointResolverOptions) -> Endpoint:
@@ -282,6 +292,7 @@ class DefaultEndpointResolver:
 
         Raises:
             EndpointNotFoundError: The installed botocore knows no partition with this region.
-            EndpointError: There is no region, it is not the name of one, or its partition lacks what *options* require.
+            EndpointError: There is no region, or it is not a valid name, or its partition does not support FIPS or dual
+                stack.
         """
         return _default_endpoint(self._rules, region, options)

@@ -1,4 +1,4 @@
-"""From a failed response, or an exception in a stream, to an error. Any response gives one, a proxy's page too."""
+"""From a failed response, or an exception in a stream, to an error. Any response will do, even a proxy's error page."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from sagemaker_runtime.headers import Headers
     from sagemaker_runtime.streams.frames import Message
 
-_TEXT_KEPT = 32_768  # characters of a message: a container's may be a long traceback
-ERROR_BODY_KEPT = 4096  # bytes of an error's body kept on the exception: enough for a proxy's page to be recognised
+_TEXT_KEPT = 32_768  # characters of a message: a container may send a long traceback
+ERROR_BODY_KEPT = 4096  # bytes of the body kept on the exception: enough to recognise a proxy's page
 _NAME_LENGTH = 256  # characters of an error's name
-_MESSAGE_SHOWN = 1024  # characters of a body that is not JSON and serves as the message
+_MESSAGE_SHOWN = 1024  # bytes of a body that is not JSON and is used as the message
 
 
 class ErrorReader:
@@ -25,7 +25,7 @@ class ErrorReader:
     Reads the errors of one operation.
 
     Args:
-        errors: Those that the model lists for it: an error by another name is a `ServiceError` with that name.
+        errors: The errors that the model lists for the operation. Any other becomes a `ServiceError` with its name as code.
     """
 
     def __init__(self, errors: tuple[type[ServiceError], ...]) -> None:
@@ -35,7 +35,7 @@ class ErrorReader:
         """
         The error in a failed response.
 
-        The name stands in ``X-Amzn-ErrorType``, else in the body's ``code`` or ``__type``; the message in the body's
+        The name comes from ``X-Amzn-ErrorType``, else from the body's ``code`` or ``__type``; the message from the body's
         ``message``.
         """
         document = json_object(body)
@@ -49,7 +49,7 @@ class ErrorReader:
         return error
 
     def of_event(self, message: Message) -> ServiceError:
-        """The error in a message whose type is ``exception``, which is modelled, or ``error``, which is not."""
+        """The error in a message of type ``exception`` (which the model may list) or ``error`` (which it never does)."""
         headers, payload = message.headers, message.payload
         if headers.get(":message-type") == "error":
             return self._new_error(
@@ -60,7 +60,7 @@ class ErrorReader:
         return error
 
     def _new_error(self, name: str | None, document: dict[str, object] | None, message: str) -> ServiceError:
-        """The error that goes by *name*, or by what the document says; *message* where the document has none."""
+        """The error named *name*, or else as the document says; *message* is used if the document has none."""
         document = document or {}
         code = name or next(
             (code for key in ("code", "Code", "__type") if (code := _error_code(document.get(key)))), None
@@ -76,13 +76,13 @@ class ErrorReader:
             if isinstance(value, kind) and not isinstance(value, bool):
                 setattr(error, attribute, _shortened(value) if isinstance(value, str) else value)
         finer = _error_code(document.get("ErrorCode"))
-        if finer is not None and error.error_code is None:  # of the duplex operation's errors; others have none
+        if finer is not None and error.error_code is None:  # only the duplex operation's errors have it
             error.error_code = finer
         return error
 
 
 def json_object(body: bytes) -> dict[str, object] | None:
-    """The object that a body is in JSON; None if it is none."""
+    """The JSON object in *body*; None if it is not one."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError; a hostile body can nest too deep
@@ -91,13 +91,13 @@ def json_object(body: bytes) -> dict[str, object] | None:
 
 
 def _shortened(text: str) -> str:
-    """A text of a peer, without the rest of one that nobody reads: all of it is searched for secrets."""
+    """A peer's text, shortened because the whole of it is searched for secrets, which takes time."""
     more = len(text) - _TEXT_KEPT
     return f"{text[:_TEXT_KEPT]}… and {more:,} characters more" if more > 0 else text
 
 
 def _error_code(text: object) -> str | None:
-    """The bare name in ``namespace#Name:http://uri/``; None for what is not a name, and might be an attack on a log."""
+    """The bare name in ``namespace#Name:http://uri/``; None if it is not a plausible name (it may be a log injection)."""
     if not isinstance(text, str):
         return None
     name = text.partition(":")[0].rpartition("#")[2].strip()
@@ -105,7 +105,7 @@ def _error_code(text: object) -> str | None:
 
 
 def _text_message(status: int, body: bytes) -> str:
-    """The body itself where it is words; for a page of HTML or nothing at all, what the status means."""
+    """The body itself if it is plain text; for an HTML page or an empty body, the standard phrase of the status."""
     text = body[:_MESSAGE_SHOWN].decode(errors="replace").strip()
     if text and not text.lower().startswith(("<!doctype html", "<html")):
         return text
@@ -116,7 +116,7 @@ def _text_message(status: int, body: bytes) -> str:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds in ``x-amz-retry-after``, which is a whole number of milliseconds; None for anything else."""
+    """The seconds in ``x-amz-retry-after``, a whole number of milliseconds; None if it is missing or malformed."""
     if text is None or re.fullmatch("[0-9]{1,9}", text) is None:
         return None
     return int(text) / 1000

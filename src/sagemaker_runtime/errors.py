@@ -9,24 +9,24 @@ Every exception this package raises, in one tree.
     ├── ClientClosedError                a call after ``close()``
     ├── InvalidParamsError               the input violates the API model; nothing was sent
     ├── InvalidHeaderError               a header that HTTP does not allow; nothing was sent
-    ├── EndpointError                    no URL to send to
-    │   └── EndpointNotFoundError        this resolver has none; ``with_endpoint_resolver`` asks the next one
+    ├── EndpointError                    no URL to send the request to
+    │   └── EndpointNotFoundError        this resolver has none; ``with_endpoint_resolver`` asks the fallback
     ├── CredentialsError                 no credentials were found, or they could not be refreshed
     ├── TransportError                   the HTTP exchange failed
     │   ├── ConnectError                 no connection; nothing was sent
     │   │   ├── ConnectTimeoutError
     │   │   ├── CertificateError         the peer's certificate was refused; not retried
     │   │   ├── ProxyRefusedError        a proxy refused the tunnel (407, 403); not retried
-    │   │   └── RefusedStreamError       over HTTP/2: the server has not processed the request
+    │   │   └── RefusedStreamError       over HTTP/2: the server did not process the request
     │   ├── ConnectionLostError          lost before the response, or reset within its head
     │   ├── WriteTimeoutError            the peer stopped reading the request; not executed
     │   ├── ReadTimeoutError             sent, but no response in time; may have been executed
     │   └── InvalidResponseError         the response is not HTTP
     │       ├── TruncatedResponseError   the response stopped before its end
     │       └── EventStreamError         the response's event stream is broken, or stopped inside a frame
-    ├── StreamClosedError                a duplex stream was closed, or one side has ended it
+    ├── StreamClosedError                a duplex stream was used after it was closed or ended
     ├── StreamContentError               a stream does not contain the text or JSON it was read as
-    ├── TotalTimeoutError                ``Timeout.total`` is over
+    ├── TotalTimeoutError                ``Timeout.total`` has expired
     ├── AsyncInferenceError              an asynchronous inference failed; the text of the failure object
     ├── WaitTimeoutError                 an asynchronous inference had no result in time
     └── ServiceError                     the service returned an error
@@ -42,9 +42,9 @@ Every exception this package raises, in one tree.
         ├── ModelStreamError             the model's container failed after a stream had begun
         └── InternalStreamFailure        the service failed after a stream had begun
 
-None of these timeouts is a builtin ``TimeoutError``, so you can distinguish them from an ``asyncio.timeout`` around a call.
+None of the timeouts is a builtin ``TimeoutError``, so you can tell them from an ``asyncio.timeout`` around a call.
 
-All of them can be pickled, without ``metadata``, which may hold the live response.
+All of these exceptions can be pickled, without ``metadata``, which may refer to the live response.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ class SageMakerRuntimeError(Exception):
     """
     The base of all exceptions of this package.
 
-    The facts below are attached on the way up. They are None (or empty) if they are not known, for example for an error
-    raised while a client is created.
+    The facts below are attached as the error leaves the call. They are None (or empty) if they are not known, for example
+    in an error raised while a client is created.
     """
 
     operation: str | None = None
@@ -121,7 +121,7 @@ class SageMakerRuntimeError(Exception):
     """The id that the service gave this request; quote it to AWS Support."""
 
     metadata: Metadata | None = None
-    """The metadata that the middleware of the last attempt collected; None after unpickling."""
+    """The metadata that the middleware of the last attempt collected; None without a response, and after unpickling."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
@@ -134,7 +134,7 @@ class SageMakerRuntimeError(Exception):
     def __str__(self) -> str:
         facts = ", ".join(self._facts())
         text = f"{self._headline()} ({facts})" if facts else self._headline()
-        return text.encode(errors="replace").decode()  # a peer's text may hold what cannot be printed
+        return text.encode(errors="replace").decode()  # a peer's text may have characters that cannot be printed
 
     def _headline(self) -> str:
         return self.message
@@ -151,7 +151,7 @@ class SageMakerRuntimeError(Exception):
         return {name: value for name, value in self.__dict__.items() if name != "metadata"}
 
     def __reduce__(self) -> tuple[object, ...]:
-        # BaseException's own would send __dict__ as it is, with the live response in the metadata.
+        # BaseException.__reduce__ would pickle all of __dict__, with the live response in the metadata.
         return (type(self), self.args, self.__getstate__())
 
 
@@ -163,10 +163,10 @@ def attach_facts(
     metadata: Metadata | None = None,
 ) -> None:
     """
-    Say on *error* what it is about; None for what is not known at this moment.
+    Attach facts to *error*; None for facts that the caller does not know.
 
-    ResponseErrorWrapper knows the response, the client the call, and a stream that breaks knows both. An error that is
-    not of this package gets the request id as a note.
+    ResponseErrorWrapper knows the response, the client knows the call, and a stream that breaks knows both. An error that
+    is not from this package gets the request id as a note.
     """
     request_id = None if metadata is None else metadata.get(REQUEST_ID)
     if not isinstance(error, SageMakerRuntimeError):
@@ -187,7 +187,7 @@ class ConfigError(SageMakerRuntimeError):
 
 
 class StackError(SageMakerRuntimeError):
-    """A list operation on a stack failed, or a middleware broke the contract."""
+    """A change of a stack failed, or a middleware passed on or returned an object of the wrong type."""
 
 
 class ClientClosedError(SageMakerRuntimeError):
@@ -204,7 +204,7 @@ class InvalidParamsError(SageMakerRuntimeError):
         """One line per problem, ``"member: what is wrong"``, without sensitive values."""
 
     def _headline(self) -> str:
-        # A single problem may be all that the message says.
+        # A single problem may be the whole message.
         return "".join([self.message, *(f"\n- {problem}" for problem in self.problems if problem != self.message)])
 
     def __str__(self) -> str:
@@ -228,7 +228,7 @@ class CredentialsError(SageMakerRuntimeError):
 
 
 class TransportError(SageMakerRuntimeError):
-    """The HTTP exchange failed. The error of the library is the ``__cause__``."""
+    """The HTTP exchange failed. The ``__cause__`` is the underlying error, if there is one."""
 
 
 class ConnectError(TransportError):
@@ -236,7 +236,7 @@ class ConnectError(TransportError):
 
 
 class ConnectTimeoutError(ConnectError):
-    """``Timeout.connect`` is over. Nothing was sent."""
+    """``Timeout.connect`` has expired. Nothing was sent."""
 
 
 class CertificateError(ConnectError):
@@ -256,11 +256,11 @@ class ConnectionLostError(TransportError):
 
 
 class WriteTimeoutError(TransportError):
-    """``Timeout.write`` is over: the peer stopped reading the request, so it was not executed."""
+    """``Timeout.write`` has expired: the peer stopped reading the request, so it was not executed."""
 
 
 class ReadTimeoutError(TransportError):
-    """``Timeout.read`` is over. The request was sent, and the model may still be computing."""
+    """``Timeout.read`` has expired. The request was sent, and the model may still be computing."""
 
 
 class InvalidResponseError(TransportError):
@@ -268,7 +268,7 @@ class InvalidResponseError(TransportError):
 
 
 class TruncatedResponseError(InvalidResponseError):
-    """The response stopped before its end, or its end cannot be distinguished from a truncation."""
+    """The response stopped before its end, or its end cannot be told from a truncation."""
 
 
 class EventStreamError(InvalidResponseError):
@@ -297,11 +297,11 @@ class StreamContentError(SageMakerRuntimeError):
 
 
 class TotalTimeoutError(SageMakerRuntimeError):
-    """``Timeout.total`` is over. ``attempts`` lists the attempts made until then."""
+    """``Timeout.total`` has expired. ``attempts`` lists the attempts made until then."""
 
 
 class AsyncInferenceError(SageMakerRuntimeError):
-    """An asynchronous inference failed. The message is the text of its failure object."""
+    """An asynchronous inference failed. The message is the text of its failure object in S3."""
 
     def __init__(self, message: str = "", failure_location: str | None = None) -> None:
         super().__init__(message)
@@ -316,7 +316,7 @@ class WaitTimeoutError(SageMakerRuntimeError):
 
 class ServiceError(SageMakerRuntimeError):
     """
-    The service, or something between client and service, returned an error.
+    The service, or something between the client and the service, returned an error.
 
     This class itself is used for errors that the API model does not list: ``ThrottlingException``,
     ``AccessDeniedException``, a proxy's error page.
@@ -329,7 +329,7 @@ class ServiceError(SageMakerRuntimeError):
     """Who is at fault according to the API model; None if the model does not list the error."""
 
     members: ClassVar[Mapping[str, tuple[str, type[str | int]]]] = {}
-    """Members other than the message: JSON name to (attribute, type)."""
+    """The members other than the message: a mapping from the JSON name to the attribute and its type."""
 
     error_code: str | None = None
     """A more specific code in addition to the name (``ErrorCode``); None if the service sent none."""
@@ -338,13 +338,13 @@ class ServiceError(SageMakerRuntimeError):
     """HTTP status of the response."""
 
     body: bytes = b""
-    """The start of the response's body, at most 4,096 bytes. The text of the error shows it if it is not JSON."""
+    """The start of the response's body, at most 4,096 bytes. The error's text shows some of it if it is not JSON."""
 
     retry_after: float | None = None
     """How many seconds the service asked to wait (``x-amz-retry-after``), or None."""
 
     clock_skew: float | None = None
-    """How many seconds the signature was off when the service refused it, if that can be the reason; otherwise None."""
+    """Seconds by which the signature's time was off, if that explains why the service refused it; otherwise None."""
 
     credentials_renewed: bool = False
     """Whether the service refused the credentials and their provider now has new ones, so that a retry may succeed."""
@@ -412,7 +412,7 @@ class ModelError(ServiceError):
 
 
 class ModelNotReadyException(ServiceError):
-    """The model is still being loaded (429), on a serverless or a multi-model endpoint. Retried for a limited time."""
+    """The model of a serverless or multi-model endpoint is still being loaded (429). Retried for a limited time."""
 
     code = "ModelNotReadyException"
     fault = "client"

@@ -1,4 +1,4 @@
-"""The escapes that texts of peers are written with, of all kinds at once, and where in a text each of them stood."""
+"""Decodes all kinds of escapes in a peer's text in one pass, and records where each of them was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 Span: TypeAlias = tuple[int, int]
-"""Where something begins in a text, and where it has ended."""
+"""The start and the end of something in a text; the end is exclusive."""
 
 _ESCAPED = re.compile(
     rb"""
@@ -23,19 +23,19 @@ _ESCAPED = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_SHORT = 12  # bytes; a longer one may be a part of a secret, or megabytes of backslashes, and is not kept
+_SHORT = 12  # bytes; a longer escape may be part of a secret, or megabytes of backslashes, and is not cached
 _CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
 
 class Decoded:
-    """A text decoded once, and where each part of it stood."""
+    """A text decoded once, and where each decoded part was before."""
 
     def __init__(self, data: bytes) -> None:
         pieces, length, at = list[bytes](), 0, 0
         self.starts: list[int] = []
-        """Where in the decoded text each part begins that was encoded; empty if nothing was."""
+        """Where each part that was encoded begins in the decoded text; empty if nothing was encoded."""
 
-        self._encoded: list[tuple[int, Span]] = []  # where that ends, and its span in the text before
+        self._encoded: list[tuple[int, Span]] = []  # where the part ends, and its span in the encoded text
         for escaped in _ESCAPED.finditer(data):
             span, text = escaped.span(), escaped[0]
             decoded = _decode_short(text) if len(text) <= _SHORT else _decode(text)
@@ -49,7 +49,7 @@ class Decoded:
         """The decoded text."""
 
     def encoded(self, span: Span) -> Span:
-        """The span in the text before decoding."""
+        """The span in the encoded text that corresponds to *span* in the decoded one."""
         first, last = self._place(span[0]), self._place(span[1] - 1)
         return first[0], last[1]
 
@@ -66,7 +66,7 @@ class Decoded:
 
 def _decode(text: bytes) -> bytes:
     escaped = _ESCAPED.fullmatch(text)
-    if escaped is None:  # never: it is what was found
+    if escaped is None:  # never: *text* is a match
         return text
     high, low, javascript, python, code, byte, octal, character, entity, percent = escaped.groups()
     if character is not None:
@@ -86,4 +86,4 @@ def _decode(text: bytes) -> bytes:
     return chr(min(point, 0x10FFFF)).encode(errors="surrogatepass")
 
 
-_decode_short = lru_cache(maxsize=1024)(_decode)  # a text has the same few again and again
+_decode_short = lru_cache(maxsize=1024)(_decode)  # a text has the same few escapes many times

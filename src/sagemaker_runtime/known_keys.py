@@ -1,4 +1,4 @@
-"""Where the key of a fact is imported from, for whoever has written its name as text."""
+"""Where each public key is imported from, for the error when somebody writes a key's name as a string."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KEYS = {
 }
 """The names of all public keys, by the module that they are imported from."""
 
-_BOTO3 = {  # the keys of its ResponseMetadata, and what they are called here
+_BOTO3 = {  # the keys of boto3's ResponseMetadata, and the keys here that have the same facts
     "responsemetadata": "RAW_RESPONSE",
     "httpstatuscode": "RAW_RESPONSE",
     "httpheaders": "RAW_RESPONSE",
@@ -48,10 +48,10 @@ _BOTO3 = {  # the keys of its ResponseMetadata, and what they are called here
 
 
 def import_of(text: str) -> str:
-    """What to write instead of *text* as a key, as a sentence."""
+    """A sentence that says what to write instead of *text* as a key."""
     home_of = {name: module for module, names in KEYS.items() for name in names}
     plainly = "".join(filter(str.isalnum, text)).lower()
     name = _BOTO3.get(plainly) or nearest(plainly, home_of)
     if name is None:
-        return "Keys are objects and not text, such as REQUEST_ID: from sagemaker_runtime import REQUEST_ID"
-    return f"Keys are objects and not text: from {home_of[name]} import {name}, and write [{name}]"
+        return "Keys are objects, not strings, such as REQUEST_ID: from sagemaker_runtime import REQUEST_ID"
+    return f"Keys are objects, not strings: from {home_of[name]} import {name}, and write [{name}]"

@@ -7,10 +7,10 @@ import enum
 
 class ClientLogMode(enum.Flag):
     """
-    What is logged about a call, at level DEBUG: ``ClientLogMode.RETRIES | ClientLogMode.REQUEST``. Zero is nothing.
+    What is logged about a call, at level DEBUG: ``ClientLogMode.RETRIES | ClientLogMode.REQUEST``. 0 logs nothing.
 
-    Credentials, signatures and members that the API model marks as sensitive are redacted. Bodies are sensitive, too, and
-    are logged only with the two flags that say so.
+    Credentials, signatures and members that the API model marks as sensitive are redacted. Bodies are sensitive too, and
+    are logged only with the two flags ``…_WITH_BODY``.
 
     The facts of a record are also its attributes, for loggers that write JSON: ``aws_operation`` and ``aws_attempt`` (1 for
     the first) always; ``http_method`` and ``http_url`` of a request; ``http_status`` and ``aws_request_id`` of a response;

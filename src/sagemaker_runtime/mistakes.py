@@ -1,4 +1,4 @@
-"""What is given to a client, a call or a stack by mistake, and what the error says to write instead."""
+"""Errors for wrong arguments of a client, a call or a stack, which say what to write instead."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def not_options(given: object) -> ConfigError:
-    """The error for what is given as the first argument of `Client`."""
+    """The error for a wrong first argument of `Client`."""
     from sagemaker_runtime.config import Config
 
     what = f"the first argument of Client is {_described(given)}; it takes Options"
@@ -38,7 +38,7 @@ def not_options(given: object) -> ConfigError:
 
 
 def not_config(given: object) -> ConfigError:
-    """The error for what is given to `Client.from_config`."""
+    """The error for a wrong argument of `Client.from_config`."""
     what = f"the argument of from_config is {_described(given)}; it takes a Config"
     if _discarded(given):
         return ConfigError(f"{what}: await it, as in Client.from_config(await load_config())")
@@ -52,19 +52,19 @@ def call_option_function(function: object, options: Options, number: int) -> Non
     Let an option function change *options*.
 
     Args:
-        function: What was given as one.
+        function: The argument passed as an option function.
 
-        options: May be changed.
+        options: The options to change.
 
-        number: Which one it is, from 1.
+        number: Its position among the option functions, from 1.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: It is not a function of Options, or it is async, or it returned an object that would be ignored.
     """
     what = f"option function {number} is {_described(function)}"
     if not callable(function) or isinstance(function, type):
         raise ConfigError(f"{what}; {_in_place_of_option_function(function)}")
-    of_stack = f"{what}, which changes a Stack and not Options; write with_api_options({_name(function)})"
+    of_stack = f"{what}, which changes a Stack, not Options; write with_api_options({_name(function)})"
     if _first_parameter(function) == Stack.__name__:
         raise ConfigError(of_stack)
     try:
@@ -77,8 +77,8 @@ def call_option_function(function: object, options: Options, number: int) -> Non
         raise ConfigError(f"option function {number} is async, and would never run; make it a plain function")
     if returned is not options and (isinstance(returned, Options) or hasattr(returned, "appended")):
         raise ConfigError(
-            f"what option function {number} returned is {_described(returned)}, which nobody would use; change the Options "
-            "that it gets"
+            f"the return value of option function {number} is {_described(returned)}, which is ignored; change the Options "
+            "that the function gets"
         )
 
 
@@ -90,14 +90,14 @@ def apply_api_option(function: Callable[[Stack], object], stack: Stack) -> None:
         ConfigError: It is a function of Options, or async.
     """
     of_options = (
-        f"{function!r} in api_options changes Options and not a Stack; give it to the client, or the call, itself"
+        f"{function!r} in api_options changes Options, not a Stack; pass it to the client, or to the call, itself"
     )
     if _first_parameter(function) == Options.__name__:
         raise ConfigError(of_options)
     try:
         returned = function(stack)
     except AttributeError as error:
-        # Its text, because one that comes of setting has no `name`; since Python 3.13 there is more behind.
+        # By its text, because an AttributeError of an assignment has no `name`; Python 3.13 appends to the text.
         if str(error).startswith(tuple(f"'Stack' object has no attribute {name!r}" for name in OPTION_RULES)):
             raise ConfigError(of_options) from None
         raise
@@ -106,11 +106,11 @@ def apply_api_option(function: Callable[[Stack], object], stack: Stack) -> None:
 
 
 def members_given(operation: Operation[OperationInput, OperationOutput], given: dict[str, object]) -> TypeError:
-    """The error for a call by keyword arguments, as boto3 takes them, where an input object is due."""
+    """The error for a call with keyword arguments, as in boto3, instead of an input object."""
     method, names = method_name(operation.name), ", ".join(given)
-    what = f"{method}() takes an input object, and got the keyword arguments {names}"
+    what = f"{method}() takes an input object, but got the keyword arguments {names}"
     if set(given) <= OPTION_RULES.keys():
-        return TypeError(f"{what}; pass override({', '.join(f'{name}=...' for name in given)}) behind it")
+        return TypeError(f"{what}; pass override({', '.join(f'{name}=...' for name in given)}) after it")
     return TypeError(f"{what}; pass {as_input(operation.input_type, given)}")
 
 
@@ -120,7 +120,7 @@ def _in_place_of_option_function(given: object) -> str:
     if isinstance(given, type):
         return f"pass an object: with_api_options({given.__name__}(...)) for a plugin"
     if handles := [step for step in STEPS if hasattr(given, f"handle_{step}")]:
-        return f"it is a middleware, so put it into a stack: with_api_options(lambda stack: stack.{handles[0]}.add(middleware))"
+        return f"it is a middleware, so add it to the stack: with_api_options(lambda stack: stack.{handles[0]}.add(middleware))"
     if is_list(given) or isinstance(given, tuple):
         return "unpack it: *opt_fns"
     if isinstance(given, dict):
@@ -144,7 +144,7 @@ def _options_that_take(value: object) -> list[str]:
 
 
 def _first_parameter(function: Callable[..., object]) -> str | None:
-    """The name of the type that a function's, or a callable object's, first parameter is annotated with; None of none."""
+    """The name of the type that annotates the first parameter of a function or a callable object; None without one."""
     annotated = function if isinstance(function, FunctionType | MethodType) else type(function).__call__
     for name, annotation in getattr(annotated, "__annotations__", {}).items():
         if name != "return":
@@ -160,14 +160,14 @@ def _is_load_config(given: object) -> bool:
 
 
 def _discarded(given: object) -> bool:
-    """Whether it is something to await; a coroutine is closed, or Python would warn about it too, as never awaited."""
+    """Whether *given* is awaitable. A coroutine is closed, so that Python does not also warn that it was never awaited."""
     if inspect.iscoroutine(given):
         given.close()
     return inspect.isawaitable(given)
 
 
 def _described(given: object) -> str:
-    """Its type, and never the value, which may be a secret in the wrong place."""
+    """The type of *given*, never its value, which may be a secret in the wrong place."""
     return f"the class {given.__name__}" if isinstance(given, type) else f"of type {type(given).__name__}"
 
 

@@ -1,4 +1,4 @@
-"""Names of endpoints, variants, containers and components; and what is given for one by mistake."""
+"""Names of endpoints, variants, containers and components, and common mistakes in them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ALLOWED = "it has letters, digits and hyphens"
 
 
 def is_name(shape: Shape) -> bool:
-    """Whether the values of a shape are letters, digits and hyphens between them."""
+    """Whether the values of a shape are names: letters and digits, with hyphens between them."""
     return shape.pattern is not None and shape.pattern.startswith(_PATTERNS)
 
 
 def name_in(value: str) -> str:
-    """What is wrong with an ARN, a URL or a path where a name is due; empty for anything else."""
+    """The problem with *value* if it is an ARN, a URL or a path instead of a name; otherwise empty."""
     text = value.strip()
     if found := _ARN.fullmatch(text):
         article = "an" if found["kind"][:1] in "aeiou" else "a"
@@ -38,9 +38,9 @@ def name_in(value: str) -> str:
 
 
 def name_problem(value: str) -> str:
-    """What a name cannot have and *value* has, as the end of an error's text."""
+    """Why *value* is not a valid name, as the end of an error's text."""
     if not value:
-        return "; a name has one character or more"
+        return "; a name has at least one character"
     for position, character in enumerate(value):
         if not (character.isascii() and character.isalnum()) and character != "-":
             return f"; a name cannot have {character!r}, at position {position}: {_ALLOWED}"

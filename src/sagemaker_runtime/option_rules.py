@@ -1,4 +1,4 @@
-"""How each option is checked, settled with others, and read from the machine; `options` has the options themselves."""
+"""How each option is checked, settled, and read from the machine's configuration; `options` has the options themselves."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _METADATA_KEY = "sagemaker_runtime.option"
 
 
 class OptionRule(NamedTuple):
-    """What stands behind an option beside its name, type and default, in the metadata of its field."""
+    """The rules of an option, in the metadata of its field."""
 
     check: Callable[[str, object], None]
-    """Raises ConfigError for a value that cannot be that of the option."""
+    """Raises ConfigError for an invalid value."""
 
     settle: Callable[[Options], None] | None
-    """Checks what must fit together, and brings it into the form that calls need."""
+    """Checks the value against other options, and converts it to the form that calls need; None if neither is necessary."""
 
     fact: Key[Any] | None
-    """The key under which the middleware of a call find the value in its context; None for what the stack is made of."""
+    """The key of the value in a call's context; None if the stack is built from the value instead."""
 
     setting: Setting[Any] | None
-    """Where the machine's configuration has the value; None for nowhere."""
+    """Where the machine's configuration has the value; None if it has no setting for it."""
 
 
 def option(
@@ -57,18 +57,18 @@ def option(
 
 
 def rules_of(options: type[AttrsInstance]) -> dict[str, OptionRule]:
-    """The rules of all options that a class has, by name, in order."""
+    """The rules of all options of a class, by name, in order of declaration."""
     return {each.name: each.metadata[_METADATA_KEY] for each in fields(options) if _METADATA_KEY in each.metadata}
 
 
-# How a value is checked, where the mistake is made and not in the middle of a call.
+# Checks of single values. They run when options are given, so that a mistake is not found in the middle of a call.
 
 
 def of_type(kind: type | UnionType, advice: str) -> Callable[[str, object], None]:
     """A check for values of one type; *advice* says what the option takes."""
 
     def check(name: str, value: object) -> None:
-        # The error has its type and not the value, which may be a secret in the wrong place.
+        # The error shows the type, not the value, which may be a secret in the wrong place.
         if not isinstance(value, kind):
             raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes {advice}")
 
@@ -76,7 +76,7 @@ def of_type(kind: type | UnionType, advice: str) -> Callable[[str, object], None
 
 
 def with_methods(method: str, *others: str, optional: bool = False) -> Callable[[str, object], None]:
-    """A check for objects with a *method*, and with the attributes *others*; *optional* for one that may be None."""
+    """A check for objects with a *method*, and with the attributes *others*; *optional* allows None."""
 
     def check(name: str, value: object) -> None:
         if value is None and optional:
@@ -87,7 +87,7 @@ def with_methods(method: str, *others: str, optional: bool = False) -> Callable[
             raise ConfigError(f"Options.{name} is of type {type(value).__name__}; it takes an object with {method}()")
         for other in others:
             if not hasattr(value, other):
-                raise ConfigError(f"Options.{name} is of type {type(value).__name__}, and has no {other}")
+                raise ConfigError(f"Options.{name} is of type {type(value).__name__}, which has no {other}")
 
     return check
 
@@ -102,7 +102,7 @@ def list_of_functions(name: str, value: object) -> None:
     for index, api_option in enumerate(value):
         if isinstance(api_option, type) and any("__call__" in vars(base) for base in api_option.__mro__):
             problem = f"is the class {api_option.__name__}; pass an object: {api_option.__name__}(...)"
-        elif hasattr(api_option, "appended"):  # an Override, which `overrides` makes
+        elif hasattr(api_option, "appended"):  # an Override, which cannot be imported here
             problem = f"is {api_option!r}, which changes Options; give it to the client, or to the call, itself"
         elif callable(api_option) and not isinstance(api_option, type):
             continue
@@ -116,77 +116,79 @@ def list_of_functions(name: str, value: object) -> None:
 
 
 def _step_of(middleware: object) -> str | None:
-    """The first step that a middleware has a method for; None of what is none."""
+    """The first step that a middleware has a method for; None for an object that is not a middleware."""
     from sagemaker_runtime.middleware.advice import STEPS  # for an error only
 
     return next((step for step in STEPS if hasattr(middleware, f"handle_{step}")), None)
 
 
 def size_or_none(name: str, value: object) -> None:
-    """Refuse what is not a number of bytes."""
+    """The check of a number of bytes, or None."""
     if value is not None and (type(value) is not int or value < 0):
         raise ConfigError(f"Options.{name} is {value!r}; it takes a number of bytes, 0 or more, or None")
 
 
-# How the values that must fit together are brought into the form that calls need.
+# Checks of values against each other, and conversions to the form that calls need.
 
 
 def settle_region(options: Options) -> None:
-    """Take a FIPS name apart, such as ``fips-us-east-1``, which is older than the switch and still configured."""
+    """Split a FIPS name such as ``fips-us-east-1``, which predates the switch and is still in use."""
     if options.region is None:
         return
-    options.region = plain(options.region)  # of an enum's member, the value
+    options.region = plain(options.region)  # for a member of an enum, its value
     region = options.region.removeprefix("fips-").removesuffix("-fips")
     if region != options.region:
-        # The signature takes the region itself too.
+        # The signature needs the plain region too.
         options.region = region
         options.endpoint_options = evolve(options.endpoint_options, use_fips_endpoint=True)
         settle_endpoint(options)
 
 
 def settle_endpoint(options: Options) -> None:
-    """Refuse a base endpoint that cannot be sent to, or that a switch of ``endpoint_options`` contradicts."""
+    """Refuse a base endpoint that is not a valid URL, or that is combined with FIPS or dual stack."""
     for url in (options.base_endpoint, options.duplex_base_endpoint):
         if url is not None:
             BaseEndpointResolver(url).resolve_endpoint("", options.endpoint_options)
 
 
 def settle_s3_endpoint(options: Options) -> None:
-    """Refuse an ``s3_endpoint_url`` that cannot be sent to."""
+    """Refuse an ``s3_endpoint_url`` that is not a valid URL."""
     if options.s3_endpoint_url is not None:
-        # FIPS beside it is refused by who waits: the URL may lie around on a machine that has nothing to do with S3.
+        # FIPS together with it is refused only by S3Client: many machines set this URL and never use S3 here.
         Endpoint(options.s3_endpoint_url)
 
 
 def settle_retryer(options: Options) -> None:
-    """Put the retryer that ``retry_mode`` and ``retry_max_attempts`` ask for in their place."""
+    """Replace ``retry_mode`` and ``retry_max_attempts`` by a retryer that follows them."""
     if options.retry_mode is not None:
         options.retryer = _retryer_of(options.retry_mode, options)
         options.retry_mode = None  # done
     if options.retry_max_attempts is not None:
         if not isinstance(options.retryer, StandardRetryer):
             raise ConfigError(
-                f"retry_max_attempts is for the standard retryer; give {options.retryer!r} its own number"
+                f"retry_max_attempts works only with the standard retryer; set the number on {options.retryer!r} itself"
             )
         options.retryer = options.retryer.with_max_attempts(options.retry_max_attempts)
-        options.retry_max_attempts = None  # done, and a later override(retryer=...) is not to meet it again
+        options.retry_max_attempts = None  # done; it must not apply to a later override(retryer=...)
 
 
 def _retryer_of(mode: RetryMode, options: Options) -> Retryer:
-    """The retryer at hand in another mode: the same policy, on the same quota."""
+    """The retryer of *options* in another mode, with the same policy and quota."""
     retryer = options.retryer
     if not isinstance(retryer, StandardRetryer):
-        raise ConfigError(f"retry_mode and a retryer of your own exclude each other; there is {type(retryer).__name__}")
-    if mode not in ("standard", "adaptive"):  # pyright: ignore[reportUnnecessaryContains] - of who uses no checker
+        raise ConfigError(
+            f"retry_mode and your own retryer, {type(retryer).__name__}, exclude each other; pass only one"
+        )
+    if mode not in ("standard", "adaptive"):  # pyright: ignore[reportUnnecessaryContains] - not every caller is checked
         raise ConfigError(f"Options.retry_mode is {mode!r}; it takes 'standard', 'adaptive', or None")
     return retryer.in_mode(mode, options.clock)
 
 
-# Legacy is what each SDK did before; AWS has since made standard the default.
+# "legacy" was different in each SDK; AWS has since made "standard" the default.
 RETRY_MODES: dict[str, RetryMode] = {"standard": "standard", "adaptive": "adaptive", "legacy": "standard"}
 
-# Seconds: AWS's limits for TCP and for TLS added up, since `Timeout.connect` is for both. To choose for "auto", the
-# instance's metadata would have to be asked; where that does not respond, it means standard.
+# Seconds: the sum of AWS's limits for TCP and TLS, because `Timeout.connect` covers both. "auto" would need a request to
+# the instance's metadata, and means "standard" if that does not respond; so here it always does.
 DEFAULTS_MODES = {
     "legacy": Timeout(),
     "standard": Timeout(connect=6.2),
@@ -198,7 +200,7 @@ DEFAULTS_MODES = {
 
 
 def default_credentials() -> CredentialsProvider:
-    """The default of ``credentials``, imported here so that a client that is given its credentials starts without it."""
+    """The default of ``credentials``, imported here because a client with credentials from code does not need it."""
     from sagemaker_runtime.credentials import CredentialsCache, DefaultCredentialsProvider
 
     return CredentialsCache(DefaultCredentialsProvider())

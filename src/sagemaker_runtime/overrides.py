@@ -1,4 +1,4 @@
-"""`override` and `with_api_options`, and the options or the context that such functions make of a client's."""
+"""`override` and `with_api_options`, and how functions that change options are applied."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ P = ParamSpec("P")
 
 class Override:
     """
-    The result of `override` and `with_api_options`: an `OptFn` that assigns, and then appends. It never changes.
+    The result of `override` and `with_api_options`: an immutable `OptFn` that assigns options or appends to ``api_options``.
 
-    It is hashable if its values are, and a client caches what it compiles for it. So an override that is created at module
-    level makes a call hardly more expensive.
+    It is hashable if its values are; a client then caches the stack that it compiles for it. So an override that is created
+    once, at module level, costs a call almost nothing.
     """
 
-    __slots__ = ("_appended", "_changes", "_hash")
+    __slots__ = ("_appended", "_changes", "_facts", "_hash")
 
     def __init__(self, changes: tuple[tuple[str, object], ...], appended: tuple[APIOption, ...] = ()) -> None:
         self._changes = changes
         self._appended = appended
-        self._hash: int | None = None  # of values that cannot be hashed there is none
+        self._facts: Context | None = None
+        self._hash: int | None = None  # computed on demand, because values may not be hashable
 
     def __reduce__(self) -> tuple[type[Override], tuple[tuple[tuple[str, object], ...], tuple[APIOption, ...]]]:
-        return Override, (self._changes, self._appended)  # without the hash: that of a string is its process's
+        return Override, (self._changes, self._appended)  # without the hash, because string hashes differ by process
 
     @property
     def changes(self) -> tuple[tuple[str, object], ...]:
@@ -39,11 +40,11 @@ class Override:
 
     @property
     def appended(self) -> tuple[APIOption, ...]:
-        """What is appended to the ``api_options``."""
+        """Functions that are appended to the ``api_options``."""
         return self._appended
 
     def __eq__(self, other: object) -> bool:
-        # And of the same types: True is equal to 1, and one of them may be no value of the option.
+        # The types must be equal too: True == 1, and one of them may be an invalid value.
         return (
             isinstance(other, Override)
             and self._changes == other._changes
@@ -64,8 +65,32 @@ class Override:
         if self._appended or type(functions) is _Functions:
             values["api_options"] = [*functions, *self._appended]
 
+    def facts(self) -> Context | None:
+        """
+        What it assigns, as facts of a call. All calls get the same object; do not change it.
+
+        Returns:
+            None if it changes more than facts, so that a stack must be compiled, or if a value is invalid: `changed_by` raises
+            that error, unless a later override replaces the value.
+        """
+        if self._appended:
+            return None
+        if self._facts is None:
+            facts = Context()
+            for name, value in self._changes:
+                check, settle, fact, _ = OPTION_RULES[name]
+                if fact is None or settle is not None:
+                    return None
+                try:
+                    check(name, value)
+                except Exception:  # noqa: BLE001 - also what a property of the value raises
+                    return None
+                facts[fact] = value
+            self._facts = facts
+        return self._facts
+
     def __repr__(self) -> str:
-        # Credentials by their type, because what was mistaken for a provider may hold a secret.
+        # Credentials only by their type, because an object passed by mistake may contain a secret.
         shown = [
             f"{name}={type(value).__name__ if name == 'credentials' else repr(value)}" for name, value in self.changes
         ]
@@ -75,14 +100,14 @@ class Override:
 
 
 def _arguments_of(_: Callable[P, Options]) -> Callable[[Callable[..., Override]], Callable[P, Override]]:
-    """Give a function the parameters of `Options`, so that each option is written, and typed, once."""
+    """Give a function the parameters of `Options`, so that each option is declared only once."""
     return lambda function: function
 
 
 @_arguments_of(Options)
 def override(**changes: object) -> Override:
     """
-    Options to assign, for a client or for one call: ``override(region="eu-west-1", retryer=NopRetryer())``.
+    Assign options, for a client or for one call: ``override(region="eu-west-1", retryer=NopRetryer())``.
 
     It takes the same arguments as `Options`. ``api_options=`` replaces the client's list; `with_api_options` appends to it.
 
@@ -92,14 +117,13 @@ def override(**changes: object) -> Override:
     for name in changes:
         if name not in OPTION_RULES:
             raise TypeError(f"override() has no option {name!r}; it has {', '.join(OPTION_RULES)}")
-    functions = changes.get("api_options")
-    if is_list(functions):
+    if "api_options" in changes and is_list(functions := changes["api_options"]):
         changes["api_options"] = _Functions(functions)
     return Override(tuple(changes.items()))
 
 
 def _are_one(one: APIOption, other: APIOption) -> bool:
-    """Whether two functions are the same: not those of two objects that are merely equal, of which one may know more."""
+    """Whether two functions are the same. Methods of two equal objects are not: one may have more state."""
     if one is other:
         return True
     return isinstance(one, _BOUND) and isinstance(other, _BOUND) and one.__self__ is other.__self__ and one == other
@@ -109,13 +133,13 @@ _BOUND = (MethodType, BuiltinMethodType)
 
 
 class _Functions(tuple[object, ...]):
-    """The ``api_options`` that an override assigns: they can be hashed, and the caller's list may change."""
+    """The ``api_options`` that an override assigns, as a hashable copy of the caller's list."""
 
     __slots__ = ()
 
 
 def with_api_options(*functions: APIOption) -> Override:
-    """Functions that change the stack, appended to those of the client: ``with_api_options(lambda stack: ...)``."""
+    """Append functions that change the stack to those of the client: ``with_api_options(lambda stack: ...)``."""
     return Override((), functions)
 
 
@@ -124,18 +148,18 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options, *, settled: bool = 
     A checked copy of *options*, changed by *opt_fns* in order.
 
     Args:
-        opt_fns: What changes them.
+        opt_fns: The functions that change the copy.
 
-        options: Stay as they are.
+        options: Remain unchanged.
 
-        settled: Whether they came from here, so that only what is changed needs a look.
+        settled: Whether *options* are already checked, so that only the changed ones are checked here.
 
     Raises:
-        ConfigError: A function cannot be called, or the options are invalid.
+        ConfigError: A function is not callable, or the options are invalid.
     """
     options = options.copy()
     if not settled:
-        settle_retryer(options)  # first, so that a retryer given in code is not at odds with what the machine says
+        settle_retryer(options)  # first, so that a retryer set in code does not conflict with a configured retry_mode
     names: Collection[str] = [] if settled else OPTION_RULES
     for number, opt_fn in enumerate(opt_fns, start=1):
         if isinstance(opt_fn, Override) and type(opt_fn) is Override:
@@ -143,7 +167,7 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options, *, settled: bool = 
             if names is not OPTION_RULES:
                 names = [*names, *(name for name, _ in opt_fn.changes), *(("api_options",) if opt_fn.appended else ())]
         else:
-            from sagemaker_runtime.mistakes import call_option_function  # not every client has functions of its own
+            from sagemaker_runtime.mistakes import call_option_function  # not every client has such functions
 
             call_option_function(opt_fn, options, number)
             names = OPTION_RULES
@@ -152,27 +176,16 @@ def changed_by(opt_fns: tuple[OptFn, ...], options: Options, *, settled: bool = 
     for settle in dict.fromkeys(settle for name in names if (settle := OPTION_RULES[name].settle) is not None):
         settle(options)
     if names is OPTION_RULES:
-        options.api_options = list(options.api_options)  # a function may have given somebody's
+        options.api_options = list(options.api_options)  # a function may have assigned a list that is shared
     return options
 
 
-def context_with(opt_fns: tuple[OptFn, ...], context: Context) -> Context | None:
-    """
-    A copy of *context* with the facts that *opt_fns* assign; None where they do more than that, for `changed_by` to see to.
-
-    Raises:
-        ConfigError: A value cannot be that of its option.
-    """
-    values: dict[str, object] = {}
+def facts_of(opt_fns: tuple[OptFn, ...]) -> Context | None:
+    """What *opt_fns* assign, as facts of a call; None if that is not all they do, as for `Override.facts`."""
+    assigned = Context()
     for opt_fn in opt_fns:
-        if not isinstance(opt_fn, Override) or type(opt_fn) is not Override or opt_fn.appended:
+        facts = opt_fn.facts() if isinstance(opt_fn, Override) and type(opt_fn) is Override else None
+        if facts is None:
             return None
-        values.update(opt_fn.changes)
-    changed = Context(context)
-    for name, value in values.items():
-        check, settle, fact, _ = OPTION_RULES[name]
-        if fact is None or settle is not None:
-            return None
-        check(name, value)
-        changed[fact] = value
-    return changed
+        assigned.update(facts)
+    return assigned

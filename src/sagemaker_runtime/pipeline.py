@@ -1,4 +1,4 @@
-"""The whole pipeline on one page, in the order it runs."""
+"""The whole pipeline on one page, in the order in which it runs."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 
 def stack_of(marshaller: Marshaller, options: Options, skew: ClockSkew) -> Stack:
     """
-    The default stack of an operation; what stands first sees the request first.
+    The default stack of an operation; the first middleware sees the request first.
 
-    Every place is always there, because others anchor on it; what has nothing to do costs 0.2 µs or nothing. Where a
-    middleware needs a fact of the call, such as its timeout, it reads it in the context: those are not in the stack.
+    Every place is always in it, so that users can insert middleware next to it; a middleware that has nothing to do costs at
+    most 0.2 µs. Facts of a call, such as its timeout, are not part of the stack: a middleware reads them from the context.
 
     Args:
-        marshaller: The operation's.
+        marshaller: That of the operation.
 
-        options: Settled, and before their ``api_options`` change the stack.
+        options: Checked and settled. Their ``api_options`` are applied later.
 
-        skew: The client's, by which its requests are dated.
+        skew: That of the client, which corrects the times of its requests.
     """
     log_mode, streams = options.client_log_mode, marshaller.operation.streams
     service = marshaller.operation.service

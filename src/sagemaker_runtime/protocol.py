@@ -1,7 +1,7 @@
 """
 restJson1, as far as this service uses it: input to request, response to output or error. No I/O.
 
-Source: the Smithy specification, "AWS restJson1 protocol". What an operation binds is looked up once, in `Marshaller`.
+Source: the Smithy specification, "AWS restJson1 protocol". `Marshaller` looks up an operation's bindings once.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _BODY_SHOWN = 100  # bytes of a body that should be JSON
 _PATH_LABEL = re.compile(r"\{(\w+)\}")
 
-_DEFAULT_HEADERS = {"accept-encoding": "identity"}  # the response's body is given as it comes, so not compressed
-_CONTENT_TYPE = {"content-type": "application/octet-stream"}  # of a body where nobody says (RFC 9110, section 8.3)
+_DEFAULT_HEADERS = {"accept-encoding": "identity"}  # not compressed: the response's body is returned unchanged
+_CONTENT_TYPE = {"content-type": "application/octet-stream"}  # the default of a body (RFC 9110, section 8.3)
 
 
 class _Head(NamedTuple):
-    """What an input's members but for the body and the sensitive ones become: they mostly repeat, so this is kept."""
+    """The path and the headers of the stable members, which rarely change, so this is cached."""
 
     path: str
     headers: dict[str, str]
@@ -46,10 +46,12 @@ class _Head(NamedTuple):
 
 class Marshaller:
     """
-    How one operation's input, output, events and errors travel. Made once for each operation; holds nothing of a call.
+    Converts one operation's input to a request, and its responses to outputs, events and errors.
+
+    There is one for each operation; it holds no state of a call.
 
     Raises:
-        ConfigError: The operation binds something in a way that is not built here.
+        ConfigError: The operation uses a binding that is not supported.
     """
 
     def __init__(self, operation: Operation[OperationInput, OperationOutput]) -> None:
@@ -81,7 +83,7 @@ class Marshaller:
         self._events = {tag: _EventShape.of(kind) for tag, kind in operation.events.items()}
 
     def _check(self, members: dict[str, Binding], output: dict[str, Binding]) -> None:
-        """Refuse what would not be sent, or read, as its binding says."""
+        """Refuse bindings that are not supported. Raises ConfigError."""
         problems = [
             *(f"{name} is bound to a {members[name].location}" for name in members if not _sent(members[name])),
             *(
@@ -109,22 +111,22 @@ class Marshaller:
             or len(whole) + len(self._headers_out) + len(self._documents_out) < len(output)
         ):
             raise ConfigError(
-                f"{self.operation.name} cannot be read from a response: its output takes headers, and a payload, a stream or a "
-                "document"
+                f"{self.operation.name} cannot be read from a response: its output takes headers, and either a payload, a "
+                "stream or a document"
             )
 
     def serialize(self, parameters: OperationInput, request: Request) -> None:
         """
-        Write the input into *request*, whose path so far becomes the prefix.
+        Write the input to *request*. The path that the request already has becomes the prefix.
 
         Raises:
             InvalidParamsError: The label is empty, so that the path would name another resource.
-            InvalidHeaderError: A value cannot be sent. Both are found earlier by `validate`, where it stands.
+            InvalidHeaderError: A value cannot be sent. Validation finds both earlier, unless it was removed.
         """
         stable = self._stable(parameters)
         try:
             head = self._heads.get(stable)
-        except TypeError:  # a list, say, where validation was taken away
+        except TypeError:  # a list, for example, if validation was removed
             head = None
         if head is None:
             head = self._write_head(stable)
@@ -136,9 +138,9 @@ class Marshaller:
             value = getattr(parameters, name)
             if value is not None:
                 if isinstance(value, int) and not isinstance(value, bool):
-                    request.headers[header] = int.__repr__(value)  # the digits of an enum's member too
+                    request.headers[header] = int.__repr__(value)  # digits, also for a member of an IntEnum
                 else:
-                    request.headers[header] = cast("str", value)  # which checks that it is one
+                    request.headers[header] = cast("str", value)  # the assignment checks that it is one
         if self._payload_in is not None:
             body = getattr(parameters, self._payload_in)
             if type(body) is bytes:
@@ -160,7 +162,7 @@ class Marshaller:
         for name, header in self._headers_in.items():
             value = values.get(name)
             if value is not None:
-                headers[header] = value  # which checks that it is a string
+                headers[header] = value  # the assignment checks that it is a string
         return _Head("".join(path), headers.raw)
 
     def deserialize(self, headers: Headers, body: bytes | ResponseStream, metadata: Metadata) -> OperationOutput:
@@ -168,14 +170,14 @@ class Marshaller:
         The output in a successful response.
 
         Args:
-            headers: All of the response's.
+            headers: All headers of the response.
 
-            body: The whole of it; a stream where the operation streams.
+            body: The whole body; for an operation that streams, the stream.
 
-            metadata: What becomes ``result_metadata``.
+            metadata: The output's ``result_metadata``.
 
         Raises:
-            InvalidResponseError: A member is in a JSON document, and the body is none.
+            InvalidResponseError: A member is bound to a JSON document, but the body is not a JSON object.
         """
         value_of = headers.raw.get
         members: dict[str, object] = {name: value_of(header) for name, header in self._headers_out}
@@ -186,7 +188,9 @@ class Marshaller:
         elif isinstance(body, bytes) and body and self._documents_out:
             document = json_object(body)
             if document is None:
-                raise InvalidResponseError(f"the response's body is not JSON object; it starts {body[:_BODY_SHOWN]!r}")
+                raise InvalidResponseError(
+                    f"the response's body is not a JSON object; it starts {body[:_BODY_SHOWN]!r}"
+                )
             for name, key, kind in self._documents_out:
                 value = document.get(key)
                 members[name] = value if isinstance(value, kind) and not isinstance(value, bool) else None
@@ -198,17 +202,17 @@ class Marshaller:
 
     def event(self, message: Message) -> ResponseStreamEvent | None:
         """
-        The event in a message of the stream; None for the head that some servers send as an event beside the HTTP headers.
+        The event in a message of the stream; None for the ``initial-response`` that some servers send before the events.
 
         Raises:
-            ServiceError: The message is an error. A name that the model lists for the operation selects the class.
-            EventStreamError: It is neither event nor error.
+            ServiceError: The message is an error; its class is the one that the model lists by that name, if any.
+            EventStreamError: The message is neither an event nor an error.
         """
         headers, payload = message.headers, message.payload
         kind = headers.get(":message-type")
         if kind == "event":
             if ":event-type" not in headers:
-                raise EventStreamError("an event does not say of which type it is")
+                raise EventStreamError("an event has no :event-type header")
             tag = str(headers[":event-type"])
             shape = self._events.get(tag)
             if shape is not None:
@@ -220,11 +224,11 @@ class Marshaller:
             return UnknownEvent(tag, payload)
         if kind in ("exception", "error"):
             raise self._errors.of_event(message)
-        raise EventStreamError(f"a message is of type {kind!r}; there are event, exception and error")
+        raise EventStreamError(f"a message is of type {kind!r}; the types are event, exception and error")
 
 
 class _EventShape(NamedTuple):
-    """How one kind of event stands in a message."""
+    """How a message encodes one kind of event."""
 
     kind: Callable[..., ResponseStreamEvent]
     payload: str | None
@@ -248,10 +252,10 @@ def _sent(binding: Binding) -> bool:
 
 
 def _bound(members: dict[str, Binding], location: Location) -> list[tuple[str, str]]:
-    """The members bound to *location*, with the lower-case name they have there."""
+    """The members bound to *location*, each with its lower-case name there."""
     return [(name, binding.name.lower()) for name, binding in members.items() if binding.location == location]
 
 
 def _whole_number(text: object) -> int | None:
-    """The number in a header; None where it is not there, or is none: a response is not lost for a header."""
+    """The number in a header; None if it is missing or malformed, so that a bad header does not lose the response."""
     return int(text) if isinstance(text, str) and re.fullmatch("-?[0-9]{1,18}", text) else None

@@ -1,4 +1,4 @@
-"""What is never shown, and how it is removed from a peer's text."""
+"""Which values are never shown, and how they are removed from a peer's text."""
 
 from __future__ import annotations
 
@@ -15,28 +15,40 @@ __all__ = ["REDACTED", "SENSITIVE_HEADERS", "Secrets"]
 
 SENSITIVE_HEADERS = frozenset(
     {
+        "api-key",
         "authorization",
         "cookie",
         "proxy-authorization",
         "set-cookie",
+        "x-access-token",
+        "x-amz-s3session-token",
         "x-amz-security-token",
         "x-amzn-sagemaker-custom-attributes",
+        "x-api-key",
+        "x-auth-token",
+        "x-csrf-token",
+        "x-xsrf-token",
     }
 )
-"""Lower-case names of headers whose values are never shown: credentials, and what the API model marks as sensitive."""
+"""
+Lower-case names of headers whose values are never shown: credentials, under the names that AWS, gateways and frameworks have for
+them, and what the API model marks as sensitive.
+"""
 
 REDACTED = "<redacted>"
 """The replacement of a sensitive value in a log, repr or exception."""
 
-_DISTINCTIVE = 8  # bytes of a value that is looked for by itself: a shorter one may stand in any text by chance
-_DISTINCTIVE_NAME = 4  # bytes of the user or the password of a proxy: people choose short ones
-_CUT = 24  # bytes of the beginning of a longer value that are enough to find it: the peer may have cut the rest
-_MAY_BE_CUT = 1024  # bytes; a text of ours that is as long may end within a value
-_LONGEST_BODY = 4096  # bytes of a request's body that is looked for; no error keeps more of a text
-_ROUNDS = 4  # of decoding: a page that quotes JSON that quotes a URL takes three
+_DISTINCTIVE = 8  # the least bytes of a value that is searched for by itself: a shorter one may occur by chance
+_DISTINCTIVE_NAME = 4  # the same for the user and the password of a proxy: people choose short ones
+_CUT = 24  # bytes at the beginning of a longer value that are enough to find it: the peer may have cut off the rest
+_MAY_BE_CUT = 1024  # bytes; a text of this length may have been truncated in the middle of a value
+_LONGEST_BODY = 4096  # bytes of a request's body that are searched for; no error keeps more of a text
+_ROUNDS = 4  # of decoding: a page that quotes JSON that quotes a URL needs three
 
-_FOLDED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ+", b"abcdefghijklmnopqrstuvwxyz ")  # a form has + for a blank
-_BLANKS = b" \t\r\n\0"  # what wraps a text, and what stands between the letters of UTF-16
+_LISTS = ("cookie", "set-cookie", "x-amzn-sagemaker-custom-attributes")
+
+_FOLDED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ+", b"abcdefghijklmnopqrstuvwxyz ")  # forms encode a blank as +
+_BLANKS = b" \t\r\n\0"  # line breaks and indents, and the zero bytes of UTF-16
 _WRAPS = (b"\n", b"\r", b"\0")
 
 
@@ -44,17 +56,17 @@ class Secrets:
     """
     The secrets of one exchange. `redact` removes them from a text that a peer sent.
 
-    A peer may quote what it received in an encoding of its own. So a value is found in clear text, with JSON escapes, as XML
-    and HTML entities, percent-encoded, in Python's repr, in base64 or hexadecimal digits, broken into lines, in UTF-16 (of
-    ASCII), and in combinations of these. Values of fewer than eight bytes are found only after the name of their header; the
-    user and password of a proxy are found from four bytes on.
+    A peer may quote what it received in any encoding. So a value is found in clear text, with JSON escapes, as XML and HTML
+    entities, percent-encoded, in Python's repr, in base64 or hexadecimal digits, broken into lines, in UTF-16 (if it is
+    ASCII), and in combinations of these. Values of fewer than eight bytes are found only after the name of their header,
+    except the user and password of a proxy, which are found if they have at least four bytes.
 
     Args:
         headers: The headers that were sent, to the service or to a proxy. The values of those in `SENSITIVE_HEADERS` are
-            secret, and so are their parts: the signature, the user and password of a proxy, each custom attribute.
+            secret, and so are their parts: the signature, the user and password of a proxy, each cookie and custom attribute.
 
-        body: The body of the request, which is sensitive, too. It is found if it is quoted from its beginning, up to 4,096
-            bytes. Empty if it may be shown.
+        body: The body of the request, which is sensitive too. Its first 4,096 bytes are searched for; a quotation is found if
+            it starts at the beginning. Empty if the body may be shown.
 
         others: Additional values, such as the secret access key.
     """
@@ -65,16 +77,16 @@ class Secrets:
         self._headers = headers
         self._body = body[:_LONGEST_BODY]
         self._others = tuple(others)
-        self._values: list[bytes] | None = None  # nothing is made before there is a text
+        self._values: list[bytes] | None = None  # computed when there is a text to redact
 
     def redact(self, text: str, instead: str = REDACTED) -> str:
-        """Return *text* with *instead* in place of each secret."""
+        """Return *text* with each secret replaced by *instead*."""
         data = text.encode(errors="surrogatepass")
         redacted = self.redact_bytes(data, instead)
         return text if redacted is data else redacted.decode(errors="replace")
 
     def redact_bytes(self, data: bytes, instead: str = REDACTED) -> bytes:
-        """The same for a body; returns the same object if there is nothing to redact."""
+        """Return *data* with each secret replaced by *instead*; the same object if there is nothing to redact."""
         if self._values is None:
             self._values = sorted({form for value, least in self._found() for form in _forms(value, least)})
         spans = _quotations(data, self._values) if self._values else []
@@ -119,7 +131,7 @@ class Secrets:
         return tuple(map(self._redacted, value)) if _is_tuple(value) else value
 
     def _found(self) -> Iterator[tuple[bytes, int]]:
-        """The values, as they are, and from how many bytes on each is looked for."""
+        """The secret values, each with the least number of bytes of a form of it that is searched for."""
         for headers in self._headers:
             for name, text in headers.items():
                 if name.lower() in SENSITIVE_HEADERS:
@@ -134,7 +146,7 @@ class Secrets:
 
 
 def _within(name: str, value: str) -> Iterator[tuple[str, int]]:
-    """What stands in the value of a sensitive header, and is a secret by itself."""
+    """The parts of a sensitive header's value that are secret by themselves."""
     if name.endswith("authorization"):
         scheme, _, rest = value.partition(" ")
         if scheme.startswith("AWS4"):
@@ -149,14 +161,16 @@ def _within(name: str, value: str) -> Iterator[tuple[str, int]]:
         text = pair.decode(errors="replace")
         for part in (text, *text.split(":", 1)):
             yield part, _DISTINCTIVE_NAME
-    elif name != "x-amz-security-token":
+    elif name in _LISTS:
         for part in re.split("[,;]", value):
             yield part.strip(), _DISTINCTIVE
             yield part.partition("=")[2].strip(" \"'"), _DISTINCTIVE
+    else:
+        yield value.rpartition(" ")[2], _DISTINCTIVE  # without a scheme, such as Bearer
 
 
 def _forms(value: bytes, least: int) -> Iterator[bytes]:
-    """A value as it is looked for: as it stands, as it is after decoding, and in digits; nothing if it is too short."""
+    """The forms of a value to search for: unchanged, decoded, in hexadecimal and base64; none if it is too short."""
     if len(value) >= _DISTINCTIVE:
         yield value.hex().encode()
         yield from map(_folded, _in_base64(value))
@@ -166,7 +180,7 @@ def _forms(value: bytes, least: int) -> Iterator[bytes]:
 
 
 def _in_base64(value: bytes) -> Iterator[bytes]:
-    """The digits that a value has in base64, wherever it stands in what was encoded, without those it shares."""
+    """The base64 digits of a value at each offset in the encoded text, without digits that depend on its neighbours."""
     for before in range(3):
         digits = b64encode(bytes(before) + value)[-(-before * 8 // 6) : (before + len(value)) * 8 // 6]
         yield digits
@@ -178,7 +192,7 @@ def _folded(data: bytes) -> bytes:
 
 
 def _decoded(data: bytes) -> Decoded:
-    from sagemaker_runtime.escapes import Decoded  # 2 ms, and a program that starts has no text to look at
+    from sagemaker_runtime.escapes import Decoded  # 2 ms, and not needed before there is a text to redact
 
     return Decoded(data)
 
@@ -242,7 +256,7 @@ def _is_list(value: object) -> TypeGuard[list[object]]:
 
 
 def _is_tuple(value: object) -> TypeGuard[tuple[object, ...]]:
-    return type(value) is tuple  # and no record of an attempt, whose texts were redacted when it was made
+    return type(value) is tuple  # not an AttemptRecord, whose texts were redacted when it was created
 
 
 def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:

@@ -1,4 +1,4 @@
-"""`Setting`: where the environment and the shared files hold the value of an option, and how its text is read."""
+"""`Setting`: where the environment and the shared files have the value of an option, and how its text is parsed."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ T = TypeVar("T")
 
 
 class Setting(NamedTuple, Generic[T]):
-    """One value: how its text is read, and the places where it may stand, the argument before the environment."""
+    """One value: how its text is parsed, and its sources. The argument comes first, then the environment, then the files."""
 
     read: Callable[[str], T]
-    """Raises ConfigError for a text that it does not take."""
+    """Parses the text; raises ConfigError if it is invalid."""
 
     variables: tuple[str, ...] = ()
-    """Environment variables, the first one first."""
+    """Environment variables, in order of precedence."""
 
     key: str | None = None
-    """The key in the shared files; None for none."""
+    """The key in the shared files; None if it has none."""
 
     argument: str = ""
-    """The argument of `load_config`; empty for none."""
+    """The argument of `load_config`; empty if it has none."""
 
     kind: type = str
     """The argument's type."""
 
 
 def one_of(values: Mapping[str, T]) -> Callable[[str], T]:
-    """What a word stands for; upper and lower case are the same."""
+    """A parser of the words in *values*, ignoring case."""
 
     def read(text: str) -> T:
         if text.lower() not in values:
@@ -47,7 +47,7 @@ switch = one_of({"true": True, "false": False})
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on."""
+    """A whole number, 1 or more."""
     if re.fullmatch(r"0*[1-9][0-9]{0,8}", text) is None:
         raise ConfigError(f"{text!r} is not a whole number above 0")
     return int(text)

@@ -1,7 +1,7 @@
 """
-The members of an input that mostly have the values of the call before, so that what follows from them can be kept.
+The members of an input that rarely change from call to call, so that results computed from them can be cached.
 
-Validation keeps whether they are valid, the protocol what they look like in a request.
+Validation caches whether they are valid, the protocol how they are written in a request.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-INPUTS_KNOWN = 256  # different inputs, but for the body, that are remembered; one that is not costs 3 µs more
+INPUTS_KNOWN = 256  # cached inputs, without their bodies; a call whose input is not cached costs 3 µs more
 
 
 def stable_members(input_type: type[OperationInput]) -> list[str]:
     """
     The names of the stable members of an input class.
 
-    They are the strings, because of other types unequal values can be equal (``True == 1``); and no sensitive ones,
-    because what is looked up is kept.
+    These are the strings: values of other types may compare equal although they differ (``True == 1``). Sensitive members
+    are excluded, because the cache keeps their values.
     """
     return [
         name
@@ -36,19 +36,19 @@ def stable_members(input_type: type[OperationInput]) -> list[str]:
 
 
 def values_of(names: list[str]) -> Callable[[object], tuple[Any, ...]]:
-    """From an object to a tuple of its attributes *names*: attrgetter gives no tuple for one name, and needs one."""
+    """A function from an object to the tuple of its attributes *names*, also for one name or none, unlike attrgetter."""
     if len(names) > 1:
         return attrgetter(*names)
     return lambda members: tuple(getattr(members, name) for name in names)
 
 
 class KnownInputs(dict[tuple[object, ...], T]):
-    """What was worked out for the values of stable members, by these values; at most `INPUTS_KNOWN` of them."""
+    """Cached results by the values of the stable members; at most `INPUTS_KNOWN` of them."""
 
     __slots__ = ()
 
     def keep(self, values: tuple[object, ...], result: T) -> None:
-        """Keep *result*, unless a value is of a class of its own: it may be equal to another text."""
+        """Cache *result*, unless a value is of a subclass of str, which may compare equal to a different string."""
         if all(value is None or type(value) is str for value in values):
             if len(self) >= INPUTS_KNOWN:
                 self.clear()

@@ -1,8 +1,8 @@
 """
-Threads for what blocks: files, names, credentials.
+Threads for blocking work: files, DNS, credentials.
 
-The event loop's executor is not used for them. A program may have filled it with work that itself waits for a call, and
-its threads are waited for when the loop ends.
+The event loop's executor is not used for this. A program may have filled it with work that itself waits for a call, and
+the loop waits for its threads at the end.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ LIMIT = 32  # threads; as many as an event loop's executor has at most
 
 class Threads:
     """
-    Runs functions in daemon threads, the oldest first. Neither an event loop nor the process waits for them at its end.
+    Runs functions in daemon threads, first in, first out. Neither an event loop nor the process waits for them at the end.
 
-    One serves any number of event loops and threads. A process that is forked off has threads of its own: what its
-    parent has under way goes on in the parent alone.
+    One object serves any number of event loops and threads. A forked process starts its own threads; the parent's work
+    continues only in the parent.
 
     Args:
-        limit: Threads at once; more functions wait.
+        limit: The maximum number of threads; further functions wait.
 
-        name: Name of the threads, as a debugger shows it. Each ends as soon as nothing waits.
+        name: Name of the threads, as a debugger shows it. A thread ends when no function is waiting.
     """
 
     def __init__(self, limit: int = LIMIT, *, name: str) -> None:
@@ -47,12 +47,13 @@ class Threads:
 
     def start(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """
-        A future, in the running loop, of what *function* returns in a thread, with the caller's context variables.
+        Run *function* in a thread, with the caller's context variables, and return a future of its result.
 
-        If it is cancelled before its turn, *function* is not called; later, the result is dropped.
+        The future belongs to the running loop. If it is cancelled before *function* starts, *function* is not called; if
+        later, the result is dropped.
 
         Raises:
-            RuntimeError: No event loop is running, or the system gives out no thread.
+            RuntimeError: No event loop is running, or the system refuses a new thread.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -63,7 +64,7 @@ class Threads:
 
 
 class _Crew:
-    """The threads of one process, and what waits for them. The lock of another process may be held for ever."""
+    """The threads and the queue of one process: after a fork, the parent's lock may never be released."""
 
     def __init__(self, limit: int, name: str) -> None:
         self.process = os.getpid()
@@ -84,7 +85,7 @@ class _Crew:
         except BaseException:
             with self._lock:
                 self._running -= 1
-                if not self._running:  # or one of them comes to it
+                if not self._running:  # otherwise a running thread will take it
                     self._waiting.remove(work)
                     raise
 
@@ -104,18 +105,18 @@ def _run(loop: asyncio.AbstractEventLoop, future: asyncio.Future[T], function: C
     if future.cancelled():
         return
     settle = _outcome(function)
-    with suppress(RuntimeError):  # the loop is closed, and nobody waits
+    with suppress(RuntimeError):  # the loop is closed, so nobody waits
         loop.call_soon_threadsafe(_settle, future, settle)
-    del future, settle  # the traceback of an error leads to this frame, and would keep itself alive
+    del future, settle  # an error's traceback refers to this frame, which must not refer back to the error
 
 
 def _outcome(function: Callable[[], object]) -> methodcaller:
-    """What to do with the future."""
+    """Call *function*, and return the call to make on the future."""
     try:
         return methodcaller("set_result", function())
-    except StopIteration as error:  # no future takes one, so that its caller would wait for ever
+    except StopIteration as error:  # a future refuses it, so the caller would wait forever
         return methodcaller("set_exception", RuntimeError(f"the function in a thread raised {error!r}"))
-    except BaseException as error:  # noqa: BLE001 - it belongs to who waits
+    except BaseException as error:  # noqa: BLE001 - raised again where the future is awaited
         return methodcaller("set_exception", error)
 
 
@@ -129,13 +130,13 @@ _THREADS = Threads(name="sagemaker-runtime-files")
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """
-    Like ``asyncio.to_thread``, in threads of this package, of which there are at most 32.
+    Like ``asyncio.to_thread``, but in one of at most 32 threads of this package.
 
     Args:
-        function: Short work, such as reading a file: it takes one of the threads that `load_config` uses.
+        function: Does short work, such as reading a file; it occupies one of the threads that `load_config` uses.
 
-        args: Its arguments.
+        args: Its positional arguments.
 
-        kwargs: Its arguments by name.
+        kwargs: Its keyword arguments.
     """
     return await _THREADS.start(function, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""`BaseURL`: an absolute URL in parts, checked so that it can be sent as it stands, and shown without a password."""
+"""`BaseURL`: an absolute URL in parts, checked so that it can be sent unchanged, and shown without a password."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from sagemaker_runtime.errors import ConfigError
 
-_IN_LABELS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")  # of a host's name
+_IN_LABELS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")  # characters of a host name, except dots
 _IPV6 = r"[0-9a-f:.]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?"
-# What a text may show: with a user name, or a port that is not a number, there may be a password.
+# URLs that an error may show. If there is a user name, or a port that is not a number, there may be a password.
 _SHOWABLE = (
     r"(?is)([a-z0-9+.-]+:)?//(\[[0-9a-f:.%]*\]?|[^/?#@:\\]*)(:\d*)?([/?#][^@]*)?|[^/?#@:]+:\d+([/?#][^@]*)?|[^@:]*"
 )
@@ -32,19 +32,20 @@ class BaseURL(NamedTuple):
     @lru_cache(maxsize=256)
     def parse(cls, url: str) -> BaseURL:
         """
-        Split *url*, after checking that it can be sent as it stands.
+        Split *url*, after checking that it can be sent unchanged.
 
         Raises:
-            ConfigError: It is not an absolute http or https URL in ASCII; or it has a blank, a user name, a
-                fragment or a port out of range.
+            ConfigError: It is not an absolute http or https URL in ASCII, or it has a blank, a user name, a fragment or a
+                port out of range.
         """
-        if "@" in url.partition("?")[0].partition("#")[0]:  # first, as the texts below show the URL; %40 is for paths
+        if "@" in url.partition("?")[0].partition("#")[0]:  # first, because the texts below show the URL
             raise ConfigError(
-                "the URL holds a user name, which would clash with the signature; remove everything before the '@'"
+                "the URL has a user name, which would clash with the signature; remove everything up to the '@', or write "
+                "%40 for an '@' in the path"
             )
         if not url.isascii() or not url.isprintable() or " " in url:
             raise ConfigError(
-                f"the URL {_shown(url)} has a blank, a control character or one beyond ASCII; percent-encode it"
+                f"the URL {_shown(url)} has a blank, a control character or a non-ASCII character; percent-encode it"
             )
         try:
             parts = urlsplit(url)
@@ -66,15 +67,15 @@ class BaseURL(NamedTuple):
 
 
 def _is_host(text: str) -> bool:
-    """Whether it is the name of a host, or an IPv6 address."""
+    """Whether *text* is a host name, or an IPv6 address."""
     if ":" in text:
         return re.fullmatch(_IPV6, text) is not None
     return all(label and _IN_LABELS.issuperset(label) for label in text.removesuffix(".").split("."))
 
 
 def _shown(url: str) -> str:
-    """A URL as a text may show it."""
-    return repr(url) if re.fullmatch(_SHOWABLE, url) else "(not shown: it may hold a password)"
+    """The URL as an error may show it."""
+    return repr(url) if re.fullmatch(_SHOWABLE, url) else "(not shown: it may contain a password)"
 
 
 def _why(url: str, error: ValueError) -> str:

@@ -1,7 +1,7 @@
 """
-The User-Agent, as AWS SDKs write it: ``sdk/version ua/2.1 os/… lang/… api/… m/… app/…``.
+The User-Agent in the format of the AWS SDKs: ``sdk/version ua/2.1 os/… lang/… api/… m/… app/…``.
 
-Source: the Go SDK's ``aws/middleware/user_agent.go``; the feature ids are those the AWS SDKs share.
+Source: the Go SDK's ``aws/middleware/user_agent.go``; the AWS SDKs share the feature ids.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OS_NAMES = {"linux": "linux", "darwin": "macos", "windows": "windows"}
 
 
 def component(prefix: str, name: str, value: str = "") -> str:
-    """``prefix/name#value``; characters that may not stand there become hyphens."""
+    """``prefix/name#value``; characters that are not allowed become hyphens."""
     text = f"{_safe(prefix)}/{_safe(name)}"
     return f"{text}#{_safe(value)}" if value else text
 
@@ -28,15 +28,15 @@ def _safe(text: str) -> str:
     return "".join(character if character in _SAFE else "-" for character in text)
 
 
-@lru_cache(maxsize=64)  # once for each client; the parts are the process's
+@lru_cache(maxsize=64)  # clients of one process share most parts
 def user_agent(version: str, *, app_id: str | None, features: tuple[str, ...]) -> str:
     """
     The header's value.
 
     Args:
-        version: Ours.
+        version: The version of this package.
 
-        app_id: The user's name for the application; None for none.
+        app_id: The user's name for the application; None to leave it out.
 
         features: Feature ids for the ``m/`` part, in order.
     """

@@ -1,9 +1,9 @@
 """
-Validation of an operation's input against the model: every constraint, and all problems at once.
+Validation of an operation's input against the model: every constraint, with all problems in one error.
 
-A valid input, which nearly all are, is recognised: by having been seen before, else by one match for each member that is
-set. Only what that does not recognise is looked at more closely, to say what is wrong with it, or to find it valid after
-all.
+Nearly all inputs are valid, and a valid input is recognised quickly: from the cache, else by one match for each member
+that is set. Only an input that is not recognised is checked in detail, to describe its problems, or to find it valid
+after all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.operations.base import Binding, OperationInput, Shape
 
-_VALUE_SHOWN = 64  # characters of a refused value that its message repeats
+_VALUE_SHOWN = 64  # characters of an invalid value that the message shows
 
 _PYTHON_TYPES: dict[str, type[str | int]] = {"string": str, "integer": int}
 
@@ -34,9 +34,9 @@ class Validator:
     The constraints of one input class.
 
     Args:
-        input_type: Its members' bindings hold the shapes.
+        input_type: The class; the bindings of its members have the shapes.
 
-        exactly_one_of: Members of which one must be given, and not two; empty where there is no such choice.
+        exactly_one_of: Members of which exactly one must be given; empty if there is no such rule.
     """
 
     def __init__(self, input_type: type[OperationInput], exactly_one_of: tuple[str, ...] = ()) -> None:
@@ -58,13 +58,13 @@ class Validator:
         Check every constraint of the model.
 
         Raises:
-            InvalidParamsError: With all problems at once; no value the model calls sensitive is repeated.
+            InvalidParamsError: Lists all problems; it does not show members that the model marks as sensitive.
         """
         stable = self._stable(parameters)
         try:
             if (stable in self._valid or self._learn(stable)) and self._others_are_valid(parameters):
                 return
-        except TypeError:  # a pattern was given what is not a string, or a set what cannot be hashed
+        except TypeError:  # a value that is not a string, or not hashable
             pass
         problems = tuple(self._problems(parameters))
         if problems:
@@ -72,7 +72,7 @@ class Validator:
             raise InvalidParamsError(f"{count} with {self._input_type.__name__}:", problems)
 
     def _learn(self, stable: tuple[object, ...]) -> bool:
-        """Check the stable members, and keep that they are valid."""
+        """Check the stable members, and cache them if they are valid."""
         for value, rule in zip(stable, self._stable_rules, strict=True):
             if not rule(value):
                 return False
@@ -102,35 +102,35 @@ class Validator:
             if value is not None:
                 problems.extend(f"{name} {problem}" for problem in _problems(value, binding))
             elif name in self._required:
-                problems.append(f"{name} is required, and is None")
+                problems.append(f"{name} is required, but is None")
         if self._exactly_one_of and len(given := self._given(parameters)) != 1:
             names = " and ".join(self._exactly_one_of)
-            problems.append(f"{names}: exactly one of them must be given, and {'both are' if given else 'none is'}")
+            problems.append(f"{names}: exactly one of them must be given, but {'both are' if given else 'neither is'}")
         return problems
 
 
 def _recogniser(shape: Shape) -> Callable[[Any], bool]:
-    """A function that gives False for a value that may be invalid; it may raise TypeError for one of another type."""
+    """A function that returns False for a value that may be invalid; for one of the wrong type it may raise TypeError."""
     low, high = shape.min or 0, shape.max
-    if shape.type == "blob":  # whose `Shape.max` is not a constraint
+    if shape.type == "blob":  # its `Shape.max` is not enforced
         return lambda value: type(value) is bytes
     if shape.type == "integer":
         return lambda value: type(value) is int and low <= value and (high is None or value <= high)
-    # In one go: the length, printable ASCII (which is safe in a header), and the model's pattern.
+    # One expression for the length, for printable ASCII (which is safe in a header), and for the model's pattern.
     length = f"{{{low},{'' if high is None else high}}}"
-    # Compiled for the first value: most members are never given, and a client is made in a fraction of the time.
+    # Compiled at the first value: most members are never given, and a client is created much faster.
     match = cache(lambda: re.compile(rf"(?=[\t\x20-\x7e]{length}\Z)(?:{_rest(shape)})", re.ASCII).fullmatch)
     return lambda value: match()(value) is not None
 
 
 def _rest(shape: Shape) -> str:
-    """The model's pattern, narrowed to what is safe in a header where it allows all of ASCII."""
+    """The model's pattern; one that allows all of ASCII is narrowed to what is safe in a header."""
     pattern = "" if shape.pattern is None else from_java(shape.pattern)
     return r"[\t\x20-\x7e]*" if pattern in ("", r"[\x00-\x7f]*") else pattern
 
 
 def _problems(value: object, binding: Binding) -> list[str]:
-    """What is wrong with a value, each as the end of a sentence that starts with the member."""
+    """The problems with a value, each as the end of a sentence that starts with the member's name."""
     shape = binding.shape
     if shape.type == "blob":
         return [] if is_bytes_like(value) else [f"is of type {type(value).__name__}; it takes bytes{instead_of(value)}"]
@@ -140,7 +140,7 @@ def _problems(value: object, binding: Binding) -> list[str]:
     low, high = shape.min or 0, shape.max
     if isinstance(value, int):
         return [] if low <= value <= (high or value) else [f"is {value:,}; it takes {low:,} to {high:,}"]
-    from sagemaker_runtime.names import is_name, name_in, name_problem  # for an error, or nearly
+    from sagemaker_runtime.names import is_name, name_in, name_problem  # for unusual values only
 
     if is_name(shape) and (instead := name_in(value)):
         return [instead]
@@ -164,12 +164,12 @@ def _shorten(value: str) -> str:
 
 def as_input(input_type: type[OperationInput], given: Iterable[object] = ()) -> str:
     """
-    How an input is written: ``"InvokeEndpointInput(endpoint_name=..., body=...)"``.
+    The code that creates an input: ``"InvokeEndpointInput(endpoint_name=..., body=...)"``.
 
     Args:
-        input_type: Its class.
+        input_type: The class.
 
-        given: The members that a caller has named, perhaps as boto3 does (``EndpointName``).
+        given: Member names that a caller used, perhaps in boto3's spelling (``EndpointName``).
     """
     members = bindings(input_type)
     named = {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(): None for name in given if isinstance(name, str)}

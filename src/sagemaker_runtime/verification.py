@@ -1,7 +1,7 @@
 """
-Verification of signed requests: what a server refuses, and what was changed after signing.
+Verification of signed requests: which a server refuses, and what was changed after signing.
 
-This is for stand-ins for the service in tests; a client does not need it. The messages are the service's.
+This is for stand-ins for the service in tests; a client does not need it. The messages are the service's own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
 )
-REMEMBERED = 1_024  # requests; far more than are under way at once
+REMEMBERED = 1_024  # requests; far more than are in flight at the same time
 _ALWAYS_SIGNED = ("host", "x-amz-date")
 _SHOWN = frozenset(
     {
@@ -53,7 +53,7 @@ _SHOWN = frozenset(
         "x-amz-date",
     }
 )
-_LONGEST = 100  # characters of a value
+_LONGEST = 100  # characters of a value that an error shows
 
 
 class SignatureRefusedError(Exception):
@@ -96,7 +96,7 @@ class Authorization(NamedTuple):
         parts: dict[str, str] = {}
         for part in rest.split(","):
             name, _, value = part.strip().partition("=")
-            if name in parts:  # the header came twice, perhaps: which of them would count?
+            if name in parts:  # perhaps the header was sent twice, and it is not clear which counts
                 raise _incomplete(f"Authorization header has '{name}' parameter more than once.")
             parts[name] = value
         for name in ("Credential", "Signature", "SignedHeaders"):
@@ -115,7 +115,7 @@ def check_coverage(
     authorization: Authorization, headers: Headers, body: bytes, *, https: bool, streams: bool = False
 ) -> str:
     """
-    Check that a signature covers everything that it must. This needs no secret.
+    Check that a signature covers everything that it must cover. This needs no secret.
 
     Args:
         authorization: The request's header.
@@ -124,7 +124,7 @@ def check_coverage(
 
         body: The body of the request.
 
-        https: Whether the request came over https, where the signature need not cover the body.
+        https: Whether the request was sent over https, where the signature need not cover the body.
 
         streams: Whether the body is a stream of events, each with its own signature.
 
@@ -143,11 +143,11 @@ def check_coverage(
     claimed = headers.get("x-amz-content-sha256")
     if streams:
         if claimed != STREAMING_EVENTS:
-            raise _invalid(f"'x-amz-content-sha256' must be {STREAMING_EVENTS} where the body is a stream of events.")
+            raise _invalid(f"'x-amz-content-sha256' must be {STREAMING_EVENTS} if the body is a stream of events.")
         return claimed
     if claimed == UNSIGNED_PAYLOAD:
         if not https:
-            raise _invalid(f"'x-amz-content-sha256' is {claimed}, which takes https: sign the SHA-256 of the body.")
+            raise _invalid(f"'x-amz-content-sha256' is {claimed}, which requires https: sign the SHA-256 of the body.")
         return claimed
     payload_hash = sha256(body).hexdigest()
     if claimed not in (None, payload_hash):
@@ -166,7 +166,7 @@ def changed(differences: Iterable[str]) -> SignatureRefusedError:
 
 
 def shown(name: str, value: str) -> str:
-    """The value of a header for an error message, but only if the header never contains a secret."""
+    """The value of a header for an error message, if the header never contains a secret; otherwise ``(not shown)``."""
     if name not in _SHOWN:
         return "(not shown)"
     return repr(value if len(value) <= _LONGEST else f"{value[:_LONGEST]}...")
@@ -188,10 +188,10 @@ _REMEMBERED: deque[_Signed] = deque(maxlen=REMEMBERED)
 
 class SigningWitness(SigV4Signer):
     """
-    Signs like `SigV4Signer`, and makes the process remember the last requests, without their bodies, for `changes`.
+    Signs like `SigV4Signer`, and records the last 1,024 requests of the process, without their bodies, for `changes`.
 
-    A signature alone does not reveal what was signed. But a stand-in for the service in the same process can know it, if the
-    client's options have this signer.
+    A signature alone does not reveal what was signed. With this signer in the client's options, a stand-in for the service
+    in the same process can find out.
     """
 
     def sign_http(
@@ -204,7 +204,7 @@ class SigningWitness(SigV4Signer):
         region: str,
         signing_time: datetime,
     ) -> None:
-        """Sign, and remember."""
+        """Sign *request* as `SigV4Signer` does, and record it."""
         super().sign_http(
             request,
             credentials=credentials,
@@ -220,19 +220,19 @@ class SigningWitness(SigV4Signer):
 
 def changes(request: Request, authorization: Authorization, *, https: bool) -> list[str] | None:
     """
-    The differences from what a `SigningWitness` of this process has signed.
+    The differences between *request* and the request that a `SigningWitness` of this process signed.
 
     Args:
-        request: As it arrived.
+        request: The request as it arrived.
 
-        authorization: Its header.
+        authorization: Its parsed header.
 
-        https: Whether it came over https, where the signature need not cover the body.
+        https: Whether it was sent over https, where the signature need not cover the body.
 
     Returns:
-        Descriptions of the differences, without secrets. None if no witness remembers the signature.
+        Descriptions of the differences, without secrets. None if no witness has recorded the signature.
     """
-    known = list(_REMEMBERED)  # at once: other threads may be signing
+    known = list(_REMEMBERED)  # a copy, because other threads may be signing
     signed = next((each for each in reversed(known) if each.signature == authorization.signature), None)
     return None if signed is None else [*_lines_changed(signed, request), *_body_changed(signed, request, https=https)]
 
@@ -250,17 +250,17 @@ def _lines_changed(signed: _Signed, request: Request) -> list[str]:
         before, now = signed.headers[name], request.headers.get(name)
         if now is None:
             found.append(f"the header '{name}', which was removed")
-        elif " ".join(before.split()) != " ".join(now.split()):  # as the signature has it
+        elif " ".join(before.split()) != " ".join(now.split()):  # blanks as in the signature
             values = f", from {shown(name, before)} to {shown(name, now)}" if name in _SHOWN else ""
             found.append(f"the header '{name}'{values}")
     return found
 
 
 def _body_changed(signed: _Signed, request: Request, *, https: bool) -> list[str]:
-    if signed.payload_hash == STREAMING_EVENTS:  # its events have signatures of their own
+    if signed.payload_hash == STREAMING_EVENTS:  # each event has its own signature
         return []
     if signed.payload_hash == UNSIGNED_PAYLOAD:
-        return [] if https else [f"the body, which was signed as {UNSIGNED_PAYLOAD}, and that takes https"]
+        return [] if https else [f"the body, which was signed as {UNSIGNED_PAYLOAD}, which requires https"]
     return [] if signed.payload_hash == sha256(request.body).hexdigest() else ["the body"]
 
 

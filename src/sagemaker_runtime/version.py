@@ -1,3 +1,3 @@
-"""The version, as a literal that the build reads without importing the package."""
+"""The version, as a literal, so that the build can read it without importing the package."""
 
 __version__ = "0.1.0"

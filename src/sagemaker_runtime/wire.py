@@ -21,12 +21,22 @@ class Request:
     """
     An HTTP request. A middleware may change any part of it; changes below Retry end with the attempt.
 
-    ``path`` and ``query`` are already percent-encoded. They are sent, and signed, byte for byte.
+    ``path`` and ``query`` are already percent-encoded. They are sent and signed byte for byte.
 
     Attributes:
-        host: Host, in lower case, with the port unless it is the scheme's own.
+        method: The HTTP method, ``"POST"``.
+
+        scheme: ``"https"`` or ``"http"``.
+
+        host: The host, in lower case, with the port unless it is the default port of the scheme.
+
+        path: Starts with a slash.
 
         query: Without the question mark; empty if there is none.
+
+        headers: All headers, with lower-case names.
+
+        body: The whole body; empty in a duplex call, whose events are sent later.
     """
 
     __slots__ = ("__weakref__", "body", "headers", "host", "method", "path", "query", "scheme")
@@ -51,7 +61,12 @@ class Request:
 
     @property
     def url(self) -> str:
-        """The whole URL. Setting it sets the scheme, the host with its header, the path and the query."""
+        """
+        The whole URL. Setting it sets the scheme, the host and its header, the path and the query.
+
+        Raises:
+            ConfigError: It is set to an invalid URL.
+        """
         query = f"?{self.query}" if self.query else ""
         return f"{self.scheme}://{self.host}{self.path}{query}"
 
@@ -78,7 +93,7 @@ class ResponseBody(Protocol):
 
     @property
     def delimited(self) -> bool:
-        """Whether the head says where the body ends. If not, its end is the end of the connection, like a truncation."""
+        """Whether the head says where the body ends. If not, the connection's end ends it, and a truncation looks the same."""
         ...
 
     async def read(self) -> bytes:
@@ -93,31 +108,31 @@ class ResponseBody(Protocol):
         ...
 
     def chunk(self) -> Awaitable[bytes]:
-        """The next piece, of any size, as soon as it arrives; empty at the end. Raises like `read`."""
+        """The next piece, of any size, as soon as it arrives; empty at the end. Raises the same errors as `read`."""
         ...
 
     def close(self) -> None:
-        """Release the connection: to the pool if everything was read, otherwise it is closed. May be called again."""
+        """Return the connection to the pool if everything was read, otherwise close it. May be called again."""
         ...
 
 
 def check_delimited(body: ResponseBody) -> None:
-    """Raise TruncatedResponseError for a body, read to its end, whose end could not be distinguished from a cut."""
+    """Raise TruncatedResponseError for a body, read to its end, whose end cannot be told from a truncation."""
     if not body.delimited:
         raise TruncatedResponseError(
-            "the response has neither a Content-Length nor chunked coding, so its end cannot be distinguished from a truncation"
+            "the response has neither a Content-Length nor chunked coding, so its end cannot be told from a truncation"
         )
 
 
 async def read_whole(body: ResponseBody) -> bytes:
-    """The body of a good response; raises as `ResponseBody.read` does, and for an end that may be a cut."""
+    """The body of a successful response; raises the errors of `ResponseBody.read` and `check_delimited`."""
     data = await body.read()
     check_delimited(body)
     return data
 
 
 async def read_error(body: ResponseBody) -> bytes:
-    """The body of an error; nothing if it breaks off, because the status and the headers say enough."""
+    """The body of an error response; empty if it cannot be read, because the status and the headers say enough."""
     try:
         return await body.read()
     except TransportError:
@@ -125,16 +140,22 @@ async def read_error(body: ResponseBody) -> bytes:
 
 
 SUCCESS = range(200, 300)
-"""The statuses of success. Source: RFC 9110, section 15.3."""
+"""The successful HTTP statuses. Source: RFC 9110, section 15.3."""
 
 
 class Response:
     """
-    An HTTP response: the head, and a body that has not been read yet. If a call fails, whoever holds it closes it.
+    An HTTP response: the head, and a body that has not been read yet. Close it, or read the body to its end.
 
     Attributes:
-        proxy_headers: The headers that the transport sent only to a proxy, such as its password; None for none. The
-            response may come from the proxy and quote them, so they are redacted wherever it is shown.
+        status: The HTTP status.
+
+        headers: All headers, with lower-case names.
+
+        body: The body, unread.
+
+        proxy_headers: Headers that the transport sent only to a proxy, such as its password; None without a proxy. The
+            response may come from the proxy and quote them, so they are redacted wherever the response is shown.
     """
 
     __slots__ = ("__weakref__", "body", "headers", "proxy_headers", "status")
@@ -154,7 +175,7 @@ class Response:
 
 
 def _seconds(_: object, attribute: Attribute[float], value: float) -> None:
-    if type(value) is float and 0.0 < value < math.inf:  # as nearly all are, in calls with a limit of their own too
+    if type(value) is float and 0.0 < value < math.inf:  # nearly always, so this is the fast path
         return
     if not is_number(value) or not value > 0:
         raise ConfigError(f"Timeout.{attribute.name} is {value!r}; it takes a number of seconds above 0")
@@ -163,22 +184,23 @@ def _seconds(_: object, attribute: Attribute[float], value: float) -> None:
 @frozen
 class Timeout:
     """
-    Time limits, in seconds. Connect, write and read apply to each attempt, total to the whole call.
+    Time limits, in seconds. ``connect``, ``write`` and ``read`` apply to each attempt, ``total`` to the whole call.
 
     Raises:
         ConfigError: A limit is not a number above 0.
     """
 
     connect: float = field(default=10.0, validator=_seconds)
-    """For opening a connection. Waiting for a free place in the connection pool does not count."""
+    """The limit for opening a connection, including TLS. Waiting for a place in the connection pool does not count."""
 
     write: float = field(default=30.0, validator=_seconds)
     """
-    The longest time in which the peer accepts no byte of the request, for bodies above 64 KiB. For others, only `read` applies.
+    The longest time in which the peer accepts no byte of the request, for bodies above 64 KiB. For smaller ones, only
+    `read` applies.
     """
 
     read: float = field(default=70.0, validator=_seconds)
-    """The longest time in which no byte of the response arrives. AWS recommends 70 s, because a model may take 60 s."""
+    """The longest wait for the next byte of the response. AWS recommends 70 s, because a model may take 60 s."""
 
     total: float | None = field(default=None, validator=optional(_seconds))
-    """For all attempts, the waits and the body (for a stream: until its head). None for no limit."""
+    """The limit for all attempts, the waits between them and the body; for a stream, until its head. None for no limit."""

@@ -95,7 +95,7 @@ async def test_a_deadline_ends_the_wait_for_what_never_comes(store, reader):
     """A 404 of a real store is no trouble, so none is named."""
     clock = support.ManualClock()
 
-    with pytest.raises(WaitTimeoutError, match=r"no result after 60\.0 s and \d+ looks") as caught:
+    with pytest.raises(WaitTimeoutError, match=r"no result after 60\.0 s and \d+ checks") as caught:
         await wait_for_output(at("results", "never"), at("results", "nor-this"), s3=reader, clock=clock, timeout=60)
 
     assert 60.0 == pytest.approx(clock.monotonic())

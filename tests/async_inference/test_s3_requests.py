@@ -114,7 +114,7 @@ async def test_what_cannot_be_a_bucket_is_refused_before_anything_is_sent(bucket
     """It becomes part of a host name, to which the session token is sent."""
     http_client = ScriptedHTTPClient()
 
-    with pytest.raises(ConfigError, match="cannot be the name of a bucket in S3"):
+    with pytest.raises(ConfigError, match="is not a valid name of an S3 bucket"):
         await s3(http_client).send("GET", bucket)
 
     assert [] == http_client.requests

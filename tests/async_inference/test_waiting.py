@@ -110,7 +110,7 @@ async def test_the_last_look_is_at_the_deadline() -> None:
 
     assert [0.0, 0.5, 1.125, 1.5] == [time for time, location in s3.looks if location == OUTPUT]
     assert (
-        f"no result after 1.5 s and 4 looks; the inference may still be running; {OUTPUT} does not exist yet; "
+        f"no result after 1.5 s and 4 checks; the inference may still be running; {OUTPUT} does not exist yet; "
         f"{FAILURE} does not exist yet"
     ) == str(caught.value)
     assert caught.value.__cause__ is None
@@ -143,7 +143,7 @@ async def test_a_clock_that_wakes_too_early_makes_no_second_last_look() -> None:
         async def sleep(self, seconds: float, /) -> None:
             await super().sleep(seconds * 0.999)
 
-    with pytest.raises(WaitTimeoutError, match="and 2 looks"):
+    with pytest.raises(WaitTimeoutError, match="and 2 checks"):
         await wait(ScriptedS3(clock=Hasty()), timeout=0.25)
 
 
@@ -151,7 +151,7 @@ async def test_a_timeout_of_nothing_is_one_look() -> None:
     """It asks whether the result is there, and is a poll of the caller's own."""
     s3 = ScriptedS3()
 
-    with pytest.raises(WaitTimeoutError, match=r"no result after 0\.0 s and 1 look;"):
+    with pytest.raises(WaitTimeoutError, match=r"no result after 0\.0 s and 1 check;"):
         await wait(s3, timeout=0)
 
     assert [OUTPUT, FAILURE] == [location for _, location in s3.looks]
@@ -161,7 +161,7 @@ async def test_no_look_begins_after_the_deadline() -> None:
     """Where S3 itself is slow, each look may take as long as its own limits allow; one of them is enough."""
     s3 = ScriptedS3([ReadTimeoutError("no response for 20 s")], takes=20.0)
 
-    with pytest.raises(WaitTimeoutError, match=r"after 40\.0 s and 1 look"):
+    with pytest.raises(WaitTimeoutError, match=r"after 40\.0 s and 1 check"):
         await wait(s3, timeout=5)
 
     assert [] == s3.clock.slept
@@ -300,7 +300,7 @@ async def test_a_reader_that_gives_something_else_is_refused_with_what_it_must_g
     with pytest.raises(ConfigError) as caught:
         await wait(s3)
 
-    text = f"the S3 reader returned {type(found).__name__}, and must return an S3Object, or None"
+    text = f"the S3 reader returned {type(found).__name__}; it must return an S3Object, or None"
     assert text == str(caught.value)
     assert [] == s3.clock.slept
 
@@ -314,11 +314,11 @@ async def test_the_timeout_says_which_permission_is_missing() -> None:
         await wait(s3, timeout=0.5, draw=lambda: 1.0)
 
     assert (
-        "no result after 0.5 s and 2 looks; the inference may still be running; "
-        f"look 2 at {OUTPUT} met ServiceError: AccessDenied: No. (HTTP 403); "
-        f"look 2 at {FAILURE} met ServiceError: AccessDenied: No. (HTTP 403); "
+        "no result after 0.5 s and 2 checks; the inference may still be running; "
+        f"check 2 of {OUTPUT} failed with ServiceError: AccessDenied: No. (HTTP 403); "
+        f"check 2 of {FAILURE} failed with ServiceError: AccessDenied: No. (HTTP 403); "
         "S3 returns 403 also for an object that is missing, unless the caller may list the bucket: grant s3:GetObject "
-        "on the objects, and s3:ListBucket on the bucket to distinguish missing from forbidden"
+        "on the objects, and s3:ListBucket on the bucket to tell missing objects from forbidden ones"
     ) == str(caught.value)
     assert forbidden is caught.value.__cause__
     assert str(caught.value) == str(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301 - our own
@@ -336,7 +336,7 @@ async def test_the_latest_trouble_is_the_cause_of_a_timeout(
     output: list[Seen], failure: list[Seen], cause: str
 ) -> None:
     """Who looks into a wait in vain wants the freshest trace; of two, the one that kept the result from them."""
-    with pytest.raises(WaitTimeoutError, match=rf"look \d at {OUTPUT} met ConnectError: .*") as caught:
+    with pytest.raises(WaitTimeoutError, match=rf"check \d of {OUTPUT} failed with ConnectError: .*") as caught:
         await wait(ScriptedS3(output, failure), timeout=10)
 
     assert cause == str(caught.value.__cause__)
@@ -350,7 +350,7 @@ async def test_both_are_looked_for_at_the_same_time() -> None:
     @define
     class Meeting(ScriptedS3):
         async def read(self, location: str) -> S3Object | None:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(60):
                 await both.wait()
             return RESULT if location == OUTPUT else None
 

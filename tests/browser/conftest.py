@@ -1,8 +1,8 @@
 """
-A headless browser: Debian's chromium, driven by Playwright in an environment of its own.
+A headless browser: Debian's chromium, driven by Playwright in its own environment.
 
-`make browser` sets that up and runs these tests. Elsewhere, where Playwright is not installed, they are not collected; where
-there is no chromium, they are skipped.
+`make browser` sets up the environment and runs these tests. Without Playwright they are not collected; without chromium they
+are skipped.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 if find_spec("playwright") is None:
     collect_ignore_glob = ["test_*.py"]
 
-# What a browser does of its own accord, such as looking for updates, would show up beside what a page does.
+# Requests that a browser makes by itself, such as a search for updates, would be mixed with those of a page.
 ARGUMENTS = [
-    "--no-sandbox",  # it may run as root; all it opens is ours
+    "--no-sandbox",  # it may run as root, and opens only our own pages
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -37,7 +37,7 @@ ARGUMENTS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder run in one event loop, that of the browser."""
+    """Run all tests of this folder in one event loop, that of the browser."""
     for item in items:
         if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One for all tests: it takes a second to start."""
+    """One browser for all tests: it takes a second to start."""
     from playwright.async_api import async_playwright
 
     path = shutil.which("chromium")
@@ -59,7 +59,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def browsing(browser: Browser) -> AsyncIterator[Browsing]:
-    """Opens pages; fails the test if one of them reports an error, or asks for anything that is not expected."""
+    """Opens pages. The test fails if one of them reports an error, or requests anything unexpected."""
     browsing = Browsing(browser)
     try:
         yield browsing
@@ -71,6 +71,6 @@ async def browsing(browser: Browser) -> AsyncIterator[Browsing]:
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def width(request: pytest.FixtureRequest) -> int:
-    """The width of a window: a test that takes it runs for each."""
+    """The width of the window; a test with this fixture runs for both."""
     found: int = request.param
     return found

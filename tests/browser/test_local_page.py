@@ -14,6 +14,7 @@ import pytest_asyncio
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from browser.browsing import PHONE, Browsing, overflow
+from local.page.models import Story, echo
 
 from sagemaker_runtime import (
     Client,
@@ -23,28 +24,12 @@ from sagemaker_runtime import (
     NopRetryer,
     override,
 )
-from sagemaker_runtime.local import ConversationEvent, Exchange, Invocation, LocalEndpoint, Throttled, Variants
+from sagemaker_runtime.local import ConversationEvent, Exchange, LocalEndpoint, Throttled, Variants
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator, Page
 
 ONCE = override(retryer=NopRetryer())
-
-
-def echo(invocation: Invocation) -> bytes:
-    return invocation.body
-
-
-class Story:
-    """A model that says the next word when it is told to."""
-
-    def __init__(self) -> None:
-        self.turn = asyncio.Semaphore(0)
-
-    async def __call__(self, invocation: Invocation) -> AsyncIterator[bytes]:
-        for word in (b"once ", b"upon ", b"a time"):
-            await self.turn.acquire()
-            yield word
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -263,7 +248,7 @@ async def test_a_call_that_fails_says_why_in_the_form(browsing: Browsing, local:
     await tell(page, "413", within="#outcome-line")
     await page.set_input_files("[name=file]", {"name": "larger", "mimeType": "text/plain", "buffer": bytes(17_000_000)})
     await page.locator("#call [type=submit]").click()
-    await tell(page, "The body has 17,000,000 bytes, and this page takes 16,777,216", within="#outcome-line")
+    await tell(page, "The body has 17,000,000 bytes, and this page accepts 16,777,216", within="#outcome-line")
 
 
 async def test_nothing_is_executed_that_a_caller_sent(browsing: Browsing, local: LocalEndpoint) -> None:
@@ -362,7 +347,7 @@ async def test_the_page_is_used_by_keys_alone(browsing: Browsing, local: LocalEn
 async def test_an_empty_journal_says_what_to_do(browsing: Browsing, local: LocalEndpoint, width: int) -> None:
     """Lines to copy, for a shell and for each client; they are gone with the first call, and come back on request."""
     page = await browsing.open(local.page_url, width=width)
-    await tell(page, "No call has come yet", within="#empty")
+    await tell(page, "No calls yet", within="#empty")
     empty = await page.inner_text("#empty")
     await page.locator("#empty [role=tab]", has_text="sagemaker_runtime").click()
     await tell(page, "SyncClient.load()", within="#empty")

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sagemaker_runtime import Client, Config, Options, StaticCredentialsProvider
-from sagemaker_runtime.bulk import BulkReport, JSONBody, JSONLines, local_folder, run_bulk
+from sagemaker_runtime.bulk import BulkReport, JSONBody, JSONLines, journal, local_folder, run_bulk
 
 OPERATIONS = ("fsync", "replace", "link", "unlink")
 
@@ -112,6 +112,7 @@ def crashes(url: str, folder: Path) -> None:
     """Kill a run at each operation; print what was found, as JSON."""
     pkgutil.resolve_name("sagemaker_runtime.transport.aiohttp.client")  # once, and not in each child
     pkgutil.resolve_name("sagemaker_runtime.transport.aiohttp.pool")
+    journal.GROWN = 0  # it is rewritten as soon as it has grown to twice its length
     undisturbed = folder / "undisturbed"
     fresh(folder, undisturbed)
     assert forked(None, url, undisturbed) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 import pytest
+from bulk.doubling import numbers
 
 from sagemaker_runtime import (
     Client,
@@ -61,15 +62,13 @@ async def client() -> AsyncIterator[Client]:
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(f"{number}\n" for number in range(20)))
-    return path
+    return numbers(tmp_path, 20)
 
 
 async def test_a_call_that_is_cancelled_from_elsewhere_stops_the_run(client: Client, rows: Path) -> None:
     """Its record, and all behind it, were in neither the output nor the dead letters, and the report did not say so."""
     out = rows.parent / "out"
-    with pytest.raises(BulkError, match="a call was cancelled from elsewhere"):
+    with pytest.raises(BulkError, match="a call was cancelled from outside"):
         await run_bulk(client, "echo", rows, out, with_api_options(CancelsSecond()), limit=2)
 
     assert (await run_bulk(client, "echo", rows, out)).succeeded == 20
@@ -79,7 +78,7 @@ async def test_a_call_that_is_cancelled_from_elsewhere_ends_the_iteration(client
     """It ended without a word, as if there had been no more records."""
     inputs = (InvokeEndpointInput(endpoint_name="echo", body=b"x") for _ in range(5))
 
-    with pytest.raises(BulkError, match="a call was cancelled from elsewhere"):
+    with pytest.raises(BulkError, match="a call was cancelled from outside"):
         async for _ in invoke_many(client, inputs, with_api_options(CancelsSecond()), limit=1):
             pass
 

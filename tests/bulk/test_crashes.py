@@ -10,28 +10,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from bulk.doubling import doubling, numbers
 
-from sagemaker_runtime.local import Invocation, LocalEndpoint
+from sagemaker_runtime.local import LocalEndpoint
 
 PROGRAM = Path(__file__).with_name("bulk_program.py")
 
 
-def doubled(invocation: Invocation) -> bytes:
-    """Twice each number; a request with a 13 in it fails."""
-    rows = json.loads(invocation.body)["instances"]
-    if any(row % 100 == 13 for row in rows):
-        raise ValueError("unlucky")
-    return json.dumps({"predictions": [2 * row for row in rows]}).encode()
-
-
 @pytest.fixture
 async def local() -> AsyncIterator[LocalEndpoint]:
-    async with LocalEndpoint({"m": doubled}) as endpoint:
+    async with LocalEndpoint({"m": doubling()}) as endpoint:
         yield endpoint
-
-
-def write_rows(folder: Path, number: int) -> None:
-    (folder / "in.jsonl").write_text("".join(f"{index}\n" for index in range(number)))
 
 
 async def program(local: LocalEndpoint, *arguments: str) -> tuple[int, bytes, bytes]:
@@ -53,7 +42,7 @@ async def test_a_run_may_be_killed_at_any_of_its_operations_on_the_disk(local: L
     """Before each one, or in the middle of a write; and the next run too. Parts are equal byte for byte, dead letters are there
     once, and nothing is left over.
     """
-    write_rows(tmp_path, 150)
+    numbers(tmp_path, 150, name="in")
 
     code, stdout, stderr = await program(local, "crashes", local.url, str(tmp_path))
 
@@ -66,12 +55,12 @@ async def test_a_run_may_be_killed_at_any_of_its_operations_on_the_disk(local: L
 
 async def test_a_process_that_was_killed_is_in_the_report(local: LocalEndpoint, tmp_path: Path) -> None:
     """It had no time to say anything, and whoever asks why the run took so long has to know of it."""
-    write_rows(tmp_path, 4_000)
+    numbers(tmp_path, 4_000, name="in")
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(PROGRAM), "run", local.url, str(tmp_path), env=os.environ | local.environ()
     )
-    while local.calls("m") < 50:
-        await asyncio.sleep(0.01)
+    while local.calls("m") < 20 and process.returncode is None:
+        await asyncio.sleep(0.002)
     process.kill()
     await process.wait()
 

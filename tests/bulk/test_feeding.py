@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -98,3 +100,25 @@ async def test_dead_letters_are_read_ahead_within_the_same_bounds(
     await run_bulk(client, "m", path, out, body=body, retry_dead=True)
 
     assert [[1, 1, 1], [1, 1, 2], [2, 2], [0], []] == taken
+
+
+async def test_what_is_slow_to_read_is_sent_as_it_comes(
+    client: Client, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of small objects that are fetched one by one, the endpoint waited for 64."""
+    path, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    path.write_text("".join(f"{number}\n" for number in range(6)))
+    model.is_broken = False
+    monkeypatch.setattr(feeding, "AHEAD_SECONDS", 2)
+    monkeypatch.setattr(feeding, "monotonic", partial(next, itertools.count()))  # a second passes from look to look
+    taken, really_take = list[int](), Feed.take
+
+    def take(self: Feed, work: Iterator[Work]) -> list[Work]:
+        found = really_take(self, work)
+        taken.append(len(found))
+        return found
+
+    monkeypatch.setattr(Feed, "take", take)
+    await run_bulk(client, "m", path, out)
+
+    assert [2, 2, 2, 1, 0] == taken  # the seventh is the end of the part

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 from attrs import asdict
 
+from sagemaker_runtime import AttemptRecord
 from sagemaker_runtime.bulk import history as home
 from sagemaker_runtime.bulk.checked_lines import checked_line
 from sagemaker_runtime.bulk.history import History, read_history
 from sagemaker_runtime.bulk.over_time import POINTS, PROCESSES, Point, Process, Record, stops
-from sagemaker_runtime.bulk.tally import Tally
+from sagemaker_runtime.bulk.tally import Tally, request_of
 
 NOON = 1_800_000_000  # seconds since 1970
 
 
 def tally(rows: int, *, dead: int = 0, seconds: float = 0.1, variant: str = "blue") -> Tally:
-    found = Tally(rows=rows, dead=dead, requests=1, attempts=1)
-    found.took(variant, seconds)
+    found = Tally(rows=rows, dead=dead)
+    found.count([request_of(variant, [AttemptRecord(1, seconds)])])
     return found
 
 
@@ -133,7 +134,7 @@ def test_a_history_that_cannot_be_written_is_said_once(tmp_path: Path, caplog: p
         history.add({"point": Point(NOON).to_json()})
         history.close()
 
-    assert ["the history of a bulk run cannot be written any more"] == [
+    assert ["the history of a bulk run can no longer be written"] == [
         each.message.split(":")[0] for each in caplog.records
     ]
 

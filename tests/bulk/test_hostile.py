@@ -148,7 +148,7 @@ async def test_a_state_is_of_one_output(client: Client, tmp_path: Path) -> None:
     path, state = put(tmp_path, b"1\n"), tmp_path / "state"
     await run_bulk(client, "echo", path, tmp_path / "out", state=state)
 
-    with pytest.raises(ConfigError, match=r"begun with output=.*/out, and now .*/other"):
+    with pytest.raises(ConfigError, match=r"started with output=.*/out, and now .*/other"):
         await run_bulk(client, "echo", path, tmp_path / "other", state=state)
 
     assert not (tmp_path / "other").exists()
@@ -226,14 +226,14 @@ async def test_results_that_wait_for_a_slow_disk_keep_it_from_sending_more(
         ({"format": JSONLines}, r"format is the class JSONLines; it takes an instance: JSONLines\(\)"),
         ({"body": JSONBody}, r"body is the class JSONBody; it takes an instance: JSONBody\(\)"),
         ({"select": 3}, "select is 3, which is not JMESPath"),
-        ({"max_errors": -1}, "max_errors is -1; it takes a number from 0 on"),
+        ({"max_errors": -1}, "max_errors is -1; it takes a number, 0 or more"),
         ({"max_errors": True}, "max_errors is True"),
         ({"drain": None}, "drain is None; it takes seconds"),
         ({"members": {"variant": "x"}}, "members has 'variant'; it takes members of InvokeEndpointInput"),
         ({"members": {"endpoint_name": "x"}}, "members has 'endpoint_name'"),
         ({"members": {"target_variant": b"x"}}, "members has 'target_variant' of type bytes"),
-        ({"input": []}, r"input is \[\]; it takes files"),
-        ({"input": ""}, r"input is \[''\]; it takes files"),
+        ({"input": []}, r"input is \[\]; it takes one or more files"),
+        ({"input": ""}, r"input is \[''\]; it takes one or more files"),
         ({"output": ""}, "output is ''; it takes a folder"),
         ({"endpoint": ""}, "endpoint is ''; it takes the name"),
     ],
@@ -275,7 +275,7 @@ async def test_an_input_that_is_the_output_is_said_to_be(client: Client, tmp_pat
     """And not that there are no files."""
     put(tmp_path, b"1\n")
 
-    with pytest.raises(ConfigError, match="no file below it but the output and the state"):
+    with pytest.raises(ConfigError, match="no file below it except in the output and the state"):
         await run_bulk(client, "echo", tmp_path, tmp_path)
 
 

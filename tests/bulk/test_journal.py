@@ -97,6 +97,24 @@ def test_what_follows_damage_is_never_believed_later(path: Path) -> None:
     assert read(path) == ENTRIES
 
 
+def test_it_does_not_grow_with_the_time_that_a_run_takes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry is written each half second for days; of a part that is done, one counts."""
+    monkeypatch.setattr("sagemaker_runtime.bulk.journal.GROWN", 1_000)
+    journal = Journal(path)
+    sizes: list[int] = []
+    for number in range(100):
+        for at in range(10):
+            journal.add(Entry(f"part-{number:05}", at, at))
+        journal.add(Entry(f"part-{number:05}", 10, 10, state="done"))
+        sizes.append(path.stat().st_size)
+    kept = [entry for entries in journal.entries.values() for entry in entries]
+    journal.close()
+
+    assert kept == read(path)
+    assert max(sizes) < 3 * path.stat().st_size
+    assert 100 == len(kept)
+
+
 def test_an_interrupted_rewriting_does_no_harm(path: Path) -> None:
     """The new journal takes the place of the old one at once, or not at all."""
     path.with_name(".journal.new").write_bytes(b"torn")
@@ -141,7 +159,7 @@ def newer(facts: dict[str, object]) -> object:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (newer, f"it is of version {VERSION + 1}, and this is version {VERSION}; go on with the package that began it"),
+        (newer, f"its format is version {VERSION + 1}, and this package reads version {VERSION}; continue with"),
         (lambda facts: {name: facts[name] for name in facts if name != "version"}, "KeyError"),
         (lambda facts: facts | {"shards": [[0, 1]]}, "TypeError"),
         (lambda facts: facts | {"more": 1}, "TypeError"),

@@ -12,42 +12,22 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from bulk.doubling import LIST, doubling
 
 from sagemaker_runtime import Client, ConfigError, NopRetryer, override
-from sagemaker_runtime.bulk import BulkError, BulkReport, JSONBody, JSONLines, read_report, run_bulk
+from sagemaker_runtime.bulk import BulkError, BulkReport, JSONLines, read_report, run_bulk
 from sagemaker_runtime.bulk.page.document import document
-from sagemaker_runtime.local import Invocation, LocalEndpoint, ModelFailure, Throttled
+from sagemaker_runtime.local import LocalEndpoint, ModelFailure, Throttled
 
 HOSTILE = '</script><script>alert(1)</script><img src="//evil.example/x" onerror=alert(1)>\x1b[2J\u202edesrever\ud800\n'
-LIST = JSONBody(key="instances", max_rows=8)
-
-
-def doubled(invocation: Invocation) -> bytes:
-    """Twice each number; a request with a 13 in it fails, with a text that wants to be a page."""
-    rows = json.loads(invocation.body)["instances"]
-    if any(row % 100 == 13 for row in rows):
-        raise ModelFailure(HOSTILE.replace("\ud800", "") + "x" * 2**20)
-    return json.dumps({"predictions": [2 * row for row in rows]}).encode()
 
 
 @pytest.fixture
 async def local() -> AsyncIterator[LocalEndpoint]:
-    async with LocalEndpoint({"doubled": doubled}) as endpoint:
+    async with LocalEndpoint(
+        {"doubled": doubling(ModelFailure(HOSTILE.replace("\ud800", "") + "x" * 2**20))}
+    ) as endpoint:
         yield endpoint
-
-
-@pytest.fixture
-async def client(local: LocalEndpoint) -> AsyncIterator[Client]:
-    async with Client(local.options()) as made:
-        yield made
-
-
-@pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    """A file of 300 numbers."""
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(f"{number}\n" for number in range(300)))
-    return path
 
 
 class Tags(HTMLParser):
@@ -223,7 +203,7 @@ async def test_a_copy_that_was_edited_is_named(client: Client, rows: Path, tmp_p
     text = (tmp_path / "report.json").read_text()
     (tmp_path / "report.json").write_text(text.replace(f'"records": {report.records}', f'"records": {value}', 1))
 
-    with pytest.raises(ConfigError, match=r"is no folder of a bulk run: a file in it cannot be read"):
+    with pytest.raises(ConfigError, match=r"is not the folder of a bulk run: a file in it cannot be read"):
         read_report(tmp_path)
 
 
@@ -233,8 +213,18 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path, text: bytes | None) -
     if text is not None:
         (tmp_path / "report.json").write_bytes(text)
 
-    with pytest.raises(ConfigError, match=r"is no folder of a bulk run: .*; name the output of a run, or its state"):
+    with pytest.raises(
+        ConfigError, match=r"is not the folder of a bulk run: .*; name the output of a run, or its state"
+    ):
         read_report(tmp_path)
+
+
+def test_a_report_in_s3_is_refused_with_where_the_run_is() -> None:
+    """Its path was taken for one of this machine."""
+    with pytest.raises(
+        ConfigError, match=r"'s3://bucket/out/' is in S3, .*: name the folder that it was given as state=, or"
+    ):
+        read_report("s3://bucket/out/")
 
 
 async def test_reading_a_report_changes_nothing_of_a_run(client: Client, rows: Path, tmp_path: Path) -> None:

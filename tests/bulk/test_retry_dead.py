@@ -188,7 +188,7 @@ async def test_a_journal_that_has_lost_a_retry_is_refused(
 
     for _ in range(2):  # the journal is rewritten when it is opened, and has no damage any more
         with pytest.raises(
-            BulkError, match=r"is damaged: it knows nothing of part-00000-retry-1.jsonl in .*another output"
+            BulkError, match=r"is damaged: it does not mention part-00000-retry-1.jsonl in .*another output"
         ):
             await run(client, tmp_path)
 

@@ -7,36 +7,63 @@ import json
 import os
 import resource
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
+from attrs import evolve
+from bulk.doubling import LIST, doubling, numbers
 
 from sagemaker_runtime import (
+    BEFORE,
     Client,
     ConfigError,
+    Context,
     CredentialsError,
+    InitializeHandler,
+    InitializeInput,
+    InvalidParamsError,
+    InvokeEndpointInput,
+    OptFn,
+    Output,
+    Stack,
     StandardRetryer,
     StaticCredentialsProvider,
     ValidationError,
+    initialize_middleware,
     override,
+    with_api_options,
 )
-from sagemaker_runtime.bulk import BulkError, BulkReport, JSONBody, JSONLines, PatientRetryer, run_bulk
+from sagemaker_runtime.bulk import (
+    BulkError,
+    BulkInterval,
+    BulkReport,
+    BulkRun,
+    JSONBody,
+    JSONLines,
+    JSONLinesBody,
+    PatientRetryer,
+    run_bulk,
+)
+from sagemaker_runtime.bulk.feeding import Feed
+from sagemaker_runtime.bulk.local_folder import LocalDestination
+from sagemaker_runtime.bulk.parts import Part
+from sagemaker_runtime.bulk.places import InputFile
+from sagemaker_runtime.bulk.plan import check_identity
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint, RandomFaults, Reset, Throttled
-
-LIST = JSONBody(key="instances", max_rows=8)
-
-
-def doubled(invocation: Invocation) -> bytes:
-    """Twice each number; a request with a 13 in it fails."""
-    rows = json.loads(invocation.body)["instances"]
-    if any(row % 100 == 13 for row in rows):
-        raise ValueError("unlucky")
-    return json.dumps({"predictions": [2 * row for row in rows]}, indent=1).encode()
 
 
 def echo(invocation: Invocation) -> Answer:
     return Answer(body=invocation.body, content_type=invocation.content_type)
+
+
+def lines(invocation: Invocation) -> Answer:
+    """The same lines, if all of them are JSON."""
+    for line in invocation.body.splitlines():
+        json.loads(line)
+    return echo(invocation)
 
 
 def one_short(invocation: Invocation) -> bytes:
@@ -82,23 +109,16 @@ def slow() -> Slow:
 
 @pytest.fixture
 async def local(model: Model, slow: Slow) -> AsyncIterator[LocalEndpoint]:
-    models = {"doubled": doubled, "echo": echo, "short": one_short, "model": model, "slow": slow}
+    models = {
+        "doubled": doubling(indent=1),
+        "echo": echo,
+        "lines": lines,
+        "short": one_short,
+        "model": model,
+        "slow": slow,
+    }
     async with LocalEndpoint(models) as endpoint:
         yield endpoint
-
-
-@pytest.fixture
-async def client(local: LocalEndpoint) -> AsyncIterator[Client]:
-    async with Client(local.options()) as made:
-        yield made
-
-
-@pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    """A file of 300 numbers."""
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(f"{number}\n" for number in range(300)))
-    return path
 
 
 def written(folder: Path, pattern: str = "part-*") -> list[dict[str, object]]:
@@ -150,6 +170,21 @@ async def test_a_record_that_is_not_json_is_a_dead_letter_without_a_call(
     assert [1, 2, 3] == [letter["record"] for letter in dead(tmp_path / "out")]
     assert {"EncodeError"} == {letter["code"] for letter in dead(tmp_path / "out")}
     assert local.calls("doubled") == 2
+
+
+async def test_a_line_among_others_that_is_not_json_is_a_dead_letter_alone(
+    client: Client, tmp_path: Path, local: LocalEndpoint
+) -> None:
+    """Lines are sent as they stand; those of a request that the model refuses are then looked at."""
+    lines = [f'{{"a": {number}}}\n' for number in range(8)]
+    lines[5] = "{bad}\n"
+    (tmp_path / "rows.jsonl").write_text("".join(lines))
+
+    await run_bulk(client, "lines", tmp_path / "rows.jsonl", tmp_path / "out", body=JSONLinesBody(max_rows=4), limit=1)
+
+    assert [0, 1, 2, 3, 4, 6, 7] == [row["output"]["a"] for row in written(tmp_path / "out")]  # type: ignore[index]
+    assert [5] == [letter["record"] for letter in dead(tmp_path / "out")]
+    assert [4, 4, 1, 2] == [exchange.body.count(b"\n") for exchange in local.journal]
 
 
 async def test_a_response_with_another_number_of_answers_is_no_result(
@@ -212,10 +247,10 @@ async def test_dead_letters_are_taken_up_alone(client: Client, rows: Path, tmp_p
     [
         (
             {"body": JSONBody(max_rows=4)},
-            r"begun with body=JSONBody\(key='instances', .*and now it is JSONBody",
+            r"started with body=JSONBody\(key='instances', .*and now it is JSONBody",
         ),
-        ({"join": True}, "begun with join=False, and now it is True"),
-        ({"members": {"target_variant": "b"}}, "begun with other members than now"),
+        ({"join": True}, "started with join=False, and now it is True"),
+        ({"members": {"target_variant": "b"}}, "started with other members than these"),
     ],
 )
 async def test_other_settings_than_it_was_begun_with_are_refused(
@@ -241,13 +276,25 @@ def other_middle(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def touched(path: Path) -> None:
+    os.utime(path, ns=(0, 1_796_000_000_123_456_789))
+
+
 def gone(path: Path) -> None:
     path.rename(path.with_name("others.jsonl"))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(longer, "size was 1090, and is 1094"), (other_middle, "has changed since"), (gone, "no such file")],
+    [
+        (longer, "its size was 1090 bytes and is now 1094; restore it, or choose another output"),
+        (other_middle, "its first or last bytes differ; restore it"),
+        (
+            touched,
+            r"modification time was .+Z and is now 2026-11-30T00:53:20\.123456789Z; .+ if verify=True is set from its",
+        ),
+        (gone, "no such file"),
+    ],
 )
 async def test_an_input_that_has_changed_is_refused(
     client: Client, rows: Path, tmp_path: Path, change: object, said: str
@@ -268,6 +315,83 @@ async def test_times_do_not_matter_if_all_of_the_input_is_compared(client: Clien
     await run_bulk(client, "doubled", rows, tmp_path / "out", body=LIST, verify=True)
 
 
+async def test_who_forgets_to_compare_all_of_the_input_again_is_told(
+    client: Client, rows: Path, tmp_path: Path
+) -> None:
+    """The work of the run is still good."""
+    await run_bulk(client, "doubled", rows, tmp_path / "out", body=LIST, verify=True)
+    os.utime(rows, (1, 1))
+
+    with pytest.raises(ConfigError, match=r"Continue the run with verify=True, which compares its content"):
+        await run_bulk(client, "doubled", rows, tmp_path / "out", body=LIST)
+
+
+@pytest.mark.parametrize(
+    ("fact", "before", "now", "said"),
+    [
+        (
+            "mtime_ns",
+            1_700_000_000_000_000_001,
+            1_700_000_000_000_000_002,
+            r"20\.000000001Z and is now .+20\.000000002Z",
+        ),
+        ("mtime_ns", -1, 10**21, r"1969-12-31T23:59:59\.999999999Z and is now 1000000000000000000000 ns"),
+        ("etag", "a", "b", "its ETag was a and is now b; restore it"),
+        ("version", 1, 2, "its version was 1 and is now 2; restore it"),
+    ],
+)
+def test_a_change_of_any_fact_is_refused(fact: str, before: str | int, now: str | int, said: str) -> None:
+    """However small or large, and of a kind that only a source of the user's knows."""
+    file = InputFile("rows", "rows", 1, {fact: before})
+
+    with pytest.raises(ConfigError, match=said):
+        check_identity(file, {fact: now})
+
+    check_identity(file, {fact: before})
+
+
+async def test_a_run_that_goes_on_takes_files_that_were_copied_for_what_they_are_now(
+    client: Client, tmp_path: Path
+) -> None:
+    """It was let in, and then refused what it had let in when the first part was whole."""
+    rows = numbers(tmp_path, 300)
+    format = JSONLines(shard_bytes=400)
+    with pytest.raises(BulkError, match="max_errors is 1"):
+        await run_bulk(client, "doubled", rows, tmp_path / "out", format=format, body=LIST, verify=True, max_errors=1)
+    os.utime(rows, (1, 1))
+
+    report = await run_bulk(client, "doubled", rows, tmp_path / "out", format=format, body=LIST, verify=True)
+
+    assert (297, 3) == (report.succeeded, report.failed)
+
+
+async def test_parts_are_thought_of_when_they_are_due(
+    client: Client, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An input of a million shards would have as many in memory, at half a kilobyte each, from its first call to its last."""
+    thought_of: list[int] = []
+    ahead: list[int] = []
+    really, put = Feed.parts, LocalDestination.put
+
+    def parts(self: Feed, numbers: Sequence[int], suffix: str, round: int) -> Iterator[tuple[int, Part, int | None]]:
+        for each in really(self, numbers, suffix, round):
+            thought_of.append(each[0])
+            yield each
+
+    def note(self: LocalDestination, path: Path, name: str) -> None:
+        if name.startswith("part-"):
+            ahead.append(len(thought_of))
+        put(self, path, name)
+
+    monkeypatch.setattr(Feed, "parts", parts)
+    monkeypatch.setattr(LocalDestination, "put", note)
+
+    await run_bulk(client, "doubled", rows, tmp_path / "out", format=JSONLines(shard_bytes=4), body=LIST, limit=1)
+
+    assert 273 == len(thought_of)
+    assert ahead[0] < 150
+
+
 async def test_a_file_more_than_it_was_begun_with_is_refused(client: Client, tmp_path: Path) -> None:
     """Its place among the parts is taken."""
     folder = tmp_path / "folder"
@@ -276,7 +400,7 @@ async def test_a_file_more_than_it_was_begun_with_is_refused(client: Client, tmp
     await run_bulk(client, "doubled", folder, tmp_path / "out", body=LIST)
     (folder / "b.jsonl").write_text("1\n")
 
-    with pytest.raises(ConfigError, match=r"was begun without: .*b\.jsonl"):
+    with pytest.raises(ConfigError, match=r"was started without: .*b\.jsonl"):
         await run_bulk(client, "doubled", folder, tmp_path / "out", body=LIST)
 
 
@@ -323,7 +447,7 @@ async def test_two_runs_in_one_folder_are_refused(client: Client, rows: Path, tm
     first = asyncio.create_task(run_bulk(client, "slow", rows, tmp_path / "out"))
     await slow.asked.wait()
 
-    with pytest.raises(ConfigError, match=f"another run is at work there .process {os.getpid()}."):
+    with pytest.raises(ConfigError, match=f"another run is using it .process {os.getpid()}."):
         await run_bulk(client, "slow", rows, tmp_path / "out")
     slow.may.set()
 
@@ -438,7 +562,7 @@ async def test_members_may_come_of_records(client: Client, tmp_path: Path, local
 
     first, second = written(tmp_path / "out")
     assert first["inference_id"] != second["inference_id"]
-    assert ["the session_id of the record is of type int; it takes text or null"] == [
+    assert ["the session_id of the record is of type int; it takes a string or null"] == [
         letter["message"] for letter in dead(tmp_path / "out")
     ]
 
@@ -446,7 +570,7 @@ async def test_members_may_come_of_records(client: Client, tmp_path: Path, local
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"session_id": "who", "body": LIST}, "session_id is taken from each record, and .* set max_rows=1"),
+        ({"session_id": "who", "body": LIST}, "session_id is taken from each record, but .* set max_rows=1"),
         ({"select": "]"}, "select is ']', which is not JMESPath"),
         ({"format": JSONLines(shard_bytes=1), "limit": 0}, "limit is 0"),
     ],
@@ -459,6 +583,109 @@ async def test_arguments_that_make_no_sense_are_refused_and_leave_nothing(
         await run_bulk(client, "doubled", rows, tmp_path / "out", **settings)  # type: ignore[arg-type]
 
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "settings", "error", "said"),
+    [
+        ("no such name!", {}, InvalidParamsError, "endpoint_name"),
+        ("no such name!", {"asynchronous": True}, InvalidParamsError, "endpoint_name"),
+        ("doubled", {"members": {"target_variant": "-blue-"}}, InvalidParamsError, "target_variant"),
+        ("doubled", {"members": {"accept": "text/csv\n"}}, InvalidParamsError, "accept"),
+        ("doubled", {"asynchronous": True, "members": {"target_variant": "blue"}}, ConfigError, "no target_variant"),
+    ],
+)
+async def test_a_member_that_is_wrong_for_every_record_alike_is_refused_and_leaves_nothing(
+    client: Client,
+    rows: Path,
+    tmp_path: Path,
+    endpoint: str,
+    settings: dict[str, Any],
+    error: type[Exception],
+    said: str,
+) -> None:
+    """All records were dead letters, one by one; and a plan with it would stand in the way of the right one."""
+    observed = client.options.copy()
+    observed.api_options = [_Observer()]
+
+    for each in (client, Client(observed)):
+        with pytest.raises(error, match=said):
+            await run_bulk(each, endpoint, rows, tmp_path / "out", body=LIST, progress=False, **settings)
+        with pytest.raises(error, match=said):
+            await run_bulk(each, endpoint, rows, tmp_path / "out", override(), body=LIST, progress=False, **settings)
+
+    assert not (tmp_path / "out").exists()
+
+
+class _Observer:
+    """As traces do, it stands in front of the validation, and changes nothing."""
+
+    id = "Observer"
+
+    def __call__(self, stack: Stack) -> None:
+        stack.initialize.add(self, BEFORE)
+
+    def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
+        return next(ctx, step)
+
+    def observe_run(self, run: BulkRun) -> AbstractContextManager[Callable[[BulkInterval], object]]:
+        return nullcontext(lambda _: None)
+
+
+@initialize_middleware("Alias")
+def alias(ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
+    """The endpoint behind a name of the user's own."""
+    assert isinstance(step.parameters, InvokeEndpointInput)
+    name = {"the/doubler": "doubled", "nothing/at/all": "no!"}[step.parameters.endpoint_name]
+    return next(ctx, InitializeInput(evolve(step.parameters, endpoint_name=name)))
+
+
+@pytest.mark.parametrize("where", ["client", "run"])
+async def test_a_middleware_in_front_of_the_validation_may_change_what_is_validated(
+    client: Client, rows: Path, tmp_path: Path, where: str
+) -> None:
+    """Only the call knows what it makes of a name; but if that is impossible, the first one still stops the run."""
+    change = with_api_options(lambda stack: stack.initialize.add(alias, BEFORE))
+    options: tuple[OptFn, ...] = (change,) if where == "run" else ()
+    changed = Client(client.options, change) if where == "client" else client
+
+    report = await run_bulk(changed, "the/doubler", rows, tmp_path / "out", *options, body=LIST, progress=False)
+    with pytest.raises(InvalidParamsError, match="endpoint_name"):
+        await run_bulk(changed, "nothing/at/all", rows, tmp_path / "no", *options, body=LIST, progress=False)
+
+    assert 297 == report.succeeded
+    assert [] == dead(tmp_path / "no")
+
+
+async def test_options_of_the_run_may_replace_the_clients_stack(client: Client, rows: Path, tmp_path: Path) -> None:
+    """What the client's own makes of a name is then nobody's business."""
+    plain = Client(client.options, with_api_options(str))
+    replaced = override(api_options=[lambda stack: stack.initialize.add(alias, BEFORE)])
+
+    report = await run_bulk(plain, "the/doubler", rows, tmp_path / "out", replaced, body=LIST, progress=False)
+
+    assert 297 == report.succeeded
+
+
+class _NoEmptyBody:
+    id = "OperationInputValidation"
+
+    def handle_initialize(self, ctx: Context, step: InitializeInput, next: InitializeHandler) -> Awaitable[Output]:
+        assert isinstance(step.parameters, InvokeEndpointInput)
+        if not step.parameters.body:
+            raise InvalidParamsError("1 problem:", ("body is empty",))
+        return next(ctx, step)
+
+
+async def test_a_validation_of_the_users_own_may_refuse_what_only_records_have(
+    client: Client, rows: Path, tmp_path: Path
+) -> None:
+    """There is no record yet when the members are looked at that all of them share."""
+    swap = with_api_options(lambda stack: stack.initialize.swap("OperationInputValidation", _NoEmptyBody()))
+
+    report = await run_bulk(client, "doubled", rows, tmp_path / "out", swap, body=LIST, progress=False)
+
+    assert 297 == report.succeeded
 
 
 async def test_what_it_writes_can_be_read_by_its_owner_alone(client: Client, rows: Path, tmp_path: Path) -> None:

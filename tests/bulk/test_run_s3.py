@@ -116,7 +116,7 @@ async def test_an_object_that_has_changed_is_refused(client: Client, store: Boto
         (
             ["b.jsonl"],
             {"encryption": "AES256"},
-            "encryption and kms_key are for S3, and the output 'out' is a folder on this machine",
+            "encryption and kms_key are for S3, but the output 'out' is a folder on this machine",
         ),
         (["b.jsonl"], {"output": "s3://bucket/out/"}, "is in S3; name a folder on a local disk with state="),
     ],

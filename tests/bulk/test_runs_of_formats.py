@@ -123,7 +123,7 @@ async def test_a_row_of_the_wrong_length_is_a_dead_letter_and_the_rows_beside_it
     assert [["1", "2"], ["5", "6"]] == [row["output"] for row in lines(tmp_path / "out", "part-*")]
     (letter,) = lines(tmp_path / "out", "dead-letters/*")
     assert (1, "EncodeError", 0, "3") == (letter["record"], letter["code"], letter["attempts"], letter["input"])
-    assert "it has 1 cells, and the header has 2" in str(letter["message"])
+    assert "it has 1 cells, but the header has 2" in str(letter["message"])
 
 
 @pytest.mark.parametrize("output_format", ["csv", "parquet"])

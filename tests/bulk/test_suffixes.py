@@ -49,13 +49,13 @@ def test_each_run_has_a_format_of_its_own() -> None:
     [
         (
             ["a.csv", "b.parquet"],
-            r"the input has a\.csv and b\.parquet, which are of different formats: run each kind alone",
+            r"the input has a\.csv and b\.parquet, which are of different formats: make a run for each kind",
         ),
         (["a.csv", "b.tsv"], "of different formats"),
         (["a.jsonl.gz"], r"a\.jsonl\.gz is compressed, .*: decompress it first, with gunzip"),
-        (["a.json"], r"a\.json may be a document on each line, or one document: say which"),
-        (["a.txt"], r"a\.txt has the suffix \.txt, which tells no format: say what the files are with format="),
-        (["README"], "README has no suffix, which tells no format"),
+        (["a.json"], r"a\.json may have a document on each line, or be one document: say which"),
+        (["a.txt"], r"a\.txt has the unknown suffix \.txt: say what the files are with format="),
+        (["README"], "README has no suffix: say what the files are"),
     ],
 )
 def test_what_tells_none_is_refused_with_what_to_do(names: list[str], problem: str) -> None:

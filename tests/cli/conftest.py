@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,6 @@ from attrs import define
 
 from sagemaker_runtime.cli.main import main
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
-
-OVER = threading.Event()
-"""Set when no test will call the endpoint any more."""
 
 ESCAPES = b"\x1b[2Jred \x1b]0;title\x07\r\nnext"
 
@@ -48,17 +45,23 @@ def fail(invocation: Invocation) -> bytes:
 
 
 async def wait(invocation: Invocation) -> bytes:
-    """Longer than any test, and without a thread of the few that models have."""
+    """Wait longer than any test, without using one of the models' few threads."""
     await asyncio.Event().wait()
     return b"late"
 
 
-def parts(invocation: Invocation) -> Iterator[bytes]:
-    """A part at once, and the next ones when the test has had time to leave."""
-    for number in range(100):
-        yield b"part %d\n" % number
-        if OVER.wait(0.1):
-            return
+async def parts(invocation: Invocation) -> AsyncIterator[bytes]:
+    """Yield a part immediately, and the next one longer than any test takes after it."""
+    yield b"part 0\n"
+    await asyncio.Event().wait()
+    yield b"part 1\n"
+
+
+async def endless(invocation: Invocation) -> AsyncIterator[bytes]:
+    """Yield parts for as long as somebody reads them."""
+    while True:
+        yield b"part\n"
+        await asyncio.sleep(0.01)
 
 
 def events(invocation: Invocation) -> Iterator[bytes]:
@@ -73,7 +76,7 @@ def documents(invocation: Invocation) -> Iterator[bytes]:
 
 
 class Doubler:
-    """Twice each number of a list. A request with a 13 in it fails, until ``mended``; all but the first wait for ``may``."""
+    """Doubles each number of a list. A request with a 13 fails until ``mended``; all but the first wait for ``may``."""
 
     __name__ = "double"
 
@@ -99,7 +102,7 @@ class Doubler:
 
 double = Doubler()
 
-MODELS = (double, echo, size, attributes, escapes, binary, fail, wait, parts, events, documents)
+MODELS = (double, echo, size, attributes, escapes, binary, fail, wait, parts, endless, events, documents)
 
 
 @pytest.fixture
@@ -113,12 +116,11 @@ def model() -> Doubler:
 def endpoint() -> Iterator[LocalEndpoint]:
     with LocalEndpoint({model.__name__: model for model in MODELS}) as local:
         yield local
-        OVER.set()
 
 
 @pytest.fixture
 def environment(endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
-    """What leads the command to the endpoint, in this process too; the current folder is one of the test's."""
+    """The variables that lead the command to the endpoint, set in this process too, in a folder of the test."""
     for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     for name, value in endpoint.environ().items():
@@ -130,7 +132,7 @@ def environment(endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 @define
 class Said:
-    """What a run of the command has left."""
+    """The results of a run of the command."""
 
     code: int
     out: bytes
@@ -139,7 +141,7 @@ class Said:
 
 @pytest.fixture
 def run(environment: dict[str, str], capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Said]:
-    """The command in this process."""
+    """Runs the command in this process."""
 
     def run(*words: str) -> Said:
         try:
@@ -157,7 +159,7 @@ COMMAND = [sys.executable, "-m", "sagemaker_runtime"]
 
 @pytest.fixture
 def program(environment: dict[str, str]) -> Callable[..., Said]:
-    """The command in a process of its own."""
+    """Runs the command in its own process."""
 
     def program(*words: str, body: bytes | None = b"", **variables: str) -> Said:
         done = subprocess.run(  # noqa: S603 - our own words

@@ -56,7 +56,7 @@ def test_an_asynchronous_invocation_says_where_the_result_will_be(run):
 @pytest.mark.parametrize(
     ("option", "advice"),
     [
-        ("--query Body", "--query of the AWS CLI is no option here: pass JSON through jq"),
+        ("--query Body", "--query of the AWS CLI is not available here: pass JSON through jq"),
         ("--no-verify-ssl", "name those of your own authority with --ca-bundle"),
         ("--output text", "choose from"),
         ("--debug", "use -vv to see what is sent and received"),

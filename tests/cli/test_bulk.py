@@ -59,13 +59,13 @@ def test_ctrl_c_waits_for_what_is_under_way_and_resume_goes_on(environment, run,
         process.send_signal(signal.SIGINT)
         stopping = process.stderr.readline().decode()
         model.may.set()
-        out, rest = process.communicate(timeout=10)
+        out, rest = process.communicate(timeout=60)
 
     refused = run(*RUN)
     asked = model.asked
     resumed = run(*RUN, "--resume")
 
-    assert "stopping: requests under way have 10 s to end" in stopping
+    assert "stopping: requests in flight have 10 s to end" in stopping
     assert (130, b"") == (process.returncode, out)
     assert "interrupted; what is done is kept, and the same command with --resume continues it\n" == rest.decode()
     assert 2 == refused.code
@@ -85,7 +85,7 @@ def test_ctrl_c_again_does_not_wait(environment, model):
         process.send_signal(signal.SIGINT)
         process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        _, rest = process.communicate(timeout=5)
+        _, rest = process.communicate(timeout=60)
     model.may.set()
 
     assert 130 == process.returncode
@@ -169,7 +169,7 @@ def test_the_output_has_the_form_that_was_asked_for(run, model):
         ((*BULK, "a.jsonl", "b.jsonl"), "-o is missing: name the folder for the results"),
         ((*BULK, "in.jsonl", "-o", "in.txt"), "-o in.txt is a file; name a folder for the results"),
         ((*BULK, "nowhere.jsonl", "-o", "out"), "input 'nowhere.jsonl': there is no such file"),
-        ((*BULK, ".", "-o", "out"), "--body-key needs --format: the names of the input do not say what the files are"),
+        ((*BULK, ".", "-o", "out"), "--body-key needs --format: the names of the input do not tell the format"),
         ((*BULK[:3], "in.txt", "-o", "out"), "say what the files are with --format\n"),
         ((*BULK[:3], "in.json", "-o", "out"), "say which with --format jsonl or --format files\n"),
         ((*RUN, "--no-header"), "--no-header is for CSV, and the input is read as JSONLines("),
@@ -180,7 +180,7 @@ def test_the_output_has_the_form_that_was_asked_for(run, model):
         ((*RUN, "--session-id-from", "]"), "--session-id-from is ']', which is not JMESPath"),
         (
             (*RUN, "--session-id-from", "s", "--max-rows", "2"),
-            "--session-id-from is taken from each record, and JSONBody(",
+            "--session-id-from is taken from each record, but JSONBody(",
         ),
         ((*RUN, "--session-id", "s"), "--session-id-from takes it from each record"),
         ((*RUN, "--output", "json"), "results go into the folder of -o"),
@@ -219,8 +219,8 @@ def test_what_stops_a_run_says_how_to_go_on(run, model):
     assert "failed records: 1, and --max-errors is 0; the dead letters say why, the last ModelError." in stopped.err
     assert "the same command with --resume continues it" in stopped.err
     assert (2, 2) == (other.code, members.code)
-    assert "was begun with join=False, and now it is True" in other.err
-    assert "was begun with other members" in members.err
+    assert "was started with join=False, and now it is True" in other.err
+    assert "was started with other members" in members.err
     assert 1 == missing.code
     assert "stopped; what is done is kept, and the same command with --resume continues it\n" in missing.err
 

@@ -34,9 +34,9 @@ def test_the_page_is_made_again_where_the_run_is_named(run, scores, named):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        ([], "no folder is named; write bulk report FOLDER"),
-        (["s3://bucket/scores/"], "name the folder on this machine that --state of the run named"),
-        (["nowhere"], "is no folder of a bulk run"),
+        ([], "no folder is given; write bulk report FOLDER"),
+        (["s3://bucket/scores/"], "name the folder that it was given as --state"),
+        (["nowhere"], "is not the folder of a bulk run"),
         (["--endpoint-name", "echo", "-o", "out"], "an input that is called 'report' is written ./report"),
         (["a", "b"], "one word too many"),
     ],

@@ -48,7 +48,7 @@ def test_the_beginning_of_a_binary_response_is_shown(terminal):
     assert 0 == code
     assert seen.startswith("\\x00\\x01")
     assert len(seen) < 1000
-    assert "the response is binary; not all of its 5,120 bytes are shown: -o FILE, or a pipe, gets it as it is" in seen
+    assert "the response is binary; not all of its 5,120 bytes are shown: write it to -o FILE or a pipe" in seen
 
 
 def test_an_error_is_red_unless_no_color_is_set(terminal):
@@ -72,10 +72,20 @@ def test_what_is_typed_is_the_body(terminal):
     assert left == f"{PROMPT}^C\r\n"
 
 
+def test_a_wait_for_a_result_is_announced_to_whoever_waits(terminal):
+    """An hour of nothing looks like a hang."""
+    seen, code = terminal("async", "--endpoint-name", "echo", "--body", "x", "--timeout", "1200")
+
+    announced, result = seen.split("\r\n", 1)
+    assert announced.startswith("waiting for s3://")
+    assert announced.endswith(", for at most 1,200 s (--timeout)")
+    assert ("x", 0) == (result.strip(), code)
+
+
 def test_where_the_response_is_is_said(terminal):
     """A newcomer to the AWS CLI looks for the prediction on the screen, and it is in the file."""
     seen, _ = terminal("invoke", "--endpoint-name", "echo", "--body", "abc", "-o", "out.txt")
     missing, code = terminal("invoke", "--endpoint-name", "echo", NO_COLOR="1")
 
-    assert "3 bytes are in out.txt\r\n" == seen
+    assert "wrote 3 bytes to out.txt\r\n" == seen
     assert ("error: --body is missing: give a text, @FILE, or - for stdin\r\n", 2) == (missing, code)

@@ -1,4 +1,4 @@
-"""Where the conformance vectors are, and how a set of them becomes parametrized tests."""
+"""Finds the conformance vectors, and makes parametrized tests from a set of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ABSENT = f"there are no conformance vectors in {VECTORS}; CONTRIBUTING.md says w
 
 
 def load(name: str) -> Any:
-    """The set *name*, such as ``retry/quota.json``; without vectors, the test that asks is skipped."""
+    """Load the set *name*, such as ``retry/quota.json``. Without vectors, the test is skipped."""
     if not VECTORS.is_dir():
         pytest.skip(ABSENT)
     return json.loads((VECTORS / name).read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def cases(
     skip: Callable[[Any], str | None] = lambda _: None,
 ) -> list[Any]:
     """
-    The cases of a set, to be given to ``parametrize``.
+    The cases of a set, for ``parametrize``.
 
     Args:
         name: The set's file.
@@ -60,5 +60,5 @@ def tally(*sets: Sequence[Any]) -> dict[str, int]:
 
 
 def snake_case(name: str) -> str:
-    """The attribute of a member of the service model: ``InferenceId`` is ``inference_id``."""
+    """The attribute name of a member of the service model: ``inference_id`` for ``InferenceId``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -44,7 +44,7 @@ def test_a_provider_with_a_secret_is_copied_but_not_pickled() -> None:
 
     assert provider is copy.deepcopy(provider)
     assert credentials == pickle.loads(pickle.dumps(credentials))  # noqa: S301 - made in this line
-    with pytest.raises(TypeError, match="the pickle would hold the secret"):
+    with pytest.raises(TypeError, match="the pickle would contain the secret"):
         pickle.dumps(provider)
 
 
@@ -56,7 +56,7 @@ def test_a_value_that_is_no_credential_is_refused_and_not_shown(position: int, v
     values[position] = value
     name = ("access_key_id", "secret_access_key", "session_token")[position]
 
-    with pytest.raises(ConfigError, match=f"^{name} is empty, no string, or .*the value is not shown") as caught:
+    with pytest.raises(ConfigError, match=f"^{name} is empty, not a string, .*the value is not shown") as caught:
         StaticCredentialsProvider(*values)
 
     assert "hu" not in str(caught.value)
@@ -75,7 +75,7 @@ async def test_anonymous_has_no_credentials_to_give() -> None:
     """Whoever signs all the same learns that this was asked for, and not that a key is missing."""
     provider = AnonymousCredentialsProvider()
 
-    with pytest.raises(CredentialsError, match="calls with it are sent unsigned"):
+    with pytest.raises(CredentialsError, match="its calls are sent unsigned"):
         await provider.retrieve()
 
     assert "AnonymousCredentialsProvider()" == repr(provider)
@@ -115,10 +115,13 @@ async def test_the_environment_says_when_its_credentials_expire(text: str, monke
 @pytest.mark.parametrize(
     ("environment", "complaint"),
     [
-        ({"AWS_ACCESS_KEY_ID": "AKID"}, "AWS_ACCESS_KEY_ID is set in the environment and AWS_SECRET_ACCESS_KEY is not"),
+        (
+            {"AWS_ACCESS_KEY_ID": "AKID"},
+            "AWS_ACCESS_KEY_ID is set in the environment, but AWS_SECRET_ACCESS_KEY is not",
+        ),
         (
             {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "hush"},
-            "AWS_SECRET_ACCESS_KEY is set in the environment and AWS_ACCESS_KEY_ID is not",
+            "AWS_SECRET_ACCESS_KEY is set in the environment, but AWS_ACCESS_KEY_ID is not",
         ),
         ({"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "hush\n"}, "cannot be used: secret_access_key is"),
         (

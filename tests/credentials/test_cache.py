@@ -336,7 +336,7 @@ async def test_what_is_no_credentials_is_refused_by_name():
         async def retrieve(self):
             """Return nothing."""
 
-    with pytest.raises(CredentialsError, match="returned NoneType, and must return Credentials"):
+    with pytest.raises(CredentialsError, match="returned NoneType; it must return Credentials"):
         await CredentialsCache(Forgetful()).retrieve()
 
 

@@ -409,7 +409,7 @@ async def test_the_chain_does_not_need_the_loops_executor(bare_machine):
     """A tool that runs there may wait for a call, and the call for credentials."""
     (bare_machine / "credentials").write_text("[default]\naws_access_key_id = A\naws_secret_access_key = a\n")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         found = await BotocoreCredentialsProvider().retrieve()
 
     assert "A" == found.access_key_id

@@ -187,7 +187,7 @@ async def test_credentials_that_have_expired_say_so_and_since_when(source: str, 
                 )
         said = await failure(profile)
 
-    assert f"{name} returned credentials that have expired at {LONG_AGO}, by this machine's clock" == said
+    assert f"{name} returned credentials that expired at {LONG_AGO}, by this machine's clock" == said
     if name == "custom-process":
         assert 1 == runs(bare_machine)
 
@@ -289,17 +289,23 @@ async def test_a_login_that_is_over_says_how_to_renew_it(bare_machine) -> None:
 PROCESSES = {
     "fails": (
         f"echo {SECRET} >&2; exit 1",
-        "CredentialRetrievalError from custom-process, with a text that may hold a",
+        "CredentialRetrievalError from custom-process, with a text that may contain a",
     ),
     "fails as botocore would": (
         f"echo \"Missing required key in response: 'AccessKeyId' {SECRET}\" >&2; exit 1",
-        "CredentialRetrievalError from custom-process, with a text that may hold a secret; to see it, run: aws sts",
+        "CredentialRetrievalError from custom-process, with a text that may contain a secret; to see it, run: aws sts",
     ),
-    "is not JSON": (f"echo {SECRET}", "JSONDecodeError: what a process or an endpoint gave is not JSON"),
-    "is not text": (r"printf '\377\376'", "UnicodeDecodeError: what a process or a file gave is not text in utf-8"),
+    "is not JSON": (
+        f"echo {SECRET}",
+        "JSONDecodeError: the output of a process, or the response of an endpoint, is not JSON",
+    ),
+    "is not text": (
+        r"printf '\377\376'",
+        "UnicodeDecodeError: the output of a process, or a file, is not text in utf-8",
+    ),
     "is of another version": (
         f"""echo '{{"Version": "{SECRET}"}}'""",
-        "CredentialRetrievalError from custom-process: what the process gave has no Version, or another one than 1",
+        "CredentialRetrievalError from custom-process: the output of the process has no Version, or one other than 1",
     ),
     "has no key": (
         f"""echo '{{"Version": 1, "SecretAccessKey": "{SECRET}"}}'""",
@@ -327,17 +333,17 @@ async def test_what_a_process_gave_is_withheld_and_what_is_wrong_with_it_told(
         (
             403,
             SECRET,
-            "CredentialRetrievalError from container-role, with a text that may hold a secret; to see it, run",
+            "CredentialRetrievalError from container-role, with a text that may contain a secret; to see it, run",
         ),
         (
             200,
             SECRET,
-            "CredentialRetrievalError from container-role, with a text that may hold a secret; to see it, run",
+            "CredentialRetrievalError from container-role, with a text that may contain a secret; to see it, run",
         ),
         (
             200,
             json.dumps({"AccessKeyId": "A", "SecretAccessKey": SECRET}),
-            "KeyError: what an endpoint gave has no 'Token'",
+            "KeyError: the response of an endpoint has no 'Token'",
         ),
     ],
 )
@@ -363,7 +369,7 @@ async def test_the_message_of_sts_is_withheld_and_its_code_told(bare_machine, mo
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
         said = await failure("work")
 
-    assert said.startswith("ClientError ExpiredToken when calling AssumeRole, with a text that may hold a secret; ")
+    assert said.startswith("ClientError ExpiredToken when calling AssumeRole, with a text that may contain a secret; ")
 
 
 EMPTY = [

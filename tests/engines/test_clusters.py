@@ -87,7 +87,7 @@ async def test_the_driver_may_be_interrupted_and_killed(engine: str, tmp_path: P
                 await gone(local)
 
     assert 0 == alone.returncode == process.returncode, said
-    assert "stopping: requests under way have 10 s to end" in said[0]
+    assert "stopping: requests in flight have 10 s to end" in said[0]
     assert "interrupted; what is done is kept" in said[0]
     assert "12,000 records, 0 failed" in said[2]
     assert found(tmp_path / "alone") == found(tmp_path / "out")

@@ -1,8 +1,8 @@
 """
-The server that nobody here wrote: LocalStack's request parser and event-stream encoder, in an environment of its own.
+A server that other people wrote: LocalStack's request parser and event-stream encoder, in its own environment.
 
-`make interop` sets that up and runs these tests; elsewhere they are skipped. They take about a minute, and do wait:
-only real time and a real gigabyte show that a stream is neither held back nor piled up.
+`make interop` sets up the environment and runs these tests; otherwise they are skipped. They take about a minute, in real
+time: only that, and a real gigabyte, show that a stream is neither delayed nor buffered.
 """
 
 from __future__ import annotations

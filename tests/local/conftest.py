@@ -1,4 +1,4 @@
-"""An endpoint that answers with what it was asked."""
+"""An endpoint that echoes the body of the request."""
 
 from __future__ import annotations
 

@@ -252,7 +252,7 @@ def test_a_page_is_served_if_it_is_asked_for(folder: Path, monkeypatch: pytest.M
     pages: list[str] = []
 
     def look(said: str) -> None:
-        (url,) = re.findall(r"To see what arrives, open in a browser:\n    (\S+)\n", said)
+        (url,) = re.findall(r"To watch the calls, open this page in a browser:\n    (\S+)\n", said)
         if pages:  # called once more, when it has stopped
             return
         # Its event loop waits for this, so that the page could not respond: a connection is all that there is to see.
@@ -299,16 +299,16 @@ def test_the_handlers_of_signals_are_put_back(folder: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["iris"], "'iris' is no endpoint: write NAME=MODULE:FUNCTION, or NAME=http://..."),
-        (["iris="], "'iris=' is no endpoint"),
-        (["iris=some_models"], "'some_models' is no model: write MODULE:FUNCTION, or the URL of a container"),
-        (["iris=:f"], "':f' is no model"),
+        (["iris"], "'iris' is not an endpoint: write NAME=MODULE:FUNCTION, or NAME=http://..."),
+        (["iris="], "'iris=' is not an endpoint"),
+        (["iris=some_models"], "'some_models' is not a model: write MODULE:FUNCTION, or the URL of a container"),
+        (["iris=:f"], "':f' is not a model"),
         (["iris=no_models:f"], "'no_models:f' cannot be imported: ModuleNotFoundError: No module named 'no_models'"),
         (["iris=some_models:irsi"], "AttributeError: module 'some_models' has no attribute 'irsi'"),
         (["iris=some_models:iris.predcit"], "AttributeError: 'Classifier' object has no attribute 'predcit'"),
         (["iris=.some_models:iris"], "'.some_models:iris' cannot be imported: TypeError"),
         (["iris=broken_models:f"], "'broken_models:f' cannot be imported: LookupError: no weights in the file"),
-        (["iris=some_models:Classifier"], "'some_models:Classifier' is a class: name an object of it"),
+        (["iris=some_models:Classifier"], "'some_models:Classifier' is a class: name an instance of it"),
         (["iris=some_models:failing"], "an endpoint could not be started: OSError: the accelerator is gone"),
         (["iris=some_models:iris.predict", "--folder", __file__], f"the folder {__file__!r} cannot be used: "),
         (["iris=some_models:iris.predict", "--host", ""], "write '0.0.0.0' for that"),
@@ -321,7 +321,7 @@ def test_the_handlers_of_signals_are_put_back(folder: Path, monkeypatch: pytest.
             ["iris=some_models:iris.predict", "--keys-from-environment"],
             "needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ),
-        (["iris=some_models:iris.predict", "--import-from", "/no/such"], "--import-from: '/no/such' is no folder"),
+        (["iris=some_models:iris.predict", "--import-from", "/no/such"], "--import-from: '/no/such' is not a folder"),
         (["iris=some_models:iris.predict", "--host", "no such host"], "cannot listen at 'no such host', port 0"),
         (["iris=some_models:iris.predict", "--port", "70000"], "cannot listen at '127.0.0.1', port 70000"),
     ],

@@ -210,7 +210,7 @@ async def test_a_backend_is_in_one_place_at_a_time(around: object) -> None:
     backend.may_start.set()
 
     async with LocalEndpoint({"it": backend}) as local:
-        with pytest.raises(ConfigError, match="is in use in another place; give each place an object of its own"):
+        with pytest.raises(ConfigError, match="is in use in another place; give each place its own object"):
             await LocalEndpoint({"it": around(backend)}).start()
         with pytest.raises(ConfigError, match="is in use in another place"):
             await LocalEndpoint({"other": FunctionBackend(echo), "it": around(backend)}).start()
@@ -269,7 +269,7 @@ from sagemaker_runtime.local import LocalEndpoint
 with LocalEndpoint({"it": lambda invocation: b"ok"}) as local:
     child = os.fork()
     if child:
-        signal.alarm(20)  # ends this process, should the child never end
+        signal.alarm(60)  # ends this process, should the child never end
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         print(code, os.listdir(os.environ["TMPDIR"]) != [], flush=True)
 sys.exit(7 if not child else 0)
@@ -284,7 +284,7 @@ def test_a_child_that_was_forked_off_leaves_the_endpoint_alone(tmp_path: Path) -
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=80,
         check=False,
     )
 
@@ -359,8 +359,8 @@ async def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (Slow, r"Slow is a class; give an object of it, such as Slow\(\)"),
-        (7, "an object of type int can neither be called, nor is it a backend"),
+        (Slow, r"Slow is a class; give an instance of it, such as Slow\(\)"),
+        (7, "an object of type int is neither a callable nor a backend"),
     ],
 )
 def test_what_could_never_answer_is_refused(model: object, words: str) -> None:

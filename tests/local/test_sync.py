@@ -184,7 +184,7 @@ def test_no_model_is_at_work_when_it_has_ended() -> None:
 def test_one_that_runs_cannot_be_entered_again() -> None:
     """Its inner end would stop the server under the outer one."""
     with LocalEndpoint({"echo": echo}) as local:
-        with pytest.raises(ConfigError, match="running already"), local:
+        with pytest.raises(ConfigError, match="already running"), local:
             pytest.fail("it was entered")
 
         assert b"1" == invoke(local)

@@ -215,7 +215,7 @@ async def test_a_provider_that_gives_no_credentials_is_told_so_and_not_retried(
         await client(http, credentials=kind(given)).invoke_endpoint(PARAMS)
 
     assert (
-        f"the credentials provider returned {type(given).__name__}, and must return Credentials" == caught.value.message
+        f"the credentials provider returned {type(given).__name__}; it must return Credentials" == caught.value.message
     )
     assert ([], 1) == (http.requests, len(caught.value.attempts))
 
@@ -488,7 +488,7 @@ async def test_credentials_in_the_place_of_a_provider_are_refused_by_name() -> N
         return next(ctx, step)
 
     with pytest.raises(
-        ConfigError, match="CREDENTIALS to an object of type Credentials; it takes a provider"
+        ConfigError, match="CREDENTIALS to an object of type Credentials; set it to a provider"
     ) as caught:
         await client(api_options=[lambda stack: stack.build.add(wrong)]).invoke_endpoint(PARAMS)
     assert "s3cr3t" not in str(caught.value)

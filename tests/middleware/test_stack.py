@@ -165,8 +165,8 @@ finalizer = finalize_middleware("Sign")(function)
         (lambda b: b.add(None), "None has no handle_build, so it cannot be in build"),
         (lambda b: b.add(Odd()), "is not a method"),
         (lambda b: b.add(Tracer("X"), "before"), "build: 'before' is not a position; use BEFORE (the front) or AFTER"),
-        (lambda b: b.insert(Tracer("X")), "build.insert takes one of before= and after="),
-        (lambda b: b.insert(Tracer("X"), before="Signing", after="Signing"), "build.insert takes one of before= and"),
+        (lambda b: b.insert(Tracer("X")), "build.insert takes either before= or after="),
+        (lambda b: b.insert(Tracer("X"), before="Signing", after="Signing"), "build.insert takes either before= or"),
     ],
 )
 def test_a_mistake_is_told_with_what_stands_there_and_changes_nothing(

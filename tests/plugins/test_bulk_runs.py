@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from bulk.doubling import doubling, numbers
 from opentelemetry.trace import StatusCode
 from plugins.otel import ATTEMPT, CALL, PARENT, Measures, Spans, id_of, parent_of, under
 
 from sagemaker_runtime import Client, Stack, with_api_options
 from sagemaker_runtime.bulk import BulkError, BulkInterval, BulkRun, JSONBody, RunObserver, run_bulk
-from sagemaker_runtime.local import Invocation, LocalEndpoint, ModelFailure
+from sagemaker_runtime.local import LocalEndpoint, ModelFailure
 from sagemaker_runtime.plugins.metrics import Metrics
 from sagemaker_runtime.plugins.tracing import BULK, Tracing
 
@@ -22,26 +22,16 @@ LIST = JSONBody(key="instances", max_rows=10)
 ENDPOINT = {"rpc.service": "SageMaker Runtime", "aws.sagemaker.endpoint_name": "doubled"}
 
 
-def doubled(invocation: Invocation) -> bytes:
-    """Twice each number; a request with a 13 in it fails."""
-    rows = json.loads(invocation.body)["instances"]
-    if 13 in rows:
-        raise ModelFailure("unlucky")
-    return json.dumps({"predictions": [2 * row for row in rows]}).encode()
-
-
 @pytest.fixture
 async def local() -> AsyncIterator[LocalEndpoint]:
-    async with LocalEndpoint({"doubled": doubled}) as endpoint:
+    async with LocalEndpoint({"doubled": doubling(ModelFailure("unlucky"))}) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     """A file of 40 numbers."""
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(f"{number}\n" for number in range(40)))
-    return path
+    return numbers(tmp_path, 40)
 
 
 async def test_a_run_is_a_span_and_each_call_a_trace_with_a_link_to_it(
@@ -175,4 +165,4 @@ async def test_a_plugin_that_fails_does_not_stop_a_run(
             report = await run_bulk(client, "doubled", rows, tmp_path / "out", with_api_options(keeping), body=LIST)
 
     assert (40, 1) == (report.records, len(keeping.seen))
-    assert ["an observer of bulk runs is no longer called"] == [each.message for each in caplog.records]
+    assert ["an observer of bulk runs has raised, and is no longer called"] == [each.message for each in caplog.records]

@@ -171,7 +171,7 @@ async def test_a_stream_has_its_place_until_its_head_is_there() -> None:
 
 def test_a_limit_that_makes_no_sense_is_refused() -> None:
     """One of 0 would make every call wait for ever."""
-    with pytest.raises(ConfigError, match="0 calls at once"):
+    with pytest.raises(ConfigError, match="0 concurrent calls"):
         ConcurrencyLimit(0)
 
 

@@ -79,7 +79,7 @@ def test_a_type_that_parquet_has_not_is_refused() -> None:
 @pytest.mark.parametrize("body", [b"", b"s3cr3t", b'{"s3cr3t": 1}', bytes(100), b"PAR1" * 4, b"ARROW1" * 4])
 def test_a_response_in_another_format_is_an_error(codec: Codec[Any, Any], body: bytes) -> None:
     """Four bytes of text, read as a length, would be shown as a number."""
-    start = "it does not begin as an Arrow IPC stream (" if codec is ARROW else "it is not a Parquet file ("
+    start = "it does not begin like an Arrow IPC stream (" if codec is ARROW else "it is not a Parquet file ("
 
     assert unreadable(codec, body).startswith(start)
 

@@ -88,7 +88,7 @@ FRAME = SimpleNamespace(columns=["a"], __iter__=None)
     [
         (f"1,{SECRET}", "the value is text: CSVCodec takes rows"),
         (SECRET.encode(), "the value is text"),
-        ({"a": SECRET}, "the value is of type dict: CSVCodec takes rows, and in those the order"),
+        ({"a": SECRET}, "the value is of type dict: CSVCodec takes rows, in which the order"),
         ({1, 2}, "the value is of type set"),
         (FRAME, "the value is of type types.SimpleNamespace: give its rows, such as frame.itertuples(index=False)"),
         (7, "the value is of type int: CSVCodec takes rows; a single field is [field]"),
@@ -135,7 +135,7 @@ def test_blank_lines_and_a_byte_order_mark_are_skipped() -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"s3cr3t,\xff", "invalid start byte at byte 7, and it is read as UTF-8"),
+        (b"s3cr3t,\xff", "invalid start byte at byte 7; it is read as UTF-8"),
         (b'1\n"s3cr3t" and more', "line 2: ',' expected after '\"'"),
         (b'1,2\n"s3cr3t', "line 2: unexpected end of data"),
     ],

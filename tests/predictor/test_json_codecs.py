@@ -130,7 +130,7 @@ def test_blank_lines_and_carriage_returns_are_skipped() -> None:
 BROKEN: list[tuple[bytes, str]] = [
     (b'{"s3cr3t": 1', "Expecting ',' delimiter at line 1 column 13"),
     (b'{"a":\n "s3cr3t" "b"}', "Expecting ',' delimiter at line 2 column 11"),
-    (b'"s3cr3t \xff"', "invalid start byte at byte 8, and JSON is UTF-8"),
+    (b'"s3cr3t \xff"', "invalid start byte at byte 8; JSON must be UTF-8"),
     (b'"\x00s\x00"', "Invalid control character at at line 1 column 2"),
     (b"[" * 100_000, "it is nested too deeply"),
     (b"9" * 5_000, "a number has too many digits"),
@@ -160,7 +160,7 @@ def test_a_line_that_is_no_json_is_named_by_its_number(body: bytes, problem: str
         ({"a": [1, (2, np.int64(3))]}, '["a"][1][1] is of type numpy.int64; convert it, or'),
         ({"a": 1, (SECRET,): 2}, "it has a key of type tuple; a key is text, a number, a bool or None"),
         ([{b"a": 1}], "[0] has a key of type bytes"),
-        (["", SECRET + "\udc00"], "[1] has half of a surrogate pair at character 6, which is no Unicode text"),
+        (["", SECRET + "\udc00"], "[1] has half of a surrogate pair at character 6, which is not Unicode text"),
         ({"\ud800": 1}, "it has a key that has half of a surrogate pair"),
         ([1, 10**5000], "[1] is a number with too many digits"),
         (object(), "it is of type object"),

@@ -61,7 +61,7 @@ async def test_each_value_has_its_result_or_its_own_error(local: LocalEndpoint, 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"no_such": 1}, "there is not a member 'no_such'"),
+        ({"no_such": 1}, "there is no member 'no_such'"),
         ({"filename": "a"}, "InvokeEndpoint has no member 'filename'"),
         ({"limit": 0}, "limit is 0"),
     ],

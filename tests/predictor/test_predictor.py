@@ -136,15 +136,15 @@ def test_members_are_those_of_the_inputs() -> None:
 
 
 MISTAKES: list[tuple[str, dict[str, Any], str]] = [
-    ("predict", {"target_varient": "a"}, "there is not a member 'target_varient'. Did you mean 'target_variant'?"),
+    ("predict", {"target_varient": "a"}, "there is no member 'target_varient'. Did you mean 'target_variant'?"),
     ("predict", {"body": b""}, "body is set by the predictor itself"),
     ("predict", {"endpoint_name": "x"}, "endpoint_name is set by the predictor itself"),
     ("predict", {"filename": "x"}, "InvokeEndpoint has no member 'filename'"),
     ("stream", {"target_model": "x"}, "InvokeEndpointWithResponseStream has no member 'target_model'"),
-    ("stream", {"zzz": "x"}, "there is not a member 'zzz'. There are accept, content_type"),
+    ("stream", {"zzz": "x"}, "there is no member 'zzz'. There are accept, content_type"),
     ("predict_async", {"session_id": "x"}, "InvokeEndpointAsync has no member 'session_id'"),
     ("submit_async", {"target_variant": "x"}, "InvokeEndpointAsync has no member 'target_variant'"),
-    ("session", {"nope": "x"}, "there is not a member 'nope'"),
+    ("session", {"nope": "x"}, "there is no member 'nope'"),
 ]
 
 
@@ -175,7 +175,7 @@ async def test_a_member_of_the_predictor_that_the_operation_has_not_is_refused_b
         predictor = Predictor(calls, "echo", codec=JSON, target_variant="blue")
         with pytest.raises(ConfigError, match=r"has no member 'target_variant'.*use another predictor for this call"):
             await predictor.predict_async([1])
-        with pytest.raises(ConfigError, match="there is not a member 'target_varient'"):
+        with pytest.raises(ConfigError, match="there is no member 'target_varient'"):
             Predictor(calls, "echo", codec=JSON, target_varient="blue")  # type: ignore[call-arg]
 
 

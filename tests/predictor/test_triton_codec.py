@@ -121,7 +121,7 @@ def test_a_response_whose_data_is_json_is_read_too() -> None:
     [
         ([np.zeros(1)], "the value is of type list; TritonCodec takes a dict of arrays"),
         (np.zeros(1), "the value is of type numpy.ndarray"),
-        ({1: np.zeros(1)}, "the value has a key of type int; names of inputs are text"),
+        ({1: np.zeros(1)}, "the value has a key of type int; names of inputs are strings"),
         ({"x": [1, 2]}, '["x"] is of type list; TritonCodec takes arrays: np.asarray(...)'),
         ({"x": np.ma.array([1], mask=[True])}, "MaskedArray; TritonCodec takes arrays"),
         ({"x": np.zeros(1, complex)}, '["x"] is of dtype complex128, for which Triton has no type'),
@@ -137,7 +137,7 @@ def test_what_triton_has_no_type_for_is_refused(value: object, problem: str) -> 
 
 def test_a_datatype_that_does_not_fit_is_refused() -> None:
     """No silent conversion."""
-    assert '["x"] is of dtype float64, and datatypes names BF16' in refused(
+    assert '["x"] is of dtype float64, but datatypes names BF16' in refused(
         TritonCodec(datatypes={"x": "BF16"}), {"x": np.zeros(1)}
     )
 
@@ -161,11 +161,11 @@ HOSTILE: list[tuple[bytes, str, str]] = [
         (*response(outputs, data), problem)
         for outputs, data, problem in [
             ({"x": 1}, b"", "the header has no list of outputs"),
-            (["s3cr3t"], b"", "outputs[0] has no name of its own"),
-            ([tensor(name=7)], bytes(8), "outputs[0] has no name of its own"),
-            ([tensor(), tensor()], bytes(16), "outputs[1] has no name of its own"),
-            ([tensor(datatype="s3cr3t")], bytes(8), "outputs[0] has a datatype that Triton has not"),
-            ([tensor(datatype=[1])], bytes(8), "outputs[0] has a datatype that Triton has not"),
+            (["s3cr3t"], b"", "outputs[0] has no name, or that of another one"),
+            ([tensor(name=7)], bytes(8), "outputs[0] has no name, or that of another one"),
+            ([tensor(), tensor()], bytes(16), "outputs[1] has no name, or that of another one"),
+            ([tensor(datatype="s3cr3t")], bytes(8), "outputs[0] has a datatype that is not one of Triton's"),
+            ([tensor(datatype=[1])], bytes(8), "outputs[0] has a datatype that is not one of Triton's"),
             ([tensor(shape=None)], bytes(8), "outputs[0] has no shape"),
             ([tensor(shape=[-2])], bytes(8), "outputs[0] has no shape"),
             ([tensor(shape=[True])], bytes(8), "outputs[0] has no shape"),
@@ -174,10 +174,10 @@ HOSTILE: list[tuple[bytes, str, str]] = [
             ([tensor(shape=[LONG])], bytes(8), f"has 8 bytes, which are not {LONG} elements of INT32"),
             ([tensor(shape=[0, LONG], **sized(0))], b"", "has a shape that NumPy cannot hold"),
             ([tensor(shape=[3])], bytes(8), "has 8 bytes, which are not 3 elements of INT32"),
-            ([tensor(**sized(9))], bytes(8), "has a binary_data_size that the body has not"),
-            ([tensor(**sized(-8))], bytes(8), "has a binary_data_size that the body has not"),
-            ([tensor(**sized("8"))], bytes(8), "has a binary_data_size that the body has not"),
-            ([tensor(**sized(LONG))], bytes(8), "has a binary_data_size that the body has not"),
+            ([tensor(**sized(9))], bytes(8), "has a binary_data_size that does not fit the body"),
+            ([tensor(**sized(-8))], bytes(8), "has a binary_data_size that does not fit the body"),
+            ([tensor(**sized("8"))], bytes(8), "has a binary_data_size that does not fit the body"),
+            ([tensor(**sized(LONG))], bytes(8), "has a binary_data_size that does not fit the body"),
             ([tensor()], bytes(9), "1 bytes from byte"),
             ([tensor(datatype="BOOL", **sized(2))], b"\x01\x02", "has a BOOL that is neither 0 nor 1"),
             ([tensor(datatype="BYTES", shape=[LONG])], bytes(8), "has 8 bytes, too few for"),
@@ -201,7 +201,7 @@ HOSTILE: list[tuple[bytes, str, str]] = [
                 b"",
                 "has elements out of the range of FP64",
             ),
-            ([tensor(parameters=None, data=[1, 2], datatype="BYTES")], b"", "has elements that are no text"),
+            ([tensor(parameters=None, data=[1, 2], datatype="BYTES")], b"", "has elements that are not text"),
         ]
     ),
 ]

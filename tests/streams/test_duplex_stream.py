@@ -187,9 +187,9 @@ async def test_a_large_part_goes_through_small_windows() -> None:
 @pytest.mark.parametrize(
     ("part", "problem"),
     [
-        (3, "a part is str or bytes, and this is of type int"),
-        (None, "this is of type NoneType$"),
-        ({"a": 1}, r"this is of type dict; for JSON, send json\.dumps\(value\)"),
+        (3, "the part is of type int; it takes str or bytes"),
+        (None, "of type NoneType; it takes str or bytes$"),
+        ({"a": 1}, r"of type dict; it takes str or bytes; for JSON, send json\.dumps\(value\)"),
         (RequestPayloadPart(b"x", data_type="TEXT"), "data_type is 'TEXT', which does not match"),
         (RequestPayloadPart(b"x", completion_state=1), "completion_state is of type int"),  # type: ignore[arg-type]
         (RequestPayloadPart(b"x", p="p" * 40_000), "header 'P' has 40000 bytes"),
@@ -634,7 +634,7 @@ async def test_nothing_can_be_sent_after_the_end() -> None:
     """The service would refuse the stream for it."""
     async with duplex_server(echo) as server, duplex_client(server) as client, await opened(client) as stream:
         await stream.end()
-        with pytest.raises(StreamClosedError, match=r"end\(\) was called"):
+        with pytest.raises(StreamClosedError, match=r"nothing can be sent after end\(\)"):
             await stream.send("more")
 
 

@@ -189,7 +189,7 @@ def test_a_message_shows_only_what_belongs_to_the_protocol() -> None:
 
 BROKEN = {
     "the prelude does not match its checksum": b"\0\0\0\x10\0\0\0\0\0\0\0\0",
-    "the total length is 15 bytes, and no frame is shorter than 16": frame(b"", total=15),
+    "the total length is 15 bytes, but no frame is shorter than 16": frame(b"", total=15),
     "the headers have 1 bytes in a frame of 16": frame(b"", headers=1),
     "the headers have 131073 bytes; 131072 are allowed": frame(b"", total=2**20, headers=2**17 + 1),
     "the payload has 4294967279 bytes; 25165824 are allowed (max_payload)": frame(b"", total=2**32 - 1),
@@ -197,7 +197,7 @@ BROKEN = {
     "a header's name is empty": frame(b"\0\0"),
     "a header's name runs past the end of the headers": frame(b"\4abc\0"),
     "a header's name is not UTF-8": frame(b"\1\xff\0"),
-    "header 'x' has type 10; there are 0 to 9": frame(b"\1x\x0a"),
+    "header 'x' has type 10; the types are 0 to 9": frame(b"\1x\x0a"),
     "header 'x' runs past the end of the headers": frame(b"\1x\5\0\0\0\0\0\0\0"),
     "header 'y' runs past the end of the headers": frame(b"\1y\7\0\3ab"),
     "header 'z' runs past the end of the headers": frame(b"\1z\6\0"),
@@ -424,7 +424,7 @@ def test_a_value_is_encoded_by_its_python_type(value: HeaderValue, wire: str) ->
         (Message({"é" * 128: True}), ValueError, "has 256 bytes; 1 to 255"),
         (Message({"\ud800": True}), ValueError, "lone surrogate"),
         (Message({"x": "secret\ud800"}), ValueError, "header 'x' has a lone surrogate"),
-        (Message({"x": datetime(2026, 1, 1)}), ValueError, "header 'x' is a time without a zone"),  # noqa: DTZ001
+        (Message({"x": datetime(2026, 1, 1)}), ValueError, "header 'x' is a time without a time zone"),  # noqa: DTZ001
         (Message({"x": 1.5}), TypeError, "header 'x' is of type float"),  # type: ignore[dict-item]
     ],
     ids=["empty", "long", "name", "text", "time", "type"],

@@ -323,7 +323,7 @@ async def test_an_end_that_cannot_be_told_from_a_cut_is_an_error() -> None:
     stream, body = stream_of(BEFORE, delimited=False)
     got = []
 
-    with pytest.raises(TruncatedResponseError, match="so its end cannot be distinguished") as caught:
+    with pytest.raises(TruncatedResponseError, match="so its end cannot be told") as caught:
         await collect(stream, got)
 
     assert [PayloadPart(b"one"), PayloadPart(b"two")] == got
@@ -546,7 +546,7 @@ async def test_a_stream_that_was_read_is_not_read_again_as_an_empty_one(way: str
         assert [PayloadPart(b"1")] == [event async for event in stream]
         for _ in range(2):
             with pytest.raises(
-                EventStreamError, match="the stream was read to its end, and can be read only once"
+                EventStreamError, match="the stream was read to its end and can be read only once"
             ) as caught:
                 async for _ in read(stream):
                     pass

@@ -235,7 +235,7 @@ def test_a_call_from_its_own_loop_is_refused_with_what_to_do(local: LocalEndpoin
 
     with SyncClient(local.options(), with_api_options(lambda stack: stack.finalize.add(call_again))) as client:
         clients.append(client)
-        with pytest.raises(ConfigError, match="awaits an asynchronous Client"):
+        with pytest.raises(ConfigError, match="await an asynchronous Client"):
             client.invoke_endpoint(PARAMS)
 
 
@@ -379,7 +379,7 @@ def test_a_signal_handler_may_use_the_client_while_its_thread_is_being_started(
 def test_a_client_is_neither_copied_nor_pickled(client: SyncClient) -> None:
     """As an argument of another process's task it would have no thread there; the error says where to make one."""
     for make in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="make one in each process"):
+        with pytest.raises(TypeError, match="create one in each process"):
             make(client)
 
 

@@ -226,7 +226,7 @@ def test_it_is_iterated_once(client: SyncClient) -> None:
         assert stream.ended
         assert next(stream, None) is None
 
-        with pytest.raises(EventStreamError, match="read to its end, and can be read only once") as caught:
+        with pytest.raises(EventStreamError, match="read to its end and can be read only once") as caught:
             iter(stream)
         with pytest.raises(EventStreamError):
             list(stream.iter_lines())

@@ -293,7 +293,7 @@ async def test_a_call_that_no_rule_fits_says_what_to_write() -> None:
 
 
 async def test_what_was_not_used_is_told_at_the_end() -> None:
-    """A rule that met no call is one whose code was never reached, or whose endpoint's name has a slip in it."""
+    """A rule that no call matched is one whose code was never reached, or whose endpoint's name has a slip in it."""
     stub = StubOperations()
     stub.on("InvokeEndpoint", ModelError("a"), ModelError("b"), InvokeEndpointOutput(body=b"7"))
     stub.on("InvokeEndpointAsync", InvokeEndpointAsyncOutput(), when=lambda given: True)
@@ -303,8 +303,8 @@ async def test_what_was_not_used_is_told_at_the_end() -> None:
         await client.invoke_endpoint(PARAMS)
     with pytest.raises(
         UnexpectedCallError,
-        match=r"the rule for InvokeEndpoint has 2 of 3 answers left; and the rule for InvokeEndpointAsync when \.\.\. "
-        r"met no call\. There were 1 calls",
+        match=r"the rule for InvokeEndpoint has 2 of 3 answers left; and no call matched the rule for InvokeEndpointAsync "
+        r"when \.\.\.\. There were 1 calls",
     ):
         stub.assert_done()
 

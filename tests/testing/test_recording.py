@@ -285,7 +285,7 @@ async def test_an_empty_recording_says_that_nothing_is_left(tmp_path: Path) -> N
     await record(tmp_path / "empty.json", calls=0)
     replayer = Replayer(tmp_path / "empty.json")
 
-    with pytest.raises(UnexpectedCallError, match="of which nothing is left"):
+    with pytest.raises(UnexpectedCallError, match="whose exchanges were all used"):
         await replayer.send(Request(), timeout=Timeout())
 
     await replayer.close()
@@ -340,7 +340,7 @@ async def test_an_error_in_the_file_that_is_none_of_a_transport_is_refused(tmp_p
     await record(path, ReadTimeoutError("late"))
     path.write_text(path.read_text().replace("ReadTimeoutError", "ConfigError"))
 
-    with pytest.raises(ValueError, match="the error 'ConfigError', which is not a transport's"):
+    with pytest.raises(ValueError, match="the error 'ConfigError', which is not the name of a TransportError"):
         await Replayer(path).send(Request(path="/endpoints/echo/invocations", body=b"1,2"), timeout=Timeout())
 
 

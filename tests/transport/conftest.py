@@ -1,23 +1,43 @@
-"""Peers that more than one file needs."""
+"""Peers that several test files need."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ipaddress
 import select
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 
 import pytest
+import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
+@pytest_asyncio.fixture
+async def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Awaitable[None]]:
+    """Advances the loop's clock, by seconds: a limit of seconds can be tested in no time, and no busy machine reaches it."""
+    loop = asyncio.get_running_loop()
+    passed, real_time = 0.0, loop.time
+
+    async def pass_time(seconds: float) -> None:
+        nonlocal passed
+        for _ in range(5):  # until the peer has what was sent before
+            await asyncio.sleep(0)
+        passed += seconds
+        await asyncio.sleep(0)  # for the timers that are due
+
+    monkeypatch.setattr(loop, "time", lambda: real_time() + passed)
+    return pass_time
+
+
 @pytest.fixture
 def full_backlog():
-    """The URL of a port whose queue is full, so that the kernel drops all that would connect."""
+    """The URL of a port whose queue is full, so that the kernel drops new connections."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
@@ -37,7 +57,7 @@ def full_backlog():
 
 @pytest.fixture(scope="session")
 def self_signed(tmp_path_factory):
-    """The path of a certificate for 127.0.0.1, with its key, that nobody vouches for."""
+    """The path of a self-signed certificate for 127.0.0.1, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
@@ -63,7 +83,7 @@ def self_signed(tmp_path_factory):
 
 @pytest.fixture
 def tls(self_signed):
-    """A server's TLS with that certificate."""
+    """A server's TLS context with that certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed)
     return context

@@ -3,96 +3,82 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import pytest
-import support
-from transport.servers import OK, client_for, params, serving
+from transport.servers import OK, Exchange, Step, client_for, params, serving
 
-from sagemaker_runtime import AioHTTPClient, Client, NopRetryer, ReadTimeoutError, Timeout, WriteTimeoutError
+from sagemaker_runtime import NopRetryer, ReadTimeoutError, Timeout, WriteTimeoutError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say how much the peer has taken")
 
 
-@contextmanager
-def reading_slowly(size: int, until: int | None = None) -> Iterator[str]:
-    """A server, in a thread, that takes 8,000 bytes every 20 ms, and after *until* bytes of *size* no more."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)  # what accept() gives inherits it
-    over = threading.Event()
-
-    def read() -> None:
-        connection, _ = listening.accept()
-        with connection:
-            got = 0
-            while got < (size if until is None else until) and (piece := connection.recv(8_000)):
-                got += len(piece)
-                time.sleep(0.02)
-            if until is None:
-                connection.sendall(OK)
-            over.wait()
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        over.set()
-        listening.close()
-        thread.join()
+SMALL_BUFFER = 8_192  # bytes
 
 
-async def call(url: str, size: int, timeout: Timeout) -> bytes:
-    transport = AioHTTPClient()
-    options = support.options(base_endpoint=url, http_client=transport, timeout=timeout, retryer=NopRetryer())
-    try:
-        return (await Client(options).invoke_endpoint(params(b"x" * size))).body
-    finally:
-        await transport.close()
+def slow_reader(pass_time: Callable[[float], Awaitable[None]]) -> Step:
+    """Takes 8,000 bytes every 0.2 s of the loop's clock."""
+
+    async def read_slowly(exchange: Exchange) -> None:
+        left = int(dict(exchange.headers)["content-length"])
+        while left:
+            left -= len(await exchange.reader.read(min(left, 8_000)))
+            await pass_time(0.2)
+        await exchange.send(OK)
+
+    return read_slowly
 
 
-async def test_an_upload_over_a_slow_link_lasts_as_long_as_it_takes():
+async def test_an_upload_over_a_slow_link_lasts_as_long_as_it_takes(pass_time):
     """Steady progress is no stand-still, although no part of the body takes less than the limit."""
-    loop, size, limit = asyncio.get_running_loop(), 400_000, 0.3
+    loop, limit = asyncio.get_running_loop(), 3.0
     began = loop.time()
-    with reading_slowly(size) as url:
-        body = await call(url, size, Timeout(write=limit, read=10))
+    async with (
+        serving(slow_reader(pass_time), receive_buffer=SMALL_BUFFER) as server,
+        client_for(server, timeout=Timeout(write=limit, read=60), retryer=NopRetryer()) as client,
+    ):
+        output = await client.invoke_endpoint(params(b"x" * 400_000))
 
-        assert b"ok" == body
+        assert b"ok" == output.body
         assert loop.time() - began > 2 * limit
 
 
 async def test_an_upload_that_stands_still_after_a_while_is_ended():
     """Progress before does not count any more, once the peer takes nothing."""
-    with (
-        reading_slowly(6_000_000, until=100_000) as url,
-        pytest.raises(WriteTimeoutError, match=r"accepted none of the request for 0\.3 s"),
+
+    async def stop_reading(exchange: Exchange) -> None:
+        await exchange.reader.readexactly(100_000)
+        await asyncio.Event().wait()
+
+    async with (
+        serving(stop_reading, receive_buffer=SMALL_BUFFER) as server,
+        client_for(server, timeout=Timeout(write=0.3, read=10), retryer=NopRetryer()) as client,
     ):
-        await call(url, 6_000_000, Timeout(write=0.3, read=10))
+        with pytest.raises(WriteTimeoutError, match=r"accepted none of the request for 0\.3 s"):
+            await client.invoke_endpoint(params(b"x" * 6_000_000))
 
 
-async def test_the_read_limit_begins_when_the_peer_has_all_of_the_request():
+async def test_the_read_limit_begins_when_the_peer_has_all_of_the_request(pass_time):
     """What waits in the kernel of a slow link has not been sent, so there can be no response to it yet."""
-    with reading_slowly(300_000) as url:  # which the kernel takes at once
-        assert b"ok" == await call(url, 300_000, Timeout(write=0.3, read=0.3))
+    async with (
+        serving(slow_reader(pass_time), receive_buffer=SMALL_BUFFER) as server,
+        client_for(server, timeout=Timeout(write=3, read=3), retryer=NopRetryer()) as client,
+    ):
+        assert b"ok" == (await client.invoke_endpoint(params(b"x" * 300_000))).body  # which the kernel takes at once
 
 
 @pytest.mark.parametrize("pieces", [[b"HTTP/1.1 200", b" OK\r\nContent-", b"Length: 2\r\n", b"\r\no", b"k"]])
-async def test_each_byte_of_a_response_begins_the_read_limit_anew(pieces):
+async def test_each_byte_of_a_response_begins_the_read_limit_anew(pass_time, pieces):
     """Those of its head too: a slow gateway is not one that is gone."""
 
     async def drip(exchange):
         await exchange.read_body()
         for piece in pieces:
-            await asyncio.sleep(0.06)
+            await pass_time(1.2)
             await exchange.send(piece)
 
-    async with serving(drip) as server, client_for(server, timeout=Timeout(read=0.15), retryer=NopRetryer()) as client:
+    async with serving(drip) as server, client_for(server, timeout=Timeout(read=3), retryer=NopRetryer()) as client:
         output = await client.invoke_endpoint(params())
 
         assert b"ok" == output.body

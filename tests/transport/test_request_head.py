@@ -7,7 +7,7 @@ import enum
 import pytest
 from transport.servers import request_to, serving
 
-from sagemaker_runtime import ConfigError, Timeout
+from sagemaker_runtime import ConfigError, Headers, Timeout
 from sagemaker_runtime.transport import request_head
 from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 from sagemaker_runtime.wire import Request
@@ -49,6 +49,42 @@ async def test_a_member_of_an_enum_is_sent_as_it_was_signed():
         assert "text/csv" == dict(received.headers)["content-type"]
 
 
+class AnyCase(str):
+    """Equal in any case, as some programs have names."""
+
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return self.casefold() == other.casefold()
+
+    def __hash__(self):
+        return hash(self.casefold())
+
+
+async def test_a_path_that_is_equal_to_another_is_sent_with_its_own_text():
+    """Request lines are kept, and a signature takes the text."""
+    async with serving() as server:
+        http_client = AioHTTPClient()
+        for path in (AnyCase("/Model"), AnyCase("/MODEL"), "/model"):
+            response = await http_client.send(request_to(server, path=path), timeout=GIVEN)
+            await response.body.read()
+        await http_client.close()
+
+        assert [b"POST /Model", b"POST /MODEL", b"POST /model"] == [
+            received.line.removesuffix(b" HTTP/1.1") for received in server.requests
+        ]
+
+
+@pytest.mark.parametrize(("path", "query"), [("/" + "x" * 600, ""), ("/model", "token=secret")], ids=["path", "query"])
+def test_a_line_that_is_long_or_has_a_query_is_not_kept(path, query):
+    """There is no end of them, and a query may be secret."""
+    request = Request(path=path, query=query, host="x", headers=Headers({"content-length": "0"}))
+    before = request_head._request_line.cache_info().currsize
+
+    assert request_head.request_head(request, None).startswith(f"POST {path}".encode())
+    assert before == request_head._request_line.cache_info().currsize
+
+
 @pytest.mark.parametrize("value", [["list"], 5, b"bytes"])
 @pytest.mark.parametrize("part", ["method", "scheme", "host", "path", "query", "header"])
 async def test_a_part_of_a_wrong_type_is_a_config_error(part, value):
@@ -60,7 +96,8 @@ async def test_a_part_of_a_wrong_type_is_a_config_error(part, value):
         else:
             setattr(request, part, value)
 
-        await refused(request, "cannot be sent|nothing can be sent to")
+        said = f"its {part} is of type {type(value).__name__}" if part in ("method", "path", "query") else ""
+        await refused(request, f"(cannot be sent|nothing can be sent to).*{said}")
 
         assert 0 == server.accepted
 

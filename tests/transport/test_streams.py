@@ -149,7 +149,7 @@ async def test_a_stream_that_only_the_connection_ends_is_not_taken_for_whole():
 
     got = []
     async with serving(respond) as server, client_for(server) as client:
-        with pytest.raises(TruncatedResponseError, match="so its end cannot be distinguished"):
+        with pytest.raises(TruncatedResponseError, match="so its end cannot be told"):
             await read(await open_stream(client), got)
 
         assert [b"one", b"two"] == got

@@ -82,7 +82,7 @@ async def test_the_error_says_whose_certificates_are_trusted_and_how_to_name_oth
 
     expected = (
         "no certificates are installed on this machine, so those of botocore "
-        f"({botocore_file('cacert.pem')}) are trusted; name others with ca_bundle= or AWS_CA_BUNDLE"
+        f"({botocore_file('cacert.pem')}) are trusted; set others with ca_bundle= or AWS_CA_BUNDLE"
     )
     assert expected in str(caught.value)
     assert re.search(r"the certificate of 127\.0\.0\.1:\d+ was refused: .*self.signed", str(caught.value))
@@ -154,7 +154,7 @@ async def test_a_botocore_without_its_bundle_is_said_too(tls, tmp_path):
         _, err = await call_with(tmp_path, server.url.replace("http", "https"))
 
     text = (
-        "no certificates are installed on this machine, so none are trusted; name some with ca_bundle= or AWS_CA_BUNDLE"
+        "no certificates are installed on this machine, so none are trusted; set some with ca_bundle= or AWS_CA_BUNDLE"
     )
     assert text in err.splitlines()[-1]
 

@@ -1,4 +1,4 @@
-"""The `S3Client` of a client."""
+"""Creates the `S3Client` of a client."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 def s3_client_of(options: Options, http_client: HTTPClient, skew: ClockSkew) -> S3Client:
     """
-    Make one under *options*.
+    Create an `S3Client` with *options*.
 
     Args:
-        options: Of the client, or of a call.
+        options: The options of the client, or of a call.
 
-        http_client: The transport, where the options name none.
+        http_client: The transport, if the options have none.
 
-        skew: How far off this machine's clock is.
+        skew: How far the service's clock is ahead.
 
     Raises:
         ConfigError: There is no region.

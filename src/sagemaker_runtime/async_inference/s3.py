@@ -1,10 +1,10 @@
 """
-Requests to S3, and what the wait for an asynchronous inference reads with.
+`S3Client`: requests to S3, and the reader for results of asynchronous inferences.
 
-An object is read by one GET and nothing else. It takes one round trip where HEAD and GET take two; there is no moment
-between the two at which the object may change; and S3 responds to a HEAD without a body, so that a bucket that does not
-exist could not be distinguished from an object that is not there yet, nor a wrong key from a missing permission. An object
-that is not there yet costs some 300 bytes, and one of 1 GB is fetched once: when it is there, the wait is over.
+An object is read with one GET, without a HEAD before it. That takes one round trip instead of two, the object cannot change
+in between, and unlike a HEAD, a failed GET has a body that tells a missing bucket from a missing object, and a wrong key
+from a missing permission. Polling for a missing object costs some 300 bytes, and an object of 1 GB is fetched only once,
+because it ends the wait.
 """
 
 from __future__ import annotations
@@ -36,24 +36,26 @@ from sagemaker_runtime.wire import SUCCESS, Request, Timeout, read_error, read_w
 if TYPE_CHECKING:
     from sagemaker_runtime.url import BaseURL
 
-REGIONS_KEPT = 256  # of buckets elsewhere; one that is forgotten costs a redirect more
+REGIONS_KEPT = 256  # cached regions of buckets; one that is not cached costs one more redirect
 
 
 @frozen
 class S3Object:
-    """An object."""
+    """An object in S3."""
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+    """The content."""
+
     content_type: str | None = None
-    """The MIME type it was stored with."""
+    """The MIME type that it was stored with; None without one."""
 
 
 class S3ObjectReader(Protocol):
-    """Reads objects for `wait_for_output`: `S3Client`, or an object of yours around another S3 client."""
+    """Reads objects for `Client.wait_for_output`: `S3Client`, or your own wrapper around another S3 client."""
 
     async def read(self, location: str) -> S3Object | None:
         """
-        Return the object at *location*, or None if it does not exist yet.
+        Return the object at *location*, such as ``s3://bucket/key``, or None if it does not exist yet.
 
         Raises:
             ServiceError: S3 refused the request. With the code ``AccessDenied``, the object may merely be missing.
@@ -78,16 +80,16 @@ class S3Client:
     """Called before each request."""
 
     region: str
-    """The region where buckets are looked for first. The region of another bucket is learnt from S3's first response."""
+    """The region to which requests are sent first. If a bucket is elsewhere, S3's response says where."""
 
     endpoint_url: str | None = None
-    """A store of your own with S3's API, or a VPC endpoint; the bucket is then part of the path. None for AWS's."""
+    """The URL of a VPC endpoint, or of a store with S3's API; the bucket is then part of the path. None for AWS's."""
 
     endpoint_options: EndpointResolverOptions = field(factory=EndpointResolverOptions)
-    """Switches for AWS's endpoints: FIPS, dual stack, no https."""
+    """Switches for AWS's endpoints: FIPS, dual stack, http instead of https."""
 
     timeout: Timeout = field(factory=lambda: Timeout(read=20.0))
-    """For each request; ``total`` is ignored. S3 responds at once, so 20 s of silence are a failure."""
+    """The time limits of each request; ``total`` is ignored. S3 responds quickly, so 20 s without a byte are a failure."""
 
     clock: Clock = field(factory=SystemClock)
     """The source of time for signatures."""
@@ -105,15 +107,16 @@ class S3Client:
             self._base = Endpoint(self.endpoint_url).base
             if self.endpoint_options.use_fips_endpoint or self.endpoint_options.use_dual_stack_endpoint:
                 raise ConfigError(
-                    "endpoint_url and FIPS or dual stack exclude each other: whether the URL has them cannot be known"
+                    "endpoint_url and FIPS or dual stack exclude each other; use the URL of such an endpoint, and turn them "
+                    "off"
                 )
 
     async def read(self, location: str) -> S3Object | None:
         """
         Return the object at *location*, or None if S3 says that it does not exist.
 
-        A bucket in another region is followed there once. If S3 refuses the credentials and their provider has new ones, the
-        request is repeated with those, once.
+        If the bucket is in another region, the request is repeated there, once. If S3 refuses the credentials and their
+        provider has new ones, the request is repeated with those, once.
 
         Raises:
             ConfigError: The location is not that of an object in S3.
@@ -145,7 +148,8 @@ class S3Client:
         Regions and renewed credentials are handled as in `read`. Nothing else is retried.
 
         Args:
-            method: The HTTP method. A refused ``HEAD`` says too little to follow a bucket, or to renew credentials.
+            method: The HTTP method. A refused ``HEAD`` has no body, so it is not repeated with new credentials, and in
+                another region only if a header names it.
 
             bucket: The name of the bucket.
 
@@ -164,7 +168,7 @@ class S3Client:
             TransportError: The HTTP exchange failed.
         """
         if BUCKET.fullmatch(bucket) is None:
-            raise ConfigError(f"{bucket!r} cannot be the name of a bucket in S3; write a location like s3://bucket/key")
+            raise ConfigError(f"{bucket!r} is not a valid name of an S3 bucket; write a location like s3://bucket/key")
         encoded = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in (query or {}).items())
         return await self._send(method, S3Location(bucket, key), encoded, headers or {}, body)
 
@@ -203,7 +207,7 @@ class S3Client:
             region=region,
             signing_time=utc(int(self.clock.now())),
         )
-        # Not signed, because a proxy may change them and S3 does not ask for it.
+        # Not signed, because a proxy may change them, and S3 does not require it.
         request.headers.raw.update(
             {
                 "accept-encoding": "identity",
@@ -229,7 +233,7 @@ class S3Client:
         else:
             host = host_of(region, self.endpoint_options)
             scheme = "http" if self.endpoint_options.disable_https else "https"
-            if HOST_LABEL.fullmatch(where.bucket) is None:  # a dot, and AWS's certificate does not fit
+            if HOST_LABEL.fullmatch(where.bucket) is None:  # AWS's certificate does not cover, for example, a dot
                 path = f"/{where.bucket}{path}"
             else:
                 host = f"{where.bucket}.{host}"

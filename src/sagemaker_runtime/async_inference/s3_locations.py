@@ -1,4 +1,4 @@
-"""Where an object in S3 is: its bucket and key, and the host that has the bucket."""
+"""Locations in S3: bucket and key, and the host of a region."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ _S3_URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
 _HTTPS_URL = re.compile(r"https://(?:([^/]+)\.)?s3\.([a-z0-9-]+)\.([a-z0-9.-]+)/([^?#]+)", re.DOTALL)
 BUCKET = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]"
-)  # the rules of before 2018, which still have buckets
+)  # the rules before 2018, which old buckets still follow
 HOST_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 @frozen
 class S3Location:
-    """What a location names."""
+    """The location of an object in S3."""
 
     bucket: str
     key: str
-    """As S3 stores it: nothing is percent-encoded."""
+    """The key, not percent-encoded."""
 
     region: str | None = None
-    """The bucket's, if the location names it; None for one that starts with ``s3://``."""
+    """The region of the bucket, if the location contains it; None for one that starts with ``s3://``."""
 
     @classmethod
     def parse(cls, location: str) -> Self:
         """
-        Read ``s3://bucket/key``, ``https://bucket.s3.region.amazonaws.com/key`` or ``https://s3.region.amazonaws.com/bucket/key``.
+        Parse a location: ``s3://bucket/key``, or ``https://bucket.s3.region.amazonaws.com/key``, or
+        ``https://s3.region.amazonaws.com/bucket/key``.
 
-        The key stands as it is in the first and percent-encoded in the others, whose host must be AWS's.
+        The key is percent-encoded in the https URLs, whose host must be AWS's, but not in the s3 URI.
 
         Raises:
             ConfigError: It is none of these.
         """
         found = cls._parse(location)
         if found is None or BUCKET.fullmatch(found.bucket) is None:
-            raise ConfigError(  # without a query: a presigned URL's is as good as a password
+            raise ConfigError(  # without the query, which in a presigned URL is as secret as a password
                 f"{str(location).partition('?')[0]!r} names no object in S3; write it like s3://bucket/key or "
                 "https://bucket.s3.region.amazonaws.com/key"
             )
@@ -54,7 +55,7 @@ class S3Location:
 
     @classmethod
     def _parse(cls, location: object) -> Self | None:
-        if not isinstance(location, str):  # a member that is None, say
+        if not isinstance(location, str):  # for example a member that is None
             return None
         try:
             location.encode()
@@ -71,7 +72,7 @@ class S3Location:
 
 @lru_cache(maxsize=256)
 def _dns_suffix(region: str) -> str:
-    """What the hosts of the region's partition end with, ``amazonaws.com`` in most."""
+    """The domain of the region's partition, usually ``amazonaws.com``."""
     url = DefaultEndpointResolver().resolve_endpoint(region, EndpointResolverOptions()).url
     return url.partition(f".{region}.")[2]
 

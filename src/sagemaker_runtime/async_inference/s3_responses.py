@@ -1,4 +1,4 @@
-"""`S3Response`: a response of S3."""
+"""`S3Response`: a response from S3."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from sagemaker_runtime.errors import ServiceError
 from sagemaker_runtime.headers import Headers
 from sagemaker_runtime.redaction import Secrets
 
-_MOVED = frozenset({301, 302, 307, 308, 400})  # statuses with which S3 sends a request to the bucket's own region
+_MOVED = frozenset({301, 302, 307, 308, 400})  # statuses with which S3 directs a request to the bucket's region
 
 
 @frozen
 class S3Response:
-    """A complete response of S3: the result, or an error."""
+    """A complete response from S3: the result, or an error."""
 
     status: int
     """HTTP status."""
 
     headers: Headers
+    """All headers of the response."""
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+    """The whole body; of an error, XML."""
 
     _secrets: Secrets = field(repr=False)
 
@@ -33,7 +35,7 @@ class S3Response:
         if self.status not in _MOVED:
             return None
         region = self.headers.get("x-amz-bucket-region") or self._element("Region")
-        # It becomes part of a host name, so it had better be no more than a label.
+        # It becomes part of a host name, so it must be a single label.
         return region if region is not None and HOST_LABEL.fullmatch(region) else None
 
     def error(self, location: str, operation: str = "GetObject") -> ServiceError:
@@ -52,17 +54,17 @@ class S3Response:
         error.operation = operation
         error.status = self.status
         error.request_id = self.headers.get("x-amz-request-id")
-        if not code:  # S3's own body may hold the request as S3 read it, and the session token with it
+        if not code:  # an error body of S3 may quote the request, with the session token
             error.body = self.body[:ERROR_BODY_KEPT]
         self._secrets.redact_error(error)
         return error
 
     def _element(self, name: str, content: str = "[^<]+") -> str | None:
-        """The text of an XML element; None where there is none. No parser: nothing to expand, nothing to nest."""
+        """The text of an XML element; None if it is missing. Without a parser, so that entities and nesting do no harm."""
         text = self.body[:ERROR_BODY_KEPT].decode(errors="replace")
         found = re.search(f"<{name}>({content})</{name}>", text)
         if found is None:
             return None
-        from html import unescape  # 2 ms, and few calls meet an error of S3's
+        from html import unescape  # 2 ms, and S3 errors are rare
 
         return " ".join(unescape(found[1]).split())

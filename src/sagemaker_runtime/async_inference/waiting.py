@@ -1,8 +1,8 @@
 """
-The wait for the result of an asynchronous inference.
+Waiting for the result of an asynchronous inference.
 
-InvokeEndpointAsync returns two locations in S3. Sooner or later an object appears at one of them: the result, or
-the text of a failure. Nothing says which, or when, so both are read at growing intervals until a deadline.
+InvokeEndpointAsync returns two locations in S3. Eventually an object appears at one of them: the result, or the text of a
+failure. Nothing says which, or when, so both are polled at growing intervals until a deadline.
 """
 
 from __future__ import annotations
@@ -28,24 +28,26 @@ if TYPE_CHECKING:
     from sagemaker_runtime.clock import Clock
 
 FIRST_INTERVAL = 0.5  # seconds
-GROWTH = 1.25  # so that a result is seen late by about an eighth of the time it took, until the interval is at its most
-MAX_INTERVAL = 15.0  # seconds; an hour's wait is some 330 rounds, which S3 charges $0.0003 for
+GROWTH = 1.25  # a result is seen late by about an eighth of the time that it took, until the interval is at its maximum
+MAX_INTERVAL = 15.0  # seconds; waiting for an hour takes some 330 rounds, for which S3 charges $0.0003
 FAILURE_TEXT = 4_096  # bytes of the failure object in the error's text
 
-_FORBIDDEN = frozenset({"AccessDenied", "403"})  # the second where something on the way took S3's body away
+_FORBIDDEN = frozenset({"AccessDenied", "403"})  # "403" if a proxy has removed S3's body
 _ADVICE = (
     "; S3 returns 403 also for an object that is missing, unless the caller may list the bucket: "
-    "grant s3:GetObject on the objects, and s3:ListBucket on the bucket to distinguish missing from forbidden"
+    "grant s3:GetObject on the objects, and s3:ListBucket on the bucket to tell missing objects from forbidden ones"
 )
 
 
 @frozen
 class AsyncInferenceResult:
-    """What the model returned."""
+    """The result of an asynchronous inference."""
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+    """The model's response."""
+
     content_type: str | None
-    """MIME type of the body, as set by the container."""
+    """MIME type of the body, as set by the container; None without one."""
 
     location: str
     """Its location in S3."""
@@ -63,34 +65,34 @@ async def wait_for_output(
     draw: Callable[[], float] = random.random,
 ) -> AsyncInferenceResult:
     """
-    Wait until an asynchronous inference has ended, and give its result.
+    Wait until an asynchronous inference has ended, and return its result.
 
-    Both objects are requested at once, and then at intervals that grow from half a second, for the last time at the deadline.
-    If both exist, the result counts: the inference was run again after a failure. A request in progress is not interrupted
-    at the deadline, so that a large result is not lost; to limit that too, wrap the call in ``asyncio.timeout``. Nothing is
-    kept between calls, so you may wait again after a timeout.
+    Both objects are requested immediately, and then at intervals that grow from half a second, for the last time at the
+    deadline. If both exist, the result counts: the inference was run again after a failure. A request in progress is not
+    interrupted at the deadline, so that a large result is not lost; to limit that too, wrap the call in ``asyncio.timeout``.
+    No state is kept between calls, so you may wait again after a timeout.
 
     Args:
-        output_location: Of the result; ``s3://bucket/key``.
+        output_location: The location of the result, such as ``s3://bucket/key``.
 
-        failure_location: Of the failure. None if the endpoint has no place for failures: then a failure is never seen.
+        failure_location: The location of the failure object. None if the endpoint has none; a failure is then never seen.
 
-        s3: Looks for the objects.
+        s3: Reads the objects.
 
-        clock: Where time comes from.
+        clock: The source of time.
 
-        timeout: Seconds until the deadline; 0 for one look, None for no deadline.
+        timeout: Seconds until the deadline; 0 checks once, None waits without a deadline.
 
-        max_interval: Seconds between two looks at most.
+        max_interval: The most seconds between two requests.
 
-        draw: A number in [0, 1): the jitter.
+        draw: Returns a random number in [0, 1), for the jitter.
 
     Raises:
         AsyncInferenceError: The inference failed.
-        WaitTimeoutError: The deadline came first. What S3 last had trouble with is the ``__cause__``.
-        ServiceError: S3 refused, and would refuse again.
-        ConfigError: A location names no object in S3, or a number is invalid.
-        SageMakerRuntimeError: The base of these and of all others.
+        WaitTimeoutError: The deadline has passed. The ``__cause__`` is the last error of S3, if there was one.
+        ServiceError: S3 refused the request, and would refuse it again.
+        ConfigError: A location is not that of an object in S3, or a number is invalid.
+        SageMakerRuntimeError: The base of these and all other errors.
     """
     _check(timeout, max_interval)
     started = clock.monotonic()
@@ -113,14 +115,14 @@ async def wait_for_output(
                 if not _is_transient(seen) and not _is_forbidden(seen):
                     raise seen
                 troubles[location] = looks, seen
-                cause = seen  # in the end the latest, and of two in one look that of the output
+                cause = seen  # the latest one; the output's, if both requests failed
         if last:
             error = WaitTimeoutError(_summary(output_location, failure_location, now - started, looks, troubles))
             raise error from cause
         interval = min(interval, max_interval)
         delay = interval * (0.5 + 0.5 * draw())
         interval *= GROWTH
-        last = now + delay >= deadline  # known now, because a clock may wake a hair too early
+        last = now + delay >= deadline  # decided now, because a clock may wake slightly too early
         await clock.sleep(min(delay, deadline - now))
 
 
@@ -135,36 +137,36 @@ Seen = S3Object | Exception | None
 
 
 async def _look_at_both(s3: S3ObjectReader, output_location: str, failure_location: str | None) -> tuple[Seen, Seen]:
-    async with asyncio.TaskGroup() as looks:  # which leaves no task behind, however it ends
+    async with asyncio.TaskGroup() as looks:  # leaves no task behind, however it ends
         output = looks.create_task(_look(s3, output_location))
         failure = looks.create_task(_look(s3, failure_location))
     return output.result(), failure.result()
 
 
 async def _look(s3: S3ObjectReader, location: str | None) -> Seen:
-    """What is there. An error is a value here: what it means depends on the other look."""
+    """Read one location. An error is returned, because its meaning depends on the other location."""
     if location is None:
         return None
     try:
         return _checked_object(await s3.read(location))
-    except Exception as error:  # noqa: BLE001 - raised later, unless the other look has found the result
+    except Exception as error:  # noqa: BLE001 - raised later, unless the other location has the result
         return error
 
 
 def _checked_object(found: object) -> S3Object | None:
-    """What a reader, perhaps a user's, gave."""
+    """The object that a reader, perhaps a user's, returned."""
     if found is not None and not isinstance(found, S3Object):
-        raise ConfigError(f"the S3 reader returned {type(found).__name__}, and must return an S3Object, or None")
+        raise ConfigError(f"the S3 reader returned {type(found).__name__}; it must return an S3Object, or None")
     return found
 
 
 def _is_transient(seen: Seen) -> bool:
-    """Whether another look may fare better; a look changes nothing, so it may always be repeated."""
+    """Whether the error may go away. Reading changes nothing, so it may always be repeated."""
     return isinstance(seen, Exception) and classify(seen) is not Failure.PERMANENT
 
 
 def _is_forbidden(error: Exception) -> bool:
-    """Whether it is what S3 returns for a missing object to a caller who may not list the bucket."""
+    """Whether S3 may have returned the error for a missing object, because the caller may not list the bucket."""
     return isinstance(error, ServiceError) and error.code in _FORBIDDEN
 
 
@@ -182,7 +184,7 @@ def _summary(
     looks: int,
     troubles: dict[str, tuple[int, Exception]],
 ) -> str:
-    times = "1 look" if looks == 1 else f"{looks} looks"
+    times = "1 check" if looks == 1 else f"{looks} checks"
     text = f"no result after {elapsed:.1f} s and {times}; the inference may still be running"
     for location in (output_location, failure_location):
         if location is None:
@@ -191,6 +193,6 @@ def _summary(
             text += f"; {location.partition('?')[0]} does not exist yet"
         else:
             look, error = troubles[location]
-            text += f"; look {look} at {location.partition('?')[0]} met {type(error).__name__}: {error}"
+            text += f"; check {look} of {location.partition('?')[0]} failed with {type(error).__name__}: {error}"
     forbidden = any(_is_forbidden(error) for _, error in troubles.values())
     return text + _ADVICE if forbidden else text

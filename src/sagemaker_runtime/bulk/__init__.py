@@ -1,5 +1,5 @@
 """
-Many records through an endpoint.
+Send many records through an endpoint.
 
 `invoke_many` takes any iterable of inputs and yields a result for each. `run_bulk` reads files and writes files. Both make as
 many concurrent calls as the endpoint can take; a `KneeLimit` finds out how many that is.

@@ -1,4 +1,4 @@
-"""`AsynchronousCalls`: records through an asynchronous endpoint, each waited for with few reads."""
+"""`AsynchronousCalls`: sends records to an asynchronous endpoint, and waits for each with few reads."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
         S3ObjectReader,
     )
 
-AT_ONCE = 16  # results that are looked for; the others, which were submitted later, wait for their turn
-INLINE = 128_000  # bytes of a body that needs no object; service-2.json, shape AsyncBodyBlob
-TTL = 21_600  # seconds in the endpoint's queue; the service's default, as the next
-INVOCATION_TIMEOUT = 900  # seconds
-MARGIN = 300.0  # seconds in which S3 has the result, once the endpoint has no time left for it
-FORBIDDEN_FOR = 900.0  # seconds in which a refusal of S3 may mean a result that is not there yet
-LONGEST_DELAY = 600.0  # seconds
-MAX_INTERVAL = 15.0  # seconds between two looks, at most
-_SHARE = 8  # looks in the time that a wait has taken so far
-_SOONER = 0.9  # of a delay after which the result was there already
-_RECENT = 7  # waits; the median of more follows a change late
+AT_ONCE = 16  # results to poll for; the others, which were submitted later, wait for their turn
+INLINE = 128_000  # bytes, the largest body that needs no upload; service-2.json, shape AsyncBodyBlob
+TTL = 21_600  # seconds in the endpoint's queue; the service's default
+INVOCATION_TIMEOUT = 900  # seconds; the service's default
+MARGIN = 300.0  # seconds until the result must be in S3, after the endpoint has run out of time for it
+FORBIDDEN_FOR = 900.0  # seconds during which a 403 of S3 may mean that the result is not there yet
+LONGEST_DELAY = 600.0  # seconds before the first poll, at most
+MAX_INTERVAL = 15.0  # seconds between two polls, at most
+_SHARE = 8  # the interval between polls is at least this fraction of the time so far: an eighth
+_SOONER = 0.9  # what a delay counts for if the result was already there
+_RECENT = 7  # waits; a median of more would follow changes too slowly
 _FORBIDDEN = 403  # HTTP status
 _SHARED = frozenset({"accept", "content_type", "custom_attributes", "inference_id"})
 _OTHERS = sorted(frozenset(fields_dict(InvokeEndpointInput)) - _SHARED - {"body", "endpoint_name"})
@@ -54,36 +54,36 @@ _OTHERS = sorted(frozenset(fields_dict(InvokeEndpointInput)) - _SHARED - {"body"
 
 class AsynchronousCalls:
     """
-    Submits a record, waits for its result, and gives that as the output of InvokeEndpoint: it takes the place of
+    Submits a record, waits for its result, and returns it as the output of InvokeEndpoint: a replacement for
     ``client.invoke_endpoint``.
 
-    A body of up to 128,000 bytes goes with the request. A larger one is uploaded first, to a key that is made of its inference
-    id, or of its content if it has none: submitted again, it replaces the object. Uploads are kept, for a lifecycle rule of the
+    A body of up to 128,000 bytes goes with the request. A larger one is uploaded first. Its key is made from the inference id, or
+    from the content if there is none, so submitting it again replaces the object. Uploads are kept, for a lifecycle rule of the
     bucket to remove, unless *remove_uploads* is set.
 
-    Cancelled, it leaves an inference that was submitted to the endpoint, which cannot be told to stop.
+    After a cancellation, an inference that was already submitted continues: the service cannot stop it.
 
     Args:
         client: Makes the calls.
 
-        opt_fns: Change the client's options for them, and for the reads.
+        opt_fns: Change the client's options for the calls and for the reads.
 
         upload_to: ``s3://bucket/prefix/`` for larger bodies. None if there are none.
 
-        encryption: Server-side encryption of uploads; as for `S3Destination`.
+        encryption: Server-side encryption of uploads, as for `S3Destination`.
 
         kms_key: As for `S3Destination`.
 
-        remove_uploads: Whether an upload is removed when its result is there. One whose inference failed is kept.
+        remove_uploads: Whether to remove an upload once its result has been read. If the inference failed, the upload is kept.
 
-        s3_output_path_extension: Member of all inputs.
+        s3_output_path_extension: Member of every input.
 
-        request_ttl_seconds: Member of all inputs.
+        request_ttl_seconds: Member of every input.
 
-        invocation_timeout_seconds: Member of all inputs.
+        invocation_timeout_seconds: Member of every input.
 
     Raises:
-        ConfigError: An argument makes no sense, or there is no region.
+        ConfigError: An argument is invalid, or there is no region.
     """
 
     def __init__(
@@ -117,29 +117,27 @@ class AsynchronousCalls:
         Submit a record, and wait for its result.
 
         Args:
-            params: What InvokeEndpoint would be given. Of its members, an asynchronous endpoint knows *accept*,
+            params: An input of InvokeEndpoint. Besides its body, an asynchronous endpoint takes only its *accept*,
                 *content_type*, *custom_attributes* and *inference_id*.
 
-            location: Where in S3 the body is already: ``s3://bucket/key``. It is then used as it is, and that of *params* is
-                not. None if it is nowhere.
+            location: ``s3://bucket/key`` of a body that is already in S3, which is used instead of that of *params*. None if
+                there is none.
 
         Raises:
-            AsyncInferenceError: The inference failed. It has the request id of the submission.
-            WaitTimeoutError: There was neither a result nor a failure when the endpoint had no time left.
-            ConfigError: There is a member that an asynchronous endpoint does not know; a body is large, and there is no
-                *upload_to*; or S3 does not let results be read.
-            SageMakerRuntimeError: What the client's ``invoke_endpoint_async`` and ``wait_for_output`` raise, and S3.
+            AsyncInferenceError: The inference failed. The error has the request id of the submission.
+            WaitTimeoutError: There was neither a result nor a failure by the time that the endpoint had run out of time.
+            ConfigError: There is a member that an asynchronous endpoint does not take; the body is too large for the request,
+                and there is no *upload_to*; or S3 does not allow results to be read.
+            SageMakerRuntimeError: An error of ``invoke_endpoint_async``, ``wait_for_output`` or S3.
         """
-        for name in _OTHERS:
-            if getattr(params, name) is not None:
-                raise ConfigError(f"an asynchronous endpoint takes no {name}; leave it out")
+        check_members(params)
         body = bytes(params.body) if location is None else b""
         if location is not None or len(body) <= INLINE:
             return await self._infer(params, body, location)
         if self._uploads is None:
             raise ConfigError(
                 f"a body has {len(body):,} bytes, and InvokeEndpointAsync takes {INLINE:,}: set upload_to='s3://bucket/prefix/', "
-                "or send fewer records a request"
+                "or send fewer records per request"
             )
         bucket, prefix = self._uploads
         key = f"{prefix.rstrip('/')}/{params.inference_id or sha256(body).hexdigest()}".removeprefix("/")
@@ -160,18 +158,7 @@ class AsynchronousCalls:
 
     async def _infer(self, params: InvokeEndpointInput, body: bytes, location: str | None) -> InvokeEndpointOutput:
         submitted = await self._client.invoke_endpoint_async(
-            InvokeEndpointAsyncInput(
-                endpoint_name=params.endpoint_name,
-                body=body if location is None else None,
-                input_location=location,
-                accept=params.accept,
-                content_type=params.content_type,
-                custom_attributes=params.custom_attributes,
-                inference_id=params.inference_id,
-                s3_output_path_extension=self._extension,
-                request_ttl_seconds=self._ttl,
-                invocation_timeout_seconds=self._timeout,
-            ),
+            submission(params, body, location, extension=self._extension, ttl=self._ttl, timeout=self._timeout),
             *self._opt_fns,
         )
         deadline = self._s3.clock.monotonic() + (self._ttl or TTL) + (self._timeout or INVOCATION_TIMEOUT) + MARGIN
@@ -190,24 +177,75 @@ class AsynchronousCalls:
         )
 
 
-class Waits:
+def check_members(params: InvokeEndpointInput) -> None:
     """
-    The turns of those who wait for results. The 16 that were submitted first look for theirs; an endpoint works in that order.
+    Check that an asynchronous endpoint takes all members of an input.
 
-    Each waits before its first look for as long as those before it had to: the median of the last seven, which is a tenth
-    less where the result was there already. The first look is at the result alone, and the others come at an eighth of the
-    time so far. Measured with 200 results of the local endpoint: 1.3 reads a result at 5 ms each, and 2.2 at 100 ms; with
-    16 turns alone 2.5 and 8.4, with all looking at once 7.4 and 19.
+    Raises:
+        ConfigError: There is one that it does not take.
+    """
+    for name in _OTHERS:
+        if getattr(params, name) is not None:
+            raise ConfigError(f"an asynchronous endpoint takes no {name}; leave it out")
+
+
+def submission(
+    params: InvokeEndpointInput,
+    body: bytes,
+    location: str | None = None,
+    *,
+    extension: str | None = None,
+    ttl: int | None = None,
+    timeout: int | None = None,
+) -> InvokeEndpointAsyncInput:
+    """
+    The input of InvokeEndpointAsync for an input of InvokeEndpoint.
 
     Args:
-        clock: Where time comes from.
+        params: The input of InvokeEndpoint.
+
+        body: The body, if *location* is None.
+
+        location: ``s3://bucket/key`` of a body that is in S3. None to send *body*.
+
+        extension: The member ``s3_output_path_extension``.
+
+        ttl: The member ``request_ttl_seconds``.
+
+        timeout: The member ``invocation_timeout_seconds``.
+    """
+    return InvokeEndpointAsyncInput(
+        endpoint_name=params.endpoint_name,
+        body=body if location is None else None,
+        input_location=location,
+        accept=params.accept,
+        content_type=params.content_type,
+        custom_attributes=params.custom_attributes,
+        inference_id=params.inference_id,
+        s3_output_path_extension=extension,
+        request_ttl_seconds=ttl,
+        invocation_timeout_seconds=timeout,
+    )
+
+
+class Waits:
+    """
+    Decides which waits poll S3, and when. Only the 16 that were submitted first do; an endpoint works in that order.
+
+    Before its first poll, each waits as long as recent ones had to: the median of the last seven, where a delay after which the
+    result was already there counts for a tenth less. The first poll reads only the result, not the failure; from then on, the
+    interval is at least an eighth of the time so far. Measured with 200 results of the local endpoint: 1.3 reads per result at
+    5 ms each, and 2.2 at 100 ms; with the 16 turns alone 2.5 and 8.4, with all polling concurrently 7.4 and 19.
+
+    Args:
+        clock: Tells the time.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._turns = Semaphore(AT_ONCE)  # first come, first served
         self._delay = 0.0
-        self._recent = deque[float](maxlen=_RECENT)  # seconds that the last ones had to wait
+        self._recent = deque[float](maxlen=_RECENT)  # seconds of the last waits
 
     async def run(
         self,
@@ -216,14 +254,14 @@ class Waits:
         wait: Callable[[S3ObjectReader], Awaitable[AsyncInferenceResult]],
     ) -> AsyncInferenceResult:
         """
-        Wait with *wait* when it is its turn.
+        Call *wait* when it is this submission's turn.
 
         Args:
-            submitted: What is waited for.
+            submitted: The submission.
 
-            s3: Reads.
+            s3: Reads objects.
 
-            wait: Waits with a reader.
+            wait: Waits for the result, with the reader that it is given.
         """
         async with self._turns:
             began, delay = self._clock.monotonic(), self._delay
@@ -240,10 +278,10 @@ class Waits:
 
 class _Reader:
     """
-    Reads for one wait.
+    The reader of one wait.
 
-    Looks that come soon after the one before are left out, measured by the time that the wait has taken already: the interval
-    of `wait_for_output` begins at half a second, whatever was waited for before.
+    It skips polls that come too soon after the last one, relative to the time waited so far: the interval of `wait_for_output`
+    starts at half a second, however long the delay before was.
     """
 
     def __init__(self, s3: S3ObjectReader, clock: Clock, failure_location: str | None, began: float) -> None:
@@ -269,7 +307,7 @@ class _Reader:
         except ServiceError as error:
             if error.status == _FORBIDDEN and now - self._began >= FORBIDDEN_FOR:
                 raise ConfigError(
-                    f"S3 has refused to give {location} for {FORBIDDEN_FOR / 60:.0f} minutes: grant s3:GetObject on results and "
-                    "failures, and s3:ListBucket on their bucket, without which S3 does not tell what is missing"
+                    f"S3 has refused access to {location} for {FORBIDDEN_FOR / 60:.0f} minutes: grant s3:GetObject on results "
+                    "and failures, and s3:ListBucket on their bucket; without the latter, S3 also refuses a missing object"
                 ) from error
             raise

@@ -7,18 +7,18 @@ import math
 
 
 class CSVLines(list[str]):
-    """Takes the lines of `csv.writer`, which end with CR LF so that it quotes either character within a cell."""
+    """The file for a `csv.writer`. The writer ends lines with CR LF, so that it quotes either character; here they end with LF."""
 
     def write(self, line: str) -> None:
         self.append(line.removesuffix("\r\n") + "\n")
 
 
 def scalar_text(value: object) -> str | None:
-    """A value of JSON as a cell: text as it is, null empty, anything else as JSON; None for a list or an object."""
+    """A JSON value as a cell: a string as it is, null as nothing, any other scalar as JSON. None for a list or an object."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and math.isfinite(value):
-        return repr(value)  # as `json.dumps`, in a tenth of the time
+        return repr(value)  # the same as `json.dumps`, in a tenth of the time
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is None:

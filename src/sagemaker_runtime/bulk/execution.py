@@ -1,4 +1,4 @@
-"""`Execution`: the loop of a run. It reads ahead, keeps the endpoint busy, and writes what comes, all at once."""
+"""`Execution`: the loop of a run. It reads ahead, keeps the endpoint busy, and writes results, all concurrently."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Closed(Protocol):
-    """What is to be closed."""
+    """An object that must be closed."""
 
     def close(self) -> None: ...
 
@@ -35,12 +35,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 C = TypeVar("C", bound=Closed)
 
-WRITE_EVERY = 0.5  # seconds; what a kill makes undone. Source: measured, once a second and at every 0.2 s cost the same
-WRITE_BYTES = 2**20  # or as soon as so much waits
+WRITE_EVERY = 0.5  # seconds; how much work a kill undoes. Source: measured; every 0.2 s costs the same as every second
+WRITE_BYTES = 2**20  # or as soon as so many bytes wait
 UNDER_WAY_BYTES = 64 * 2**20
-"""Of records that have been sent, and of results that wait for those before them or for the disk."""
+"""The most bytes of records in flight, and of results that wait for earlier ones or for the disk."""
 
-READ_BELOW = 32  # pieces of work that have been read
+READ_BELOW = 32  # read more when fewer pieces of work than this wait to be sent
 
 
 @define
@@ -48,46 +48,45 @@ class Held:
     """Bytes in memory."""
 
     records: int = 0
-    """Of records that have been sent and whose results have not been taken."""
+    """Those of records whose results have not been taken."""
 
     results: int = 0
-    """Of results that have not been taken."""
+    """Those of results that have not been taken."""
 
 
 @define
 class Noted:
-    """What a report shows of one process."""
+    """What one process has done, for the report."""
 
     began: float
-    """When its part of the run began, in the time of the event loop."""
+    """When the process began its work, in the time of the event loop."""
 
     done: int = 0
     """Records with a result or a dead letter."""
 
     failed: int = 0
-    """Those with a dead letter."""
+    """Records with a dead letter."""
 
     units: int = 0
     """How far the input has been worked through, in the format's unit."""
 
     slowest: list[tuple[float, str, int]] = field(factory=list[tuple[float, str, int]])
-    """The ten slowest requests: seconds, file, and first record; in no order."""
+    """The ten slowest requests: seconds, file, and first record; in no particular order."""
 
     first_failures: list[bytes] = field(factory=list[bytes])
     """The first ten dead letters."""
 
     def note(self, batch: Batch, sent: Sent) -> None:
-        """Take what has come of a batch."""
+        """Add the outcome of a batch."""
         self.done += sent.succeeded + len(sent.dead)
         if sent.dead:
             self.failed += len(sent.dead)
             self.first_failures += sent.dead[: REPORTED - len(self.first_failures)]
-        for _, attempts in sent.requests:
-            entry = (attempts[-1].seconds if attempts else 0.0, batch.file, batch.first)
+        for _, _, seconds, _, _ in sent.requests:
             if len(self.slowest) < REPORTED:
-                heapq.heappush(self.slowest, entry)
-            elif entry > self.slowest[0]:
-                heapq.heapreplace(self.slowest, entry)
+                heapq.heappush(self.slowest, (seconds, batch.file, batch.first))
+            elif seconds > self.slowest[0][0]:
+                heapq.heapreplace(self.slowest, (seconds, batch.file, batch.first))
 
 
 class Execution:
@@ -95,19 +94,19 @@ class Execution:
     Works through a feed.
 
     Args:
-        feed: Reads.
+        feed: Reads the records.
 
-        workload: Sends.
+        workload: Sends them.
 
-        writer: Writes.
+        writer: Writes the results.
 
-        noted: Keeps what a report shows.
+        noted: Collects what the report shows.
 
-        held: Counts bytes; whoever sends adds those of a result.
+        held: Counts bytes in memory; those of a result are added by the function that sends.
 
-        max_errors: Dead letters of the round at most; None for no bound.
+        max_errors: The most dead letters in the round; None for no limit.
 
-        dead: Those of this round that it has already.
+        dead: How many dead letters the round has already.
     """
 
     def __init__(
@@ -131,19 +130,19 @@ class Execution:
         self._written_at = noted.began
         self._writing: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[list[Work]] | None = None
-        self._due: asyncio.Future[None] | None = None  # done when what waits is to be written
+        self._due: asyncio.Future[None] | None = None  # done when it is time to write
 
     async def run(self, work: Iterator[Work], *, drain: float) -> None:
         """
-        Do all of it.
+        Do all the work.
 
         Args:
-            work: What is to be done.
+            work: The work, in order.
 
-            drain: Seconds to wait for what is under way after a cancellation.
+            drain: Seconds to wait for calls in flight after a cancellation.
 
         Raises:
-            BulkError: Too many records have failed; or what else of this package stops a run.
+            BulkError: Too many records have failed, or the run was stopped for another reason.
             OSError: A file could not be read or written.
         """
         ahead: deque[Work] = deque()
@@ -165,12 +164,12 @@ class Execution:
             await self._drain(drain, cancelled)
             raise
         except OSError:
-            raise  # the disk: what waits could not be written either, and the next error would hide this one
+            raise  # of the disk: the results that wait could not be written either, and that error would hide this one
         except Exception:
             await self._write_all()
             raise
         finally:
-            await uninterrupted(self._close())  # or a thread would write when the folder is no longer locked
+            await uninterrupted(self._close())  # or a thread could write after the folder is unlocked
 
     def _send(self, ahead: deque[Work]) -> None:
         room = self._workload.room if ahead else 0
@@ -184,16 +183,16 @@ class Execution:
 
     @property
     def _is_idle(self) -> bool:
-        """Whether nothing will come for which it would have to wait."""
+        """Whether there is nothing to wait for: no call in flight, and no write."""
         return self._workload.is_idle and self._writing is None
 
     def _beside(self) -> Sequence[asyncio.Future[None] | asyncio.Task[list[Work]]]:
-        """What may be done before the next result. One write at a time, so what is due waits for the one before."""
+        """The futures that may be done before the next result. There is one write at a time, so the next one waits for it."""
         due = self._due if self._writing is None else None
         return [each for each in (self._reading, self._writing, due) if each is not None]
 
     def _take(self) -> None:
-        """Take the results that are there, and see that they are written in time."""
+        """Take the results that are ready, and start a write if it is time."""
         results = self._workload.take()
         for result in results:
             piece, sent = result.input, result.output
@@ -225,11 +224,11 @@ class Execution:
         self._writing = asyncio.create_task(whole(self._writer.write, self._pieces()))
 
     def _pieces(self) -> Sequence[Piece]:
-        """What is to be written, with the time that it took."""
+        """The results to write, with the time that they took."""
         pieces = self._writer.take()
         now = asyncio.get_running_loop().time()
         if pieces:
-            pieces[0].tally.seconds, self._written_at = now - self._written_at, now
+            pieces[0].seconds, self._written_at = now - self._written_at, now
         return pieces
 
     async def _write_all(self) -> None:
@@ -240,12 +239,12 @@ class Execution:
             await whole(self._writer.write, pieces)
 
     async def _drain(self, seconds: float, cancelled: asyncio.CancelledError) -> None:
-        """Wait for what is under way, but not for long, and write it."""
+        """Wait a while for the calls in flight, and write their results."""
         for step in (partial(self._settle, seconds), self._write_all):
             try:
                 await step()
             except Exception as error:  # noqa: BLE001 - the cancellation is what the caller waits for
-                cancelled.add_note(f"meanwhile: {error}. What could not be written will be asked for again")
+                cancelled.add_note(f"meanwhile: {error}. Records whose results could not be written will be sent again")
 
     async def _settle(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -255,7 +254,7 @@ class Execution:
                     self._take()
 
     async def _close(self) -> None:
-        """Leave nothing at work: behind it, the folder is another run's."""
+        """Leave nothing running: after this, another run may use the folder."""
         try:
             await self._workload.close()
         finally:
@@ -273,12 +272,12 @@ def _finish(due: asyncio.Future[None]) -> None:
 
 
 async def whole(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Like `in_thread`; but a cancellation waits until the function has returned, for files do not know of it."""
+    """Like `in_thread`, but a cancellation waits until the function has returned, because a thread cannot be cancelled."""
     return await uninterrupted(in_thread(function, *args, **kwargs))
 
 
 async def opened(function: Callable[P, C], /, *args: P.args, **kwargs: P.kwargs) -> C:
-    """Like `whole`, of what is to be closed: after a cancellation, it is closed here, since nobody else has it."""
+    """Like `whole`, for an object that must be closed: after a cancellation, it is closed here, because nobody else has it."""
     made: list[C] = []
 
     def make() -> C:
@@ -294,7 +293,7 @@ async def opened(function: Callable[P, C], /, *args: P.args, **kwargs: P.kwargs)
 
 
 async def uninterrupted(work: Coroutine[object, object, T]) -> T:
-    """Do all of some work. A cancellation waits for its end, and hides its error."""
+    """Run a coroutine to its end. A cancellation waits for that, and an error becomes a note on it."""
     task = asyncio.ensure_future(work)
     cancelled = await _joined(task)
     if cancelled is None:

@@ -1,4 +1,4 @@
-"""JMESPath expressions of a run's options."""
+"""JMESPath expressions in the options of a run."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ class _Compiled(Protocol):
 
 def compiled(expression: str, option: str) -> Callable[[object], object]:
     """
-    What evaluates a JMESPath expression on a document. It raises `EncodeError` where that fails, without a value in the text.
+    A function that evaluates a JMESPath expression on a document. If that fails, it raises `EncodeError` with no value in the
+    text.
 
     Args:
         expression: The expression.
 
-        option: What it was given as, for the error.
+        option: The name of the option, for the error.
 
     Raises:
-        ConfigError: It is no JMESPath.
+        ConfigError: It is not valid JMESPath.
     """
     import jmespath  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingTypeStubs]
     from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingTypeStubs]
 
     try:
         found: _Compiled = jmespath.compile(expression)  # pyright: ignore[reportUnknownMemberType]
-    except (JMESPathError, TypeError) as error:  # TypeError: it is no text
+    except (JMESPathError, TypeError) as error:  # TypeError: it is not a string
         problem = str(error)
     else:
         return partial(_search, found, expression)
@@ -43,7 +44,7 @@ def compiled(expression: str, option: str) -> Callable[[object], object]:
 def _search(compiled: _Compiled, expression: str, document: object) -> object:
     try:
         found = compiled.search(document)
-    except (ValueError, TypeError, RecursionError) as error:  # whose texts have the value
+    except (ValueError, TypeError, RecursionError) as error:  # their texts contain the value
         problem = type(error).__name__
     else:
         return found

@@ -1,4 +1,4 @@
-"""Whether an error says something of one record, or of the whole run."""
+"""Whether an error concerns one record, or the whole run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sagemaker_runtime import (
     ConnectError,
     CredentialsError,
     EndpointError,
+    InvalidParamsError,
     ProxyRefusedError,
     SageMakerRuntimeError,
     ServiceError,
@@ -28,7 +29,7 @@ _RUN_ERRORS = (
     ProxyRefusedError,
     StackError,
 )
-# Who calls, or the signature. Source: "Common errors" of AWS's services.
+# About the caller or the signature. Source: "Common errors" of AWS's services.
 _RUN_CODES = frozenset(
     {
         "AccessDenied",
@@ -50,18 +51,22 @@ _RUN_CODES = frozenset(
     }
 )
 _FORBIDDEN = (401, 403, 407)  # HTTP status
-# The service's own words; it has no code of its own for them.
+# The service's own wording; it has no separate code for these errors.
 _UNKNOWN_TARGET = re.compile(
     r"^(Endpoint|Inference Component|Production variant) \S+ of .*\bnot found\b", re.IGNORECASE
 )
+_TARGET = ("endpoint_name", "inference_component_name", "target_container_hostname", "target_variant")
 
 
 def is_about_run(error: Exception) -> bool:
     """
-    Whether every other record would meet *error* too: credentials, access, an unknown endpoint or region, configuration.
+    Whether every other record would meet *error* too: credentials, access, configuration, an unknown region, or an endpoint,
+    variant or component that is unknown or has an invalid name.
 
-    An error that is not of this package is, because it comes of code that handles all records.
+    True for any error of another package as well, because it comes from code that handles all records.
     """
+    if isinstance(error, InvalidParamsError):
+        return any(problem.startswith(_TARGET) for problem in error.problems)
     if isinstance(error, ServiceError):
         unknown = isinstance(error, ValidationError) and _UNKNOWN_TARGET.match(error.message) is not None
         return unknown or error.code in _RUN_CODES or error.status in _FORBIDDEN

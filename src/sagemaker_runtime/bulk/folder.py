@@ -1,4 +1,4 @@
-"""`RunFolder`: where a run keeps what it has done, which only one process may use at a time."""
+"""`RunFolder`: the folder with a run's state, which only one process may use at a time."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 class RunFolder:
     """
-    A folder with the plan, the journal, the history, the lock and the parts that are not published. A context manager that holds the lock.
+    The folder with a run's plan, journal, history, lock and unpublished parts. A context manager that holds the lock.
 
-    The operating system gives the lock back when the process ends, however it ends.
+    The operating system releases the lock when the process ends, however it ends.
 
     Args:
-        path: The folder; made if it is missing.
+        path: The folder; created if it is missing.
 
     Raises:
-        ConfigError: Another run is at work there, or the system cannot lock files.
+        ConfigError: The folder cannot be created or locked, or another run is using it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,15 +48,15 @@ class RunFolder:
 
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except ImportError:
-            problem = "this system has no flock, which keeps two runs apart; bulk runs need Linux or macOS"
+            problem = "this system has no flock to keep two runs apart; bulk runs need Linux or macOS"
         except BlockingIOError:
             self._lock.seek(0)
             holder = self._lock.read(64).decode(errors="replace").strip()
-            problem = f"another run is at work there ({holder or 'an unknown process'}); wait for it, or end it"
+            problem = f"another run is using it ({holder or 'an unknown process'}); wait for it, or stop it"
         except OSError as error:
             problem = f"it cannot be locked ({error.strerror}); name a folder on a local disk with state="
         else:
-            with suppress(OSError):  # on a full disk, who holds it is not known
+            with suppress(OSError):  # on a full disk, the holder's id is not written
                 self._lock.truncate(0)
                 self._lock.seek(0)
                 self._lock.write(f"process {os.getpid()}".encode())

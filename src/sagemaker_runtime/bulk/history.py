@@ -1,8 +1,8 @@
 """
-`History`: the file in which a run notes, every second, how it is doing.
+`History`: the file in which a run records its progress every second.
 
-The journal says what is done, and is on the disk before the run relies on it. This file is for people who want to know
-afterwards what the run was like; nothing depends on it. It survives the death of the process, and not always a power cut.
+The journal says what is done, and is on disk before the run relies on it. This file is for people who want to know afterwards
+how the run went; nothing depends on it. It survives a killed process, but not always a power failure.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-LINES = 2_000  # that are appended before the file is made shorter
+LINES = 2_000  # to append before the file is compacted
 
 _LOGGER = logging.getLogger("sagemaker_runtime")
 
 
 def read_history(path: Path) -> Record:
-    """What a file says; lines that are damaged are left out. Nothing if it is missing or cannot be read."""
+    """Read a history file. Damaged lines are skipped; the record is empty if the file is missing or cannot be read."""
     record = Record()
     try:
         lines = path.read_bytes().split(b"\n") if path.exists() else []
@@ -46,24 +46,24 @@ class History:
     """
     Appends to the file. Its methods block, and are called one at a time.
 
-    If the file cannot be written, that is logged once, and the run goes on without it.
+    If the file cannot be written, that is logged once, and the run continues without it.
 
     Args:
-        path: The file; made if it is missing.
+        path: The file; created if it is missing.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
-        self._left = 0  # lines, before it is made shorter
+        self._left = 0  # lines to append before the file is compacted
         self._is_lost = False
 
     def begin(self, process: Process) -> None:
-        """Begin with what *process* does."""
+        """Record that *process* has started."""
         self.add({"process": asdict(process)})
 
     def add(self, facts: Mapping[str, object]) -> None:
-        """Append a line, in the terms of `Record.take`."""
+        """Append a line with *facts* as `Record.take` reads them."""
         if self._is_lost:
             return
         try:
@@ -74,7 +74,7 @@ class History:
                 write_all(self._file, checked_line(facts))
         except OSError as error:
             self._is_lost = True
-            _LOGGER.warning("the history of a bulk run cannot be written any more: %s", error)
+            _LOGGER.warning("the history of a bulk run can no longer be written: %s", error)
 
     def close(self) -> None:
         """Close the file."""
@@ -83,7 +83,7 @@ class History:
             self._file = None
 
     def _shorten(self) -> None:
-        """Write the file anew, with as many points as a report shows; so no torn line stands before what is appended."""
+        """Rewrite the file with as many points as a report shows. This also drops a torn last line before anything is appended."""
         self.close()
         record = read_history(self._path)
         write_whole(self._path, b"".join(map(checked_line, record.lines())))

@@ -1,4 +1,4 @@
-"""`Job`: a run from its plan to its report, with what the journal says in between."""
+"""`Job`: a run from its plan to its report, continued from its journal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 import secrets
 from contextlib import nullcontext
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.bodies.file_body import FileBody
-from sagemaker_runtime.bulk.engines.staging import clear_staging
+from sagemaker_runtime.bulk.engines.staging import clear_probe, clear_staging
 from sagemaker_runtime.bulk.exceptions import BulkError
 from sagemaker_runtime.bulk.execution import Execution, Held, Noted, opened, whole
 from sagemaker_runtime.bulk.feeding import Feed
@@ -59,25 +60,25 @@ REPORT, PAGE = "report.json", "report.html"
 
 @frozen(kw_only=True)
 class Job:
-    """What a run is to do."""
+    """Everything that defines a run."""
 
     endpoint: str
     source: Source
     files: Sequence[InputFile]
-    """The input, as it is now."""
+    """The input files, as they are now."""
 
     destination: Destination
     format: Format
     body: Body
     rows: Rows
     suffix: str
-    """Of published parts."""
+    """The suffix of published parts, such as ``".jsonl"``."""
 
     convert: Callable[[Path, Path], None] | None
-    """See `Publisher`."""
+    """Converts JSON Lines to the published format, as in `Publisher`; None to publish them as they are."""
 
     settings: Mapping[str, str | None]
-    """See `Plan`."""
+    """The arguments that determine the output, as in `Plan`."""
 
     max_errors: int | None
     drain: float
@@ -85,7 +86,7 @@ class Job:
     observers: Sequence[RunObserver]
     display: Display | None
     asynchronous: Callable[..., AsynchronousCalls] | None
-    """What submits and waits, of a client and of options; None for calls whose response comes at once."""
+    """Makes the calls to an asynchronous endpoint, from a client and its ``opt_fns``; None for a real-time endpoint."""
 
     spread: Spreading | None = None
     """Makes the parts in other processes; None to make them in this one."""
@@ -100,18 +101,18 @@ class Job:
         retry_dead: bool,
     ) -> BulkReport:
         """
-        Do what is left of it.
+        Do what is left of the run, and return its report.
 
         Args:
-            folder: Holds the lock.
+            folder: The run's folder, locked.
 
             client: Makes the calls.
 
-            manner: How.
+            manner: How records are sent.
 
-            inputs: Makes what makes the inputs, of the run's id.
+            inputs: Returns the `Inputs` for a run id.
 
-            retry_dead: Whether to take up dead letters, if all else is done.
+            retry_dead: Whether to send the dead letters again if everything else is done.
         """
         try:
             plan = await whole(self._plan, folder)
@@ -124,7 +125,8 @@ class Job:
             try:
                 await whole(self._check_rounds, rounds, folder)
                 publisher = Publisher(folder.path, journal, self.destination, self.convert)
-                await whole(publisher.sweep_all, list(rounds.done_parts()))
+                await whole(publisher.sweep_all, rounds.done_parts())
+                await whole(clear_probe, folder.path)
                 if rounds.is_done and retry_dead:
                     await whole(rounds.begin_next, journal)
                 if not rounds.is_done:
@@ -143,17 +145,17 @@ class Job:
             return await whole(self._report, rounds, folder)
 
     def _plan(self, folder: RunFolder) -> Plan:
-        """The plan that the run was begun with; a new one at its beginning."""
+        """The plan that the run started with; a new run gets a new plan."""
         plan = Plan.read(folder.plan_path)
         if plan is not None:
             plan.check_settings(self.settings, folder.path)
             plan.check_files(self.files, folder.path)
-            return plan
+            return evolve(plan, files=self.files)
         others = sorted(name for name in self.destination.names() if name.startswith(("part-", "dead-letters/")))
         if others:
             raise ConfigError(
-                f"{self.destination.where} has the parts of another run, such as {others[0]}, and {folder.path} has no "
-                "plan of it; choose an empty output, or the state that it was made with"
+                f"{self.destination.where} has the parts of another run, such as {others[0]}, but {folder.path} has no "
+                "plan for them; choose an empty output, or the state folder of that run"
             )
         shards = list(self.format.shards(self.files, self.source))
         plan = Plan(secrets.token_hex(4), self.settings, self.files, shards)
@@ -162,16 +164,16 @@ class Job:
 
     def _check_rounds(self, rounds: Rounds, folder: RunFolder) -> None:
         """
-        Refuse a journal that has lost a round: the records of its parts would have results twice, or none.
+        Refuse a journal that has lost a round: the records of that round would get two results, or none.
 
         Raises:
-            BulkError: The output has a part of such a round.
+            BulkError: The output has a part of a round that the journal does not mention.
         """
         for name in sorted(self.destination.names()):
             round = re.match(r"(?:dead-letters/)?part-\d+-retry-(\d+)\.", name)
             if round is not None and int(round[1]) > rounds.current:
                 raise BulkError(
-                    f"the journal of the run in {folder.path} is damaged: it knows nothing of {name} in "
+                    f"the journal of the run in {folder.path} is damaged: it does not mention {name} in "
                     f"{self.destination.where}. Choose another output and state for a new run"
                 )
 
@@ -185,11 +187,12 @@ class Job:
         noted: Noted,
         recorder: Recorder | None,
     ) -> None:
-        """Make all parts of the round that are not done; without a recorder, somebody else records them."""
+        """Make all unfinished parts of the round. Without a recorder, another process records them."""
         plan, round = rounds.plan, rounds.current
         feed = Feed(plan, self.source, self.format, self.body, self.destination, publisher.journal)
-        parts = list(feed.parts(rounds.shards, self.suffix, round))
-        _, part, number = parts[0]
+        parts = feed.parts(rounds.shards, self.suffix, round)  # each when it is due: there may be a million
+        begun = next(parts)
+        _, part, number = begun
         first = await opened(OpenPart, part, number or 0, publisher)
 
         def check(part: Part) -> None:
@@ -221,9 +224,9 @@ class Job:
         recorded = nullcontext() if recorder is None else recorder.recorded(look)
         try:
             async with recorded, shown(self.display, look):
-                await execution.run(feed.work(parts, first.entry, round), drain=self.drain)
+                await execution.run(feed.work(chain((begun,), parts), first.entry, round), drain=self.drain)
         finally:
-            writer.close()  # as the loop does, unless it has not begun
+            writer.close()  # as `Execution.run` does, unless it was never reached
 
     def _invoke(
         self, client: Client, opt_fns: tuple[OptFn, ...], files: Sequence[InputFile]
@@ -231,7 +234,7 @@ class Job:
         if self.asynchronous is None:
             return lambda params, _: client.invoke_endpoint(params, *opt_fns)
         calls = self.asynchronous(client, *opt_fns)
-        # A whole object is sent as it stands if that is what its body would be.
+        # An object in S3 is not uploaded again if its body would be the object itself.
         objects = {file.name: file.location for file in files if file.location.startswith("s3://")}
         if not isinstance(self.body, FileBody):
             objects.clear()
@@ -240,7 +243,7 @@ class Job:
     def _look(
         self, done: int, failed: int, units: tuple[int, int], workload: Workload[Work, Sent | None], noted: Noted
     ) -> Status:
-        """How the round is doing; *done*, *failed* and *units* are of the processes before, *noted* of this one."""
+        """The status of the round. *done*, *failed* and *units* count earlier processes; *noted* counts this one."""
         seconds = asyncio.get_running_loop().time() - noted.began
         failing = self.watch.failing_since
         return Status(
@@ -267,10 +270,10 @@ class Job:
 
 class StoppedBy:
     """
-    A context that says of an error of the disk that it stopped the run, and of any other how to go on.
+    A context manager that turns a disk error into a `BulkError`, and notes on any other error how to continue.
 
     Args:
-        folder: The run's.
+        folder: The run's folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -285,12 +288,12 @@ class StoppedBy:
             raise _of_disk(exc, self._folder) from exc
         if isinstance(exc, Exception | asyncio.CancelledError):
             exc.add_note(
-                f"The bulk run in {self._folder} has stopped; what is done is kept. The same call continues it."
+                f"The bulk run in {self._folder} has stopped. Finished work is kept. The same call continues it."
             )
 
 
 def _of_disk(error: OSError, folder: Path) -> BulkError:
     return BulkError(
-        f"{error.strerror or type(error).__name__}: {error.filename or folder}. What is done is kept; once the cause is gone, "
-        "the same call continues the run"
+        f"{error.strerror or type(error).__name__}: {error.filename or folder}. Finished work is kept; once the cause is "
+        "fixed, the same call continues the run"
     )

@@ -1,4 +1,4 @@
-"""JSON texts of values that JSON has not, in one way everywhere."""
+"""JSON for values that JSON has no type for, written the same way everywhere."""
 
 from __future__ import annotations
 
@@ -14,20 +14,30 @@ JSON = "application/json"
 
 def json_text(value: object) -> bytes:
     """
-    A value as JSON on one line, without blanks.
+    A value as JSON on one line, without spaces.
 
-    Dates and times become ISO 8601, in UTC if they have a time zone; durations seconds; decimals text; bytes base64; scalars
-    and arrays of NumPy what they hold.
+    Dates and times become ISO 8601, in UTC if they have a time zone; durations become seconds; decimals and UUIDs, strings;
+    bytes, base64; NumPy scalars and arrays, the values that they hold.
 
     Raises:
-        TypeError: It holds what is nothing of these.
-        ValueError: It contains itself, or a number of thousands of digits.
+        TypeError: It contains a value of any other type.
+        ValueError: It contains itself, or an integer with thousands of digits.
         RecursionError: It is nested too deeply.
     """
     try:
         return _encode(value).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say, and UTF-8 cannot
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can express and UTF-8 cannot
         return _encode_ascii(value).encode()
+
+
+def check_json(text: str) -> None:
+    """
+    Check that a text is one JSON document.
+
+    Raises:
+        ValueError, RecursionError: It is not.
+    """
+    _READER.decode(text)
 
 
 def is_object(value: object) -> TypeGuard[dict[str, object]]:
@@ -57,11 +67,15 @@ def _plain(value: object) -> object:
         case UUID():
             return str(value)
         case _:
-            to_list: object = getattr(value, "tolist", None)  # of NumPy's scalars too
+            to_list: object = getattr(value, "tolist", None)  # NumPy scalars have it, too
             if callable(to_list):
                 return to_list()
             raise TypeError(f"JSON has no {type(value).__name__}")
 
+
+_READER = json.JSONDecoder(parse_float=len)  # making floats takes longer than everything else
+read_text = _READER.raw_decode
+"""Read a JSON document at a position in a text; returns it and the position after it. Floats become their length."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 _encode_ascii = json.JSONEncoder(separators=(",", ":"), default=_plain).encode

@@ -16,7 +16,7 @@ from sagemaker_runtime.bulk.places import InputFile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-EDGE = 64 * 2**10  # bytes of either end of a file that its identity has a hash of
+EDGE = 64 * 2**10  # bytes at each end of a file whose hash is part of its identity
 _BLOCK = 2**20
 
 
@@ -24,17 +24,17 @@ class LocalSource:
     """
     Files, folders and globs on this machine.
 
-    Of a folder, all files in it and below; not those whose name, or the name of a folder on the way, begins with a dot or an
-    underscore, which programs leave beside data. In a glob, those must be asked for: ``rows/_*``. Links to files are followed,
-    and those to folders are not.
+    A folder stands for all files in it and below, except those whose name, or a folder's name on the way, begins with a dot or
+    an underscore: programs leave such files beside data. A glob finds them only by name: ``rows/_*``. Links to files are
+    followed; links to folders are not.
 
     Args:
         places: Paths, or globs such as ``rows/**/*.jsonl``.
 
-        besides: Folders whose files are none of the input: the output and the state, which may lie inside.
+        besides: Folders whose files are not part of the input, even if they lie inside: the output and the state.
 
-        verify: Whether the identity of a file has a hash of all of it. Without, a change that leaves size, times and both
-            ends alone is not noticed.
+        verify: Whether the identity of a file includes a hash of all its bytes. Otherwise, a change that leaves the size, the
+            times and both ends alone is not noticed.
     """
 
     def __init__(self, places: Sequence[str], *, besides: Sequence[Path] = (), verify: bool = False) -> None:
@@ -43,7 +43,7 @@ class LocalSource:
         self._verify = verify
 
     def files(self) -> Sequence[InputFile]:
-        """See `Source.files`."""
+        """The files, sorted by name, with their current identity."""
         try:
             paths = sorted({path.absolute() for place in self._places for path in self._below(place)})
         except OSError as error:  # of a place itself, or of a folder above it
@@ -53,11 +53,11 @@ class LocalSource:
         return sorted(files, key=lambda file: file.name)
 
     def identity(self, file: InputFile) -> Mapping[str, str | int]:
-        """See `Source.identity`. Without a hash of the content, for it is asked for often."""
+        """The current identity of a file, without a hash of all its bytes, because this is called often."""
         return _identity(Path(file.location), verify=False)
 
     def open(self, file: InputFile) -> BinaryIO:
-        """See `Source.open`."""
+        """Open a file for reading from any position. The caller closes it."""
         return Path(file.location).open("rb", buffering=0)
 
     def _below(self, place: str) -> Iterator[Path]:
@@ -66,7 +66,7 @@ class LocalSource:
             yield path
             return
         found = [path] if path.is_dir() else _matches(path)
-        is_input = cache(self._is_input)  # of folders, which many files have in common
+        is_input = cache(self._is_input)  # cached for each folder, which many files share
         count = 0
         root = path if path.is_dir() else _root(path)
         asked_for = any(map(_is_hidden, path.relative_to(root).parts))
@@ -77,11 +77,11 @@ class LocalSource:
                 count += 1
                 yield file
         if not count:
-            beside = " but the output and the state" if found and self._besides else ""
+            beside = " except in the output and the state" if found and self._besides else ""
             raise ConfigError(f"input {place!r}: there is no such file, and no file below it{beside}")
 
     def _inside(self, folder: Path) -> Iterator[Path]:
-        """The files of a folder and below. What cannot be looked into is refused, and not left out."""
+        """The files in and below a folder. A folder that cannot be read is an error; it is not left out."""
         for path, folders, files in os.walk(folder, onerror=_refuse):
             folders[:] = sorted(name for name in folders if not _is_hidden(name))
             if not self._is_input(Path(path)):
@@ -103,7 +103,7 @@ class LocalSource:
 
 
 def _root(pattern: Path) -> Path:
-    """What stands before the first sign of a glob."""
+    """The folders before the first wildcard."""
     return Path(*takewhile(lambda part: not set(part) & set("*?["), pattern.parts[:-1]))
 
 
@@ -116,7 +116,7 @@ def _refuse(error: OSError) -> NoReturn:
 
 
 def _matches(pattern: Path) -> list[Path]:
-    """What a glob finds; ``**`` is any number of folders."""
+    """The paths that a glob matches; ``**`` stands for any number of folders."""
     root = _root(pattern)
     return sorted(root.glob(str(pattern.relative_to(root)))) if root.is_dir() else []
 
@@ -150,10 +150,10 @@ def _identity(path: Path, *, verify: bool) -> Mapping[str, str | int]:
 
 class LocalDestination:
     """
-    A folder on this machine. What it makes can be read by its owner alone.
+    A folder on this machine. Only the owner can read what is created there.
 
     Args:
-        folder: Made if it is missing, when something is put there.
+        folder: The folder; created by the first `put`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -161,14 +161,14 @@ class LocalDestination:
 
     @property
     def where(self) -> str:
-        """See `Destination.where`."""
+        """The path of the folder."""
         return str(self._folder)
 
     def put(self, path: Path, name: str) -> None:
         """
-        See `Destination.put`.
+        Publish a local file as *name*, atomically and durably. It is safe to repeat this.
 
-        The file keeps its old name too, as long as both lie in one file system; elsewhere it is copied.
+        The file keeps its old name as well if both are on the same file system; otherwise it is copied.
         """
         final = self._folder / name
         make_folder(final.parent)
@@ -185,32 +185,32 @@ class LocalDestination:
         sync_folder(final.parent)
 
     def copy(self, name: str, to: str) -> None:
-        """See `Destination.copy`."""
+        """Publish the file *name* under a second name."""
         self.put(self._folder / name, to)
 
     def clear(self, folder: str) -> None:
-        """See `Destination.clear`."""
+        """Remove a folder with all its files, if it exists."""
         if (self._folder / folder).is_dir():
             shutil.rmtree(self._folder / folder)
 
     def remove(self, name: str) -> None:
-        """See `Destination.remove`."""
+        """Remove a file, if it exists."""
         (self._folder / name).unlink(missing_ok=True)
         if (self._folder / name).parent.is_dir():
             sync_folder((self._folder / name).parent)
 
     def names(self) -> set[str]:
-        """See `Destination.names`."""
+        """The names of all files, with slashes between folders."""
         paths = self._folder.rglob("*") if self._folder.is_dir() else iter(())
         return {path.relative_to(self._folder).as_posix() for path in paths if path.is_file()}
 
     def open(self, name: str) -> BinaryIO:
-        """See `Destination.open`."""
+        """Open a file for reading. The caller closes it."""
         return (self._folder / name).open("rb")
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, that only its owner can look into. One that is there stays as it is."""
+    """Create a folder and those above it, accessible to the owner only. Existing ones stay as they are."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -218,19 +218,19 @@ def make_folder(folder: Path) -> None:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a file to be read and written, without a buffer. If it is new, nobody but its owner can read it."""
+    """Open a file for reading and writing, unbuffered. Only the owner can read a new one."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
 
 
 def write_all(file: BinaryIO, data: bytes) -> None:
-    """Write to a file without a buffer, which may take less than it is given."""
+    """Write all of *data* to an unbuffered file, which may accept less at a time."""
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a private file whole or not at all, and wait until it is on the disk."""
+    """Write a private file atomically, and wait until it is on disk."""
     aside = path.with_name(f".{path.name}.new")
     aside.unlink(missing_ok=True)
     with open_private(aside) as opened:
@@ -241,7 +241,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
+    """Wait until the names in a folder are on disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""`invoke_many`: many records through an endpoint, as many at once as it takes."""
+"""`invoke_many`: sends many records to an endpoint, with as many concurrent calls as it can take."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Taken = TypeVar("Taken")
 
 if TYPE_CHECKING:
     Caller: TypeAlias = Callable[[Client, tuple[OptFn, ...]], Callable[[Given], Awaitable[Taken]]]
-    """Makes what sends one record, of a client and of options."""
+    """Makes the function that sends one record, from a client and its ``opt_fns``."""
 
 
 @overload
@@ -65,7 +65,7 @@ def invoke_many(
     | Generator[Result[InvokeEndpointInput, InvokeEndpointOutput]]
 ):
     """
-    Send many inputs, as many at once as the endpoint can take, and yield a `Result` for each.
+    Send many inputs, with as many concurrent calls as the endpoint can take, and yield a `Result` for each.
 
     ::
 
@@ -76,10 +76,11 @@ def invoke_many(
     With a `SyncClient`, it is an ordinary iterator. Memory is bounded: inputs are read only as fast as they can be sent, and
     at most 1,024 results wait to be read, so a slow reader slows the calls down.
 
-    While the endpoint is overloaded or unavailable, a connection is lost, or a model is not ready, calls are retried without
-    end and without the retry quota; the concurrency is reduced instead. An error of one record becomes its result's
+    While the endpoint is overloaded or unavailable, a connection is lost, or a model is not ready, calls are retried
+    indefinitely and without the retry quota; the concurrency is reduced instead. An error of one record becomes its result's
     ``error``. So does a read timeout, unless the client's retryer retries those. Errors that every record would meet are
-    raised: credentials, access, an unknown endpoint or region, options that make no sense, no connection at all for a minute.
+    raised: credentials, access, an unknown region, an endpoint or variant that is unknown or has an invalid name, invalid
+    options, no connection at all for a minute.
 
     To leave early, close the iterator, as ``aclosing`` does; this cancels the calls in flight. After a ``break`` alone, they
     run until the garbage collector closes it.
@@ -91,21 +92,21 @@ def invoke_many(
 
         opt_fns: Change the client's options for these calls. A retryer among them replaces the patient one.
 
-        limit: Calls at once: a number, or a `KneeLimit` with bounds or shared with others. None for a `KneeLimit` of its own.
+        limit: The number of concurrent calls, or a `KneeLimit`, which may have bounds or be shared. None for a new `KneeLimit`.
 
         ordered: Whether results come in the order of the inputs, or as soon as each is ready.
 
         on_error: What happens when a record fails: ``"return"`` yields a result with the error; ``"raise"`` raises it, after
-            the results before it, and ends the calls.
+            the results before it, and cancels the calls in flight.
 
     Raises:
-        ConfigError: An argument makes no sense.
+        ConfigError: An argument is invalid.
         SageMakerRuntimeError: Every record would fail this way; or, with ``on_error="raise"``, one did.
     """
     how = Manner(opt_fns, limit, ordered=ordered, on_error=on_error)
     if isinstance(client, SyncClient):
         if isinstance(inputs, AsyncIterable):
-            raise ConfigError("the inputs for a SyncClient are an asynchronous iterable; it takes an ordinary one")
+            raise ConfigError("inputs is an asynchronous iterable; a SyncClient takes an ordinary one")
         return call_many_in_thread(client, _caller, inputs, how)
     return call_many(client, _caller, inputs, how)
 
@@ -118,10 +119,10 @@ def _caller(
 
 class Manner:
     """
-    How records are sent; the arguments of `invoke_many`.
+    How records are sent; the arguments are those of `invoke_many`.
 
     Raises:
-        ConfigError: One of them makes no sense.
+        ConfigError: An argument is invalid.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Manner:
         self._raises = on_error == "raise"
 
     def workload(self, client: Client, caller: Caller[Given, Taken]) -> Workload[Given, Taken]:
-        """A new one, in the running loop."""
+        """A new workload in the running loop."""
         # The same objects for every call, so that the client compiles one stack for all of them.
         ours: tuple[OptFn, ...] = (override(retryer=PatientRetryer(client.options.retryer)),)
         if isinstance(self._limit, KneeLimit):
@@ -147,7 +148,7 @@ class Manner:
 def _checked_limit(limit: object) -> int | KneeLimit:
     if isinstance(limit, KneeLimit) or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1):
         return limit
-    raise ConfigError(f"limit is {limit!r}; it takes a number of calls from 1 on, a KneeLimit, or None")
+    raise ConfigError(f"limit is {limit!r}; it takes a number of calls, 1 or more, a KneeLimit, or None")
 
 
 async def call_many(
@@ -188,7 +189,7 @@ async def call_many(
 def call_many_in_thread(
     client: SyncClient, caller: Caller[Given, Taken], inputs: Iterable[Given], how: Manner
 ) -> Generator[Result[Given, Taken]]:
-    """The same in the loop of a `SyncClient`: each hand-over brings all results that are there."""
+    """The same in the loop of a `SyncClient`: each switch between the threads brings all results that are ready."""
 
     async def begin(found: Client) -> Workload[Given, Taken]:
         return how.workload(found, caller)
@@ -216,4 +217,4 @@ def call_many_in_thread(
 
 
 async def _next(source: AsyncIterator[Given]) -> Given:
-    return await anext(source)  # in a coroutine of its own, so that it can be a task
+    return await anext(source)  # a coroutine, which a task needs

@@ -1,4 +1,4 @@
-"""`RunObserver`: a plugin that watches bulk runs beside calls."""
+"""`RunObserver`: a plugin that observes bulk runs as well as calls."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
 
 @frozen
 class BulkRun:
-    """What one process does of a run."""
+    """A run, as one process works on it."""
 
     endpoint: str
-    """The endpoint."""
+    """The name of the endpoint."""
 
     run_id: str
     """Eight hexadecimal digits, the same in all processes of a run; inference ids begin with them."""
 
     resumed: bool
-    """Whether another process has worked on it before."""
+    """Whether another process has worked on the run before."""
 
     retry: int
-    """0 for the records of the input; from 1 on, for each time that dead letters were taken up."""
+    """0 for the records of the input; 1 for the first retry of dead letters, and so on."""
 
 
 @frozen
 class BulkInterval:
-    """What a process has done since it was looked at before, about a second ago."""
+    """What a process has done since the last interval, which ended about a second ago."""
 
     succeeded: int
     """Records that have a result."""
 
     failures: Mapping[str, int]
-    """Records that have become dead letters, by the code of their error, which a peer may have chosen."""
+    """Records that have become dead letters, by error code. A code may be any text that the endpoint has sent."""
 
     throttled: int
     """Attempts that were throttled."""
 
     errors: int
-    """Attempts that failed in another way, not in the model."""
+    """Attempts that failed for another reason; errors of the model are not counted."""
 
     limit: int
-    """How many calls may run at once now."""
+    """The current limit of concurrent calls."""
 
     in_flight: int
     """Requests in flight now, including those that wait for a free call or a retry."""
@@ -56,15 +56,15 @@ class BulkInterval:
 @runtime_checkable
 class RunObserver(Protocol):
     """
-    An object that is an ``api_options`` function, and watches bulk runs too.
+    An object in ``api_options`` that also observes bulk runs.
 
-    `run_bulk` finds it in the ``api_options`` of its client, or of its *opt_fns*; not inside of another function.
+    `run_bulk` finds it in the ``api_options`` of its client or *opt_fns*, but not inside another function.
     """
 
     def observe_run(self, run: BulkRun) -> AbstractContextManager[Callable[[BulkInterval], object]]:
         """
-        A context manager around the work of a process, entered in the run's task. What it returns is called with each
-        `BulkInterval`, in the event loop; if it raises, that is logged, and it is not called any more.
+        A context manager around the work of a process, entered in the run's task. The function that it yields is called with
+        each `BulkInterval`, in the event loop. If that raises, the error is logged and it is not called again.
         """
         ...
 

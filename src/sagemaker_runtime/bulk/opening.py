@@ -1,4 +1,4 @@
-"""The places of a run, on this machine or in S3."""
+"""Opens the source and the destination of a run, on this machine or in S3."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def open_source(
     verify: bool,
 ) -> Source:
     """
-    Where the input of `run_bulk` comes from; its arguments have the names of the run's.
+    The source of a run; the arguments are those of `run_bulk`.
 
     Raises:
-        ConfigError: Some of it is in S3, and some is not.
+        ConfigError: There is no input, or only some of it is in S3.
     """
     names = [os.fspath(each) for each in ([input] if isinstance(input, str | os.PathLike) else input)]
     if not names or not all(names):
-        raise ConfigError(f"input is {names!r}; it takes files, folders, globs, or places in S3, at least one")
+        raise ConfigError(f"input is {names!r}; it takes one or more files, folders, globs, or places in S3")
     if not any(map(_is_s3, names)):
         besides = [_path(place) for place in (output, state) if place is not None and not _is_s3(place)]
         return LocalSource(names, besides=besides, verify=verify)
     if not all(map(_is_s3, names)):
-        raise ConfigError(f"input {names!r}: some of it is in S3, and some is not; run each alone")
+        raise ConfigError(f"input {names!r}: some of it is in S3, and some is not; make a run for each")
     from sagemaker_runtime.bulk.s3 import S3Source
 
     return S3Source(client.s3_client(*opt_fns), names, besides=os.fspath(output) if _is_s3(output) else None)
@@ -56,23 +56,23 @@ def open_destination(
     uploads: bool,
 ) -> tuple[Destination, Path]:
     """
-    Where parts go, and the run's folder.
+    The destination of a run, and the path of its folder.
 
-    With *uploads*, bodies are put into S3, so that encryption makes sense whatever the output is.
+    With *uploads*, request bodies go to S3, so encryption is allowed even for a local output.
 
     Raises:
-        ConfigError: It must be said where the folder is, or the encryption makes no sense.
+        ConfigError: The output is in S3 and there is no *state*, or encryption is set and nothing goes to S3.
     """
     if not _is_s3(output):
         if (encryption is not None or kms_key is not None) and not uploads:
             raise ConfigError(
-                f"encryption and kms_key are for S3, and the output {os.fspath(output)!r} is a folder on this machine; "
+                f"encryption and kms_key are for S3, but the output {os.fspath(output)!r} is a folder on this machine; "
                 "leave them out"
             )
         return LocalDestination(_path(output)), _path(output) / ".bulk" if state is None else _path(state)
     if state is None:
         raise ConfigError(
-            f"the output {os.fspath(output)!r} is in S3; name a folder on a local disk with state=, for what the run has done"
+            f"the output {os.fspath(output)!r} is in S3; name a folder on a local disk with state=, for the run's journal"
         )
     from sagemaker_runtime.bulk.s3 import S3Destination
 

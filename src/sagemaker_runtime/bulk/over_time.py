@@ -1,4 +1,4 @@
-"""`Record`: what a run was like over time, and which processes worked on it; with bounds, however long it takes."""
+"""`Record`: a run over time, and the processes that worked on it; bounded in size, however long the run takes."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ if TYPE_CHECKING:
 POINTS = 240
 PROCESSES = 50
 REPORTED = 10  # requests, and failures
-SLIVER = 0.25  # of an interval; a rate over less says little
+SLIVER = 0.25  # of an interval; a rate over less time says little
 _PLACE = itemgetter("seconds", "file", "first_record")
 
 
 @define
 class Point:
-    """A stretch of time."""
+    """What happened in an interval of time."""
 
     at: int
     """When it begins: seconds since 1970, UTC."""
 
     seconds: float = 0.0
-    """For how much of it a process was at work."""
+    """For how many seconds of it a process was running."""
 
     waited: float = 0.0
-    """For how much of it every attempt failed."""
+    """For how many seconds of it every attempt failed."""
 
     reason: str | None = None
-    """With what, at last; None if one succeeded."""
+    """The last error of those attempts; None if there were none."""
 
     throttled: int = 0
     """Attempts that were throttled."""
 
     errors: int = 0
-    """Attempts that failed otherwise, without those that failed in the model."""
+    """Attempts that failed otherwise; errors of the model are not counted."""
 
     limit: float = 0.0
-    """Concurrent calls that were allowed, on average."""
+    """The limit of concurrent calls, on average."""
 
     in_flight: float = 0.0
     """Requests in flight, on average."""
 
     tally: Tally = field(factory=Tally)
-    """What came back. What a killed process could not write comes back in the next one again."""
+    """Counts of what came back. Work that a killed process could not write is counted again in the next one."""
 
     def joined(self, other: Point) -> Point:
-        """Both together, from the beginning of the first."""
+        """Merge this point with a later one; the result begins where this one does."""
         seconds = self.seconds + other.seconds
         share = other.seconds / seconds if seconds else 1.0
         return Point(
@@ -69,7 +69,7 @@ class Point:
         )
 
     def to_json(self) -> dict[str, object]:
-        """What differs from nothing, as JSON has it."""
+        """All values but zeros and None, as JSON values."""
         numbers = {
             "seconds": round(self.seconds, 3),
             "waited": round(self.waited, 3),
@@ -84,7 +84,7 @@ class Point:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Point:
-        """What `to_json` gave."""
+        """Restore a point from the result of `to_json`."""
         rest = {name: value for name, value in facts.items() if name != "tally"}
         return cls(tally=Tally.of([facts.get("tally", {})]), **rest)
 
@@ -97,39 +97,39 @@ class Process:
     """Seconds since 1970, UTC."""
 
     seen: float
-    """When it was at work for the last time."""
+    """When it was last seen running: seconds since 1970, UTC."""
 
     round: int = 0
-    """0 for the records of the input; from 1 on, for each time that dead letters were taken up."""
+    """0 for the records of the input; 1 for the first retry of dead letters, and so on."""
 
     done: int = 0
-    """Records that had been done when it began, once for each round."""
+    """Records that were done when it began, counted once for each round."""
 
     records: int | None = None
-    """Records that it did; None for the last one, as far as is known here."""
+    """Records that it did; None for the last process, whose number only the journal knows."""
 
     end: str | None = None
-    """``"finished"`` or ``"stopped"``; None if it was killed, or goes on."""
+    """``"finished"`` or ``"stopped"``; None if it was killed or is still running."""
 
     reason: str | None = None
-    """What stopped it."""
+    """Why it stopped; None if it finished, was killed, or is still running."""
 
 
 @define
 class Record:
-    """All of it. What is added may be torn, or edited by anyone: what makes no sense is left out."""
+    """The history of a run. Its lines may be torn, or edited by anyone, so `take` raises for those that it cannot use."""
 
     interval: int = 1
     """Seconds between two points; a power of 2."""
 
     points: list[Point] = field(factory=list[Point])
-    """At most `POINTS` once they are `thin`, in order."""
+    """In order; at most `POINTS` after `thin`."""
 
     processes: list[Process] = field(factory=list[Process])
-    """In order; of more than `PROCESSES`, the first and the last ones."""
+    """In order; if there are more than `PROCESSES`, the first and the last ones."""
 
     omitted: int = 0
-    """Processes that are left out in the middle."""
+    """How many processes in the middle are left out."""
 
     slowest: list[dict[str, object]] = field(factory=list[dict[str, object]])
     """The slowest requests, the slowest one first."""
@@ -139,17 +139,17 @@ class Record:
 
     def take(self, facts: Mapping[str, Any]) -> None:
         """
-        Add what a line says.
+        Add the facts of a line.
 
         Raises:
-            ValueError, TypeError, LookupError, AttributeError: It makes no sense.
+            ValueError, TypeError, LookupError, AttributeError: They are not as `History` writes them.
         """
         if "process" in facts:
             self._begin(Process(**facts["process"]))
         if "point" in facts:
             point = Point.of(facts["point"])
             self.points.append(point)
-            if self.processes:  # a file that was made shorter has them behind its points
+            if self.processes:  # a compacted file has them after its points
                 last = self.processes[-1]
                 last.seen = max(last.seen, point.at + point.seconds)
         if "end" in facts:
@@ -159,7 +159,7 @@ class Record:
             if len(self.failures) < REPORTED and not any(_is_same(failure, other) for other in self.failures):
                 self.failures.append(dict(failure))
         if "slowest" in facts:
-            # What both have is one request; what one of them has twice are two, such as the halves of a batch.
+            # An entry of both lists is one request; one that a list has twice is two, such as the halves of a batch.
             known = Counter(map(_PLACE, self.slowest)) | Counter(map(_PLACE, facts["slowest"]))
             self.slowest = [
                 {"seconds": seconds, "file": file, "first_record": first}
@@ -169,7 +169,7 @@ class Record:
         self.omitted += facts.get("omitted", 0)
 
     def lines(self) -> Iterator[dict[str, object]]:
-        """What makes the same again, given to `take`."""
+        """Facts from which `take` makes the same record again."""
         yield {"interval": self.interval, "omitted": self.omitted}
         for point in self.points:
             yield {"point": point.to_json()}
@@ -178,13 +178,13 @@ class Record:
         yield {"slowest": self.slowest, "failures": self.failures}
 
     def thin(self) -> None:
-        """Join points until there are at most `POINTS`: the interval doubles as the run grows."""
+        """Merge points until there are at most `POINTS`: the interval doubles as the run grows."""
         while len({point.at // self.interval for point in self.points}) > POINTS:
             self.interval *= 2
         self.points = list(_gathered(self.points, self.interval))
 
     def even(self) -> Sequence[Point]:
-        """The points, but those that are a sliver of an interval are part of their neighbours."""
+        """The points, where any that covers only a sliver of its interval is merged with its neighbour."""
         found: list[Point] = []
         for point in self.points:
             follows = found and point.at - found[-1].at <= self.interval
@@ -225,5 +225,5 @@ def _gathered(points: Iterable[Point], interval: int) -> Iterator[Point]:
 
 
 def stops(processes: Sequence[Process]) -> list[tuple[float, float]]:
-    """When none of the processes was at work: pairs of times."""
+    """When none of the processes was running: pairs of times."""
     return [(before.seen, after.began) for before, after in pairwise(processes) if after.began > before.seen]

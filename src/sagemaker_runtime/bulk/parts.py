@@ -1,8 +1,8 @@
 """
-`OpenPart`: a part of the output while it is made, and its publication.
+`OpenPart`: a part of the output while it is being written, and its publication.
 
-What is written goes to two files in the run's folder: results and dead letters. They are on the disk before the journal
-says so, and they stay until the journal says that the part is published.
+Results and dead letters go to two files in the run's folder. They are on disk before the journal says so, and stay until the
+journal says that the part is published.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Part:
     """A part of the output: what it is called, and where its input begins."""
 
     name: str
-    """In the journal."""
+    """Its name in the journal."""
 
     shard: int
-    """The number of the shard that its records are of."""
+    """The number of the shard that its records come from."""
 
     begin: int
-    """Where its input begins, in the format's unit; of a retry, in dead letters."""
+    """Where its input begins, in the format's unit; for a retry, in dead letters."""
 
     rows_name: str
     """Where its results are published."""
@@ -47,38 +47,38 @@ class Part:
     """Where its dead letters are published."""
 
     replaces: str | None = None
-    """Dead letters that it takes up, which go when it is published; None if it has records of the input."""
+    """The dead letters that it retries, which are removed when it is published; None if it is not a retry."""
 
 
 @frozen
 class Publisher:
-    """Where parts go, and as what."""
+    """Publishes parts: to where, and in which format."""
 
     folder: Path
-    """The run's."""
+    """The run's folder."""
 
     journal: Journal
     destination: Destination
     convert: Callable[[Path, Path], None] | None = field(repr=False)
-    """Makes of the rows, in JSON Lines, the file that is published; None to publish them as they are."""
+    """Converts results in JSON Lines to the file that is published; None to publish them as they are."""
 
     def rows_path(self, part: Part) -> Path:
         """Where the results of a part are until they are published."""
         return self.folder / f"{part.name}.rows"
 
     def dead_path(self, part: Part) -> Path:
-        """Where its dead letters are."""
+        """Where its dead letters are until they are published."""
         return self.folder / f"{part.name}.dead"
 
     def publish(self, part: Part, sealed: Entry) -> None:
-        """Publish a part of which all is written. May be repeated, whatever it had done before it was killed."""
+        """Publish a part that is completely written. It is safe to repeat this, wherever the process was killed."""
         if sealed.rows.length:
             rows = self.rows_path(part)
             if self.convert is not None:
                 rows = self.folder / f"{part.name}.converted"
                 self.convert(self.rows_path(part), rows)
             self.destination.put(rows, part.rows_name)
-        else:  # a damaged journal may have had it made before, with other results
+        else:  # if the journal was damaged, it may have been published before, with other results
             self.destination.remove(part.rows_name)
         if sealed.dead.length:
             self.destination.put(self.dead_path(part), part.dead_name)
@@ -91,16 +91,16 @@ class Publisher:
 
     def adopt(self, part: Part, made: Entry, rows: str | None, dead: str | None) -> None:
         """
-        Publish a part that another process has made. May be repeated, as `publish` may.
+        Publish a part that another process has made. It is safe to repeat this, as with `publish`.
 
         Args:
-            part: Which one.
+            part: The part.
 
-            made: What the journal is to say of it.
+            made: Its journal entry.
 
-            rows: Where the destination has its results; None if there are none.
+            rows: The name of its results in the destination; None if there are none.
 
-            dead: Where it has its dead letters; None if there are none.
+            dead: The name of its dead letters there; None if there are none.
         """
         for name, final in ((rows, part.rows_name), (dead, part.dead_name)):
             if name is None:
@@ -114,12 +114,12 @@ class Publisher:
         self.sweep(part)
 
     def sweep_all(self, parts: Iterable[Part]) -> None:
-        """Remove what a process left that was killed behind a publication."""
+        """Remove what is left by a process that was killed right after publishing."""
         for part in parts:
             self.sweep(part)
 
     def sweep(self, part: Part) -> None:
-        """Remove what a part that is published leaves."""
+        """Remove the working files of a published part, and the dead letters that it has replaced."""
         if part.replaces is not None:
             self.destination.remove(part.replaces)
         for path in (self.rows_path(part), self.dead_path(part), self.folder / f"{part.name}.converted"):
@@ -128,14 +128,14 @@ class Publisher:
 
 class OpenPart:
     """
-    A part that is being written, from where the journal says that it stands.
+    A part that is being written, continued from its last journal entry that matches the files.
 
     Args:
-        part: Which one.
+        part: The part.
 
         number: The number of its first record.
 
-        publisher: Where it goes.
+        publisher: Publishes it.
     """
 
     def __init__(self, part: Part, number: int, publisher: Publisher) -> None:
@@ -147,13 +147,13 @@ class OpenPart:
         sync_folder(publisher.folder)
         entries: list[Entry] = [Entry(part.name, part.begin, number), *journal.entries.get(part.name, [])]
         self.entry: Entry = _last_sound(entries, self._rows, self._dead)
-        """How far it has come. Until `write` has returned, files may have more than it says."""
+        """How far the part has come. Until `write` returns, the files may have more than this says."""
 
         self._rows = _cut(self._rows, rows, self.entry.rows.length)
         self._dead = _cut(self._dead, dead, self.entry.dead.length)
 
     def write(self, rows: bytes, dead: bytes, *, at: int, number: int, counts: Counts) -> None:
-        """Append results and dead letters, and put into the journal where the input goes on after them."""
+        """Append results and dead letters, and journal where the input continues after them."""
         write_all(self._rows, rows)
         write_all(self._dead, dead)
         os.fsync(self._rows.fileno())
@@ -171,7 +171,7 @@ class OpenPart:
         self.entry = entry
 
     def publish(self) -> None:
-        """Publish it: there is no more of it."""
+        """Publish the part, which is complete."""
         self.close()
         if self.entry.state != "sealed":
             self.entry = evolve(self.entry, state="sealed")
@@ -185,7 +185,7 @@ class OpenPart:
 
 
 def _cut(file: BinaryIO, path: Path, length: int) -> BinaryIO:
-    """An open file, to be written from *length* on. What has been published of it, under another name, stays as it is."""
+    """Cut an open file to *length*, ready to append. If it has been published as a hard link, the published file stays as it is."""
     facts = os.fstat(file.fileno())
     if facts.st_size > length and facts.st_nlink > 1:
         file.close()
@@ -198,10 +198,10 @@ def _cut(file: BinaryIO, path: Path, length: int) -> BinaryIO:
 
 def _last_sound(entries: list[Entry], rows: BinaryIO, dead: BinaryIO) -> Entry:
     """
-    The last entry whose files are as it says.
+    The last entry that its files match.
 
-    After a power cut a file may be shorter than the journal says, or have zeros where its end was. Going on behind those would
-    leave a hole in the output.
+    After a power failure, a file may be shorter than the journal says, or end with zeros. Appending to that would leave a hole
+    in the output.
     """
     sound = [
         _sound_lengths([entry.rows for entry in entries], rows),
@@ -211,7 +211,7 @@ def _last_sound(entries: list[Entry], rows: BinaryIO, dead: BinaryIO) -> Entry:
 
 
 def _sound_lengths(extents: list[Extent], file: BinaryIO) -> set[Extent]:
-    """Those that the file begins with."""
+    """The extents that match the beginning of the file."""
     sound: set[Extent] = set()
     file.seek(0)
     length = crc = 0

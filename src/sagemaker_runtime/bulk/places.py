@@ -1,4 +1,4 @@
-"""Where a bulk run reads its input and leaves its output. All methods block; the run calls them in threads."""
+"""Where a bulk run reads its input and writes its output. All methods block; the run calls them in threads."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 @frozen
 class InputFile:
-    """A file or an object of the input."""
+    """An input file on this machine, or an object in S3."""
 
     name: str
-    """As results and dead letters name it: the path below what all files have in common."""
+    """The name used in results and dead letters: the path below the folder that all files have in common."""
 
     location: str
-    """Where it is: an absolute path, or ``s3://bucket/key``."""
+    """An absolute path, or ``s3://bucket/key``."""
 
     size: int
-    """In bytes."""
+    """The size in bytes."""
 
     identity: Mapping[str, str | int] = field(repr=False)
-    """What tells that it is still the same, in values that JSON has. Whatever of it differs later is named in an error."""
+    """Facts that reveal a change, such as the size, as JSON values. The error about a change names the fact that differs."""
 
 
 class Source(Protocol):
@@ -33,29 +33,29 @@ class Source(Protocol):
 
     def files(self) -> Sequence[InputFile]:
         """
-        The files, sorted by name, with their present identity.
+        The files, sorted by name, with their current identity.
 
         Raises:
-            ConfigError: There are none, or they cannot be read.
+            ConfigError: There are no files, or they cannot be read.
         """
         ...
 
     def identity(self, file: InputFile) -> Mapping[str, str | int]:
         """
-        The present identity of one, to be compared with the one it had.
+        The current identity of a file, to compare with the one it had.
 
         Raises:
-            ConfigError: It is not there any more.
+            ConfigError: The file is gone, or cannot be read.
         """
         ...
 
     def open(self, file: InputFile) -> BinaryIO:
-        """One, to be read from any place in it; the caller closes it."""
+        """Open a file for reading from any position. The caller closes it."""
         ...
 
 
 class Destination(Protocol):
-    """Where finished parts go. A name has slashes between folders, and stands below one place."""
+    """Where finished parts go. Names are relative to one place, with slashes between folders."""
 
     @property
     def where(self) -> str:
@@ -64,28 +64,28 @@ class Destination(Protocol):
 
     def put(self, path: Path, name: str) -> None:
         """
-        Publish a finished local file under *name*: at once whole and durable, or not at all. What has that name is replaced.
+        Publish a finished local file as *name*, atomically and durably. An existing file of that name is replaced.
 
-        The local file may be moved. Calling it again after it failed, or was killed at any moment, is safe.
+        The local file may be moved. It is safe to repeat the call after a failure, or after the process was killed.
         """
         ...
 
     def copy(self, name: str, to: str) -> None:
-        """Publish what is there as *name* under another name too: at once whole and durable, or not at all."""
+        """Publish the file *name* under a second name, atomically and durably."""
         ...
 
     def clear(self, folder: str) -> None:
-        """Take away all whose name begins with *folder* and a slash; nothing happens if there is none."""
+        """Remove all files whose name begins with *folder* and a slash; do nothing if there are none."""
         ...
 
     def remove(self, name: str) -> None:
-        """Take one away; nothing happens if it is not there."""
+        """Remove a file; do nothing if it does not exist."""
         ...
 
     def names(self) -> set[str]:
-        """What is there."""
+        """The names of all files."""
         ...
 
     def open(self, name: str) -> BinaryIO:
-        """One, to be read; the caller closes it."""
+        """Open a file for reading. The caller closes it."""
         ...

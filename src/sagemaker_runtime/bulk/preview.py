@@ -9,6 +9,7 @@ from attrs import field, frozen
 from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.opening import open_source
 from sagemaker_runtime.bulk.requests import Inputs
+from sagemaker_runtime.bulk.shared_members import check_shared_members
 from sagemaker_runtime.bulk.suffixes import body_for, format_for
 
 if TYPE_CHECKING:
@@ -30,19 +31,19 @@ class BulkPreview:
     """The input, sorted by name."""
 
     format: Format
-    """How they are read."""
+    """How the files are read."""
 
     body: Body
     """How records become requests."""
 
     parts: int
-    """Parts of the output."""
+    """How many parts the output would have."""
 
     batch: Batch | None
     """The records of the first request. None if the input has no records."""
 
     request: InvokeEndpointInput | None = field(repr=False)
-    """The first request; without an inference id, which is made of the run's own. None if the input has no records."""
+    """The first request, without its inference id, which would contain the run's id. None if the input has no records."""
 
 
 async def preview_bulk(
@@ -59,14 +60,15 @@ async def preview_bulk(
     custom_attributes: str | None = None,
 ) -> BulkPreview:
     """
-    Say what `run_bulk` would send, and send nothing to the endpoint.
+    Show what `run_bulk` would send, without calling the endpoint.
 
-    The input is listed and its beginning read, in S3 too. Nothing is written. All arguments are those of `run_bulk`.
+    The input is listed and its beginning read, also in S3. Nothing is written. The arguments are those of `run_bulk`.
 
     Raises:
-        ConfigError: An argument makes no sense, or the input cannot be read.
-        EncodeError: A record of the first request cannot be sent.
-        SageMakerRuntimeError: S3 refused, or could not be reached.
+        ConfigError: An argument is invalid, or the input cannot be read.
+        InvalidParamsError: A member that all calls share is invalid.
+        EncodeError: A record of the first request cannot be encoded.
+        SageMakerRuntimeError: S3 refused access, or could not be reached.
     """
     source = open_source(client, input, output, opt_fns, None, verify=False)
     files = await whole(source.files)
@@ -80,13 +82,14 @@ async def preview_bulk(
         session_id=session_id,
         custom_attributes=custom_attributes,
     )
+    await check_shared_members(client, opt_fns, inputs, asynchronous=False)
     parts, batch = await whole(_first, files, source, format, body)
     request = None if batch is None else inputs.input(batch, 0, batch.records)
     return BulkPreview(files, format, body, parts, batch, request)
 
 
 def _first(files: Sequence[InputFile], source: Source, format: Format, body: Body) -> tuple[int, Batch | None]:
-    """How many parts there are, and the first batch of all."""
+    """The number of parts, and the first batch."""
     shards = list(format.shards(files, source))
     for shard in shards:
         batches = format.batches(

@@ -1,4 +1,4 @@
-"""How a run is shown while it goes on: a bar on a terminal or in a notebook, elsewhere a line from time to time."""
+"""Shows the progress of a run: a bar on a terminal or in a notebook, elsewhere a line from time to time."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.bulk.status import Status
 
-TICK = 1.0  # seconds between two looks
-LINE_EVERY = 30  # looks between two lines
+TICK = 1.0  # seconds between two updates
+LINE_EVERY = 30  # updates between two lines
 _HOURS_FROM = 120  # minutes
-PAUSED_AFTER = 5.0  # seconds without a success, before somebody who looks on is told
+PAUSED_AFTER = 5.0  # seconds without a success before the run is shown as waiting
 
 _LOGGER = logging.getLogger("sagemaker_runtime")
 
 
 class Display(Protocol):
-    """Shows how a run is doing."""
+    """Shows the progress of a run."""
 
     def show(self, status: Status) -> None:
         """Called every second, and at the end."""
         ...
 
     def close(self) -> None:
-        """Called behind the last `show`."""
+        """Called after the last `show`."""
         ...
 
 
 class Lines:
     """
-    A line every 30 s.
+    Prints a line every 30 s.
 
     Args:
-        name: The endpoint's.
+        name: The name of the endpoint.
 
-        file: Where lines go.
+        file: Where to print it.
     """
 
     def __init__(self, name: str, file: TextIO) -> None:
@@ -49,23 +49,23 @@ class Lines:
         self._looks = 0
 
     def show(self, status: Status) -> None:
-        """See `Display.show`."""
+        """Print a line, at every 30th call."""
         self._looks += 1
         if self._looks % LINE_EVERY == 0:
             print(f"{self._name}: {line(status)}", file=self._file, flush=True)
 
     def close(self) -> None:
-        """See `Display.close`."""
+        """Nothing to do."""
 
 
 class Bar:
     """
-    A bar of tqdm's, the extra ``sagemaker-runtime[bulk]``.
+    Draws a progress bar with tqdm, which the extra ``sagemaker-runtime[bulk]`` installs.
 
     Args:
-        name: The endpoint's.
+        name: The name of the endpoint.
 
-        file: Where it is drawn, if not in a notebook.
+        file: Where to draw it, outside notebooks.
     """
 
     def __init__(self, name: str, file: TextIO) -> None:
@@ -76,7 +76,7 @@ class Bar:
         self._began = False
 
     def show(self, status: Status) -> None:
-        """See `Display.show`."""
+        """Redraw the bar."""
         bar = self._bar
         if not self._began:
             self._began = True
@@ -88,7 +88,7 @@ class Bar:
         bar.refresh()
 
     def close(self) -> None:
-        """See `Display.close`."""
+        """Leave the bar as it is, and end its line."""
         self._bar.close()
 
 
@@ -105,34 +105,35 @@ class _Tqdm(Protocol):
 
 class Callback:
     """
-    A function of the user's.
+    Calls a function of the user.
 
     Args:
-        function: Called with the `Status`.
+        function: Called with each `Status`.
     """
 
     def __init__(self, function: Callable[[Status], object]) -> None:
         self._function = function
 
     def show(self, status: Status) -> None:
-        """See `Display.show`."""
+        """Call the function."""
         self._function(status)
 
     def close(self) -> None:
-        """See `Display.close`."""
+        """Nothing to do."""
 
 
 def display(name: str, file: TextIO | None = None) -> Display | None:
     """
-    What fits where the program runs: a bar on a terminal or in a notebook, if tqdm is installed; lines everywhere else.
+    The display that suits the environment: a bar on a terminal or in a notebook, if tqdm is installed; lines everywhere else.
+    None if there is no standard error.
 
     Args:
-        name: The endpoint's.
+        name: The name of the endpoint.
 
-        file: Where it goes; None for standard error.
+        file: Where to show it; None for standard error.
     """
     file = file or sys.stderr
-    if not file:  # a program of Windows without a console has none
+    if not file:  # a Windows program without a console has none
         return None
     if file.isatty() or "ipykernel" in sys.modules:
         try:
@@ -145,12 +146,12 @@ def display(name: str, file: TextIO | None = None) -> Display | None:
 @asynccontextmanager
 async def shown(display: Display | None, look: Callable[[], Status]) -> AsyncGenerator[None]:
     """
-    A context in which a run is looked at every second, and at its end.
+    A context manager during which the progress of a run is shown every second, and once more at the end.
 
     Args:
-        display: Shows it. If it raises, that is logged, and nothing is shown any more. None only looks.
+        display: Shows it. If it raises, the error is logged and nothing more is shown. None only calls *look*.
 
-        look: Looks.
+        look: Returns the current status.
     """
     watching = asyncio.create_task(_watch(display, look))
     try:
@@ -159,7 +160,7 @@ async def shown(display: Display | None, look: Callable[[], Status]) -> AsyncGen
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         if display is not None:
-            with suppress(Exception):  # it has been logged, or it is the display's own way to an end
+            with suppress(Exception):  # it has been logged before, or comes too late to matter
                 display.show(look())
                 display.close()
 
@@ -177,7 +178,7 @@ async def _watch(display: Display | None, look: Callable[[], Status]) -> None:
 
 
 def line(status: Status) -> str:
-    """A run in one line."""
+    """The status on one line."""
     left = status.seconds_left
     parts = [
         f"{status.done:,} records, {status.share:.0%}",
@@ -200,7 +201,7 @@ def _is_paused(status: Status) -> bool:
 
 
 def _pause(status: Status) -> str:
-    """Why it waits; of a peer's text, no character that a terminal would obey."""
+    """Why the run waits. Control characters, which a terminal would obey, are taken out of the endpoint's text."""
     reason = "".join(each if each.isprintable() else " " for each in status.reason or "")
     return f"waiting for {_duration(status.paused)}: {reason[:120]}"
 

@@ -1,4 +1,4 @@
-"""`ClientRecipe`: how a client is made, for processes to which the client itself cannot be sent."""
+"""`ClientRecipe`: how to make a client in a process to which the client itself cannot be sent."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class ClientRecipe:
     """
     How to make a client. It holds no credentials: each process finds its own, as `load_config` does.
 
-    The arguments have the names of `load_config`, and None leaves a value to the environment and the shared files of the
-    machine where the client is made. For anything else, such as middleware, name a function of yours::
+    The arguments are those of `load_config`. None leaves a value to the environment and the shared config files of the
+    machine where the client is made. For anything else, such as middleware, name a function of your own::
 
         ClientRecipe(client_factory="scoring.clients:make")
 
@@ -33,40 +33,40 @@ class ClientRecipe:
     """
 
     region: str | None = None
-    """Such as ``"eu-west-1"``."""
+    """The AWS region, such as ``"eu-west-1"``."""
 
     profile: str | None = None
-    """The profile in the shared files."""
+    """The profile in the shared config files."""
 
     endpoint_url: str | None = None
-    """The URL to send to, in place of AWS's own."""
+    """The URL to send requests to, instead of AWS's own."""
 
     s3_endpoint_url: str | None = None
     """The same for S3."""
 
     use_fips_endpoint: bool | None = None
-    """Whether to use the endpoints with FIPS cryptography."""
+    """Whether to use FIPS endpoints."""
 
     use_dual_stack_endpoint: bool | None = None
-    """Whether to use the endpoints with IPv6."""
+    """Whether to use dual-stack endpoints, which support IPv6."""
 
     retry_mode: Literal["standard", "adaptive"] | None = None
-    """AWS's mode; a bulk run decides most retries itself."""
+    """AWS's retry mode; a bulk run decides on most retries itself."""
 
     retry_max_attempts: int | None = None
-    """At least 1."""
+    """The most attempts of a call, including the first; at least 1. Most retries of a bulk run do not count."""
 
     app_id: str | None = None
     """Your name for the application, sent in the User-Agent."""
 
     ca_bundle: str | None = None
-    """A file or a folder of certificates, on the machine where the client is made."""
+    """A file or folder of CA certificates, on the machine where the client is made."""
 
     timeout: Timeout | None = None
-    """Time limits. None for the configured ones."""
+    """Time limits of each call. None for the configured ones."""
 
     client_factory: str | None = None
-    """A function without arguments, ``"module:function"``, that returns a `Client` or is a coroutine function that does."""
+    """``"module:function"``: a function without arguments, or a coroutine function, that returns a `Client`."""
 
     def __attrs_post_init__(self) -> None:
         if self.client_factory is None:
@@ -83,7 +83,7 @@ class ClientRecipe:
         A new client, which the caller closes.
 
         Raises:
-            ConfigError: What is configured makes no sense, or the function cannot be imported or returns no `Client`.
+            ConfigError: The configuration is invalid, or the function cannot be imported or does not return a `Client`.
         """
         if self.client_factory is not None:
             return await _made_by(self.client_factory)
@@ -126,7 +126,7 @@ async def _made_by(name: str) -> Client:
 
 @asynccontextmanager
 async def opened(client: Client | ClientRecipe) -> AsyncGenerator[Client]:
-    """A client as it is, or one of a recipe, which is closed at the end."""
+    """The given client, or one made from a recipe, which is closed at the end."""
     if not isinstance(client, ClientRecipe):
         yield client
         return

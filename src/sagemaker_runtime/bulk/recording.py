@@ -1,4 +1,4 @@
-"""`Recorder`: what one process notes of a run, second by second."""
+"""`Recorder`: records the progress of a run in one process, second by second."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sagemaker_runtime.bulk.observers import BulkInterval
 from sagemaker_runtime.bulk.over_time import Point, Process
 from sagemaker_runtime.bulk.progress import PAUSED_AFTER
 from sagemaker_runtime.bulk.rows import facts_of_letter
+from sagemaker_runtime.bulk.sending import Gathered
 from sagemaker_runtime.bulk.tally import Tally
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.sending import Sent
     from sagemaker_runtime.bulk.status import Status
 
-MESSAGE = 2_000  # characters of an error, which a peer may have made as long as it liked
+MESSAGE = 2_000  # characters of an error message, which the endpoint can make as long as it likes
 REASON = 200
 
 _LOGGER = logging.getLogger("sagemaker_runtime")
@@ -32,25 +33,25 @@ _LOGGER = logging.getLogger("sagemaker_runtime")
 
 class Recorder:
     """
-    Gathers what comes back, and looks every second at how the run is doing.
+    Counts what comes back, and records the state of the run every second.
 
-    Another process counts again what this one could not write.
+    Work that this process could not write is counted again by the next one.
 
     Args:
-        history: Where it is kept.
+        history: The file that it writes to.
 
-        noted: What the process has seen.
+        noted: What the process has done so far.
 
-        run: What it does.
+        run: The run, as observers are shown it.
 
         done: Records that earlier processes have done.
 
-        observers: See the same.
+        observers: Get the same numbers.
 
-        elsewhere: Whether other processes make the parts. Results are then counted as the status tells of them, and all else
-            when a part is there.
+        elsewhere: Whether other processes make the parts. Results are then counted from the status, and everything else when
+            a part is finished.
 
-        now: Seconds since 1970.
+        now: Returns seconds since 1970.
     """
 
     def __init__(
@@ -71,28 +72,29 @@ class Recorder:
         self._observers = observers
         self._watchers: list[Callable[[BulkInterval], object]] = []
         self._now = now
-        self._tally = Tally()  # of what has come since the last look
+        self._gathered = Gathered()  # outcomes since the last record
+        self._tally = Tally()  # of parts since then
         self._at = now()
         self._throttled = self._errors = self._failures = 0
         self._elsewhere = elsewhere
-        self._told = 0  # results that the status has told of, at most: a part that is made again begins anew
+        self._told = 0  # the highest number of results that the status has reported; it falls if a part is made again
         self._slowest: list[dict[str, object]] = []
 
     def take(self, sent: Sent) -> None:
-        """Take what came of a batch; in the event loop."""
-        sent.count(self._tally)
+        """Count the outcome of a batch. Called in the event loop."""
+        self._gathered.add(sent)
 
     def take_part(self, tally: Tally) -> None:
-        """Take what came of a part that another process has made."""
+        """Count a part that another process has made."""
         self._tally = Tally.of([self._tally.to_json(), {**tally.to_json(), "rows": 0}])
 
     @asynccontextmanager
     async def recorded(self, look: Callable[[], Status]) -> AsyncGenerator[None]:
         """
-        A context in which the run is recorded.
+        A context manager during which the run is recorded.
 
         Args:
-            look: Looks how it is doing.
+            look: Returns the current status.
         """
         first = look()
         self._told = first.done - first.failed
@@ -124,11 +126,11 @@ class Recorder:
     async def _watch(self, look: Callable[[], Status]) -> None:
         while True:
             now = self._now()
-            await asyncio.sleep(1 - now % 1)  # with the clock, so that each second has one line
+            await asyncio.sleep(1 - now % 1)  # in step with the clock, so that each second has one line
             await self._look(look(), {})
 
     async def _look(self, status: Status, facts: dict[str, object]) -> None:
-        """Note what is new, and *facts*, in the terms of `Record.take`."""
+        """Record what is new, with *facts* as `Record.take` reads them."""
         point = self._point(status)
         slowest: list[dict[str, object]] = [
             {"seconds": round(seconds, 4), "file": file, "first_record": first}
@@ -139,7 +141,7 @@ class Recorder:
         letters = self._noted.first_failures[self._failures :]
         self._failures += len(letters)
         codes = point.tally.codes
-        # First, for a cancellation is raised behind the write.
+        # Before the write, after which a cancellation would be raised.
         self._tell(BulkInterval(point.tally.rows, codes, point.throttled, point.errors, status.limit, status.in_flight))
         await whole(self._write, point, letters, facts)
 
@@ -153,8 +155,12 @@ class Recorder:
         at, self._at = self._at, self._now()
         seconds = max(0.0, self._at - at)
         if self._elsewhere:
+            tally, self._tally = self._tally, Tally()
             told = max(self._told, status.done - status.failed)
-            self._tally.rows, self._told = told - self._told, told
+            tally.rows, self._told = told - self._told, told
+        else:
+            gathered, self._gathered = self._gathered, Gathered()
+            tally = gathered.tally()
         waits = status.reason is not None and status.paused >= PAUSED_AFTER
         point = Point(
             int(at),
@@ -165,9 +171,9 @@ class Recorder:
             max(0, status.errors - self._errors),
             status.limit,
             status.in_flight,
-            self._tally,
+            tally,
         )
-        self._throttled, self._errors, self._tally = status.throttled, status.errors, Tally()
+        self._throttled, self._errors = status.throttled, status.errors
         return point
 
     def _tell(self, interval: BulkInterval) -> None:
@@ -175,7 +181,7 @@ class Recorder:
             try:
                 each(interval)
             except Exception:
-                _LOGGER.exception("an observer of bulk runs is no longer called")
+                _LOGGER.exception("an observer of bulk runs has raised, and is no longer called")
                 self._watchers.remove(each)
 
 

@@ -32,10 +32,10 @@ class BulkReport:
     """
 
     endpoint: str
-    """The endpoint."""
+    """The name of the endpoint."""
 
     output: str
-    """Where results are."""
+    """Where the results are: a folder, or ``s3://bucket/prefix/``."""
 
     run_id: str
     """Eight hexadecimal digits; inference ids begin with them."""
@@ -71,7 +71,8 @@ class BulkReport:
     """``records`` divided by ``seconds``."""
 
     latency: Mapping[str, float | None]
-    """Seconds that the last attempt of a request took: ``p50``, ``p90``, ``p99`` and ``max``, within 9 %. None without requests."""
+    """Seconds that the last attempt of a request took: ``p50``, ``p90``, ``p99`` and ``max``, within 9 %. Each is None without
+    requests."""
 
     variants: Mapping[str, Mapping[str, float | None]]
     """The same for each production variant that responded, with its number of ``requests``."""
@@ -84,20 +85,21 @@ class BulkReport:
 
     processes: Sequence[Mapping[str, object]]
     """The processes that worked on the run, the first and the last 25: when each ``began`` and was ``seen`` last, its ``round``
-    (0, or the number of the retry), its ``records``, its ``end`` (``"finished"``, ``"stopped"``, or None if it was killed or goes
-    on), and the ``reason`` if it was stopped."""
+    (0, or the number of the retry), its ``records``, its ``end`` (``"finished"``, ``"stopped"``, or None if it was killed or is
+    still running), and the ``reason`` if it was stopped."""
 
     processes_omitted: int
-    """How many more there were between those."""
+    """How many processes in between are left out."""
 
     interval: int
-    """Seconds of an entry of ``over_time``."""
+    """The length of an entry of ``over_time``, in seconds."""
 
     over_time: Sequence[Mapping[str, object]]
-    """The run over time, in at most 240 entries. Each has ``at``, when it begins; ``seconds``, for how long a process was at work;
-    ``records``, ``failed``, ``requests``, ``throttled`` and ``errors``, the attempts that failed otherwise, as numbers; ``limit`` and
-    ``in_flight`` on average; ``waited`` and ``reason``, for how long every attempt failed, and with what; ``latency``, and ``variants``
-    if there are several, as above. It is what came back, so it has twice what a killed process could not write."""
+    """The run over time, in at most 240 entries. Each has ``at``, when it begins; ``seconds``, for how long a process was running;
+    the counts ``records``, ``failed``, ``requests``, ``throttled`` and ``errors`` (attempts that failed otherwise); the averages
+    ``limit`` and ``in_flight``; ``waited``, for how many seconds every attempt failed, and ``reason``, the last error of those;
+    ``latency``, and ``variants`` if there are several, as above. It counts whatever came back, so work that a killed process could
+    not write is counted twice, and up to a second of what it did write may be missing."""
 
     @classmethod
     def of(cls, output: str, rounds: Rounds, record: Record) -> BulkReport:
@@ -105,11 +107,11 @@ class BulkReport:
         The report of a run.
 
         Args:
-            output: Where results are.
+            output: Where the results are.
 
-            rounds: What the journal says.
+            rounds: The progress of the run, from its journal.
 
-            record: What the history says.
+            record: The run over time, from its history.
         """
         tally, failed, units = rounds.tally(), rounds.failed(), rounds.units()
         records, seconds = tally.rows + failed, tally.seconds
@@ -138,36 +140,41 @@ class BulkReport:
         )
 
     def to_json(self) -> bytes:
-        """As ``report.json`` has it: an entry of ``over_time`` on a line."""
+        """The content of ``report.json``, with each entry of ``over_time`` on one line."""
         facts = asdict(self)
         points = ",\n".join(f"    {json.dumps(point)}" for point in facts.pop("over_time"))
         text = json.dumps(facts, indent=2).removesuffix("\n}")
         return f'{text},\n  "over_time": [\n{points}\n  ]\n}}\n'.encode()
 
     def to_html(self) -> bytes:
-        """As ``report.html`` shows it: a page that runs no script and loads nothing."""
-        from sagemaker_runtime.bulk.page.document import document  # not before somebody wants it
+        """The content of ``report.html``: a page that runs no script and loads nothing."""
+        from sagemaker_runtime.bulk.page.document import document  # only when it is needed
 
         return document(self)
 
 
 def read_report(folder: str | os.PathLike[str]) -> BulkReport:
     """
-    The report of a run, made anew of what it has noted: of one that was stopped or goes on, too.
+    Make the report of a run from its journal and history, even if the run was stopped or is still running.
 
     Args:
-        folder: The run's output or its state, on this machine; or any folder with a ``report.json``.
+        folder: The output or the state of a run, on this machine; or any folder with a ``report.json``, which is then read.
 
     Raises:
-        ConfigError: There is no run, or it cannot be read.
+        ConfigError: The folder is not that of a run, is in S3, or has a file that cannot be read.
     """
+    if str(folder).startswith("s3://"):
+        raise ConfigError(
+            f"{str(folder)!r} is in S3, but the journal of a run is on the disk of the machine that started it: name the folder that "
+            "it was given as state=, or one into which you have copied its report.json"
+        )
     path = Path(folder).expanduser().absolute()
     state = next((each for each in (path / ".bulk", path) if (each / "plan.json").is_file()), None)
     try:
         plan = None if state is None else Plan.read(state / "plan.json")
         if plan is None or state is None:
             report = BulkReport(**json.loads((path / "report.json").read_bytes()))
-            report.to_html()  # or what somebody has edited would be found later, and without a name
+            report.to_html()  # fails here, where the path is known, if the file was edited by hand and broken
             return report
         rounds = Rounds(plan, Entries.of(state / "journal"), f".{plan.settings['output_format']}")
         return BulkReport.of(plan.settings["output"] or str(state.parent), rounds, read_history(state / "history"))
@@ -175,7 +182,9 @@ def read_report(folder: str | os.PathLike[str]) -> BulkReport:
         problem = f"{error.filename}: {error.strerror}"
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         problem = f"a file in it cannot be read ({type(error).__name__})"
-    raise ConfigError(f"{str(path)!r} is no folder of a bulk run: {problem}; name the output of a run, or its state")
+    raise ConfigError(
+        f"{str(path)!r} is not the folder of a bulk run: {problem}; name the output of a run, or its state"
+    )
 
 
 def _process(process: Process, done: int) -> Mapping[str, object]:

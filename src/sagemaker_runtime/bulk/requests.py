@@ -1,11 +1,11 @@
-"""`Inputs`: the calls that a run makes of its records."""
+"""`Inputs`: makes the inputs of calls from the records of a run."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from sagemaker_runtime import ConfigError, InvokeEndpointInput
+from sagemaker_runtime import ConfigError, InvalidParamsError, InvokeEndpointInput
 from sagemaker_runtime.bulk.expressions import compiled
 from sagemaker_runtime.predictor import EncodeError
 
@@ -24,24 +24,24 @@ class Inputs:
     Args:
         endpoint_name: The endpoint.
 
-        format: What has read the records.
+        format: The format that the records were read with.
 
-        body: What makes bodies of them.
+        body: Encodes records as request bodies.
 
-        members: Of all calls.
+        members: Members of every call's input.
 
-        session_id: JMESPath of a record's document: the session that it belongs to. None for none.
+        session_id: A JMESPath expression that finds the session id in a record. None for none.
 
-        custom_attributes: JMESPath of a record's document: its custom attributes. None for none.
+        custom_attributes: A JMESPath expression that finds the custom attributes in a record. None for none.
 
-        id_prefix: What the inference id of a record begins with, before its place. None for no ids.
+        id_prefix: What inference ids begin with; the position of the record follows. None for no ids.
 
-        files: The names of files, in order; a place has the number of one.
+        files: The names of the input files, in order; an inference id contains the number of its file.
 
         first_file: The number of the first of them.
 
     Raises:
-        ConfigError: An expression is no JMESPath; or one is asked for each record, and requests have several.
+        ConfigError: An expression is not valid JMESPath, or applies to each record while requests have several.
     """
 
     def __init__(
@@ -67,22 +67,32 @@ class Inputs:
             if expression is not None:
                 if body.max_rows > 1:
                     raise ConfigError(
-                        f"{name} is taken from each record, and {body!r} puts several into a request; set max_rows=1"
+                        f"{name} is taken from each record, but {body!r} puts several into a request; set max_rows=1"
                     )
                 self._of_record[name] = compiled(expression, name)
 
     def inference_id(self, batch: Batch, offset: int) -> str | None:
-        """The id of the call for the records of a batch from *offset* on; None if none was asked for."""
+        """The inference id of the call for a batch's records from *offset* on; None without *id_prefix*."""
         if self._id_prefix is None:
             return None
         return f"{self._id_prefix}-{self._files.get(batch.file, 0)}-{batch.begin}-{batch.first + offset}"
 
+    def shared(self) -> InvokeEndpointInput:
+        """The input that all calls share, without the members that depend on records."""
+        members: Any = self._members
+        return InvokeEndpointInput(body=b"", **members)
+
+    def is_shared(self, error: InvalidParamsError) -> bool:
+        """Whether an input was refused only for members that all calls share, and none that depend on records."""
+        names = {problem.partition(" ")[0] for problem in error.problems}
+        return bool(names) and names <= self._members.keys() - self._of_record.keys()
+
     def input(self, batch: Batch, offset: int, records: Sequence[bytes]) -> InvokeEndpointInput:
         """
-        The input for *records*, which stand at *offset* in a batch.
+        The input of the call for *records*, which begin at *offset* in the batch.
 
         Raises:
-            EncodeError: One of them cannot be sent.
+            EncodeError: A record cannot be encoded.
         """
         encoded = self._body.encode(records, self._format, batch.file)
         members: Any = self._members
@@ -100,6 +110,8 @@ class Inputs:
         for name, find in self._of_record.items():
             value = find(document)
             if value is not None and not isinstance(value, str):
-                raise EncodeError(f"the {name} of the record is of type {type(value).__name__}; it takes text or null")
+                raise EncodeError(
+                    f"the {name} of the record is of type {type(value).__name__}; it takes a string or null"
+                )
             found[name] = value
         return found

@@ -1,4 +1,4 @@
-"""`PatientRetryer`: what retries the records of a bulk run."""
+"""`PatientRetryer`: the retryer of a bulk run."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ _WITHOUT_END = {
 
 class PatientRetryer:
     """
-    Tries a record again for as long as the endpoint is overloaded, unavailable, or not ready: without a quota and without end.
+    Retries a record for as long as the endpoint is overloaded, unavailable or not ready, without a quota or a limit of attempts.
 
-    A run of many records has nobody who waits for one of them, and its concurrency is what gives way (`KneeLimit`). What
-    is the record's own, or may have been executed, is decided by the client's policy. An endpoint that has not responded
-    to any call and cannot be reached for a minute is given up: it is most likely misspelt.
+    In a run of many records nobody waits for a single one, so the run reduces its concurrency (`KneeLimit`) instead of giving
+    up. The client's own retryer decides about all other errors: those of the record itself, and those after which the call
+    may have been executed, such as a read timeout. If no call has had a response and the endpoint cannot be reached for a
+    minute, this gives up: the name is most likely misspelt.
 
     Args:
-        policy: The client's.
+        policy: The client's own retryer.
 
-        draw: A number in [0, 1): the jitter.
+        draw: Returns a number in [0, 1), for the jitter.
     """
 
     def __init__(self, policy: Retryer, *, draw: Callable[[], float] = random.random) -> None:
@@ -42,7 +43,7 @@ class PatientRetryer:
 
     @property
     def max_attempts(self) -> int:
-        """What the service is shown: the policy's."""
+        """The maximum that is reported to the service: the policy's. It does not limit the retries made here."""
         return self.policy.max_attempts
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
@@ -52,12 +53,10 @@ class PatientRetryer:
         if not isinstance(error, TransportError):
             self._has_responded = True
         if base is None:
-            own = [
-                failure for failure in failures if classify(failure) not in _WITHOUT_END
-            ]  # the others cost it nothing
+            own = [failure for failure in failures if classify(failure) not in _WITHOUT_END]  # the others do not count
             return self.policy.delay(own, elapsed=elapsed, remaining=remaining)
         if isinstance(error, ConnectError) and not self._has_responded and elapsed >= UNREACHABLE_AFTER:
-            error.add_note(f"given up: there was no response to any call in {elapsed:.0f} s")
+            error.add_note(f"gave up: there was no response to any call in {elapsed:.0f} s")
             return None
         wait = back_off(len(failures), base=base, ceiling=LONGEST_WAIT, draw=self._draw)
         asked = getattr(error, "retry_after", None)
@@ -66,7 +65,12 @@ class PatientRetryer:
         return None if remaining is not None and wait >= remaining else wait
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
-        """Take note that there is an endpoint. The policy's quota is left alone: these retries have cost none of it."""
+        """
+        Note that the endpoint responds.
+
+        The policy hears only of calls without a failure: the retries made here took nothing from its quota, so nothing is
+        returned to it.
+        """
         self._has_responded = True
         if not failures:
             self.policy.succeeded(failures)

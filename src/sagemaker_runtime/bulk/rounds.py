@@ -1,4 +1,4 @@
-"""`Rounds`: where a run stands: first the records of the input, then, as often as asked for, its dead letters."""
+"""`Rounds`: the progress of a run, round by round: first the records of the input, then each retry of its dead letters."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 class Rounds:
     """
-    What the journal says of a run.
+    The progress of a run, according to its journal.
 
     Args:
-        plan: The run's.
+        plan: The run's plan.
 
-        journal: The run's.
+        journal: The run's journal.
 
-        suffix: Of published parts.
+        suffix: The suffix of published parts.
     """
 
     def __init__(self, plan: Plan, journal: Entries, suffix: str) -> None:
@@ -37,17 +37,17 @@ class Rounds:
 
     @property
     def current(self) -> int:
-        """The number of the round; 0 for the records of the input."""
+        """The number of the current round; 0 for the records of the input."""
         return len(self._shards) - 1
 
     @property
     def shards(self) -> Sequence[int]:
-        """The shards of the round."""
+        """The shards of the current round."""
         return self._shards[-1]
 
     @property
     def is_done(self) -> bool:
-        """Whether all parts of the round are published."""
+        """Whether all parts of the current round are published."""
         return all(self._is_done(self._part(number, self.current)) for number in self.shards)
 
     def done_parts(self) -> Iterator[Part]:
@@ -57,7 +57,7 @@ class Rounds:
                 yield part
 
     def begin_next(self, journal: Journal) -> None:
-        """Begin a round with the shards that have dead letters, and put it into the journal. There may be none."""
+        """Begin a round with the shards that have dead letters, and journal it; do nothing if there are none."""
         shards = [number for number in range(len(self.plan.shards)) if self._dead_of(number)]
         if shards:
             name = f"round-{len(self._shards)}"
@@ -65,7 +65,7 @@ class Rounds:
             self._shards.append(shards)
 
     def tally(self) -> Tally:
-        """What has been counted, of all rounds."""
+        """The counts of all rounds together."""
         entries = [self.journal.last(part.name) for part in self._parts()]
         return Tally.of(entry.counts for entry in entries if entry is not None)
 
@@ -79,12 +79,12 @@ class Rounds:
         return Tally.of(entry.counts for entry in entries if entry is not None).dead
 
     def units(self) -> tuple[int, int]:
-        """How far the round is, and how far it goes: in the format's unit for the input, in dead letters for a retry."""
+        """How much of the round is done, and its total: in the format's unit for the input, in dead letters for a retry."""
         done = total = 0
         for number in self.shards:
             part, shard = self._part(number, self.current), self.plan.shards[number]
             length = shard.end - shard.begin
-            if self.current:  # a shard with dead letters is of every round
+            if self.current:  # a shard with dead letters is part of every round
                 before = self.journal.last(self._part(number, self.current - 1).name)
                 length = 0 if before is None else Tally.of([before.counts]).dead
             entry = self.journal.last(part.name)
@@ -95,7 +95,7 @@ class Rounds:
     def _dead_of(self, shard: int) -> int:
         """Dead letters of a shard: those of the last round that it was part of, less what a retry has saved so far."""
         dead = 0
-        for round in range(len(self._shards)):  # of a round that it was not part of, the journal has nothing
+        for round in range(len(self._shards)):  # without an entry, the shard was not part of the round
             entry = self.journal.last(self._part(shard, round).name)
             if entry is not None:
                 tally = Tally.of([entry.counts])

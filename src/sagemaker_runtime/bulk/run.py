@@ -17,6 +17,7 @@ from sagemaker_runtime.bulk.outputs.convert import converter
 from sagemaker_runtime.bulk.progress import Callback, display
 from sagemaker_runtime.bulk.recipe import opened
 from sagemaker_runtime.bulk.settings import RunSettings
+from sagemaker_runtime.bulk.shared_members import check_shared_members
 from sagemaker_runtime.bulk.status import Status, Watch
 from sagemaker_runtime.bulk.suffixes import body_for, format_for
 from sagemaker_runtime.plugins.concurrency import KneeLimit
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.predictor import InvokeMembers
 
 ASYNCHRONOUS_LIMIT = 256  # a KneeLimit would only see how fast the queue accepts requests
-DRAIN = 10.0  # seconds for calls in flight, after Ctrl-C
+DRAIN = 10.0  # seconds that calls in flight get after Ctrl-C
 
 
 async def run_bulk(
@@ -80,11 +81,11 @@ async def run_bulk(
         )
 
     Each record ends up exactly once in the output or in the dead letters, even if the process is killed: the same call then
-    continues where it stopped, and repeats only the calls that were in flight. Once the run is finished, the same call
-    returns the report.
+    continues where it stopped, and repeats only the calls of the last half second and those that were in flight. Once the run
+    is finished, the same call returns the report.
 
-    Calls are made as by `invoke_many`: with as many at once as the endpoint can take, and with patience for an endpoint that
-    is overloaded or unreachable. A record that fails for good becomes a dead letter; the others of its request are sent again
+    Calls are made as by `invoke_many`: with as much concurrency as the endpoint can take, and with patience while it is
+    overloaded or unreachable. A record that fails for good becomes a dead letter; the others of its request are sent again
     without it. An error that every record would meet, such as missing access, is raised and stops the run.
 
     Each stretch of the input becomes one part of the output, ``part-00000.jsonl``, with any dead letters in
@@ -94,7 +95,8 @@ async def run_bulk(
     When cancelled, as by Ctrl-C, it waits up to *drain* seconds for the calls in flight.
 
     Args:
-        client: Makes the calls. It stays open. With an *engine*, the `ClientRecipe` that each worker makes one of.
+        client: Makes the calls. It stays open. A `ClientRecipe` makes a client that is closed at the end; an *engine*
+            requires one, because each worker makes its own client.
 
         endpoint: The name of the endpoint.
 
@@ -108,42 +110,42 @@ async def run_bulk(
 
         body: How records become requests. None chooses by the format, with one record per request.
 
-        output_format: Of the parts; dead letters are always JSON Lines. ``"csv"`` has a column for each key of a result.
+        output_format: The format of the parts; dead letters are always JSON Lines. ``"csv"`` has a column for each key of a result.
             ``output`` is spread over several: one for each key if it is an object, one for each element if it is a list.
             Nested values are JSON. ``"parquet"`` has a column for each key, with lists and structs; a column whose values
             have no common type holds JSON, as text. Each part has its own columns and types.
 
         join: Whether each result includes its record, as ``input``.
 
-        select: A JMESPath expression of what is written for each result. It sees ``file``, ``record``, ``input`` and
-            ``output``. None writes the result as it is.
+        select: A JMESPath expression for what to write for each result, evaluated on an object with ``file``, ``record``,
+            ``input``, ``output`` and any ``inference_id``. None writes the result as it is.
 
         members: Members of every call's input, such as ``{"target_variant": "blue"}``.
 
-        session_id: A JMESPath expression: the session id in a record.
+        session_id: A JMESPath expression that finds the session id in a record. None sends none.
 
-        custom_attributes: A JMESPath expression: the custom attributes in a record.
+        custom_attributes: A JMESPath expression that finds the custom attributes in a record. None sends none.
 
         inference_ids: Whether to give each call an inference id, made from the position of its first record. The results
             include it, so that captured data can be joined.
 
-        limit: Calls at once: a number, or a `KneeLimit` with bounds or shared between runs. None for a `KneeLimit` of its
-            own; at an asynchronous endpoint, whose queue takes any number, for 256.
+        limit: The number of concurrent calls, or a `KneeLimit`, which may have bounds or be shared between runs. None for a
+            new `KneeLimit`; for an asynchronous endpoint, whose queue accepts any number, 256.
 
-        max_errors: How many dead letters to accept; one more stops the run. With *retry_dead*, those that fail again are
-            counted. None for any number.
+        max_errors: How many dead letters to accept; one more stops the run. With *retry_dead*, only records that fail again
+            count. None for no limit.
 
-        retry_dead: Whether to send the dead letters of a finished run again. Their results are in parts of their own,
+        retry_dead: Whether to send the dead letters of a finished run again. Their results go to separate parts,
             ``part-00000-retry-1.jsonl``. Those that fail again remain dead letters.
 
-        asynchronous: Whether the endpoint is asynchronous: requests are submitted, and their results read from S3. An input
-            that is a whole object in S3 is used where it is.
+        asynchronous: Whether the endpoint is asynchronous: requests are submitted, and their results read from S3. With
+            `FileBody`, an input object that is already in S3 is not uploaded again.
 
-        upload_to: ``s3://bucket/prefix/`` for the bodies of asynchronous requests of more than 128,000 bytes. None if no body
-            is that large.
+        upload_to: ``s3://bucket/prefix/`` for those bodies of asynchronous requests that exceed 128,000 bytes. None if no
+            body is that large.
 
-        remove_uploads: Whether to remove each upload once its result is there. Otherwise, leave that to a lifecycle rule of
-            the bucket.
+        remove_uploads: Whether to remove each upload once its result has been read. If not, leave that to a lifecycle rule
+            of the bucket.
 
         encryption: Server-side encryption of objects written to S3: ``"AES256"``, ``"aws:kms"`` or ``"aws:kms:dsse"``. None
             for the bucket's default.
@@ -153,29 +155,30 @@ async def run_bulk(
         state: A folder on a local disk for the plan, the journal and unfinished parts. None for ``.bulk`` in the output,
             which must then be a local folder.
 
-        verify: Whether to compare all the bytes of the input when a run continues, and not only sizes, times and both ends
-            of each file.
+        verify: Whether to compare all bytes of local input files when a run continues, rather than only the size, the times
+            and both ends of each file. Set it from the first call on.
 
         progress: Whether to show progress on stderr: a bar on a terminal or in a notebook if tqdm is installed, otherwise a
             line every 30 s. Or a function that is called with a `Status` every second.
 
         drain: Seconds to wait for calls in flight when cancelled.
 
-        engine: What spreads the work over processes or machines: ``"ray"`` (the extra ``sagemaker-runtime[ray]``) or
-            ``"dask"`` (``sagemaker-runtime[dask]``). It uses the cluster that the program is connected to, then the one
-            that the environment names, and otherwise begins one on this machine. Input and output must be in S3, or in
-            folders that all workers see. None for this process alone. See ``docs/engines.md``.
+        engine: The engine that spreads the work over processes or machines: ``"ray"`` (the extra ``sagemaker-runtime[ray]``) or
+            ``"dask"`` (``sagemaker-runtime[dask]``). It uses the cluster that the program is connected to, or else the one
+            that the environment names, or else starts one on this machine. Input and output must be in S3, or in folders
+            that all workers can access. None for this process alone. See ``docs/engines.md``.
 
-        workers: With an engine, how many parts are made at once; *limit* is divided among them. None for the number of
+        workers: With an engine, how many parts are made concurrently; *limit* is divided among them. None for the number of
             CPUs (Ray) or threads (Dask) of the cluster.
 
     Returns:
-        What the run has done, from its beginning.
+        What the run has done since its beginning.
 
     Raises:
-        ConfigError: An argument makes no sense, the input or a setting is not what the run was begun with, or another run
-            uses the folder.
-        BulkError: The run stopped: the disk is full, the input changed, or too many records failed.
+        ConfigError: An argument is invalid, the input or a setting differs from what the run started with, the input changed
+            during the run, or another run is using the folder.
+        InvalidParamsError: A member that all calls share, such as the name of the endpoint, is invalid. No file was created.
+        BulkError: The run stopped before its end: for example, the disk is full, or too many records failed.
         SageMakerRuntimeError: Every record would fail this way.
     """
     check_arguments(
@@ -223,7 +226,7 @@ async def run_bulk(
             rows=settings.rows(),
             suffix=f".{output_format}",
             convert=converter(output_format),
-            # A state elsewhere would say of any output that its parts are there; one in the output may move with it.
+            # A separate state belongs to one output, so that is recorded; a state inside the output may move with it.
             settings=settings.recorded(None if state is None else destination.where),
             max_errors=max_errors,
             drain=drain,
@@ -237,7 +240,8 @@ async def run_bulk(
         def inputs(run_id: str) -> Inputs:
             return settings.inputs(run_id, [file.name for file in files])
 
-        inputs("")  # their errors come before anything is created
+        # Invalid expressions and members are refused before anything is created.
+        await check_shared_members(made, opt_fns, inputs(""), asynchronous=asynchronous)
         manner = Manner((with_api_options(watch), *opt_fns), limit, ordered=True, on_error="return")
         with RunFolder(folder) as held:
             return await job.run(held, made, manner, inputs, retry_dead=retry_dead)

@@ -1,4 +1,4 @@
-"""`Scorer`: a function for the batches of other people's pipelines, which can be pickled."""
+"""`Scorer`: a picklable function that scores the batches of other pipelines (pandas, Dask, Ray Data)."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 Table = TypeVar("Table")
 
 MAX_CALLS = 1_024
-_AT_EXIT = 5.0  # seconds for which the end of the process waits for a client
+_AT_EXIT = 5.0  # seconds that a process waits at exit for its client to close
 
 
 @frozen
 class Scorer:
     """
-    Sends the rows of a batch to an endpoint, and returns the batch with two further columns: results and errors.
+    Sends the rows of a batch to an endpoint, and returns the batch with two more columns: results and errors.
 
     A batch is a ``pandas.DataFrame``, a ``pyarrow.Table``, or a dictionary of NumPy arrays or lists::
 
@@ -52,11 +52,14 @@ class Scorer:
         frame = frame.map_partitions(scorer, meta=scorer.meta(frame))  # Dask
         dataset = dataset.map_batches(scorer, batch_format="pandas")  # Ray Data
 
-    It can be pickled and holds no credentials. The first call in a process makes a client, which serves all later calls there, of
-    all threads; `close` closes it, and so does the end of the process.
+    It can be pickled and holds no credentials. The first call in a process makes a client, which all threads of the process
+    share; it is closed by `close`, or when the process ends.
 
-    Errors become values, of any kind: a pipeline does not fail, or drop a block, because of one row. Retries are those of
-    `invoke_many`: while the endpoint is overloaded or unavailable, it waits.
+    Every error of a call becomes a value, so no row can make the pipeline fail or drop a block. Calls are retried as by
+    `invoke_many`: while the endpoint is overloaded or unavailable, the scorer waits.
+
+    Raises:
+        ConfigError: *recipe* is not a `ClientRecipe`, or a number is less than 1.
     """
 
     recipe: ClientRecipe
@@ -70,23 +73,24 @@ class Scorer:
 
     columns: Sequence[str] | str | None = field(default=None, kw_only=True)
     """
-    The columns to send, as an object. None for all. A single name sends the value alone; bytes as they are, for `FileBody`.
+    The columns to send; each row becomes a JSON object. None for all. A single name, as a string, sends the bare value instead;
+    bytes are sent as they are, for `FileBody`.
     """
 
     output: str = field(default="output", kw_only=True)
-    """The column for results: what JSON has, or None for a row that failed."""
+    """The column for results: the decoded JSON value, or None for a row that failed."""
 
     error: str = field(default="error", kw_only=True)
-    """The column for errors: a code and a message, or None for a row with a result."""
+    """The column for errors: ``"code: message"``, or None for a row with a result."""
 
     members: InvokeMembers | None = field(default=None, kw_only=True, repr=False)
     """Members of every call's input, such as ``{"content_type": "image/png"}``."""
 
     max_calls: int = field(default=MAX_CALLS, kw_only=True)
-    """Concurrent calls, at most, of all processes together. A `KneeLimit` in each finds out how many make sense."""
+    """The most concurrent calls of all processes together. A `KneeLimit` in each finds how many the endpoint can take."""
 
     workers: int = field(default=1, kw_only=True)
-    """How many processes use the scorer at once; *max_calls* is divided among them."""
+    """How many processes use the scorer concurrently; *max_calls* is divided among them."""
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.recipe, ClientRecipe):  # pyright: ignore[reportUnnecessaryIsInstance] - not every caller is checked
@@ -96,14 +100,15 @@ class Scorer:
             )
         for name in ("max_calls", "workers"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; it takes a number from 1 on")
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it takes a number, 1 or more")
 
     def __call__(self, batch: Table) -> Table:
         """
-        The batch with results and errors.
+        Score a batch, and return it with results and errors.
 
         Raises:
-            ConfigError: It is of another type, has no such column, or already has one of the new ones; or no client can be made.
+            ConfigError: The batch is of another type, lacks one of *columns*, or already has one of the new ones; or no client
+                can be made.
             EncodeError: A value cannot be written as JSON.
         """
         table = table_of(batch)
@@ -122,9 +127,9 @@ class Scorer:
 
     def meta(self, frame: object) -> Mapping[str, object]:
         """
-        For Dask: the columns and types of a data frame that `map_partitions` makes with this.
+        The columns and types of the data frame that Dask's ``map_partitions`` makes with this scorer.
 
-        Without ``meta=``, Dask would call the endpoint with rows that it has made up.
+        Without ``meta=``, Dask would infer them by calling the endpoint with made-up rows.
 
         Args:
             frame: The Dask data frame, or a pandas one.
@@ -133,7 +138,7 @@ class Scorer:
         return {**types, self.output: "object", self.error: "object"}
 
     def close(self) -> None:
-        """Close the client of this process. The next call makes another one."""
+        """Close the client of this process. The next call makes a new one."""
         with _LOCK:
             process = _PROCESSES.pop(self.recipe, None)
         if process is not None:
@@ -179,7 +184,7 @@ class _Process:
             yield
 
     def limit_of(self, scorer: Scorer) -> KneeLimit:
-        """One for all threads and batches: what it has learnt serves the next one."""
+        """The limit that all threads and batches share, so that each starts from what the last one learnt."""
         bounds = KneeLimit(min(4, scorer.max_calls), maximum=scorer.max_calls).split(scorer.workers)
         return self._limits.setdefault((scorer.endpoint, scorer.max_calls, scorer.workers), bounds)
 
@@ -191,7 +196,7 @@ _LOCK = Lock()
 def _process(scorer: Scorer) -> _Process:
     with _LOCK:
         process = _PROCESSES.get(scorer.recipe)
-        if process is None or not process.thread.is_open:  # or it was another process's, before a fork
+        if process is None or not process.thread.is_open:  # closed, or inherited through a fork
             process = _PROCESSES[scorer.recipe] = _Process(scorer.recipe)
         return process
 

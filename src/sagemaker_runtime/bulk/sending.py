@@ -1,69 +1,72 @@
-"""`Sender`: a batch to the endpoint, and what came of each of its records."""
+"""`Sender`: sends a batch to the endpoint, and collects the result or error of each record."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from sagemaker_runtime import ATTEMPTS, REQUEST_ID, SageMakerRuntimeError
+from sagemaker_runtime import ATTEMPTS, REQUEST_ID, InvalidParamsError, SageMakerRuntimeError
 from sagemaker_runtime.bulk.failures import is_about_run
+from sagemaker_runtime.bulk.tally import Tally, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from sagemaker_runtime import AttemptRecord, InvokeEndpointInput, InvokeEndpointOutput
+    from sagemaker_runtime import InvokeEndpointInput, InvokeEndpointOutput
     from sagemaker_runtime.bulk.bodies.base import Body
     from sagemaker_runtime.bulk.formats.base import Batch
     from sagemaker_runtime.bulk.requests import Inputs
     from sagemaker_runtime.bulk.rows import Rows
-    from sagemaker_runtime.bulk.tally import Tally
-
-_THROTTLED = 429  # HTTP status
+    from sagemaker_runtime.bulk.tally import Request
 
 
 @define
 class Sent:
-    """What came of a batch. Few objects, as many wait, and the garbage collector visits each of them."""
+    """The outcome of a batch. It has few objects, because many outcomes wait and the garbage collector visits every object."""
 
     lines: bytes = field(repr=False)
-    """Of results."""
+    """The lines of results."""
 
     succeeded: int
-    """How many results those are."""
+    """The number of results."""
 
-    requests: list[tuple[str | None, Sequence[AttemptRecord]]] = field(repr=False)
-    """Of each request, the variant that responded, and its attempts."""
+    requests: list[Request] = field(repr=False)
 
     dead: Sequence[bytes] = field(default=(), repr=False)
     """The lines of dead letters."""
 
     codes: Sequence[str] = ()
-    """The codes of the errors in those."""
+    """The error codes in those."""
 
-    @property
-    def size(self) -> int:
-        """Bytes of the lines."""
-        return len(self.lines) + (sum(map(len, self.dead)) if self.dead else 0)
+    size: int = field(init=False)
+    """The size of all lines in bytes."""
 
-    def count(self, tally: Tally) -> None:
-        """Add it to a tally."""
-        tally.rows += self.succeeded
-        if self.codes:
-            tally.dead += len(self.dead)
-            tally.codes.update(self.codes)
-        for variant, attempts in self.requests:
-            tally.requests += 1
-            tally.attempts += len(attempts)
-            if attempts:
-                tally.took(variant or "", attempts[-1].seconds)
-                if variant is None or len(attempts) > 1:  # others have one attempt, which succeeded
-                    tally.throttled += sum(map(_is_throttled, attempts))
+    def __attrs_post_init__(self) -> None:
+        self.size = len(self.lines) + sum(map(len, self.dead))
 
 
-def _is_throttled(attempt: AttemptRecord) -> bool:
-    kind = attempt.error_type or ""
-    return "Throttl" in kind or (attempt.status == _THROTTLED and kind != "ModelNotReadyException")
+@define
+class Gathered:
+    """The outcomes of several batches, to be counted together."""
+
+    rows: int = 0
+    codes: list[str] = field(factory=list[str])
+    requests: list[Request] = field(factory=list["Request"], repr=False)
+
+    def add(self, sent: Sent) -> None:
+        """Add the outcome of a batch."""
+        self.rows += sent.succeeded
+        self.requests += sent.requests
+        if sent.codes:
+            self.codes += sent.codes
+
+    def tally(self) -> Tally:
+        """The counts of all outcomes."""
+        tally = Tally(rows=self.rows, dead=len(self.codes), codes=Counter(self.codes))
+        tally.count(self.requests)
+        return tally
 
 
 @frozen
@@ -71,8 +74,8 @@ class Sender:
     """
     Sends batches.
 
-    A batch that fails is halved until the records that spoil it stand alone: they become dead letters, and the others get
-    their results.
+    A batch that fails is halved until each record that makes it fail is alone in a request. These records become dead letters;
+    the others get their results.
     """
 
     invoke: Callable[[InvokeEndpointInput, Batch], Awaitable[InvokeEndpointOutput]]
@@ -87,38 +90,39 @@ class Sender:
         Send records of a batch.
 
         Args:
-            batch: What they are of.
+            batch: The batch that they belong to.
 
-            offset: Where they stand in it.
+            offset: The position of the first of them in the batch.
 
             records: The records.
 
         Raises:
-            Exception: What every other batch would meet too.
+            Exception: An error that every other batch would meet too.
         """
-        requests: list[tuple[str | None, Sequence[AttemptRecord]]] = []
+        number = len(records)
+        requests: list[Request] = []
         request_id: str | None = None
         try:
             params = self.inputs.input(batch, offset, records)
             output = await self.invoke(params, batch)
             request_id = output.result_metadata.get(REQUEST_ID)
-            requests.append((output.invoked_production_variant, output.result_metadata.get(ATTEMPTS, ())))
-            texts = self.body.decode(output.body, output.content_type, len(records))
+            requests.append(request_of(output.invoked_production_variant, output.result_metadata.get(ATTEMPTS, ())))
+            texts = self.body.decode(output.body, output.content_type, number)
             lines = self.rows.results(batch, offset, records, texts, params.inference_id)
         except SageMakerRuntimeError as error:
-            if is_about_run(error):
+            if is_about_run(error) or (isinstance(error, InvalidParamsError) and self.inputs.is_shared(error)):
                 raise
             problem = error
         else:
-            return Sent(lines, len(records), requests)
+            return Sent(lines, number, requests)
         if problem.attempts:
-            requests.append((None, problem.attempts))
-        if len(records) == 1:
+            requests.append(request_of(None, problem.attempts))
+        if number == 1:
             problem.request_id = problem.request_id or request_id  # a codec knows nothing of the response but its body
             letter = self.rows.dead_letter(batch, offset, problem)
             code = str(getattr(problem, "code", type(problem).__name__))
             return Sent(b"", 0, requests, [letter], [code])
-        half = len(records) // 2
+        half = number // 2
         first = await self.send(batch, offset, records[:half])
         second = await self.send(batch, offset + half, records[half:])
         return Sent(

@@ -1,4 +1,4 @@
-"""`RunSettings`: what decides the requests and results of a run, in every process that takes part in it."""
+"""`RunSettings`: the settings that determine a run's requests and results, in every process that works on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class RunSettings:
-    """Arguments of `run_bulk`, by the same names, once files have said what was left to them."""
+    """Arguments of `run_bulk`, under the same names, once the format and body are chosen."""
 
     endpoint: str
     format: Format
@@ -42,7 +42,7 @@ class RunSettings:
     kms_key: str | None
 
     def recorded(self, output: str | None) -> Mapping[str, str | None]:
-        """What the plan of the run has of them; see `Plan`. *output* is where the parts go, None if that may change."""
+        """The settings as a `Plan` records them. *output* is where the parts go; None if that may change."""
         return {
             "endpoint": self.endpoint,
             "format": repr(self.format),
@@ -60,17 +60,18 @@ class RunSettings:
 
     def inputs(self, run_id: str, files: Iterable[str], first_file: int = 0) -> Inputs:
         """
-        What makes the inputs of calls.
+        The `Inputs` of the run, which makes the input of each call.
 
         Args:
-            run_id: The run's.
+            run_id: The run's id.
 
-            files: The names of files.
+            files: The names of the input files, in order.
 
             first_file: The number of the first of them.
 
         Raises:
-            ConfigError: An expression is not JMESPath, or the body puts several records with one each into a request.
+            ConfigError: An expression is not valid JMESPath, or applies to each record while the body puts several into a
+                request.
         """
         return Inputs(
             self.endpoint,
@@ -85,11 +86,11 @@ class RunSettings:
         )
 
     def rows(self) -> Rows:
-        """What writes results and dead letters."""
+        """The `Rows` of the run, which format results and dead letters."""
         return Rows(self.format, join=self.join, select=self.select)
 
     def calls(self) -> Callable[..., AsynchronousCalls] | None:
-        """What submits and waits, of a client and of options; None for calls whose response comes at once."""
+        """Makes the calls to an asynchronous endpoint, from a client and its ``opt_fns``; None for a real-time endpoint."""
         if not self.asynchronous:
             return None
         return partial(

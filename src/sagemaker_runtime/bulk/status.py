@@ -1,4 +1,4 @@
-"""`Status`: how a run is doing, and the middleware that sees it."""
+"""`Status`: the progress of a run, and the middleware that observes its attempts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 @frozen
 class Status:
-    """How a run is doing."""
+    """The progress of a run."""
 
     done: int
-    """Records with a result or a dead letter, since the beginning of the run; of a retry, the dead letters that it has sent."""
+    """Records with a result or a dead letter since the beginning of the run; during a retry, the dead letters retried so far."""
 
     failed: int
     """How many of them are dead letters."""
 
     share: float
-    """The share of the input that is done, from 0.0 to 1.0, in bytes, rows or files, depending on the format; of a retry, the
-    share of its dead letters."""
+    """The share of the input that is done, from 0.0 to 1.0, in bytes, rows or files, depending on the format; during a retry,
+    the share of its dead letters."""
 
     records_per_second: float
     """The average of this process so far."""
@@ -35,7 +35,7 @@ class Status:
     """Requests in flight, including those that wait for a free call or a retry."""
 
     limit: int
-    """How many calls may run at once at the moment."""
+    """The current limit of concurrent calls."""
 
     throttled: int
     """Attempts of this process that were throttled."""
@@ -44,25 +44,25 @@ class Status:
     """For how many seconds every attempt has failed; 0 if the last one succeeded."""
 
     reason: str | None
-    """The error of those attempts; None if the last one succeeded."""
+    """The last error of those attempts; None if the last one succeeded."""
 
     errors: int = 0
-    """Attempts of this process that failed in another way, such as by a timeout; not those that failed in the model."""
+    """Attempts of this process that failed for another reason, such as a timeout; errors of the model are not counted."""
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate of the seconds left; None if there is none yet."""
+        """An estimate of the seconds left; None if it is too early for one."""
         if not self.records_per_second or not self.share:
             return None
         return self.done * (1 / self.share - 1) / self.records_per_second
 
 
-@define(eq=False)  # so that it can be kept: the client compiles one stack for all calls
+@define(eq=False)  # hashable, so that the client compiles one stack for all calls
 class Watch:
     """
-    Finalize: sees every attempt, so that a run that waits can say what for.
+    Finalize: observes every attempt, so that a waiting run can say why it waits.
 
-    Stands below Retry.
+    Installed below Retry.
     """
 
     id = "BulkWatch"
@@ -71,16 +71,16 @@ class Watch:
     """Attempts that were throttled."""
 
     errors: int = 0
-    """Attempts that failed otherwise, without those that failed in the model."""
+    """Attempts that failed otherwise; errors of the model are not counted."""
 
     failure: str | None = None
-    """What the last attempt failed with; None if it did not."""
+    """The error of the last attempt; None if it succeeded."""
 
     failing_since: float | None = None
-    """When the first of the attempts failed that have all failed since, in monotonic time."""
+    """When the current series of failures began, in monotonic time; None if the last attempt succeeded."""
 
     now: float = 0.0
-    """When the last attempt ended, in monotonic time."""
+    """When the last attempt failed, in monotonic time."""
 
     def __call__(self, stack: Stack) -> None:
         stack.finalize.insert(self, after="Retry")
@@ -92,7 +92,7 @@ class Watch:
             failure = classify(error)
             if failure is Failure.THROTTLING:
                 self.throttled += 1
-            if isinstance(error, ModelError):  # somebody is there, and works
+            if isinstance(error, ModelError):  # the endpoint is there, and responds
                 self.failure, self.failing_since = None, None
             else:
                 self.errors += failure is not Failure.THROTTLING

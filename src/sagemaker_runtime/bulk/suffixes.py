@@ -1,4 +1,4 @@
-"""What the suffix of a file tells."""
+"""The default format and body, chosen by file suffix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sagemaker_runtime.bulk.formats.csv_rows import CSV
 from sagemaker_runtime.bulk.formats.files import Files
 from sagemaker_runtime.bulk.formats.json_lines import JSONLines
 from sagemaker_runtime.bulk.formats.parquet import Parquet
-from sagemaker_runtime.bulk.media_types import media_type_of
+from sagemaker_runtime.bulk.types_by_suffix import media_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,26 +35,29 @@ _COMPRESSED = {".gz": "gunzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzst
 
 def format_for(files: Sequence[InputFile]) -> Format:
     """
-    The format that the suffixes of all files tell.
+    The format that the suffixes of the files imply.
+
+    Args:
+        files: The input files, at least one; only their names matter.
 
     Raises:
-        ConfigError: They tell none, or several; or the files are compressed.
+        ConfigError: The suffixes are unknown or imply several formats, or the files are compressed.
     """
     first, format = files[0].name, _format_of(files[0].name)
     for file in files:
         other = _format_of(file.name)
         if other != format:
             raise ConfigError(
-                f"the input has {first} and {file.name}, which are of different formats: run each kind alone, such as "
+                f"the input has {first} and {file.name}, which are of different formats: make a run for each kind, such as "
                 "'folder/*.csv', or say what they are with format="
             )
-    if isinstance(format, CSV):  # one keeps the header of its files
+    if isinstance(format, CSV):  # a new one, because it remembers the header of its files
         return CSV(delimiter=format.delimiter)
     return format
 
 
 def body_for(format: Format) -> Body:
-    """What makes requests of the records of a format, one a request, if nothing else is asked for."""
+    """The default body for a format, with one record per request."""
     if isinstance(format, CSV):
         return CSVBody()
     return FileBody() if isinstance(format, Files) else JSONBody()
@@ -69,14 +72,14 @@ def _format_of(name: str) -> Format:
         return Files()
     if suffix in _COMPRESSED:
         raise ConfigError(
-            f"{name} is compressed, so no place in it can be found again: decompress it first, with {_COMPRESSED[suffix]}"
+            f"{name} is compressed, so a run could not continue within it: decompress it first, with {_COMPRESSED[suffix]}"
         )
     if suffix == ".json":
         raise ConfigError(
-            f"{name} may be a document on each line, or one document: say which with format=JSONLines() or "
+            f"{name} may have a document on each line, or be one document: say which with format=JSONLines() or "
             "format=Files('application/json')"
         )
     raise ConfigError(
-        f"{name} has {f'the suffix {suffix}' if suffix else 'no suffix'}, which tells no format: say what the files are with "
+        f"{name} has {f'the unknown suffix {suffix}' if suffix else 'no suffix'}: say what the files are with "
         "format=, such as JSONLines(), CSV(), Parquet() or Files()"
     )

@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 class _Kind(Protocol):
     @property
     def names(self) -> list[str]:
-        """Of the columns."""
+        """The names of the columns."""
         ...
 
     def values(self, name: str) -> list[object]:
-        """Of a column, as Python has them."""
+        """The values of a column, as Python objects."""
         ...
 
     def with_columns(self, columns: Mapping[str, list[Any]]) -> Any:
-        """A table of the same kind with further columns."""
+        """A table of the same kind with more columns."""
         ...
 
 
 @frozen
 class TableOf:
-    """A batch of some kind."""
+    """A batch of any supported kind."""
 
     kind: _Kind
 
@@ -46,12 +46,12 @@ class TableOf:
         Its rows as records: JSON, or bytes as they are.
 
         Args:
-            columns: Which, as `Scorer` takes it.
+            columns: Which columns, as in `Scorer.columns`.
 
-            besides: Columns that must not be there.
+            besides: Columns that must not exist.
 
         Raises:
-            ConfigError: A column is missing, or there.
+            ConfigError: A column is missing, or one of *besides* exists.
             EncodeError: A value cannot be written as JSON.
         """
         there = self.kind.names
@@ -77,16 +77,16 @@ class TableOf:
         raise EncodeError(f"a value of the columns {', '.join(map(str, names))} cannot be written as JSON ({problem})")
 
     def with_columns(self, columns: Mapping[str, list[Any]]) -> Any:
-        """A table of the same kind with further columns."""
+        """A table of the same kind with more columns."""
         return self.kind.with_columns(columns)
 
 
 def table_of(batch: object) -> TableOf:
     """
-    A batch.
+    The table that a batch holds.
 
     Raises:
-        ConfigError: It is of no kind that is known.
+        ConfigError: The type of the batch is not supported.
     """
     if isinstance(batch, Mapping):
         return TableOf(_Columns(batch))
@@ -117,7 +117,7 @@ class _Columns:
         made: dict[str, Any] = {}
         for name, values in columns.items():
             made[name] = numpy.empty(len(values), dtype=object)
-            for index, value in enumerate(values):  # at once, lists of one length would be rows of an array
+            for index, value in enumerate(values):  # one by one, or lists of one length would become a matrix
                 made[name][index] = value
         return {**self.batch, **made}
 
@@ -134,7 +134,7 @@ class _Frame:
         return _listed(self.batch[name])
 
     def with_columns(self, columns: Mapping[str, list[Any]]) -> Any:
-        series = import_module("pandas").Series  # of objects always, so that all partitions have the same types
+        series = import_module("pandas").Series  # always of objects, so that all partitions have the same types
         return self.batch.assign(
             **{name: series(values, index=self.batch.index, dtype="object") for name, values in columns.items()}
         )

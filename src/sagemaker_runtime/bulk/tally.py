@@ -1,19 +1,30 @@
-"""`Tally`: what the records of a part were counted as. Absolute numbers, so that one replaces another and several add up."""
+"""`Tally`: counts of a part's records and requests. They are totals: a later one replaces an earlier one, and parts add up."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, TypeGuard
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from sagemaker_runtime import AttemptRecord
     from sagemaker_runtime.bulk.journal import Counts
 
-_STEPS = 8  # of the histogram to a doubling: a percentile is right within 9 %
+Request: TypeAlias = "tuple[str, int | None, float, int, int]"
+"""
+The facts of a request that are counted: the production variant that responded, "" if none did; the time of its last attempt, as
+a step of the histogram and in seconds; its attempts, and how many of them were throttled. Without an attempt, the step is None.
+
+Many wait to be counted, and the garbage collector does not visit tuples of plain values.
+"""
+
+_THROTTLED = 429  # HTTP status
+_STEPS = 8  # of the histogram per doubling, which makes a percentile exact to within 9 %
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
@@ -28,36 +39,38 @@ class Tally:
     """Records that became dead letters."""
 
     requests: int = 0
-    """Requests that got a response, or failed for good; a batch that is halved has several."""
+    """Requests that got a response, or failed for good; a batch that was halved has several."""
 
     attempts: int = 0
-    """Attempts of them."""
+    """Their attempts."""
 
     throttled: int = 0
     """Attempts that were throttled."""
 
     seconds: float = 0.0
-    """How long it took, from write to write."""
+    """How long the work took, from write to write."""
 
     codes: Counter[str] = field(factory=Counter[str])
-    """Dead letters by the code of their error."""
+    """Dead letters by error code."""
 
     latencies: dict[str, Counter[int]] = field(factory=dict[str, Counter[int]])
-    """Requests by the production variant that responded, "" if none did, and by the time of their last attempt, in steps."""
+    """For each production variant ("" for requests without a response), a histogram of the times of their last attempts."""
 
-    def took(self, variant: str, seconds: float) -> None:
-        """Count the time of a request."""
-        counts = self.latencies.get(variant)
-        if counts is None:
-            counts = self.latencies[variant] = Counter()
-        counts[round(_STEPS * math.log2(max(seconds, 1e-6)))] += 1
+    def count(self, requests: Sequence[Request]) -> None:
+        """Add requests. Adding many together takes a third of the time."""
+        self.requests += len(requests)
+        self.attempts += sum(map(_ATTEMPTS, requests))
+        self.throttled += sum(map(_THROTTLES, requests))
+        for (variant, step), number in Counter(map(_TIME, requests)).items():
+            if step is not None:
+                self.latencies.setdefault(variant, Counter())[step] += number
 
     def percentiles(self, variant: str | None = None) -> Mapping[str, float | None]:
         """
-        The seconds in which half, 90 % and 99 % of the requests were done, and all, within 9 %.
+        The median, 90th and 99th percentile and maximum of the request times, in seconds, within 9 %; None without requests.
 
         Args:
-            variant: Of which variant; None for all.
+            variant: The production variant; None for all.
         """
         steps = Counter[int]()
         for name, counts in self.latencies.items():
@@ -66,7 +79,7 @@ class Tally:
         return {name: _within(steps, share) for name, share in _SHARES.items()}
 
     def to_json(self) -> Counts:
-        """All of it, as JSON has it."""
+        """All counts, as JSON values."""
         return {
             "rows": self.rows,
             "dead": self.dead,
@@ -83,7 +96,7 @@ class Tally:
 
     @classmethod
     def of(cls, counts: Iterable[Mapping[str, object]]) -> Tally:
-        """The sum of what `to_json` gave."""
+        """The sum of tallies in the form that `to_json` returns."""
         tally = cls()
         for each in counts:
             tally.rows += _int(each.get("rows"))
@@ -99,6 +112,31 @@ class Tally:
                 counted = {int(step): number for step, number in _counts(steps).items()}
                 tally.latencies.setdefault(str(variant), Counter()).update(counted)
         return tally
+
+
+_TIME, _ATTEMPTS, _THROTTLES = itemgetter(0, 1), itemgetter(3), itemgetter(4)
+
+
+def request_of(variant: str | None, attempts: Sequence[AttemptRecord]) -> Request:
+    """
+    The facts of a request that are counted.
+
+    Args:
+        variant: The production variant that responded; None if none did.
+
+        attempts: All its attempts; none if a middleware has responded instead.
+    """
+    if not attempts:
+        return variant or "", None, 0.0, 0, 0
+    seconds = attempts[-1].seconds
+    is_plain = variant is not None and len(attempts) == 1  # its one attempt succeeded
+    throttled = 0 if is_plain else sum(map(_is_throttled, attempts))
+    return variant or "", round(_STEPS * math.log2(max(seconds, 1e-6))), seconds, len(attempts), throttled
+
+
+def _is_throttled(attempt: AttemptRecord) -> bool:
+    kind = attempt.error_type or ""
+    return "Throttl" in kind or (attempt.status == _THROTTLED and kind != "ModelNotReadyException")
 
 
 def _within(steps: Counter[int], share: float) -> float | None:

@@ -1,4 +1,4 @@
-"""`Workload`: the records that are under way in one event loop, and their results."""
+"""`Workload`: the records in flight in one event loop, and their results."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Taken = TypeVar("Taken")
 
-AHEAD = 8  # records beyond a limit that adapts, so that a place which becomes free never waits for one
-BACKLOG = 1_024  # results that nobody has taken, at most
+AHEAD = 8  # records beyond an adaptive limit, so that a free slot never waits for a record
+BACKLOG = 1_024  # the most results that may wait to be taken
 
 
 @frozen
 class Result(Generic[Given, Taken]):
-    """What became of one record."""
+    """The result of one record, or its error."""
 
     index: int
-    """Its place in the source, from 0."""
+    """The record's position in the source, from 0."""
 
     input: Given = field(repr=False)
     """The record."""
@@ -45,7 +45,7 @@ class Result(Generic[Given, Taken]):
         The response.
 
         Raises:
-            SageMakerRuntimeError: The record failed: its ``error``.
+            SageMakerRuntimeError: The record failed; this is its ``error``.
         """
         if self.error is not None:
             raise self.error
@@ -59,11 +59,11 @@ class Workload(Generic[Given, Taken]):
     Args:
         call: Sends one record.
 
-        limit: Calls at once.
+        limit: The most concurrent calls.
 
-        ordered: Whether results are given in the order of the records.
+        ordered: Whether results come in the order of the records.
 
-        raises: Whether the error of a record is raised by `take`.
+        raises: Whether `take` raises the error of a record.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class Workload(Generic[Given, Taken]):
         self._raises = raises
         self._tasks: set[asyncio.Task[None]] = set()
         self._added = 0
-        self._given = 0  # in order
-        self._held: dict[int, Result[Given, Taken]] = {}  # that wait for one before them
+        self._given = 0  # the index of the next result, if they are ordered
+        self._held: dict[int, Result[Given, Taken]] = {}  # results that wait for an earlier one
         self._ready: deque[Result[Given, Taken]] = deque()
         self._error: Exception | None = None  # about the run
         self._is_closing = False
@@ -84,29 +84,29 @@ class Workload(Generic[Given, Taken]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way, and nothing is to be taken."""
+        """Whether nothing is in flight and no result waits to be taken."""
         return not self._tasks and not self._ready and self._error is None
 
     @property
     def under_way(self) -> int:
-        """Records that have been begun and have no result."""
+        """How many records have been started and have no result yet."""
         return len(self._tasks)
 
     @property
     def at_once(self) -> int:
-        """Calls at once, at present."""
+        """The current limit of concurrent calls."""
         if isinstance(self._limit, KneeLimit):
             return self._limit.limit
         return self._limit
 
     @property
     def room(self) -> int:
-        """How many records it would take now."""
+        """How many more records may be added now."""
         at_once = self.at_once + (AHEAD if isinstance(self._limit, KneeLimit) else 0)
         return max(0, min(at_once - len(self._tasks), BACKLOG - len(self._held) - len(self._ready)))
 
     def add(self, records: Iterable[Given]) -> None:
-        """Begin with these."""
+        """Start sending these."""
         loop = asyncio.get_running_loop()
         for record in records:
             task = loop.create_task(self._run(self._added, record))
@@ -116,8 +116,9 @@ class Workload(Generic[Given, Taken]):
 
     async def wait(self, *beside: asyncio.Future[Any]) -> None:
         """
-        Wait until there is something to take, nothing is under way, or one of *beside* is done; or a record has come to its
-        end, so that there may be room, though its result waits for one before it.
+        Wait until a result can be taken, a call has ended, nothing is in flight, or one of *beside* is done.
+
+        A call that has ended may make room for another record even if its own result waits for an earlier one.
         """
         under_way = len(self._tasks)
         for each in beside:
@@ -136,10 +137,11 @@ class Workload(Generic[Given, Taken]):
 
     def take(self) -> list[Result[Given, Taken]]:
         """
-        The results that are there.
+        The results that are ready.
 
         Raises:
-            Exception: What is about the run; or the error of a record, if it is to be raised. All results before it were given.
+            Exception: An error about the whole run; or, with *raises*, the error of a record, once all results before it
+                have been taken.
         """
         results: list[Result[Given, Taken]] = []
         while self._ready:
@@ -155,7 +157,7 @@ class Workload(Generic[Given, Taken]):
         return results
 
     async def close(self) -> None:
-        """Cancel what is under way."""
+        """Cancel the calls in flight."""
         self._is_closing = True
         tasks = list(self._tasks)
         for task in tasks:
@@ -180,10 +182,10 @@ class Workload(Generic[Given, Taken]):
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if task.cancelled() and not self._is_closing:  # those behind it would wait for its result for ever
+        if task.cancelled() and not self._is_closing:  # later results would wait for its result for ever
             self._error = self._error or BulkError(
-                "a call was cancelled from elsewhere, such as by a middleware or the end of its client, so its record has "
-                "no result"
+                "a call was cancelled from outside, for example by a middleware or because its client was closed, so its "
+                "record has no result"
             )
         self._changed.set()
 

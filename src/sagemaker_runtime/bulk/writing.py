@@ -1,4 +1,4 @@
-"""`Writer`: what has come of the work, onto the disk, and part by part to where it goes."""
+"""`Writer`: writes results to disk, and publishes each part when it is complete."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from sagemaker_runtime.bulk.parts import OpenPart
+from sagemaker_runtime.bulk.sending import Gathered
 from sagemaker_runtime.bulk.tally import Tally
 
 if TYPE_CHECKING:
@@ -19,18 +20,21 @@ if TYPE_CHECKING:
 
 @define
 class Piece:
-    """Results of one part that go onto the disk together."""
+    """Results of one part that are written together."""
 
     part: Part
     at: int
     number: int
     lines: list[bytes] = field(factory=list[bytes], repr=False)
     dead: list[bytes] = field(factory=list[bytes], repr=False)
-    tally: Tally = field(factory=Tally)
-    """Of these results alone."""
+    gathered: Gathered = field(factory=Gathered)
+    """The counts of these results alone."""
+
+    seconds: float = 0.0
+    """How long they took, from write to write."""
 
     ends: bool = False
-    """Whether the part has no more."""
+    """Whether the part ends with them."""
 
 
 class Writer:
@@ -40,11 +44,11 @@ class Writer:
     `add` is called in the event loop, `write` in a thread, one at a time.
 
     Args:
-        publisher: Where parts go.
+        publisher: Publishes parts.
 
         open: The first part.
 
-        check: Raises if the input of a part has changed; called before it is published.
+        check: Called before a part is published; raises if the part's input has changed.
     """
 
     def __init__(self, publisher: Publisher, open: OpenPart, check: Callable[[Part], None]) -> None:
@@ -58,11 +62,11 @@ class Writer:
 
     @property
     def has_ended_part(self) -> bool:
-        """Whether what waits has the end of a part."""
+        """Whether the end of a part waits to be written."""
         return any(piece.ends for piece in self._pieces)
 
     def add(self, work: Work, sent: Sent | None) -> None:
-        """Take what has come of a piece of work; None for the end of a part."""
+        """Add the outcome of a piece of work; None for the end of a part."""
         if not self._pieces or self._pieces[-1].part is not work.part:
             self._pieces.append(Piece(work.part, work.at, work.number))
         piece = self._pieces[-1]
@@ -72,20 +76,20 @@ class Writer:
             return
         piece.lines.append(sent.lines)
         piece.dead += sent.dead
-        sent.count(piece.tally)
+        piece.gathered.add(sent)
         self.size += sent.size
 
     def take(self) -> Sequence[Piece]:
-        """All that waits."""
+        """Remove and return all that waits to be written."""
         pieces, self._pieces, self.size = self._pieces, [], 0
         return pieces
 
     def write(self, pieces: Sequence[Piece]) -> None:
         """
-        Write it, and publish each part that is whole.
+        Write results, and publish each part that is complete.
 
         Raises:
-            BaseException: It failed, or did before: then what comes now would stand behind a gap.
+            BaseException: This write failed, or an earlier one did: after that, anything written would follow a gap.
         """
         if self._failure is not None:
             raise self._failure
@@ -105,7 +109,9 @@ class Writer:
             if self._open is None:
                 self._open = OpenPart(piece.part, piece.number, self._publisher)
             if self._open.entry.state != "sealed":
-                counts = Tally.of([self._open.entry.counts, piece.tally.to_json()]).to_json()
+                tally = piece.gathered.tally()
+                tally.seconds = piece.seconds
+                counts = Tally.of([self._open.entry.counts, tally.to_json()]).to_json()
                 self._open.write(
                     b"".join(piece.lines), b"".join(piece.dead), at=piece.at, number=piece.number, counts=counts
                 )

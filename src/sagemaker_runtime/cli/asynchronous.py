@@ -1,7 +1,8 @@
-"""``async``: queue a body, wait for the result in S3, write it."""
+"""``async``: queue a body, wait for the result in S3, and write it."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import InvokeEndpointAsyncInput
@@ -11,7 +12,7 @@ from sagemaker_runtime.cli.failures import UsageError
 from sagemaker_runtime.cli.invoke import target
 from sagemaker_runtime.cli.members import ASYNC, add_members, add_output, members_of
 from sagemaker_runtime.cli.output import open_sink, say_json
-from sagemaker_runtime.cli.terminal import end_line, note
+from sagemaker_runtime.cli.terminal import end_line, is_terminal, note
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,8 +28,8 @@ def build(parser: Parser) -> None:
     parser.describe(
         "--endpoint-name NAME (--body TEXT | --input-location S3URI) [options] [OUTFILE]",
         "Queue a body for an endpoint's model, wait until the result is in S3, and write it to stdout, or into OUTFILE.\n"
-        "With --no-wait, write the locations as JSON, and do not wait. That is what invoke-endpoint-async does unless\n"
-        "--wait is given, because it is what the AWS CLI does.",
+        "With --no-wait, write the locations as JSON instead, and do not wait. Under the AWS CLI's name for it,\n"
+        "invoke-endpoint-async, that is the default, and --wait waits.",
         "% --endpoint-name big --input-location s3://bucket/photo.jpg -o result.json",
         "% --endpoint-name big --body @photo.jpg --content-type image/jpeg --timeout 600",
         "% --endpoint-name big --body @photo.jpg --no-wait | jq -r .OutputLocation",
@@ -38,7 +39,7 @@ def build(parser: Parser) -> None:
     waits.add_argument("--no-wait", action="store_true", help="print the locations of the result, and do not wait")
     add_members(parser, ASYNC)
     add_output(parser)
-    add_limits(parser, "to wait for the result; by default an hour")
+    add_limits(parser, "how long to wait for the result; an hour by default")
     add_connection(parser)
 
 
@@ -76,9 +77,11 @@ def _result(client: SyncClient, params: InvokeEndpointAsyncInput, given: Namespa
     try:
         output = client.invoke_endpoint_async(params)
         _say(output, given)
+        if is_terminal(sys.stderr):  # a person, who would otherwise see nothing for up to an hour
+            note(f"waiting for {output.output_location}, for at most {wait:,g} s (--timeout)")
         return client.wait_for_output(output, timeout=wait).body
     except KeyboardInterrupt:
-        if output is not None:  # it was accepted, and costs what it costs
+        if output is not None:  # it was accepted, and will run anyway
             end_line()
             note(f"the inference continues; its result will be at {output.output_location}")
         raise

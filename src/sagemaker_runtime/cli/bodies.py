@@ -1,4 +1,4 @@
-"""Where the text of an option comes from: the command line, a file, or stdin."""
+"""Reads the value of an option from the command line, a file, or stdin."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ BINARY_FORMATS = ("raw-in-base64-out", "base64")
 
 def read_body(given: Namespace, command: str) -> bytes:
     """
-    The bytes of ``--body``; those of stdin where it is not given and stdin is not a terminal.
+    The bytes of ``--body``, or of stdin if it is not given and stdin is not a terminal.
 
     Args:
-        given: With ``body`` and ``cli_binary_format``.
+        given: The command line, with ``body`` and ``cli_binary_format``.
 
-        command: The name that the command was called by. Under the AWS CLI's own, what looks like base64 is remarked on.
+        command: The name that the command was called by. If it is the AWS CLI's, a body that looks like base64 gets a note.
 
     Raises:
-        UsageError: There is none, or a file cannot be read.
+        UsageError: There is no body, or a file cannot be read.
     """
     text: str | None = given.body
     if text is None:
@@ -42,14 +42,19 @@ def read_body(given: Namespace, command: str) -> bytes:
         return _from_base64(_read("--body", text))
     if given.cli_binary_format is None and command.startswith("invoke-endpoint") and _BASE64.fullmatch(text):
         note(
-            "note: the body looks like base64 and is sent as it is; the AWS CLI, version 2, decodes it: "
-            "add --cli-binary-format base64 for that"
+            "note: the body looks like base64, and is sent unchanged; the AWS CLI, version 2, would decode it. "
+            "To decode it, add --cli-binary-format base64"
         )
     return _read("--body", text)
 
 
 def read_text(option: str, text: str | None) -> str | None:
-    """The text of an option that also takes ``@FILE``, without the line's end of a file. Raises UsageError."""
+    """
+    The text of an option that also takes ``@FILE``; from a file, without its last line end. None if *text* is None.
+
+    Raises:
+        UsageError: The file cannot be read, or is not in UTF-8.
+    """
     if text is None or not _is_reference(text):
         return None if text is None else _unescaped(text)
     try:
@@ -75,7 +80,7 @@ def _read(option: str, text: str) -> bytes:
     name = text[1:] if is_at else text.partition("://")[2]
     literal = f"; to send the text itself, write '@{text}'" if is_at else ""
     if not name:
-        raise UsageError(f"{option}: no file is named after {text!r}{literal}")
+        raise UsageError(f"{option}: no file name follows {text!r}{literal}")
     try:
         return path_of(name).read_bytes()
     except OSError as error:
@@ -83,12 +88,12 @@ def _read(option: str, text: str) -> bytes:
 
 
 def path_of(name: str) -> Path:
-    """The path as the file system has it, with ``~`` for the home folder, whatever the locale says."""
+    """The path as the file system encodes it, whatever the locale says, with ``~`` expanded."""
     return Path(os.fsdecode(name.encode(errors="surrogateescape"))).expanduser()
 
 
 def _read_stdin(option: str) -> bytes:
-    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - of a process that was started without one
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - if the process was started without it
         raise UsageError(f"{option}: stdin is closed")
     if is_terminal(sys.stdin):
         note("reading from the terminal; Ctrl-D at the start of a line ends it")

@@ -1,4 +1,4 @@
-"""``bulk``: send the records of files to an endpoint, write what it says of each."""
+"""``bulk``: send the records of files to an endpoint, and write the results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagemaker_runtime.bulk import BulkError, preview_bulk, run_bulk
 from sagemaker_runtime.cli.bodies import path_of, read_text
 from sagemaker_runtime.cli.connection import add_connection, add_limits, open_async_client, read_recipe
 from sagemaker_runtime.cli.failures import StoppedError, UsageError
-from sagemaker_runtime.cli.preview import told
+from sagemaker_runtime.cli.preview import preview_text
 from sagemaker_runtime.cli.records import add_body, add_format, count, read_body_of_records, read_format
 from sagemaker_runtime.cli.terminal import end_line, note, say
 
@@ -60,32 +60,32 @@ def build(parser: Parser) -> None:
     _add_members(parser)
     parser.section("output")
     parser.option("-o", "FOLDER", "where results go; created if missing (required)", dest="folder")
-    parser.choice("--output-format", ("jsonl", "csv", "parquet"), "of results; jsonl by default")
+    parser.choice("--output-format", ("jsonl", "csv", "parquet"), "the format of results; jsonl by default")
     parser.flag("--join", "write each record beside its result")
     parser.option("--select", "JMESPATH", "the part of each result to write: {id: input.id, score: output[0]}")
     parser.section("the run")
-    parser.flag("--dry-run", "say what would be sent; send and write nothing")
+    parser.flag("--dry-run", "show what would be sent; send and write nothing")
     parser.flag("--resume", "continue a run that was stopped; begin one if there is none")
     parser.flag("--retry-dead", "send the dead letters of a finished run again")
-    parser.option("--limit", "N", "requests at once; by default, as many as the endpoint takes", kind=count)
+    parser.option("--limit", "N", "concurrent requests; by default, as many as the endpoint can take", kind=count)
     parser.option("--max-errors", "N", "stop when more records than this have failed", kind=_number)
     parser.option(
         "--state", "FOLDER", "folder on a local disk for the state of the run; .bulk in the output by default"
     )
     parser.flag("--verify", "read all of the input first, so that --resume notices every change")
     parser.flag("--no-progress", "show no progress on stderr")
-    parser.choice("--engine", ("ray", "dask"), "spread the parts over a cluster; each worker makes a client of its own")
+    parser.choice("--engine", ("ray", "dask"), "spread the parts over a cluster; each worker makes its own client")
     parser.option(
-        "--workers", "N", "with --engine, parts at once; by default, as many as the cluster has CPUs", kind=count
+        "--workers", "N", "with --engine, concurrent parts; by default, one per CPU (ray) or thread (dask)", kind=count
     )
     parser.section("asynchronous endpoints and S3")
     parser.flag("--asynchronous", "queue each request, and wait for its result in S3")
     parser.option("--upload-to", "S3URI", "prefix for bodies of more than 128,000 bytes, which are queued from there")
-    parser.flag("--remove-uploads", "remove each upload when its result is there")
-    parser.option("--encryption", "KIND", "of what is put into S3: AES256, aws:kms or aws:kms:dsse")
+    parser.flag("--remove-uploads", "remove each upload once its result is there")
+    parser.option("--encryption", "KIND", "the encryption of objects written to S3: AES256, aws:kms or aws:kms:dsse")
     parser.option("--kms-key", "KEY", "ARN or id of the key for aws:kms")
     parser.section("connection")
-    add_limits(parser, "for each request with its attempts; no limit by default")
+    add_limits(parser, "limit for each request with its retries; none by default")
     add_connection(parser)
     parser.refuse("results go into the folder of -o, in the form of --output-format", "--output")
     parser.refuse("--select takes JMESPath of each result", "--query")
@@ -115,7 +115,7 @@ _number.__name__ = "number"
 
 
 def run(given: Namespace) -> int:
-    """Begin the run, go on with it, or say what it would send."""
+    """Begin the run, continue it, or show what it would send."""
     if not given.inputs:
         raise UsageError("no input is named; write bulk INPUT... -o FOLDER")
     if given.folder is None:
@@ -141,7 +141,7 @@ def run(given: Namespace) -> int:
     client = open_async_client(given, sends=not given.dry_run)
     recipe = None if given.engine is None else read_recipe(given)
     if given.dry_run:
-        say(told(asyncio.run(_preview(client, given, arguments)), given, goes_on=_has_run(state)))
+        say(preview_text(asyncio.run(_preview(client, given, arguments)), given, goes_on=_has_run(state)))
         return 0
     try:
         report = asyncio.run(_run(client, recipe, given, arguments))
@@ -152,7 +152,7 @@ def run(given: Namespace) -> int:
     except BulkError as error:
         raise StoppedError(str(error)) from error
     except SageMakerRuntimeError as error:
-        if not isinstance(error, ConfigError):  # whose text says what to do
+        if not isinstance(error, ConfigError):  # its text says what to do
             _say_how_to_go_on(given, state, "stopped")
         raise
     _say_end(report, given)
@@ -166,7 +166,7 @@ def _members(given: Namespace) -> dict[str, object] | None:
 
 
 def _state(given: Namespace) -> Path | None:
-    """The folder of what the run has done; None if it is missing, which `run_bulk` says."""
+    """The folder with the state of the run; None if --state is missing, which `run_bulk` reports."""
     if given.state is not None:
         return path_of(given.state)
     return None if given.folder.startswith("s3://") else path_of(given.folder) / ".bulk"
@@ -177,7 +177,7 @@ def _has_run(state: Path | None) -> bool:
 
 
 def _check(given: Namespace, state: Path) -> None:
-    """Refuse to go on with a run that was not asked for, and to take up dead letters of none."""
+    """Refuse to continue a run without being asked to, or to retry the dead letters of no run."""
     if not _has_run(state):
         if given.retry_dead:
             raise UsageError(
@@ -187,10 +187,10 @@ def _check(given: Namespace, state: Path) -> None:
         if (state / "report.json").exists():
             raise UsageError(
                 f"the run in {str(state)!r} is done: --retry-dead sends its dead letters again, "
-                "and another -o is for a new run"
+                "and a new run needs another -o"
             )
         raise UsageError(
-            f"there is an unfinished run in {str(state)!r}: --resume continues it, and another -o is for a new run"
+            f"there is an unfinished run in {str(state)!r}: --resume continues it, and a new run needs another -o"
         )
 
 
@@ -229,13 +229,17 @@ async def _run(client: Client, recipe: ClientRecipe | None, given: Namespace, ar
 
 
 def _drain_on_interrupt() -> None:
-    """Have the first Ctrl-C cancel the run, which waits for what is under way, and say so; the second one ends the wait."""
+    """Make the first Ctrl-C cancel the run, which then waits for the requests in flight; the second one ends the wait."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
+    def stop_now() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        raise KeyboardInterrupt  # between two steps of tasks, not within one: a coroutine that it had just made would be lost
+
     def stop() -> None:
-        loop.remove_signal_handler(signal.SIGINT)  # the next one is a KeyboardInterrupt again
+        loop.add_signal_handler(signal.SIGINT, stop_now)
         end_line()
-        note("stopping: requests under way have 10 s to end; Ctrl-C again does not wait for them")
+        note("stopping: requests in flight have 10 s to end; Ctrl-C again stops without waiting for them")
         if task is not None:
             task.cancel()
 

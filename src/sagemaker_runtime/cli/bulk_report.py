@@ -1,4 +1,4 @@
-"""``bulk report``: write the page of a bulk run again, of one that was stopped too."""
+"""``bulk report``: write the report of a bulk run again, even if the run was stopped."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def build(parser: Parser) -> None:
     """Add the options."""
     parser.describe(
         "FOLDER",
-        "Make report.html of a bulk run again, from what the run has noted: of one that was stopped or goes on, too.\n"
-        "FOLDER is the run's output; if that is in S3, or was given a --state, the folder of --state. The page is\n"
+        "Write report.html of a bulk run again, from the state of the run, which may be stopped or still running.\n"
+        "FOLDER is the run's output, or its --state if it had one, as it must if the output is in S3. The page is\n"
         "written there.",
         "% scores",
         "% labels-run",
@@ -34,14 +34,11 @@ def build(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Write the page, and say where it is."""
+    """Write the page, and print its path."""
     if given.folder is None:
-        raise UsageError("no folder is named; write bulk report FOLDER, with the output of a run")
-    if given.folder.startswith("s3://"):
-        raise UsageError(f"{given.folder} is in S3; name the folder on this machine that --state of the run named")
-    folder = path_of(given.folder)
-    report = read_report(folder)
-    path = folder / PAGE
+        raise UsageError("no folder is given; write bulk report FOLDER, with the output of a run")
+    report = read_report(given.folder)
+    path = path_of(given.folder) / PAGE
     try:
         _write(path, report.to_html())
     except OSError as error:
@@ -51,7 +48,7 @@ def run(given: Namespace) -> int:
 
 
 def _write(path: Path, page: bytes) -> None:
-    """Whole or not at all; nobody but its owner can read it."""
+    """Write the page atomically, readable by its owner only."""
     aside = path.with_name(f".{path.name}.new")
     aside.unlink(missing_ok=True)
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -1,4 +1,4 @@
-"""The commands, by name: where each is, and what the overview says of it. A command is imported only when it is called."""
+"""The commands by name: their modules, and their lines in the overview. A command is imported only when it is called."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ class Command:
     """
     One command.
 
-    Its module has ``build(parser)``, which adds its options, and ``run(given)``, which returns the exit code; ``given.command`` is the
-    name that it was called by.
+    Its module has ``build(parser)``, which adds its options, and ``run(given)``, which returns the exit code;
+    ``given.command`` is the name that it was called by.
     """
 
-    # No NamedTuple: `typing` takes longer to import than all the rest of the overview.
+    # Not a NamedTuple: `typing` takes longer to import than the rest of the overview.
     def __init__(self, module: str, summary: str, aliases: tuple[str, ...] = ()) -> None:
         self.module = module
         self.summary = summary
         self.aliases = aliases
-        """The AWS CLI's names for the same."""
+        """The AWS CLI's names for it."""
 
 
 COMMANDS = {
@@ -26,7 +26,7 @@ COMMANDS = {
     ),
     "async": Command("asynchronous", "queue a body, wait for the result and write it", ("invoke-endpoint-async",)),
     "bulk": Command("bulk", "send the records in files, as many at once as the endpoint can take"),
-    "bulk report": Command("bulk_report", "write the page of a bulk run again"),
+    "bulk report": Command("bulk_report", "write the report of a bulk run again"),
     "stack": Command("stack", "print the stack of middleware that a call goes through"),
     "explain": Command("explain", "make a call and show where its time went"),
     "doctor": Command("doctor", "show where region, credentials, endpoint, proxy and certificates come from"),
@@ -38,7 +38,7 @@ NAMES = COMMANDS | {alias: command for command in COMMANDS.values() for alias in
 
 
 def overview(prog: str) -> str:
-    """What ``--help`` without a command says."""
+    """The text of ``--help`` without a command."""
     width = max(map(len, COMMANDS)) + 2
     return "\n".join(
         [
@@ -56,7 +56,7 @@ def overview(prog: str) -> str:
             f"  {prog} bulk --endpoint-name iris rows.csv -o scores",
             f"  {prog} doctor",
             "",
-            f"'{prog} COMMAND --help' has the options of a command. The AWS CLI's names work as well:",
+            f"'{prog} COMMAND --help' shows the options of a command. The AWS CLI's names work as well:",
             f"{', '.join(alias for command in COMMANDS.values() for alias in command.aliases)}.",
             "",
             "exit codes:",

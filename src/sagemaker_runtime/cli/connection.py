@@ -1,4 +1,4 @@
-"""What every command that makes a client takes: where to, as whom, through which middleware, and how much to say."""
+"""The options of every command that makes a client: endpoint, credentials, middleware and verbosity."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from sagemaker_runtime.cli.parser import Parser
 
 _Client = TypeVar("_Client", Client, SyncClient)
-_NO_LIMIT = 10.0**9  # seconds; the AWS CLI's 0
+_NO_LIMIT = 10.0**9  # seconds; for the AWS CLI's 0
 
 
 def add_connection(parser: Parser) -> None:
-    """The options that say where to and as whom."""
+    """Add the options for endpoint, credentials, middleware and verbosity."""
     parser.option("--region", "NAME", "the AWS region, such as eu-west-1")
     parser.option("--profile", "NAME", "the profile in the shared files of the AWS tools")
     parser.option("--endpoint-url", "URL", "the URL to send to, instead of AWS's own")
     parser.option("--ca-bundle", "PATH", "certificates to trust, instead of the system's")
     parser.flag("--no-sign-request", "send without a signature or credentials")
     parser.repeated("--api-option", "MODULE:NAME", "change the stack with your function; may be repeated")
-    parser.option("--import-from", "FOLDER", "import modules from here, too: . for the current folder")
+    parser.option("--import-from", "FOLDER", "also import modules from this folder; . for the current one")
     parser.add_argument(
         "-v",
         "--verbose",
@@ -51,10 +51,10 @@ def add_connection(parser: Parser) -> None:
 
 
 def add_limits(parser: Parser, total: str) -> None:
-    """The options for time; *total* is the help of ``--timeout``."""
+    """Add the options for time limits; *total* is the help of ``--timeout``."""
     parser.option("--timeout", "SECONDS", total, kind=_seconds)
-    parser.option("--cli-connect-timeout", "SECONDS", "to connect; 10 by default", kind=_limit)
-    parser.option("--cli-read-timeout", "SECONDS", "without a byte; 70 by default, 0 for no limit", kind=_limit)
+    parser.option("--cli-connect-timeout", "SECONDS", "limit for connecting; 10 by default, 0 for none", kind=_limit)
+    parser.option("--cli-read-timeout", "SECONDS", "limit for waiting for data; 70 by default, 0 for none", kind=_limit)
 
 
 def _seconds(text: str) -> float:
@@ -68,15 +68,15 @@ def _limit(text: str) -> float:
     return _NO_LIMIT if float(text) == 0 else _seconds(text)
 
 
-_seconds.__name__ = _limit.__name__ = "number of seconds"  # as argparse has it: "invalid number of seconds value: 'x'"
+_seconds.__name__ = _limit.__name__ = "number of seconds"  # argparse shows it: "invalid number of seconds value: 'x'"
 
 
 def read_config(given: Namespace) -> Config:
     """
-    What the machine says, with what was given before it.
+    The configuration of the machine, overridden by the options given.
 
     Raises:
-        ConfigError: It makes no sense.
+        ConfigError: It is invalid.
     """
     thread = LoopThread(nullcontext(), name="sagemaker-runtime-load")
     thread.open()
@@ -94,24 +94,24 @@ def read_config(given: Namespace) -> Config:
 
 def open_client(given: Namespace, *last: APIOption, sends: bool = True) -> SyncClient:
     """
-    The client of the options.
+    Make the client that the options describe.
 
     Args:
-        given: With the options of `add_connection`, and perhaps of `add_limits`.
+        given: The command line, with the options of `add_connection`, and perhaps of `add_limits`.
 
-        last: Functions of the stack that come after those of the user.
+        last: ``api_options`` that come after the user's.
 
-        sends: Whether there will be a call, for which a region or an endpoint must be known.
+        sends: Whether there will be a call, which needs a region or an endpoint.
 
     Raises:
         UsageError: An option cannot be used.
-        ConfigError: What is configured makes no sense.
+        ConfigError: The configuration is invalid.
     """
     return _opened(SyncClient.from_config, given, last, sends=sends)
 
 
 def open_async_client(given: Namespace, *, sends: bool = True) -> Client:
-    """The same for an event loop, which need not run yet."""
+    """Like `open_client`, but for an event loop, which need not be running yet."""
     return _opened(Client.from_config, given, (), sends=sends)
 
 
@@ -134,10 +134,10 @@ def _opened(
 
 def read_recipe(given: Namespace) -> ClientRecipe:
     """
-    How workers make such a client.
+    How the workers of a cluster make the client that the options describe.
 
     Raises:
-        UsageError: One of the options is for this process alone.
+        UsageError: One of the options works in this process only.
     """
     for option, name in (("--api-option", "api_option"), ("--no-sign-request", "no_sign_request"), ("-v", "verbose")):
         if getattr(given, name):
@@ -218,7 +218,15 @@ def _imported(given: Namespace, name: str) -> APIOption:
 
 
 def import_also_from(folder: str | None) -> None:
-    """Have modules found in *folder* that are nowhere else: nothing there stands for a module of the standard library."""
+    """
+    Also import modules from *folder*, but after all other places, so that nothing there replaces the standard library.
+
+    Args:
+        folder: The folder. None changes nothing.
+
+    Raises:
+        UsageError: It is not a folder.
+    """
     if folder is not None:
         path = Path(folder).expanduser().absolute()
         if not path.is_dir():
@@ -228,7 +236,7 @@ def import_also_from(folder: str | None) -> None:
 
 
 def import_hint(error: BaseException, module: str) -> str:
-    """What to do where a module of the user's was not found; empty for other errors."""
+    """What to do if a module of the user was not found; empty for other errors."""
     if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
         return "; if it is in the current folder, add --import-from ."
     return ""

@@ -1,4 +1,4 @@
-"""``doctor``: where all that a call needs comes from, and whether the endpoint answers."""
+"""``doctor``: shows where everything that a call needs comes from, and whether the endpoint answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _SOURCES = {
 _LIMITS = Timeout(connect=5, read=10, total=15)
 _LONG = 16  # characters of an access key id, at least
 _MINUTE = 60  # seconds
-_GOOD, _BAD = ("ok", "32"), ("!!", "31")  # what stands before a line, and its color
+_GOOD, _BAD = ("ok", "32"), ("!!", "31")  # the mark at the start of a line, and its color
 _THIS = " ('sagemaker-runtime doctor' shows what is found)"  # advice for other commands
 
 
@@ -52,7 +52,7 @@ class _Finding(NamedTuple):
     subject: str
     text: str
     code: int = 0
-    """What the command's exit code is for it."""
+    """The exit code that it asks for."""
 
 
 def build(parser: Parser) -> None:
@@ -68,7 +68,7 @@ def build(parser: Parser) -> None:
 
 
 def run(given: Namespace) -> int:
-    """Look at everything, whatever is found on the way."""
+    """Check everything, whatever is found on the way."""
     findings = [_Finding("version", f"sagemaker-runtime {__version__}")]
     _show(findings[0])
     try:
@@ -164,7 +164,7 @@ async def _credentials(config: Config, given: Namespace) -> _Finding:
         found = await config.credentials.retrieve()
     except SageMakerRuntimeError as error:
         return _Finding("credentials", _text(error).removesuffix(_THIS), USAGE)
-    source = _SOURCES.get(found.source or "", found.source or "a source that is not known")
+    source = _SOURCES.get(found.source or "", found.source or "an unknown source")
     text = f"{_masked(found.access_key_id)}, from {source}"
     if found.session_token is not None:
         text += ", with a session token"
@@ -174,7 +174,7 @@ async def _credentials(config: Config, given: Namespace) -> _Finding:
 
 
 def _masked(access_key_id: str) -> str:
-    """The last four characters, as ``aws configure list`` shows them; nothing of a short one."""
+    """The last four characters, as ``aws configure list`` shows them; none of a short id."""
     return "*" * 16 + (access_key_id[-4:] if len(access_key_id) >= _LONG else "")
 
 
@@ -187,7 +187,7 @@ def _certificates(config: Config) -> _Finding:
     if not found:
         return _Finding("certificates", "the system's, or botocore's where it has none")
     return _Finding(
-        "certificates", f"{', '.join(found)}, {f'from {named[0]}' if named else 'the system has them there'}"
+        "certificates", f"{', '.join(found)}, {f'from {named[0]}' if named else 'where the system has them'}"
     )
 
 
@@ -206,7 +206,7 @@ def _proxy(http_client: AioHTTPClient, url: str | None) -> _Finding:
             "proxy",
             "none"
             if variable is None
-            else f"none, though {variable} is set: NO_PROXY excepts the host, or it is this machine",
+            else f"none, though {variable} is set: NO_PROXY names the host, or it is this machine",
         )
     return _Finding("proxy", f"{proxy}, from {variable or 'the settings of the system'}")
 
@@ -233,7 +233,7 @@ async def _answers(http_client: AioHTTPClient, url: str | None) -> list[_Finding
 
 
 def _skew(response: Response, clock: SystemClock) -> list[_Finding]:
-    """How far the clocks are apart: a signature is refused from five minutes on."""
+    """How far apart the clocks are; a difference of five minutes is enough for signatures to be refused."""
     from email.utils import parsedate_to_datetime
 
     try:

@@ -1,4 +1,4 @@
-"""``explain``: make a call, show where its time went."""
+"""``explain``: make a call, and show where its time went."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def build(parser: Parser) -> None:
         "% --endpoint-name iris --body 5.1,3.5,1.4,0.2",
         "% --endpoint-name iris --body @flowers.csv --svg call.svg",
     )
-    parser.option("--svg", "FILE", "write the chart as a picture instead of text; - for stdout")
+    parser.option("--svg", "FILE", "write the chart as a picture, instead of text; - for stdout")
     add_members(parser, INVOKE)
     add_limits(parser, FOR_THE_CALL)
     add_connection(parser)
 
 
 def run(given: Namespace) -> int:
-    """Make the call, and show its times, those of a failed one too."""
+    """Make the call, and show its times, even if it fails."""
     params = InvokeEndpointInput(body=read_body(given, given.command), **members_of(given, INVOKE))
     traces: list[Trace] = []
     with open_sink(given.svg) as sink:

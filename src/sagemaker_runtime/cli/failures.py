@@ -1,15 +1,15 @@
-"""What a failure is for a shell: an exit code, and one line; with ``-v`` all there is to say."""
+"""Reports a failure to the shell: by an exit code and one line, or with ``-v``, everything known about it."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # `typing` is an import of 5 ms, and `re` one of 3
+TYPE_CHECKING = False  # to import `typing` takes 5 ms, and `re` 3
 if TYPE_CHECKING:
     import re
 
 USAGE, REFUSED, NO_CONNECTION = 2, 1, 3
 _LONGEST = 600  # characters of an error without -v: a model may send its whole traceback
 
-# What the library says to who writes Python, for who writes a command line.
+# Parts of the library's errors, which name Python arguments, and what they are on the command line.
 _WORDING = (
     (r"load_config\((\w+)=\.\.\.\)", r"--\1"),
     (
@@ -28,7 +28,7 @@ _WORDING = (
     (r"\bgive CSVBody\(columns=\[\.\.\.\]\)", "give --columns A,B"),
     (r"\b(state|columns)=(?=[ ,;)]|$)", r"--\1"),
     (r"\bmax_errors\b", "--max-errors"),
-    (r"\bthe same call goes on", "the same command with --resume continues it"),
+    (r"\bthe same call continues the run", "the same command with --resume continues it"),
     (r"^(session_id|custom_attributes) (?=is taken from each|is .*, which is not JMESPath)", r"--\1-from "),
     (r"; set max_rows=1$", "; leave out --max-rows"),
     (r"^select (?=is .*, which is not JMESPath)", "--select "),
@@ -43,15 +43,15 @@ class UsageError(Exception):
 
 
 class StoppedError(Exception):
-    """What was begun has stopped before its end, and the text says why and how to go on. Exit code 1."""
+    """The work stopped before its end; the text says why, and how to continue. Exit code 1."""
 
 
 class ReaderLeftError(Exception):
-    """Whoever reads stdout has closed it, as ``head`` does. That is no failure."""
+    """The reader of stdout has closed it, as ``head`` does. That is not a failure."""
 
 
 def report(error: Exception, verbosity: int) -> int:
-    """Write *error* to stderr, and give the exit code."""
+    """Write *error* to stderr, and return the exit code."""
     from sagemaker_runtime.cli.terminal import complain
 
     if isinstance(error, ReaderLeftError):
@@ -105,7 +105,7 @@ def _explain(error: Exception) -> tuple[int, str]:
 
 
 def wording(text: str) -> str:
-    """What the library says to who writes Python, for who writes a command line."""
+    """An error's text with the options of the command line instead of Python arguments."""
     import re
 
     for pattern, words in _WORDING:

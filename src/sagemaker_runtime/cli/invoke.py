@@ -1,4 +1,4 @@
-"""``invoke``: send a body, write the response."""
+"""``invoke``: send a body, and write the response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime import InvokeEndpointOutput
     from sagemaker_runtime.cli.parser import Parser
 
-FOR_THE_CALL = "for the whole call with its attempts; no limit by default"
+FOR_THE_CALL = "limit for the call with its retries; none by default"
 
 
 def build(parser: Parser) -> None:
@@ -60,14 +60,14 @@ def target(given: Namespace) -> str | None:
 
 
 def show_facts(output: InvokeEndpointOutput) -> None:
-    """What ``-v`` says of a response."""
+    """Write what ``-v`` shows of a response."""
     from sagemaker_runtime.cli.verbose import facts
 
     facts(output.result_metadata, body=f"of {len(output.body):,} bytes")
 
 
 def _say_as_the_aws_cli_does(output: InvokeEndpointOutput) -> None:
-    """The members of the output as JSON: whoever reads stdout of the AWS CLI's command gets the same."""
+    """Write the members of the output as JSON, as the AWS CLI's command does."""
     say_json(
         ContentType=output.content_type,
         InvokedProductionVariant=output.invoked_production_variant,

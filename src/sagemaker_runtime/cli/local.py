@@ -1,4 +1,4 @@
-"""``local serve``: a SageMaker Runtime on this machine; `sagemaker_runtime.local` has the command itself."""
+"""``local serve``: a SageMaker Runtime on this machine. The command itself is in `sagemaker_runtime.local`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def build(parser: Parser) -> None:
-    """Leave the words to the command."""
+    """Leave the parsing to the command."""
     parser.raw("words")
 
 

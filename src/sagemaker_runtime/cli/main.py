@@ -1,4 +1,4 @@
-"""`main`: finds the command, has its options read, runs it, and makes an exit code of what it raises."""
+"""`main`: finds the command, parses its options, runs it, and turns what it raises into an exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 
 from sagemaker_runtime.cli.commands import NAMES, overview
 
-TYPE_CHECKING = False  # as checkers read it; `typing` itself is an import of 5 ms
+TYPE_CHECKING = False  # type checkers know this name; to import `typing` takes 5 ms
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 PROG = "sagemaker-runtime"
-INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C has ended
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C has ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except BaseException as error:
-        if not isinstance(error, Exception):  # a user's middleware may raise anything of these
+        if not isinstance(error, Exception):  # a user's middleware may raise any of these
             raise
         from sagemaker_runtime.cli.failures import report
 
@@ -110,5 +110,5 @@ def _unknown(name: str) -> Exception:
     from sagemaker_runtime.cli.parser import nearest
 
     if name.startswith("-"):
-        return UsageError(f"{name!r} stands before the command; write {PROG} COMMAND {name} ...")
+        return UsageError(f"{name!r} comes before the command; write {PROG} COMMAND {name} ...")
     return UsageError(f"there is no command {name!r}{nearest(name, NAMES)}; '{PROG} --help' lists them")

@@ -1,4 +1,4 @@
-"""The options that are members of an operation's input, by the names that the AWS CLI has for them."""
+"""The options that are members of an operation's input, with the names that the AWS CLI gives them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.cli.parser import Parser
 
-_BODY = (
-    "the input of the model: text, @FILE, file://FILE, fileb://FILE, or - for stdin; @@ for a text that begins with @"
-)
+_BODY = "the model's input: text, @FILE, file://FILE, fileb://FILE, or - for stdin; @@ for text that begins with @"
 _COMMON = {
     "--content-type": ("TYPE", "MIME type of the body, such as text/csv"),
     "--accept": ("TYPE", "desired MIME type of the response"),
@@ -35,27 +33,29 @@ ASYNC = {
     "--input-location": ("S3URI", "location of the body in S3, instead of --body"),
     "--s3-output-path-extension": ("PATH", "appended to the endpoint's output path"),
     "--filename": ("NAME", "name of the result's object"),
-    "--request-ttl-seconds": ("SECONDS", "how long it may wait in the queue, 60 to 21600"),
+    "--request-ttl-seconds": ("SECONDS", "how long the request may wait in the queue, 60 to 21600"),
     "--invocation-timeout-seconds": ("SECONDS", "how long the model may take, 1 to 3600"),
 }
 _NUMBERS = ("--request-ttl-seconds", "--invocation-timeout-seconds")
 
 
 def add_members(parser: Parser, members: dict[str, tuple[str, str]]) -> None:
-    """The endpoint, the body, what every operation has, and *members*."""
+    """Add the options for the endpoint, for the body, for the members of every operation, and for *members*."""
     parser.option("--endpoint-name", "NAME", "the endpoint (required)", required=True)
     parser.option("--body", "TEXT", _BODY)
     for name, (metavar, help) in (_COMMON | members).items():
         parser.option(name, metavar, help, kind=int if name in _NUMBERS else str)
     parser.add_argument(
-        "--cli-binary-format", choices=BINARY_FORMATS, help="base64 for a body in base64, as the AWS CLI takes it"
+        "--cli-binary-format",
+        choices=BINARY_FORMATS,
+        help="base64 if the body is encoded in base64, as the AWS CLI expects it",
     )
     advice = "write the members as options, such as --endpoint-name and --body"
     parser.refuse(advice, "--cli-input-json", "--cli-input-yaml", "--generate-cli-skeleton")
 
 
 def add_output(parser: Parser) -> None:
-    """The options for where the response goes."""
+    """Add the options for where the response goes."""
     parser.option("-o", "FILE", "write the response to a file, instead of stdout", dest="file")
     parser.words("outfile")
     parser.add_argument("--output", choices=("json",), help=SUPPRESS)  # the AWS CLI's default
@@ -63,7 +63,7 @@ def add_output(parser: Parser) -> None:
 
 
 def members_of(given: Namespace, members: dict[str, tuple[str, str]]) -> dict[str, Any]:
-    """What was given of them, by the names of the input; without the body."""
+    """Those of *members* that were given, by the input's attribute name; without the body."""
     names = [name[2:].replace("-", "_") for name in ("--endpoint-name", *_COMMON, *members)]
     values: dict[str, Any] = {name: getattr(given, name) for name in names}
     values["custom_attributes"] = read_text("--custom-attributes", given.custom_attributes)

@@ -1,4 +1,4 @@
-"""Where a response goes: to a file, to whatever reads stdout, or onto a terminal."""
+"""Where a response goes: to a file, to a pipe, or to a terminal."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ if TYPE_CHECKING:
     from typing import Self
 
 STDOUT = (None, "-", "/dev/stdout")
-"""What stands for stdout. The last one, which the AWS CLI's users write, would be opened anew: a log it leads to is not emptied."""
+"""
+The names of stdout. Users of the AWS CLI write the last one. It is not opened, because that would empty a log that stdout is
+redirected to.
+"""
 
 PREVIEW = 160  # bytes of a binary response that a terminal shows
 
 
-_BINARY: int = getattr(os, "O_BINARY", 0)  # of Windows, which would write another end of each line
+_BINARY: int = getattr(os, "O_BINARY", 0)  # on Windows, which would change the line ends without it
 
 
 class Sink(Protocol):
-    """Takes the bytes of a response as they come."""
+    """Takes the bytes of a response as they arrive."""
 
     def write(self, data: bytes, /) -> None:
-        """Write them at once."""
+        """Write them immediately."""
         ...
 
     def end(self) -> None:
-        """Say that this was all."""
+        """Finish the output: no more bytes follow."""
         ...
 
 
 def open_sink(name: str | None) -> AbstractContextManager[Sink]:
     """
-    The sink for ``-o NAME``; one for stdout where it is one of `STDOUT`.
+    The sink for ``-o NAME``; stdout if *name* is one of `STDOUT`.
 
-    To be opened before the call, so that nobody pays for a response that cannot be kept.
+    Open it before the call, so that nobody pays for a response that cannot be written.
 
     Raises:
         UsageError: The file cannot be written.
@@ -52,7 +55,7 @@ def open_sink(name: str | None) -> AbstractContextManager[Sink]:
 
 
 class _Pipe:
-    """stdout that is not a terminal: the bytes as they are."""
+    """stdout that is not a terminal: it gets the bytes unchanged."""
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +69,7 @@ class _Pipe:
 
 
 class _Terminal(_Pipe):
-    """A terminal: text, with control characters escaped, and the beginning of what is not text."""
+    """A terminal: it gets text with control characters escaped, and only the beginning of a binary response."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
@@ -90,7 +93,7 @@ class _Terminal(_Pipe):
             say("\n")
         if self._is_binary:
             more = "" if self._shown == self._total else f"; not all of its {self._total:,} bytes are shown"
-            note(f"the response is binary{more}: -o FILE, or a pipe, gets it as it is")
+            note(f"the response is binary{more}: write it to -o FILE or a pipe")
 
     def _show(self, text: str, *, is_last: bool = False) -> None:
         self._held = "\r" if text.endswith("\r") and not is_last else ""
@@ -101,7 +104,7 @@ class _Terminal(_Pipe):
 
 
 class _File:
-    """A file. What it held stays until there is a response; a new one is removed if none comes."""
+    """A file. Its old content stays until a response arrives; a new file is removed if none does."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -138,7 +141,7 @@ class _File:
         except OSError as error:
             raise self._problem(error) from None
         if is_terminal(sys.stderr) and is_terminal(sys.stdout):
-            note(f"{self._written:,} bytes are in {self._name}")
+            note(f"wrote {self._written:,} bytes to {self._name}")
 
     def _begin(self) -> None:
         if not self._has_begun:
@@ -151,7 +154,7 @@ class _File:
 
 
 def say_json(**members: object) -> None:
-    """A JSON object on stdout, in lines; members that are None are left out."""
+    """Write a JSON object to stdout, indented; members that are None are left out."""
     from json import dumps
 
     text = dumps({name: value for name, value in members.items() if value is not None}, indent=4)

@@ -1,4 +1,4 @@
-"""`Parser`: argparse with the errors in one line, and with words that begin with a hyphen where only a value can stand."""
+"""`Parser`: argparse with errors of one line, and with values that may begin with a hyphen where nothing else fits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEXTS = ("--body", "--custom-attributes")  # options whose value may begin with
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """What the writer of *word* may have meant, for the middle of an error; empty for nothing."""
+    """A suggestion for a misspelled *word*, to be part of an error; empty if nothing is similar."""
     from difflib import get_close_matches  # 4 ms, and few command lines need it
 
     found = get_close_matches(word, list(known), 1)
@@ -26,12 +26,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _formatter(prog: str) -> RawDescriptionHelpFormatter:
-    # argparse makes one for each option, to check it, and would import shutil for the width: 3 ms.
+    # argparse makes one for each option, to check it; without a width it would import shutil, which takes 3 ms.
     return RawDescriptionHelpFormatter(prog, width=_columns() - 2)
 
 
 def _columns() -> int:
-    """How wide a help may be: what COLUMNS says, or the terminal, or 80."""
+    """The width of a help: that of COLUMNS, or of the terminal, or 80."""
     given = os.environ.get("COLUMNS", "")
     if given.isdecimal() and int(given) > 0:
         return max(int(given), MIN_COLUMNS)
@@ -42,7 +42,7 @@ def _columns() -> int:
 
 
 class _Once(Action):
-    """Takes one value: which of two was meant is not to be guessed."""
+    """Takes one value only: which of two was meant cannot be guessed."""
 
     def __call__(
         self,
@@ -74,13 +74,13 @@ class Parser(ArgumentParser):
         self._raw: str | None = None
 
     def describe(self, usage: str, description: str, *examples: str) -> None:
-        """What stands around the options in the help; *usage* and *examples* without the program's name."""
+        """Set the text around the options in the help; ``%`` in *examples* stands for the command."""
         self.usage = f"%(prog)s {usage}"
         self.description = description
         self.epilog = "\n".join(["examples:", *(f"  {each.replace('%', self.prog)}" for each in examples)])
 
     def section(self, title: str) -> None:
-        """Begin a section of the help: the options that follow stand in it."""
+        """Begin a section of the help, for the options that follow."""
         self._add = self.add_argument_group(title).add_argument
 
     def option(
@@ -93,25 +93,25 @@ class Parser(ArgumentParser):
         required: bool = False,
         dest: str | None = None,
     ) -> None:
-        """An option with a value, given once at most. ``None`` in the result, under *dest* or its name, if it is not given."""
+        """Add an option with a value, which can be given once. The result has it under *dest* or its name, None without it."""
         self._add(name, metavar=metavar, help=help, type=kind, action=_Once, dest=dest)
         if required:
             self._required.append(name)
 
     def flag(self, name: str, help: str) -> None:
-        """An option without a value."""
+        """Add an option without a value."""
         self._add(name, help=help, action="store_true")
 
     def choice(self, name: str, choices: tuple[str, ...], help: str) -> None:
-        """An option with one of a few values, given once at most."""
+        """Add an option with one of a few values, which can be given once."""
         self._add(name, choices=choices, help=help, action=_Once)
 
     def repeated(self, name: str, metavar: str, help: str) -> None:
-        """An option with a value that may be given again; a list."""
+        """Add an option with a value, which can be given several times. The result is a list."""
         self._add(name, metavar=metavar, help=help, action="append", default=[])
 
     def without_effect(self, *names: str, takes_value: bool = False) -> None:
-        """Options of the AWS CLI that there is nothing to do for."""
+        """Accept options of the AWS CLI that have no effect here."""
         for name in names:
             if takes_value:
                 self.add_argument(name, help=SUPPRESS)
@@ -119,20 +119,20 @@ class Parser(ArgumentParser):
                 self.add_argument(name, help=SUPPRESS, action="store_true")
 
     def refuse(self, advice: str, *names: str) -> None:
-        """Options of the AWS CLI that would change what is meant; *advice* says what to write instead."""
+        """Refuse options of the AWS CLI that would change the meaning; *advice* says what to write instead."""
         self._refused.update(dict.fromkeys(names, advice))
 
     def words(self, *dests: str) -> None:
-        """Words that are no options, in order; None for those that are not there."""
-        # They are no positionals of argparse: before Python 3.13 it overlooks an optional one between two options.
+        """Take words that are not options, in order; None for those that are missing."""
+        # Not argparse's positionals: before Python 3.13, argparse overlooks an optional one between two options.
         self._words.extend(dests)
 
     def several(self, dest: str) -> None:
-        """Any number of words that are no options, as a list."""
+        """Take any number of words that are not options, as a list."""
         self._several = dest
 
     def raw(self, dest: str) -> None:
-        """All words as they are, options too, for a command that reads them itself."""
+        """Take all words unparsed, options included, for a command that parses them itself."""
         self._raw = dest
 
     def parse(self, words: Sequence[str]) -> Namespace:
@@ -140,7 +140,7 @@ class Parser(ArgumentParser):
         Read the words of a command line.
 
         Raises:
-            UsageError: There is a mistake in them.
+            UsageError: They are not valid.
             SystemExit: They ask for help, which has been written.
         """
         if self._raw is not None:
@@ -148,7 +148,7 @@ class Parser(ArgumentParser):
         joined = self._joined(words)
         for name in (word.partition("=")[0] for word in joined):
             if name in self._refused:
-                raise UsageError(f"{name} of the AWS CLI is no option here: {self._refused[name]}")
+                raise UsageError(f"{name} of the AWS CLI is not available here: {self._refused[name]}")
         given, rest = self.parse_known_args(joined)
         for word in rest:
             if word.startswith("-") and word != "-":
@@ -157,7 +157,7 @@ class Parser(ArgumentParser):
         if self._several is not None:
             setattr(given, self._several, rest)
         elif len(rest) > len(self._words):
-            self.error(f"{rest[len(self._words)]!r} is one word too many; quote a text with blanks")
+            self.error(f"{rest[len(self._words)]!r} is one word too many; quote text that contains spaces")
         for position, dest in enumerate(self._words):
             setattr(given, dest, rest[position] if position < len(rest) else None)
         values = vars(given)
@@ -170,11 +170,11 @@ class Parser(ArgumentParser):
         return given
 
     def error(self, message: str) -> NoReturn:
-        """One line, and where there is more."""
+        """Raise a UsageError of one line, which refers to the help."""
         raise UsageError(f"{message} (see '{self.prog} --help')")
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
-        """The help on stdout, in UTF-8, for a reader who may leave early."""
+        """Write the help to stdout, in UTF-8; its reader may leave early."""
         from sagemaker_runtime.cli.terminal import say
 
         if file is None:

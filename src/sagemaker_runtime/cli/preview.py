@@ -1,4 +1,4 @@
-"""What ``bulk --dry-run`` says."""
+"""What ``bulk --dry-run`` shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMES = 3  # of files that are shown
 _SHOWN = 400  # characters of the body
 
 
-def told(preview: BulkPreview, given: Namespace, *, goes_on: bool) -> str:
+def preview_text(preview: BulkPreview, given: Namespace, *, goes_on: bool) -> str:
     """
     The preview as text.
 
@@ -24,7 +24,7 @@ def told(preview: BulkPreview, given: Namespace, *, goes_on: bool) -> str:
 
         given: The command line.
 
-        goes_on: Whether there is a run already.
+        goes_on: Whether there is already a run, which this one would continue.
     """
     files, batch, request = preview.files, preview.batch, preview.request
     names = ", ".join(file.name for file in files[:_NAMES]) + (", ..." if len(files) > _NAMES else "")
@@ -44,7 +44,7 @@ def told(preview: BulkPreview, given: Namespace, *, goes_on: bool) -> str:
         lines.append(("accept", request.accept or "what the container sends"))
         lines.append(("body", _shortened(request.body)))
     if goes_on:
-        lines.append(("run", "goes on with the one that was begun; what is done there is not sent again"))
+        lines.append(("run", "continues the one that was begun; records that are done are not sent again"))
     width = max(len(name) for name, _ in lines) + 2
     text = "".join(f"  {name:<{width}}{value}\n" for name, value in lines)
     return escaped(f"dry run: nothing is sent or written\n{text}")

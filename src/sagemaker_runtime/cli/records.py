@@ -45,7 +45,7 @@ _BODIES: Mapping[str, tuple[Callable[..., Body], set[str]]] = {
     "prompt": (PromptBody, {"prompt_template"}),
     "file": (FileBody, set()),
 }
-"""What makes each body, and the options that it takes."""
+"""The class of each body, and the options that it takes."""
 
 _OF_FORMAT = ("no_header", "delimiter", "columns")
 _OF_BODY = ("body_key", "max_rows", "max_bytes", "output_key", "prompt_template")
@@ -54,24 +54,28 @@ _TABS = ("\\t", "tab")
 
 
 def add_format(parser: Parser) -> None:
-    """The options for files."""
+    """Add the options for files."""
     parser.choice("--format", tuple(_FORMATS), "the format of the files; by default, the suffix decides")
     parser.flag("--no-header", "the first row of a CSV file is a record, not the names of the columns")
-    parser.option("--delimiter", "CHAR", r"what separates the cells of CSV: ; or \t", kind=_delimiter)
+    parser.option("--delimiter", "CHAR", r"the separator of cells in CSV, such as ; or \t", kind=_delimiter)
     parser.option(
-        "--columns", "A,B", "which columns are sent, in this order; of Parquet, or as CSV", kind=_names, dest="columns"
+        "--columns",
+        "A,B",
+        "the columns to send, in this order; for Parquet files, and for bodies in CSV",
+        kind=_names,
+        dest="columns",
     )
 
 
 def add_body(parser: Parser) -> None:
-    """The options for requests."""
+    """Add the options for requests."""
     parser.choice(
         "--body-format",
         tuple(name for name in _BODIES if name != "prompt"),
-        "what a request holds; by default csv for CSV, file for files, json for others",
+        "the format of the bodies; by default csv for CSV, file for files, json for others",
     )
-    parser.option("--max-rows", "N", "records of a request, at most; 1 by default", kind=count)
-    parser.option("--max-bytes", "N", "bytes of the records of a request, at most; 5 MiB by default", kind=count)
+    parser.option("--max-rows", "N", "records per request, at most; 1 by default", kind=count)
+    parser.option("--max-bytes", "N", "bytes of records per request, at most; 5 MiB by default", kind=count)
     parser.option("--body-key", "KEY", 'the key of the list in a JSON body, such as instances: {"instances": [...]}')
     parser.option("--output-key", "KEY", "the key of the list in a JSON response; predictions by default")
     parser.option(
@@ -83,7 +87,7 @@ def add_body(parser: Parser) -> None:
 
 
 def count(text: str) -> int:
-    """A number from 1 on, of the command line."""
+    """Read a whole number from the command line. Raises ValueError if it is below 1."""
     number = int(text)
     if number < 1:
         raise ValueError(text)
@@ -98,23 +102,23 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-count.__name__ = "number"  # as argparse has it: "invalid number value: '0'"
+count.__name__ = "number"  # argparse shows it: "invalid number value: '0'"
 
 
 def read_format(given: Namespace) -> Format | None:
     """
-    How the files are read. None for what the suffixes of all files say, as far as the names given do not tell.
+    How to read the files. None if the names given do not tell; then the suffixes of all files decide.
 
     Raises:
-        UsageError: A setting is not of the format, or it is not known.
-        ConfigError: A setting is invalid.
+        UsageError: An option does not fit the format, or needs a format that is not known.
+        ConfigError: The value of an option is invalid.
     """
-    format = _FORMATS[given.format]() if given.format is not None else _told_by_names(given.inputs)
+    format = _FORMATS[given.format]() if given.format is not None else _format_by_names(given.inputs)
     if format is None:
         settings = [name for name in (*_OF_FORMAT, *_OF_BODY, "body_format", "select_input") if vars(given)[name]]
         if settings:
             option = _option(settings[0])
-            raise UsageError(f"{option} needs --format: the names of the input do not say what the files are")
+            raise UsageError(f"{option} needs --format: the names of the input do not tell the format")
         return None
     if isinstance(format, CSV):
         return CSV(header=not given.no_header, delimiter=given.delimiter or format.delimiter)
@@ -128,16 +132,16 @@ def read_format(given: Namespace) -> Format | None:
 
 def read_body_of_records(given: Namespace, format: Format | None) -> Body | None:
     """
-    How records become requests. None for what fits the format.
+    How records become requests. None for the default of the format.
 
     Args:
-        given: What was given.
+        given: The command line.
 
-        format: What `read_format` has said.
+        format: What `read_format` returned.
 
     Raises:
-        UsageError: A setting is not of the body.
-        ConfigError: A setting is invalid.
+        UsageError: An option does not fit the body.
+        ConfigError: The value of an option is invalid.
     """
     if format is None:
         return None
@@ -155,7 +159,7 @@ def read_body_of_records(given: Namespace, format: Format | None) -> Body | None
     return body if given.select_input is None else Selected(given.select_input, body)
 
 
-def _told_by_names(names: list[str]) -> Format | None:
+def _format_by_names(names: list[str]) -> Format | None:
     try:
         return format_for([InputFile(name, name, 0, {}) for name in names])
     except ConfigError:
@@ -184,9 +188,9 @@ def _reason(given: Namespace, kind: str) -> str:
 
 def _advice(name: str) -> str:
     if name == "columns":
-        return "; it is for Parquet files, and for --body-format csv. --select-input picks from others"
+        return "; it is for Parquet files and for --body-format csv. For others, use --select-input"
     if name in ("max_rows", "max_bytes"):
-        return "; a request has one record there"
+        return "; such a request has one record"
     return ""
 
 

@@ -37,7 +37,7 @@ def run(given: Namespace) -> int:
 
 
 def _operation(word: str) -> str:
-    """The operation by its own name, or by that of a command: ``invoke``, ``invoke-endpoint``."""
+    """The name of the operation that *word* means: the name itself, or a command such as ``invoke``."""
     named = NAMES.get(word)
     alias = named.aliases[0] if named is not None and named.aliases else word
     camel = "".join(part.capitalize() for part in alias.split("-"))

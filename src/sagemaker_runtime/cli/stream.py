@@ -1,4 +1,4 @@
-"""``stream``: send a body, write the parts of the response as they come."""
+"""``stream``: send a body, and write the parts of the response as they arrive."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def build(parser: Parser) -> None:
     )
     add_members(parser, STREAM)
     add_output(parser)
-    add_limits(parser, "until the response begins; no limit by default")
+    add_limits(parser, "limit until the response begins; none by default")
     add_connection(parser)
 
 

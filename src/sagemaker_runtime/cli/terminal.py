@@ -1,4 +1,4 @@
-"""Writing to stdout and stderr: always UTF-8, quiet when the reader has left, and without a peer's control characters."""
+"""Writes to stdout and stderr: always UTF-8, quiet when the reader has left, and with control characters escaped."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ import sys
 
 from sagemaker_runtime.cli.failures import ReaderLeftError, UsageError
 
-TYPE_CHECKING = False  # `typing` is an import of 5 ms, and `re` one of 3: the overview does without
+TYPE_CHECKING = False  # to import `typing` takes 5 ms, and `re` 3: the overview does without them
 if TYPE_CHECKING:
     from typing import TextIO
 
-# All but newline and tab: they move the cursor, clear the screen, set the title, type into the shell. With C1, which some
-# terminals obey, what reorders text, and what UTF-8 cannot write.
+# The control characters, except for newline and tab: they move the cursor, clear the screen, set the title, type into the shell.
+# Also C1, which some terminals obey, the characters that reorder text, and surrogates, which UTF-8 cannot encode.
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 def escaped(text: str) -> str:
-    r"""*text* with ``\x1b`` in place of an escape, and so on; newlines and tabs stay."""
+    r"""*text* with its control characters escaped, such as ``\x1b``, except for newlines and tabs."""
     import re
 
     return re.sub(_CONTROLS, lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person looks at *stream*."""
+    """Whether *stream* is a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def say(text: str) -> None:
-    """Write to stdout what is ours."""
+    """Write text of our own to stdout."""
     write(text.encode(errors="backslashreplace"))
 
 
 def write(data: bytes) -> None:
     """
-    Write to stdout, at once.
+    Write to stdout, and flush it.
 
     Raises:
-        ReaderLeftError: Nobody reads any more.
-        UsageError: It is closed, or cannot take it.
+        ReaderLeftError: The reader has closed it.
+        UsageError: It is closed, or cannot be written.
     """
-    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - of a process that was started without one
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - if the process was started without it
         raise UsageError("stdout is closed, and nothing can be written to it; name a file with -o")
     try:
         sys.stdout.buffer.write(data)
@@ -54,15 +54,15 @@ def write(data: bytes) -> None:
 
 
 def complain(text: str, head: str = "error: ") -> None:
-    """Write a line, or more, to stderr, with a peer's control characters escaped."""
+    """Write one or more lines to stderr, with control characters escaped."""
     if is_terminal(sys.stderr) and head and has_colors():
         head = f"\x1b[31m{head}\x1b[0m" if head.startswith("error") else f"\x1b[33m{head}\x1b[0m"
     note(f"{head}{escaped(text)}", is_escaped=True)
 
 
 def note(text: str, *, is_escaped: bool = False) -> None:
-    """Write a line to stderr. A failure to do so is none of the command's."""
-    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - of a process that was started without one
+    """Write a line to stderr. If that fails, the command continues."""
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - if the process was started without it
         return
     line = text if is_escaped else escaped(text)
     try:
@@ -74,7 +74,7 @@ def note(text: str, *, is_escaped: bool = False) -> None:
 
 
 def end_line() -> None:
-    """Have the prompt of the shell begin a line of its own, behind the terminal's ``^C``."""
+    """End the line with the terminal's ``^C``, so that the prompt of the shell begins a new one."""
     if is_terminal(sys.stderr):
         note("")
 
@@ -85,7 +85,7 @@ def has_colors() -> bool:
 
 
 def _silence(stream: TextIO) -> None:
-    """Have what is left in the buffer go nowhere: the interpreter flushes at its end, and must not complain then."""
+    """Discard what is left in the buffer: the interpreter flushes it at exit, and would report an error."""
     from contextlib import suppress
 
     with suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What ``-v`` says: the log of the call, redacted as logs are, and a summary of its facts."""
+"""What ``-v`` shows: the log of the call, redacted like every log, and a summary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _ToStderr(logging.Handler):
 
 
 def logger() -> logging.Logger:
-    """One that writes each record to stderr, with control characters escaped."""
+    """A logger that writes each record to stderr, with control characters escaped."""
     found = logging.getLogger("sagemaker_runtime.cli")
     found.handlers[:] = [_ToStderr()]
     found.setLevel(logging.DEBUG)
@@ -28,12 +28,12 @@ def logger() -> logging.Logger:
 
 def facts(metadata: Metadata, **members: str | None) -> None:
     """
-    Write a summary of a call. What the peer sent is in the log, which redacts what it may have sent back.
+    Write a summary of a call. It contains no text of the peer, which may quote a secret; the log has that, redacted.
 
     Args:
-        metadata: Of its output.
+        metadata: The metadata of the call's output.
 
-        members: More to say, by name; those that are None are left out.
+        members: More facts, by name; those that are None are left out.
     """
     response, timing = metadata.get(RAW_RESPONSE), metadata.get(TIMING)
     attempts = metadata.get(ATTEMPTS) or ()

@@ -1,8 +1,8 @@
 """
 Credentials and where they come from.
 
-A provider returns credentials and keeps nothing. `CredentialsCache` keeps a provider's credentials, and renews them before
-they expire. The client's default is ``CredentialsCache(DefaultCredentialsProvider())``.
+A provider returns credentials and stores nothing. `CredentialsCache` caches a provider's credentials and renews them
+before they expire. The client's default is ``CredentialsCache(DefaultCredentialsProvider())``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # or a checker would find any name here
-    # A client that is given its credentials starts without these.
+    # A client that gets its credentials from code does not import these.
     __getattr__ = lazy_names(
         __name__,
         {

@@ -1,4 +1,4 @@
-"""What credentials are, what gives them, and the two providers that have nothing to look for."""
+"""Credentials, the protocols of their providers, and the two providers that do no I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from sagemaker_runtime.headers import header_problem
 def _sendable(_: object, attribute: Attribute[str], value: str) -> None:
     if not _is_sendable(value):
         raise ConfigError(
-            f"{attribute.name} is empty, no string, or has a blank at an end or a control character; the value is not shown"
+            f"{attribute.name} is empty, not a string, starts or ends with a blank, or has a control character; the value "
+            "is not shown"
         )
 
 
@@ -47,8 +48,8 @@ class Credentials:
 
         expires_at: Seconds since 1970, UTC. None if they do not expire.
 
-        source: Where they were found: ``"env"``, or botocore's name, such as ``"shared-credentials-file"``. None if not
-            known. It is not compared.
+        source: Where they were found: ``"env"``, or botocore's name for the source, such as
+            ``"shared-credentials-file"``. None if unknown. Two credentials that differ only in this are equal.
 
     Raises:
         ConfigError: A value is empty, or has an invalid character, such as a newline from a file.
@@ -62,7 +63,7 @@ class Credentials:
 
 
 def same_keys(one: Credentials, other: Credentials) -> bool:
-    """Whether they sign alike, whenever they expire."""
+    """Whether both have the same keys and session token; their expiry may differ."""
     return (one.access_key_id, one.secret_access_key, one.session_token) == (
         other.access_key_id,
         other.secret_access_key,
@@ -72,35 +73,35 @@ def same_keys(one: Credentials, other: Credentials) -> bool:
 
 def checked_credentials(credentials: object) -> Credentials:
     """
-    What a provider gave.
+    Return *credentials*, as a provider returned them, if they are `Credentials`.
 
     Raises:
-        CredentialsError: It is not what a provider must give.
+        CredentialsError: They are of another type.
     """
     if not isinstance(credentials, Credentials):
         raise CredentialsError(
-            f"the credentials provider returned {type(credentials).__name__}, and must return Credentials"
+            f"the credentials provider returned {type(credentials).__name__}; it must return Credentials"
         )
     return credentials
 
 
 def checked_provider(provider: CredentialsProvider) -> CredentialsProvider:
     """
-    What a middleware may have set `CREDENTIALS` to.
+    Return *provider*, which a middleware may have set as `CREDENTIALS`, if it is a provider.
 
     Raises:
-        ConfigError: It is not a provider.
+        ConfigError: It has no ``retrieve`` method.
     """
     if not callable(getattr(provider, "retrieve", None)):
         raise ConfigError(
-            f"a middleware has set CREDENTIALS to an object of type {type(provider).__name__}; it takes a provider, such as "
-            "StaticCredentialsProvider(...)"
+            f"a middleware has set CREDENTIALS to an object of type {type(provider).__name__}; set it to a provider, such "
+            "as StaticCredentialsProvider(...)"
         )
     return provider
 
 
 class CredentialsProvider(Protocol):
-    """A source of credentials. It need not cache them, because `CredentialsCache` does so for any provider."""
+    """A source of credentials. It need not cache them: `CredentialsCache` does that for any provider."""
 
     async def retrieve(self) -> Credentials:
         """
@@ -116,12 +117,12 @@ class CachingCredentialsProvider(CredentialsProvider, Protocol):
     """
     A provider that can also return valid credentials without waiting, so that signing need not await it.
 
-    `current` is used if the class that defines `retrieve` also defines it. If a subclass overrides only `retrieve`, that is
-    awaited instead.
+    `current` is used only if the class that defines `retrieve` also defines `current`. If a subclass overrides only
+    `retrieve`, each attempt awaits that instead.
     """
 
     def current(self) -> Credentials | None:
-        """Credentials that are valid now; None if `retrieve` must be awaited. Called before each attempt."""
+        """Return credentials that are valid now; None if `retrieve` must be awaited. Called before each attempt."""
         ...
 
 
@@ -137,7 +138,7 @@ class RenewableCredentialsProvider(CredentialsProvider, Protocol):
         """
         Return new credentials from the source, or the same ones if it has no others.
 
-        Each attempt that was refused awaits this, so it is called many times at once.
+        Each attempt that was refused awaits this, so there may be many calls at the same time.
 
         Args:
             refused: The credentials that the attempt was signed with.
@@ -150,9 +151,9 @@ class RenewableCredentialsProvider(CredentialsProvider, Protocol):
 
 CREDENTIALS: Key[CredentialsProvider] = Key("credentials")
 """
-The provider that signs the call. Set by the client, from the options; a middleware may set another one.
+The credentials provider of the call. Set by the client, from the options; a middleware may set another one.
 
-This is the provider, not the credentials, which are requested before each attempt. Those in use are `SIGNED_WITH`.
+Credentials are requested from it before each attempt. Those that the attempt was signed with are `SIGNED_WITH`.
 """
 
 SIGNED_WITH: Key[Credentials] = Key("signed with")
@@ -162,26 +163,38 @@ SIGNED_WITH: Key[Credentials] = Key("signed with")
 @lru_cache(maxsize=256)
 def tells_current(kind: type) -> bool:
     """
-    Whether providers of this class are `CachingCredentialsProvider`.
+    Whether providers of the class *kind* are `CachingCredentialsProvider`.
 
-    Both methods must be of one class: who overrides `retrieve` alone means it to be asked.
+    One class must define both methods: a subclass that overrides only `retrieve` wants `retrieve` to be called.
     """
     owner = next((cls for cls in kind.__mro__ if "retrieve" in vars(cls)), None)
     return owner is not None and callable(vars(owner).get("current"))
 
 
 class StaticCredentialsProvider:
-    """Credentials from code. They cannot be pickled, so that a secret does not leave the process unnoticed."""
+    """
+    Credentials from code. It cannot be pickled, so that a secret does not leave the process unnoticed.
+
+    Args:
+        access_key_id: Not secret.
+
+        secret_access_key: Secret; the repr does not show it.
+
+        session_token: Secret. None for permanent credentials.
+
+    Raises:
+        ConfigError: A value is empty, or has an invalid character.
+    """
 
     def __init__(self, access_key_id: str, secret_access_key: str, session_token: str | None = None) -> None:
         self._credentials = Credentials(access_key_id, secret_access_key, session_token)
 
     def current(self) -> Credentials:
-        """Always the same."""
+        """Return the credentials."""
         return self._credentials
 
     async def retrieve(self) -> Credentials:
-        """Always the same."""
+        """Return the credentials."""
         return self._credentials
 
     def __repr__(self) -> str:
@@ -189,8 +202,8 @@ class StaticCredentialsProvider:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "StaticCredentialsProvider is not pickled, because the pickle would hold the secret; make it where it is "
-            "needed, or pickle its Credentials"
+            "StaticCredentialsProvider cannot be pickled, because the pickle would contain the secret; create it where it "
+            "is needed, or pickle its Credentials"
         )
 
     def __deepcopy__(self, memo: object) -> Self:  # which would pickle
@@ -202,12 +215,12 @@ class AnonymousCredentialsProvider:
 
     async def retrieve(self) -> NoReturn:
         """
-        Give nothing.
+        Raise an error.
 
         Raises:
-            CredentialsError: Always; unsigned requests do not call it.
+            CredentialsError: Always; it is not called for unsigned requests.
         """
-        raise CredentialsError("AnonymousCredentialsProvider has no credentials: calls with it are sent unsigned")
+        raise CredentialsError("AnonymousCredentialsProvider has no credentials: its calls are sent unsigned")
 
     def __repr__(self) -> str:
         return "AnonymousCredentialsProvider()"

@@ -1,9 +1,9 @@
 """
-botocore's credential chain, gone through once: put together from its public parts, so that it does three things differently.
+botocore's credential chain, run once: assembled from botocore's public parts, because it does three things differently.
 
-Each source is asked once, however short its credentials live: botocore asks again in the same breath where less than 15
-minutes are left, and a process may have somebody touch a key. What has expired is refused by its time. And an empty
-variable counts as unset.
+Each source is asked only once, however soon its credentials expire: botocore would ask again immediately if less than 15
+minutes were left, and a credential process may require somebody to touch a key. Expired credentials are refused by their
+expiry time. An empty environment variable counts as unset.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
     from botocore.credentials import Credentials as BotocoreCredentials
 
-_FOREVER = 10**12  # seconds; more than is left to the last year a datetime knows
-_FROM_DISK = "login"  # what ``aws login`` has left there, expired or not; the others were given it just now
+_FOREVER = 10**12  # seconds; more than are left until the last year that a datetime can express
+_FROM_DISK = "login"  # read from what ``aws login`` has stored, expired or not; other sources return fresh credentials
 _STILL_EXPIRED = "Credentials were refreshed, but the refreshed credentials are still expired."
 
 
 def new_session(profile: str | None) -> Session:
-    """A session for *profile*, None for the environment's, in which an empty variable counts as unset."""
+    """A session for *profile* in which an empty variable counts as unset; None for the environment's profile."""
     changed: dict[str, tuple[object, object, object, object]] = {}
     for name, (key, variables, default, convert) in Session.SESSION_VARIABLES.items():
         names = [variables] if isinstance(variables, str) else list(variables or ())
@@ -61,11 +61,11 @@ def _is_empty(variable: str) -> bool:
 
 def find(session: Session) -> tuple[Credentials, str] | None:
     """
-    The credentials that the chain gives now, and botocore's name for their source; None if there are none.
+    The credentials that the chain returns now, and botocore's name for their source; None if there are none.
 
     Raises:
         CredentialsError: They have expired.
-        Exception: botocore's own errors, and whatever a process or an endpoint provokes.
+        Exception: botocore's own errors, and any error that a process or an endpoint causes.
     """
     resolver = session.get_component("credential_provider")
     profile = session.get_config_variable("profile") or "default"
@@ -100,7 +100,7 @@ def find(session: Session) -> tuple[Credentials, str] | None:
 
 
 def _once(provider: CredentialProvider) -> CredentialProvider:
-    """The provider, whose credentials are not asked for a second time."""
+    """Return *provider*, changed so that its source is not asked a second time."""
     load: Callable[[], BotocoreCredentials | None] = provider.load
 
     def load_once() -> BotocoreCredentials | None:
@@ -114,7 +114,7 @@ def _once(provider: CredentialProvider) -> CredentialProvider:
 
 
 class _OnceEach:
-    """What builds the providers for a source profile, each of them asked once."""
+    """Builds the providers for a source profile, so that each asks its source only once."""
 
     def __init__(self, session: Session) -> None:
         self._providers = ProfileProviderBuilder(session, cache={}).providers
@@ -125,10 +125,12 @@ class _OnceEach:
 
 def settle(source: BotocoreCredentials) -> float | None:
     """
-    Have *source* keep what it has been given, from now on; when that expires, in seconds since 1970, or None if never.
+    Stop *source* from refreshing its credentials, and return their expiry.
+
+    In seconds since 1970; None if they never expire.
 
     Raises:
-        CredentialsError: It has expired.
+        CredentialsError: They have expired.
     """
     if not isinstance(source, RefreshableCredentials):
         return None
@@ -145,7 +147,7 @@ def settle(source: BotocoreCredentials) -> float | None:
         expires_at = time.time() + left
         if left < 0:
             raise CredentialsError(
-                f"{source.method} returned credentials that have expired at {iso_date_of(math.ceil(expires_at))}, by this machine's clock"
+                f"{source.method} returned credentials that expired at {iso_date_of(math.ceil(expires_at))}, by this machine's clock"
             )
     vars(source)["refresh_needed"] = _never
     return expires_at
@@ -157,9 +159,9 @@ def _never(*_: object, **__: object) -> bool:
 
 def _seconds_left(source: RefreshableCredentials) -> int | None:
     """
-    Until *source* expires, rounded down; None if it never does.
+    Seconds until *source* expires, rounded down; None if it never does.
 
-    botocore keeps the time to itself, and says only whether less than so many seconds are left: so bisect.
+    botocore does not publish the expiry, only whether less than a given number of seconds is left. So bisect.
     """
     steps = range(-_FOREVER, _FOREVER)
     more_than_left = bisect_left(steps, x=True, key=partial(type(source).refresh_needed, source))

@@ -1,4 +1,4 @@
-"""What may be told of an error of botocore's chain: its own sentences, and no word of a process or an endpoint."""
+"""Texts for errors of botocore's chain, which may quote botocore but never the output of a process or an endpoint."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from botocore.exceptions import (
 
 from sagemaker_runtime.errors import SageMakerRuntimeError
 
-# Their text is somebody else's; that of their subclasses names the URL and no more.
+# Their text comes from somebody else; the text of their subclasses contains only the URL.
 _QUOTING = (BotocoreConnectionError, HTTPClientError, MetadataRetrievalError, ResponseStreamingError)
-_TO_SEE_IT = "with a text that may hold a secret; to see it, run: aws sts get-caller-identity"
+_TO_SEE_IT = "with a text that may contain a secret; to see it, run: aws sts get-caller-identity"
 _MEMBERS = ("AccessKeyId", "Expiration", "SecretAccessKey", "Token")
 
-# What botocore itself says where it elsewhere quotes a process or an endpoint.
+# botocore's own sentences in an error that otherwise quotes a process or an endpoint.
 _OWN_SENTENCES = re.compile(
     "No credentials found in credential_source referenced in profile .*"
     "|Credential refresh failed, response did not contain: [a-z_, ]+"
@@ -31,7 +31,7 @@ _OWN_SENTENCES = re.compile(
 
 
 def explain(error: Exception) -> str:
-    """One line for whoever set up the machine."""
+    """One line that says what failed, for whoever set up the machine."""
     kind = type(error).__name__
     match error:
         case SageMakerRuntimeError():
@@ -48,12 +48,12 @@ def explain(error: Exception) -> str:
         case OSError():
             return f"{kind}: {_first_line(error)}"
         case JSONDecodeError():
-            return f"{kind}: what a process or an endpoint gave is not JSON"
+            return f"{kind}: the output of a process, or the response of an endpoint, is not JSON"
         case UnicodeDecodeError():
-            return f"{kind}: what a process or a file gave is not text in {error.encoding}"
+            return f"{kind}: the output of a process, or a file, is not text in {error.encoding}"
         case KeyError() if error.args in {(name,) for name in _MEMBERS}:
-            return f"{kind}: what an endpoint gave has no {error}"
-        case ValueError() if str(error).startswith("Unsupported host '"):  # of a container, by a variable
+            return f"{kind}: the response of an endpoint has no {error}"
+        case ValueError() if str(error).startswith("Unsupported host '"):  # of a container, set by a variable
             return f"{kind}: {_first_line(error)}"
         case _:
             return f"{kind}, {_TO_SEE_IT}"
@@ -64,7 +64,7 @@ def _of_source(provider: str, text: str) -> str:
     if _OWN_SENTENCES.fullmatch(text) is not None:
         return f"{kind}: {text}"
     if provider == "custom-process" and text.startswith("Unsupported version '"):
-        return f"{kind}: what the process gave has no Version, or another one than 1"
+        return f"{kind}: the output of the process has no Version, or one other than 1"
     return f"{kind}, {_TO_SEE_IT}"
 
 

@@ -1,4 +1,4 @@
-"""Credentials kept until they expire, and renewed before that without anybody waiting."""
+"""A cache of credentials that renews them in the background before they expire."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from sagemaker_runtime.credentials.base import CredentialsProvider
 
 _LOGGER = logging.getLogger("sagemaker_runtime")
-_PATIENCE = 300.0  # seconds for the provider; somebody may have to type a code first
-_LONGEST_PAUSE = 60.0  # seconds between two background refreshes; also how long one keeps other loops from their own
-_RENEWALS_AT_ONCE = 5  # without a pause, if each brings others
+_PATIENCE = 300.0  # seconds for the provider; somebody may need to type a code first
+_LONGEST_PAUSE = 60.0  # seconds between two background refreshes; for as long, no other loop starts one
+_RENEWALS_AT_ONCE = 5  # renewals without a pause, if each returns different credentials
 
 
 class CredentialsCache:
     """
     Caches the credentials of a provider, and renews them before they expire.
 
-    However many callers wait, the provider is called once (in each event loop). Within *expiry_window* before the expiry,
-    credentials are renewed in the background, while callers get those that are still valid. A failure there is logged, and
-    the next attempt follows 1, 2, 4 … 60 seconds later. After the expiry, callers wait, and a failure is raised to all of
-    them; the next caller tries again.
+    However many callers wait, the provider is called once (in each event loop). During *expiry_window*, the last seconds
+    before the expiry, credentials are renewed in the background, while callers get those that are still valid. A failed
+    renewal is logged, and the next attempt follows 1, 2, 4 … 60 seconds later. After the expiry, callers wait, and a
+    failure is raised to all of them; the next caller tries again.
 
-    If a service has refused credentials, they are no longer used until the provider has been asked for new ones: once for
-    all calls that were refused, and again 1, 2, 4 … 60 seconds later if it had none.
+    Credentials that a service has refused are not used until the provider has been asked for new ones: once for all calls
+    that were refused, and again 1, 2, 4 … 60 seconds later if it had none.
 
     One cache serves any number of event loops, in turn or in several threads, and continues to work after a fork. Its
     pickle contains no credentials except those in its provider.
@@ -49,13 +49,13 @@ class CredentialsCache:
     Args:
         provider: The source of the credentials.
 
-        expiry_window: How many seconds before their expiry credentials are renewed; if they live less than twice as
-            long, half of their lifetime. The exact moment is random within the first half of the window, so that machines
+        expiry_window: How many seconds before their expiry credentials are renewed, but no more than half of the time
+            that they are valid for. The exact moment is random within the first half of the window, so that machines
             that were started together do not renew together. 0 renews only expired credentials.
 
-        clock: Its wall time decides what has expired. None for the machine's.
+        clock: Its wall time decides what has expired. None for the machine's clock.
 
-        draw: A number in [0, 1), for that moment.
+        draw: Returns a random number in [0, 1), which selects that moment.
 
     Raises:
         ConfigError: The window is negative or not finite.
@@ -77,15 +77,15 @@ class CredentialsCache:
         self._now = self._clock.now
         self._draw = draw
         self._credentials: Credentials | None = None
-        # In wall time; both lie in the past while there are no credentials, and in eternity for those that last.
+        # In wall time: -inf while there are no credentials, inf for credentials that do not expire.
         self._fresh_until = self._expires_at = -math.inf
-        # In monotonic time, so that a wall clock that is set neither hastens nor stops the tries.
+        # In monotonic time, so that setting the wall clock neither hastens nor stops the renewals.
         self._next_try = -math.inf
         self._failures = 0
-        # How long the credentials would serve, while the provider is asked for others because they were refused.
+        # The two times of refused credentials, while the provider is being asked for new ones.
         self._set_aside: tuple[float, float] | None = None
         self._renewals = _Pauses()
-        # Only the loop that a task belongs to awaits it. The reference keeps the task alive.
+        # A task is awaited only in its own loop. This reference keeps the task alive.
         self._tasks: dict[asyncio.AbstractEventLoop, asyncio.Task[Credentials | Exception]] = {}
         self._process = os.getpid()
 
@@ -93,7 +93,7 @@ class CredentialsCache:
         """
         Return credentials that are valid now, without waiting; None if `retrieve` must be awaited.
 
-        Starts a renewal in the background when one is due.
+        Starts a renewal in the background if they are about to expire.
         """
         now = self._now()
         if now < self._fresh_until:
@@ -120,10 +120,11 @@ class CredentialsCache:
     @asyncio_only
     async def renew(self, refused: Credentials) -> Credentials:
         """
-        Return credentials other than *refused*, or the same if the provider has no others.
+        Return credentials other than *refused*, or the same ones if the provider has no others.
 
-        The provider is called if the refused credentials are the cached ones, and not too soon after the last time.
-        Callers of `retrieve` wait for it. If it fails, the refused credentials remain in use.
+        The provider is called only if the cached credentials are those that were refused, and if the pause since the last
+        renewal is over. Meanwhile, callers of `retrieve` wait. If the provider fails, the refused credentials remain in
+        use.
 
         Raises:
             CredentialsError: The provider failed.
@@ -171,8 +172,8 @@ class CredentialsCache:
     def _task(
         self, loop: asyncio.AbstractEventLoop, refused: Credentials | None = None
     ) -> asyncio.Task[Credentials | Exception]:
-        """The refresh that runs in *loop*, or a new one, for others than *refused*."""
-        if self._process != os.getpid():  # forked off: what the parent waits for comes to the parent alone
+        """The refresh that runs in *loop*; if there is none, a new one, to replace *refused*."""
+        if self._process != os.getpid():  # after a fork: the parent's tasks never end in the child
             self._tasks.clear()
             self._process = os.getpid()
         task = self._tasks.get(loop)
@@ -187,20 +188,20 @@ class CredentialsCache:
     def _forget(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Credentials | Exception]) -> None:
         if self._tasks.get(loop) is task:
             del self._tasks[loop]
-        if self._set_aside is not None:  # no others have come
+        if self._set_aside is not None:  # the provider returned no new credentials
             self._fresh_until, self._expires_at = self._set_aside
             self._set_aside = None
 
     async def _refresh(self, refused: Credentials | None) -> Credentials | Exception:
-        """Ask the provider. A failure is returned: asyncio would report one that is raised while nobody waits."""
+        """Ask the provider. A failure is returned, because asyncio would log an exception that nobody awaits."""
         try:
-            async with asyncio.timeout(_PATIENCE):  # or a provider that hangs once would never be asked again
+            async with asyncio.timeout(_PATIENCE):  # otherwise a provider that hangs once would never be asked again
                 if refused is not None and isinstance(self._provider, RenewableCredentialsProvider):
                     credentials = await self._provider.renew(refused)
                 else:
                     credentials = await self._provider.retrieve()
             self._keep(credentials)
-        except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+        except Exception as error:  # noqa: BLE001 - raised again to every waiting caller
             self._failures += 1
             self._pause()
             self._log(error)
@@ -219,13 +220,13 @@ class CredentialsCache:
         self._pause()
         window = min(self._expiry_window, (expires_at - now) / 2)
         self._set_aside = None
-        # In this order, because other threads may read them meanwhile.
+        # In this order, because other threads may read them at the same time.
         self._credentials = credentials
         self._expires_at = expires_at
         self._fresh_until = expires_at - window * (1 - self._draw() / 2)
 
     def _pause(self) -> None:
-        """No background refresh for a while: after a success too, for a provider that gives the same ones again."""
+        """Start no background refresh for a while, even after a success: the provider may return the same credentials."""
         pause = min(2.0 ** min(self._failures, 64), 2 * _LONGEST_PAUSE) / 2
         self._next_try = self._clock.monotonic() + pause
 
@@ -246,7 +247,7 @@ class CredentialsCache:
 
 
 class _Pauses:
-    """Between one renewal and the next: 1, 2, 4 … 60 seconds, and anew after two minutes without any."""
+    """The pauses between renewals: 1, 2, 4 … 60 seconds, starting again after two minutes without a renewal."""
 
     def __init__(self) -> None:
         self._began = -math.inf
@@ -254,7 +255,7 @@ class _Pauses:
         self._count = 0
 
     def begin(self, now: float) -> bool:
-        """Whether a renewal may begin at *now*, and then it has begun."""
+        """Begin a renewal at *now*, in monotonic seconds, if the pause is over; whether it is."""
         since = now - self._began
         if since < self._pause:
             return False
@@ -264,7 +265,7 @@ class _Pauses:
         return True
 
     def skip(self) -> None:
-        """No pause after this one, for it has brought others; but a source whose new keys are all refused gets one too."""
+        """No pause after a renewal that returned new credentials, unless there were several: all may be refused."""
         if self._count <= _RENEWALS_AT_ONCE:
             self._pause = 0.0
 
@@ -274,7 +275,7 @@ def _name(provider: CredentialsProvider) -> str:
 
 
 def _text(provider: CredentialsProvider, error: Exception) -> str:
-    """What to say of a failure. The text of an error that is not ours may hold anything, so it is left to the cause."""
+    """The text for a failure. An error that is not ours may contain a secret, so it is shown only as the cause."""
     if isinstance(error, CredentialsError):
         return error.message
     return f"{_name(provider)} failed with {type(error).__name__}"

@@ -1,4 +1,4 @@
-"""Where a machine's credentials are looked for: the environment, and botocore's chain."""
+"""The sources of a machine's credentials: the environment, and botocore's chain."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sagemaker_runtime.threads import Threads
 if TYPE_CHECKING:
     from sagemaker_runtime.endpoints import EndpointResolverOptions
 
-# Apart from those for files: a process, or somebody who is asked for a code, may take its time.
+# Separate from the threads for files, because a process, or somebody who types a code, may take a long time.
 _THREADS = Threads(name="sagemaker-runtime-credentials")
 
 
 class EnvironmentCredentialsProvider:
     """
-    ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and ``AWS_SESSION_TOKEN``, read anew each time.
+    Reads ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and ``AWS_SESSION_TOKEN``, at each `retrieve`.
 
-    ``AWS_CREDENTIAL_EXPIRATION``, which ``aws configure export-credentials`` prints, says when they expire. An empty variable
-    counts as unset.
+    ``AWS_CREDENTIAL_EXPIRATION``, which ``aws configure export-credentials`` prints, says when they expire. An empty
+    variable counts as unset.
     """
 
     async def retrieve(self) -> Credentials:
@@ -37,7 +37,7 @@ class EnvironmentCredentialsProvider:
         found = _from_environment()
         if found is None:
             raise CredentialsError(
-                "no AWS credentials are in the environment: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                "there are no AWS credentials in the environment: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         return found
 
@@ -49,21 +49,21 @@ class BotocoreCredentialsProvider:
     """
     botocore's whole chain: environment, shared files, process, assume role, web identity, SSO, container, instance.
 
-    Each `retrieve` runs the whole chain in a thread, so that an edited file takes effect, and without botocore's refresh
-    windows and locks. This may take a request or a process each time, so wrap it in a `CredentialsCache`. botocore is
+    Each `retrieve` runs the whole chain in a thread, without botocore's refresh windows and locks, so an edited file takes
+    effect. Each run may send a request or start a process, so wrap the provider in a `CredentialsCache`. botocore is
     imported by the first call.
 
     A profile that needs an MFA code asks for it only once, because it cannot ask again in the background.
 
     Args:
-        profile: The profile in the shared files; the keys in the environment are then ignored. None, or an empty text, for
+        profile: The profile in the shared files; keys in the environment are then ignored. None or an empty string for
             ``AWS_PROFILE``, else ``default``.
 
-        region: The region of STS and SSO. None for ``AWS_REGION``, else what botocore finds.
+        region: The region of STS and SSO. None for ``AWS_REGION``, else the one that botocore finds.
 
-        endpoint_options: FIPS and dual stack for them. None for what botocore finds.
+        endpoint_options: FIPS and dual stack for STS and SSO. None for the settings that botocore finds.
 
-        ca_bundle: The trusted certificates for them. None for what botocore finds.
+        ca_bundle: A file or a directory of the certificates to trust for STS and SSO. None for the one that botocore finds.
     """
 
     def __init__(
@@ -93,20 +93,20 @@ class BotocoreCredentialsProvider:
         return await _THREADS.start(self._load)
 
     def _load(self) -> Credentials:
-        from sagemaker_runtime.credentials.botocore_errors import explain  # botocore, which many calls do without
+        from sagemaker_runtime.credentials.botocore_errors import explain  # imports botocore, which few calls need
 
         try:
             return self._find()
-        except Exception as error:  # noqa: BLE001 - botocore's own kinds, and whatever a process or a file provokes
+        except Exception as error:  # noqa: BLE001 - botocore's own errors, and any that a process or a file causes
             problem = explain(error)
-        # Outside the except, because the error as its context would be printed with it.
+        # Outside the except: as the context, the original error would be printed too, and it may contain a secret.
         raise CredentialsError(f"botocore's credential chain failed: {problem}")
 
     def _find(self) -> Credentials:
         from sagemaker_runtime.credentials.botocore_chain import find, new_session  # 180 ms of import
 
         for variable, default in SHARED_FILES.items():
-            shared_file(variable, default)  # which says of one that cannot be read why
+            shared_file(variable, default)  # raises for a file that cannot be read; botocore would ignore it
         session = new_session(self._profile)
         # botocore does not read AWS_REGION.
         variables = self._botocore_variables
@@ -133,7 +133,7 @@ class BotocoreCredentialsProvider:
 
 class DefaultCredentialsProvider(BotocoreCredentialsProvider):
     """
-    The default of the AWS SDKs: the environment, without importing botocore, else botocore's chain.
+    The chain of the AWS SDKs: the environment, without importing botocore, else botocore's chain.
 
     With a *profile*, the keys in the environment are ignored.
     """
@@ -143,14 +143,14 @@ class DefaultCredentialsProvider(BotocoreCredentialsProvider):
         Return the first credentials found.
 
         Raises:
-            CredentialsError: There are none, or the first place that has credentials has unusable ones.
+            CredentialsError: There are none, or those in the first source that has some cannot be used.
         """
         found = _from_environment() if self._profile is None else None
         return found if found is not None else await super().retrieve()
 
 
 def _from_environment() -> Credentials | None:
-    """What the environment holds; None if neither key is set. CredentialsError if it cannot be used."""
+    """The credentials in the environment; None if neither key is set. CredentialsError if they cannot be used."""
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION")
     found = (os.environ.get(name, "") for name in names)
     key, secret, token, expiration = (value if value.strip() else None for value in found)
@@ -158,7 +158,7 @@ def _from_environment() -> Credentials | None:
         return None
     if key is None or secret is None:
         there, missing = (names[1], names[0]) if key is None else names[:2]
-        raise CredentialsError(f"{there} is set in the environment and {missing} is not; set both or neither")
+        raise CredentialsError(f"{there} is set in the environment, but {missing} is not; set both or neither")
     try:
         return Credentials(key, secret, token, None if expiration is None else _parse_time(expiration), source="env")
     except ConfigError as error:

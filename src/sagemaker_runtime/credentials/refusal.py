@@ -1,4 +1,4 @@
-"""What to do when a service refuses credentials: ask their source whether it has others by now."""
+"""After a service has refused credentials: whether their source has new ones."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ KEY_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
-# The secret is not that of the key, or something on the way has changed the request.
+# The secret does not belong to the key, or the request was changed on the way.
 SIGNATURE_CODES = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch"})
 
 
 def may_be_renewed(error: ServiceError, refused: Credentials) -> bool:
     """
-    Whether *error* refuses the credentials themselves, so that others may fare better.
+    Whether *error* refuses the credentials themselves, so that new ones may be accepted.
 
-    A wrong signature has many reasons. It is laid to the credentials only if the clock is right and nothing says until
-    when they are valid: a secret in a file may have been mistyped and put right since, and not one that was issued.
+    A wrong signature has many reasons. It is attributed to the credentials only if the clock is right and they have no
+    expiry: a secret in a file may have been mistyped and corrected since, but a secret that was issued is not mistyped.
     """
     if error.code in SIGNATURE_CODES:
         return error.clock_skew is None and refused.expires_at is None
@@ -41,9 +41,9 @@ def may_be_renewed(error: ServiceError, refused: Credentials) -> bool:
 
 async def renewed(provider: CredentialsProvider, refused: Credentials, error: Exception) -> bool:
     """
-    Ask the source of credentials that were refused; whether it has others by now.
+    Ask the provider again after *refused* was refused; whether it now has other credentials.
 
-    A failure to ask is noted on *error*, which is what the call fails with.
+    If the provider fails, *error* gets a note that says why, because *error* is what the call raises.
     """
     try:
         if isinstance(provider, RenewableCredentialsProvider):
@@ -51,7 +51,7 @@ async def renewed(provider: CredentialsProvider, refused: Credentials, error: Ex
         else:
             credentials = await provider.retrieve()
         return not same_keys(checked_credentials(credentials), refused)
-    except Exception as failure:  # noqa: BLE001 - a provider's own; the refusal is what the call fails with
+    except Exception as failure:  # noqa: BLE001 - any error of a provider; the call raises the refusal
         reason = failure.message if isinstance(failure, CredentialsError) else type(failure).__name__
         error.add_note(f"a request for new credentials failed: {reason}")
         return False

@@ -15,13 +15,13 @@ A SageMaker Runtime on this machine: real HTTP, real signatures, and a Python fu
             InvokeEndpointInput(endpoint_name="shout", body=b"hello")
         )
 
-A model that is a generator, asynchronous or not, or that returns one, answers a streaming call part by part::
+A model that is a generator, or returns one, responds to a streaming call part by part. It may be asynchronous::
 
     async def count(invocation: Invocation) -> AsyncIterator[bytes]:
         for number in range(int(invocation.body)):
             yield b"%d " % number
 
-Other backends can take the place of a function, and they nest: a `Container` that speaks HTTP, `Variants` by weight, a
+Other backends can replace a function, and they nest: a `Container` that speaks HTTP, `Variants` by weight, a
 `MultiModel` that loads on demand, `InferenceComponents`, and `Sessions`::
 
     LocalEndpoint(
@@ -37,7 +37,7 @@ Other backends can take the place of a function, and they nest: a `Container` th
         }
     )
 
-A model that talks both ways reads a `Conversation` and yields, whenever it likes::
+A model of duplex calls reads a `Conversation`, and yields parts at any time::
 
     async def repeat(conversation: Conversation) -> AsyncIterator[str]:
         async for part in conversation:
@@ -46,7 +46,7 @@ A model that talks both ways reads a `Conversation` and yields, whenever it like
 
     LocalEndpoint({"parrot": Duplex(repeat)})
 
-Asynchronous inferences are queued. Their results are objects in a folder that is served as S3 at the same port, for
+Asynchronous inferences are queued. Their results are objects in a folder that is served as S3 on the same port, for
 `Client.wait_for_output` and for any other S3 client that puts the bucket into the path::
 
     output = await client.invoke_endpoint_async(
@@ -54,7 +54,7 @@ Asynchronous inferences are queued. Their results are objects in a folder that i
     )
     result = await client.wait_for_output(output)
 
-Faults are injected on request, and every exchange is kept for a test's assertions::
+Faults are injected on request, and the journal keeps every exchange for a test's assertions::
 
     local.inject("iris", Reset(after_head=True), call=2)
     LocalEndpoint(
@@ -63,15 +63,15 @@ Faults are injected on request, and every exchange is kept for a test's assertio
     )
     assert [200, None] == [exchange.status for exchange in local.journal.of("iris")]
 
-A program in another process finds it by ``local.environ()``, whatever AWS SDK it uses::
+A program in another process finds it through ``local.environ()``, whatever AWS SDK it uses::
 
     subprocess.run([...], env={**os.environ, **local.environ()})
 
 Code without an event loop writes ``with LocalEndpoint(...) as local``, or uses the fixture ``sagemaker_runtime_local``,
-which pytest finds by itself. Programs in any language can use
+which pytest finds automatically. For programs in any language, there is the command
 ``python -m sagemaker_runtime.local serve iris=module:predict``.
 
-It listens on loopback unless *host* is set. It checks signatures against credentials of its own, so no real ones are
+It listens on loopback unless *host* is set. It checks signatures against its own credentials, so no real ones are
 needed.
 """
 

@@ -1,4 +1,4 @@
-"""``python -m sagemaker_runtime.local``: see `cli`."""
+"""Runs the command of `cli` as ``python -m sagemaker_runtime.local``."""
 
 from __future__ import annotations
 

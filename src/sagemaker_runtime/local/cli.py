@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.backends.invocation import Model
 
 PROG = "python -m sagemaker_runtime.local"
-GRACE = 1.0  # seconds for threads that are about to end
+GRACE = 1.0  # seconds to wait for threads that are about to end
 _EPILOG = """\
 examples:
   %(prog)s iris=package.module:function
@@ -45,12 +45,12 @@ examples:
 
 def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
     """
-    Run the command until SIGINT or SIGTERM; to be called in the main thread.
+    Run the command until SIGINT or SIGTERM. Call it in the main thread.
 
     Args:
         arguments: The command line. None for the process's own.
 
-        prog: What the command is called, for its help.
+        prog: The command's name in its help.
 
     Returns:
         The exit code: 0 after a signal to stop, 2 if it could not start.
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process, even if a model is still running in a thread; the interpreter would wait for it."""
+    """Exit, even if a model is still running in a thread: the interpreter itself would wait for it."""
     deadline = time.monotonic() + GRACE
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
@@ -97,7 +97,7 @@ def _say(text: str, end: str = "\n") -> None:
     try:
         print(text, end=end, flush=True)  # noqa: T201 - it is what a command does
     except BrokenPipeError:
-        # The reader has seen enough. The interpreter flushes at its end, and must not complain then.
+        # The reader has left. The interpreter flushes at exit, and must not report an error then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -123,26 +123,28 @@ def _parser(prog: str) -> ArgumentParser:
         help="an endpoint's name and its model: MODULE:FUNCTION, or the URL of a container",
     )
     serve.add_argument("--host", default=HOST, help="where to listen (default: %(default)s, loopback only)")
-    serve.add_argument("--port", default=0, type=int, help="the port (default: one that is free)")
-    serve.add_argument("--folder", help="where asynchronous inputs and results are (default: a temporary one)")
-    serve.add_argument("--tls", action="store_true", help="speak TLS, with a certificate that is made at the start")
+    serve.add_argument("--port", default=0, type=int, help="the port (default: a free one)")
+    serve.add_argument("--folder", help="the folder of asynchronous inputs and results (default: a temporary one)")
+    serve.add_argument("--tls", action="store_true", help="use TLS, with a certificate that is made at the start")
     serve.add_argument(
-        "--page", action="store_true", help="also serve a page that shows in a browser what arrives, and makes it fail"
+        "--page", action="store_true", help="also serve a page for a browser, which shows calls and injects faults"
     )
-    serve.add_argument("--region", default="us-east-1", help="what requests are signed for (default: %(default)s)")
+    serve.add_argument(
+        "--region", default="us-east-1", help="the region that requests must be signed for (default: %(default)s)"
+    )
     serve.add_argument(
         "--keys-from-environment",
         action="store_true",
-        help="have requests signed with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (default: random keys, and shown)",
+        help="require AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in signatures (default: random keys, which are printed)",
     )
     serve.add_argument(
-        "--import-from", metavar="FOLDER", help="import modules from here, too: . for the current folder"
+        "--import-from", metavar="FOLDER", help="also import modules from this folder; . for the current one"
     )
     return parser
 
 
 def _credentials(given: Namespace) -> Credentials | None:
-    # From there and not from the command line, which everyone on the machine can read.
+    # From the environment, not from the command line, which everyone on the machine can read.
     if not given.keys_from_environment:
         return None
     names = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
@@ -156,9 +158,9 @@ def _import_also_from(folder: str | None) -> None:
     if folder is not None:
         path = Path(folder).absolute()
         if not path.is_dir():
-            raise ConfigError(f"--import-from: {folder!r} is no folder")
+            raise ConfigError(f"--import-from: {folder!r} is not a folder")
         if str(path) not in sys.path:
-            sys.path.append(str(path))  # at the end: nothing there stands for a module of the standard library
+            sys.path.append(str(path))  # last, so that nothing there replaces a module of the standard library
 
 
 def _endpoints(specifications: Sequence[str]) -> Mapping[str, Model | Backend]:
@@ -166,7 +168,7 @@ def _endpoints(specifications: Sequence[str]) -> Mapping[str, Model | Backend]:
     for specification in specifications:
         name, _, target = specification.partition("=")
         if not target:
-            raise ConfigError(f"{specification!r} is no endpoint: write NAME=MODULE:FUNCTION, or NAME=http://...")
+            raise ConfigError(f"{specification!r} is not an endpoint: write NAME=MODULE:FUNCTION, or NAME=http://...")
         if name in endpoints:
             raise ConfigError(f"the endpoint {name!r} is given twice")
         endpoints[name] = _model(target)
@@ -180,7 +182,7 @@ def _model(target: str) -> Model | Backend:
         return Container(target)
     module, _, path = target.partition(":")
     if not (module and path):
-        raise ConfigError(f"{target!r} is no model: write MODULE:FUNCTION, or the URL of a container")
+        raise ConfigError(f"{target!r} is not a model: write MODULE:FUNCTION, or the URL of a container")
     try:
         found: object = import_module(module)
         for name in path.split("."):
@@ -190,14 +192,14 @@ def _model(target: str) -> Model | Backend:
         hint = "; if it is in the current folder, add --import-from ." if not_found and not _looks_here() else ""
         raise ConfigError(f"{target!r} cannot be imported: {type(error).__name__}: {error}{hint}") from error
     if inspect.isclass(found):
-        raise ConfigError(f"{target!r} is a class: name an object of it, or a method of one")
+        raise ConfigError(f"{target!r} is a class: name an instance of it, or a method of one")
     if not _is_model(found):
         raise ConfigError(f"{target!r} is of type {type(found).__name__}, which cannot be called")
     return found
 
 
 def _looks_here() -> bool:
-    """Whether modules of the current folder are found already: with ``python -m``, or with ``--import-from .``."""
+    """Whether modules in the current folder are found anyway: with ``python -m``, or with ``--import-from .``."""
     return "" in sys.path or str(Path.cwd()) in sys.path
 
 
@@ -234,7 +236,7 @@ def _signals_cancel(task: asyncio.Task[None]) -> Generator[None]:
     for number in before:
         signal.signal(number, stop)
         with suppress(NotImplementedError):  # on Windows, where any signal wakes the loop
-            # Elsewhere a signal just before the loop begins to wait would go unnoticed until that wait is over.
+            # Elsewhere, a signal just before the loop starts to wait would go unnoticed until that wait ends.
             loop.add_signal_handler(number, task.cancel)
     try:
         yield
@@ -256,19 +258,19 @@ async def _start(local: LocalEndpoint) -> None:
 
 def _welcome(local: LocalEndpoint, given: Namespace) -> str:
     keys = local.credentials
-    secret = "..." if given.keys_from_environment else keys.secret_access_key  # one that was given is shown nowhere
+    secret = "..." if given.keys_from_environment else keys.secret_access_key  # never print a given one
     first = given.endpoint[0].partition("=")[0]
     bundle = local.ca_bundle
     trust = [] if bundle is None else [f"    export AWS_CA_BUNDLE={bundle} SSL_CERT_FILE={bundle}"]
     storage = [f"    export AWS_ENDPOINT_URL_S3={local.url}"] if given.folder else []
-    storage_hint = "For asynchronous inference, start it with --folder FOLDER: S3 is then served, too."
+    storage_hint = "For asynchronous inference, start it with --folder FOLDER, which is then served as S3."
     lines = [
         f"SageMaker Runtime is listening at {local.url}, with {len(given.endpoint)} "
         + ("endpoint:" if len(given.endpoint) == 1 else "endpoints:"),
         *("    " + " = ".join(specification.split("=", 1)) for specification in given.endpoint),
-        *(["", "To see what arrives, open in a browser:", f"    {local.page_url}"] if given.page else []),
+        *(["", "To watch the calls, open this page in a browser:", f"    {local.page_url}"] if given.page else []),
         "",
-        "For any AWS client, in another terminal:",
+        "To call it with any AWS client, in another terminal:",
         *trust,
         f"    export AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={local.url}",
         f"    export AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME_HTTP2={local.url}",

@@ -64,23 +64,23 @@ class LocalEndpoint:
     ``with``, it runs in a thread with its own loop, for callers without one; `url`, `options`, `environ`, `calls`, `inject`,
     `fail`, `withdraw`, `faults` and `journal` may be used from any thread.
 
-    Starts and stops wait for each other. It belongs to the event loop that it runs in, until it is stopped there or that
-    loop is closed.
+    Concurrent calls of `start` and `stop` run one after the other. It belongs to the event loop that it runs in, until it is
+    stopped there or that loop is closed.
 
     Args:
         endpoints: The model of each endpoint by the endpoint's name: a Python function, or a `Backend`.
 
         region: The region for which requests must be signed.
 
-        credentials: The keys that requests must be signed with. After they have expired, requests are refused with that
+        credentials: The keys that requests must be signed with. Once they have expired, requests are refused for that
             reason. None for random ones.
 
-        host: The address to listen on. Loopback by default, because a model is your function. ``0.0.0.0`` and ``::`` mean
-            all addresses of the machine.
+        host: The address to listen on. Loopback by default, because a model is code of yours that others should not call.
+            ``0.0.0.0`` and ``::`` mean all addresses of the machine.
 
         port: The port. 0 for a free one, which changes with each start.
 
-        faults: Faults for a share of the calls; `inject` takes precedence. None for no faults.
+        faults: Faults for a share of the calls; those of `inject` take precedence. None for no faults.
 
         clock: Used to check signatures, for faults that wait, and for the age of asynchronous inferences. None for the
             machine's.
@@ -90,20 +90,21 @@ class LocalEndpoint:
         folder: The folder for inputs, results and failures of asynchronous inferences, as ``bucket/key``. Its files are
             served as S3. None for a temporary one, which `stop` removes.
 
-        tls: Whether it uses TLS, with a certificate that it creates. Its authority is in the file `ca_bundle`, in `options`
-            and in `environ`. HTTP/1.1 and HTTP/2 are available in either case.
+        tls: Whether it uses TLS, with a certificate that it creates. Clients find its authority in the file `ca_bundle`, in
+            `options` and in `environ`. HTTP/1.1 and HTTP/2 are available in either case.
 
         max_streams: Concurrent duplex calls on one connection; further ones are refused, and may be retried.
 
-        page: Whether it also serves a page, at `page_url`, that shows its endpoints and its journal to a browser, and switches
-            faults on and off. Whoever has the URL may call the endpoints, so *host* must be loopback.
+        page: Whether it also serves a page for a browser, at `page_url`, which shows its endpoints and its journal, calls the
+            endpoints, and switches faults on and off. Whoever has the URL may do so; therefore *host* must be loopback.
 
     Attributes:
         journal: The requests that have arrived, and the responses to them.
 
     Raises:
-        ConfigError: *tls* needs trustme, which is not installed. The name of an endpoint or of the region is invalid; the
-            host is missing; a model cannot be called, or is a class. A page needs a host on loopback.
+        ConfigError: The name of an endpoint or of the region is invalid; a model cannot be called, or is the class of a
+            backend; *host* is empty, or not loopback although *page* is true; *max_streams* is below 1; or *tls* needs
+            trustme, which is not installed.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class LocalEndpoint:
         self._thread: LoopThread | None = None
 
     def _make_page(self, host: str, clock: Clock, *, given_keys: bool, given_folder: bool) -> Page:
-        from sagemaker_runtime.local.page.page import Page  # few programs have one
+        from sagemaker_runtime.local.page.page import Page  # few programs use it
 
         return Page(
             host,
@@ -209,7 +210,7 @@ class LocalEndpoint:
     @property
     def page_url(self) -> str:
         """
-        The URL of its page, such as ``http://127.0.0.1:40131/9eRk.../``. The path is a password, which differs for each object.
+        The URL of its page, such as ``http://127.0.0.1:40131/9eRk.../``. The path is a password, made anew for each object.
 
         Raises:
             ConfigError: It has no page, or is not running.
@@ -220,14 +221,17 @@ class LocalEndpoint:
 
     @property
     def ca_bundle(self) -> Path | None:
-        """The PEM file of the authority that signed its certificate; removed when it stops. None without *tls*."""
+        """The PEM file of the certificate authority; removed when the endpoint stops. None without *tls*."""
         return None if self._certificate is None else self._certificate.file()
 
     def options(self) -> Options:
         """
         Options for a client of this endpoint, which you may change: ``Client(local.options(), override(...))``.
 
-        Their signer tells the endpoint what was signed, so that a refusal can say what was changed afterwards.
+        Their signer remembers what was signed, so that a refused signature can name what was changed afterwards.
+
+        Raises:
+            ConfigError: It is not running.
         """
         keys = self.credentials
         provider = StaticCredentialsProvider(keys.access_key_id, keys.secret_access_key, keys.session_token)
@@ -245,15 +249,15 @@ class LocalEndpoint:
 
     def environ(self) -> dict[str, str]:
         """
-        The environment variables that lead a program here, in any language and with any AWS SDK.
+        The environment variables with which a program calls this endpoint, in any language and with any AWS SDK.
 
         ::
 
             subprocess.run([...], env={**os.environ, **local.environ()})
 
-        They set the URLs, including that of S3, the region and the credentials. They also shut out the developer's own
-        configuration: the files below ``~/.aws`` and a profile are replaced, and no proxy is used for this machine.
-        The program must not outlive the endpoint: the file that replaces those is removed when it stops.
+        They set the URLs, including that of S3, the region and the credentials. They also hide the developer's own
+        configuration: the files in ``~/.aws`` and the profile are replaced, and no proxy is used for this machine.
+        The program must not outlive the endpoint, because the replacement file is removed when it stops.
 
         Raises:
             ConfigError: It is not running.
@@ -291,7 +295,7 @@ class LocalEndpoint:
                 such fault; a fault for a certain request takes precedence.
 
         Raises:
-            ConfigError: There is no such endpoint, the request has already come, or *times* is below 1.
+            ConfigError: There is no such endpoint, the request has already arrived, or *times* is below 1.
         """
         self._find(endpoint_name).inject(fault, call=call, times=times)
 
@@ -319,31 +323,33 @@ class LocalEndpoint:
         message: str | None = None,
     ) -> None:
         """
-        Let one request to an endpoint fail; the model is not called. Short for `inject` with an `ErrorAnswer`.
+        Make one request to an endpoint fail, without calling the model. Short for `inject` with an `ErrorAnswer`.
 
         Args:
             endpoint_name: The endpoint.
 
             call: Which request, as `calls` counts them: 1 for the first.
 
-            error: Name of the error. Those of the API model, and ``ThrottlingException``, have a status and a message.
+            error: Name of the error. Those of the API model, and ``ThrottlingException``, have a known status and message.
 
-            status: HTTP status. None for the error's own.
+            status: HTTP status. None for the known one.
 
-            message: Text of the error. None for the error's own.
+            message: Text of the error. None for the known one.
 
         Raises:
-            ConfigError: There is no such endpoint, the request has already come, or the error has no known status.
+            ConfigError: There is no such endpoint, the request has already arrived, or the error has no known status.
         """
         self.inject(endpoint_name, ErrorAnswer(error, status, message), call=call)
 
     async def start(self) -> None:
         """
-        Start to listen. Does nothing if it is already running.
+        Start listening. Does nothing if it is already running.
 
         Raises:
             OSError: The port is in use, or the host does not exist.
-            ConfigError: It runs in another event loop, its folder is unusable, or a backend is in use elsewhere.
+            ConfigError: It runs in another event loop, its folder is unusable, a backend is in use elsewhere, or a container
+                does not become healthy.
+            Exception: What the `Backend.start` of a user's own backend raises.
         """
         async with self._in_turn():
             if self._listener.is_running:
@@ -367,13 +373,13 @@ class LocalEndpoint:
 
     async def stop(self) -> None:
         """
-        Close the port and all connections. Does nothing if it is not running. If cancelled, it still stops.
+        Close the port and all connections. Does nothing if it is not running. If this call is cancelled, it still stops.
 
         Raises:
             ConfigError: It runs in the thread of a ``with``, whose end stops it, or in another event loop.
         """
         if self._thread is not None and not self._thread.is_current:
-            raise ConfigError("the local endpoint runs in a thread of its own; the end of its `with` stops it")
+            raise ConfigError("the local endpoint runs in its own thread; the end of its `with` stops it")
         stopping = _running_loop().create_task(self._stop())
         self._stopping.add(stopping)
         stopping.add_done_callback(self._stopping.discard)
@@ -385,7 +391,7 @@ class LocalEndpoint:
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncGenerator[None]:
-        """One start or stop at a time, in the event loop that it runs in."""
+        """Allow one start or stop at a time, in the event loop that it runs in."""
         loop, left = _running_loop(), False
         if self._loop is not loop:
             left = self._is_left
@@ -399,7 +405,9 @@ class LocalEndpoint:
                 try:
                     await self._started.aclose()
                 except Exception:
-                    logger.debug("not all of an event loop that was closed could be stopped", exc_info=True)
+                    logger.debug(
+                        "the local endpoint could not release all that its closed event loop had", exc_info=True
+                    )
             yield
 
     @property
@@ -408,7 +416,7 @@ class LocalEndpoint:
         return self._loop is not None and self._loop.is_closed()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The runtime takes each POST, and all below its own path; the rest is for S3, which shares the port."""
+        """The runtime handles every POST and all of its own paths; S3, which shares the port, handles the rest."""
         ours = request.method == "POST" or request.raw_path.startswith("/endpoints/")
         return await (self._front if ours else self._s3).handle(request)
 
@@ -423,7 +431,7 @@ class LocalEndpoint:
 
     def __enter__(self) -> Self:
         if self._listener.is_running and not self._is_left:
-            raise ConfigError("the local endpoint is running already")
+            raise ConfigError("the local endpoint is already running")
         thread = LoopThread(self, name=f"{self!r}")
         thread.open()
         self._thread = thread
@@ -452,8 +460,8 @@ def _running_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError as error:
         raise ConfigError(
-            "the local endpoint needs asyncio, but no asyncio event loop is running: use it in a plain `with`, which has an "
-            "event loop of its own"
+            "the local endpoint needs asyncio, but no asyncio event loop is running: use it in a plain `with`, which brings "
+            "its own event loop"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""`Environment`: the environment variables by which any AWS SDK finds a local endpoint, and nothing of the developer's own."""
+"""`Environment`: the variables that lead any AWS SDK to a local endpoint, and hide the developer's own configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime import Credentials
 
-_TRUST = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")  # of the SDKs that read AWS's configuration, and of OpenSSL
+_TRUST = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")  # read by the SDKs that read AWS's configuration, and by OpenSSL
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
@@ -23,9 +23,9 @@ class Environment:
     """
     The variables, and the file that some of them name.
 
-    A dictionary cannot unset a variable, and an SDK may take one that is empty for a profile that does not exist. So the
-    shared configuration files and the profile are replaced: by a file of our own, whose default profile has the same
-    credentials, because some SDKs look at a profile that is named before they look at the variables.
+    A dictionary cannot unset a variable, and an SDK may take an empty one for a profile that does not exist. So the shared
+    configuration files and the profile are replaced by a temporary file. Its default profile has the same credentials,
+    because some SDKs prefer a named profile to the variables.
 
     Args:
         region: The region.
@@ -41,7 +41,7 @@ class Environment:
         self._turn = Lock()
 
     def variables(self, url: str, ca_bundle: Path | None = None) -> dict[str, str]:
-        """The variables for an endpoint at *url*, whose authority is in the file *ca_bundle*; None for plain text."""
+        """The variables for an endpoint at *url*, with its certificate authority in *ca_bundle*; None for plain HTTP."""
         keys, token, file = self._credentials, self._credentials.session_token or "", str(self._written())
         not_proxied = _not_proxied(urlsplit(url).hostname or "")
         return {
@@ -55,14 +55,14 @@ class Environment:
             "AWS_DEFAULT_REGION": self._region,
             "AWS_ACCESS_KEY_ID": keys.access_key_id,
             "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
-            "AWS_SESSION_TOKEN": token,  # an empty one is none to every SDK; one that is there would be sent
+            "AWS_SESSION_TOKEN": token,  # every SDK takes an empty one for none; the developer's would be sent
             "AWS_SECURITY_TOKEN": token,  # botocore reads this older name first
             "AWS_CREDENTIAL_EXPIRATION": "",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": file,
             "AWS_SHARED_CREDENTIALS_FILE": file,
             "AWS_PROFILE": "default",
-            "AWS_DEFAULT_PROFILE": "default",  # botocore reads it before the other
+            "AWS_DEFAULT_PROFILE": "default",  # botocore reads it before AWS_PROFILE
             "NO_PROXY": not_proxied,
             "no_proxy": not_proxied,
         } | ({} if ca_bundle is None else dict.fromkeys(_TRUST, str(ca_bundle)))
@@ -92,7 +92,7 @@ class Environment:
 
 
 def _not_proxied(host: str) -> str:
-    """The hosts that are reached without a proxy: those of this process's environment, and this machine."""
+    """The value of NO_PROXY: that of this process's environment, with *host* and this machine."""
     given = [os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy")]
     hosts = [each.strip() for value in given for each in value.split(",") if each.strip()]
     return "*" if "*" in hosts else ",".join(dict.fromkeys([*hosts, host, *_LOOPBACK]))

@@ -1,4 +1,4 @@
-"""`temporary_folder`: a folder that goes with its owner."""
+"""`temporary_folder`: a folder that is removed with its owner."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def temporary_folder(owner: object) -> tuple[Path, Callable[[], object]]:
-    """A new folder that only this user can read, and what removes it, which the end of *owner* does too."""
+    """A new folder that only this user can read, and a function that removes it; the end of *owner* removes it too."""
     folder = Path(mkdtemp(prefix="sagemaker-runtime-"))
     return folder, finalize(owner, _remove, folder, os.getpid())
 
 
 def _remove(folder: Path, process: int) -> None:
-    """Remove the folder, but not at the end of a process that was forked off meanwhile."""
+    """Remove the folder, but not at the end of a process that was forked in the meantime."""
     if os.getpid() == process:
         shutil.rmtree(folder, ignore_errors=True)

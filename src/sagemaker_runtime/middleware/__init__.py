@@ -1,7 +1,7 @@
 """
-The middleware and the stack they stand in.
+The stack, and the middleware in it.
 
-``pipeline`` is the whole default stack on one page; ``initialize`` … ``deserialize`` hold the middleware of each step.
+``pipeline`` shows the whole default stack on one page; ``initialize`` … ``deserialize`` contain the middleware of each step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the errors of a step's list say: which step is meant, and what to write."""
+"""Texts for the errors of a step: which step was probably meant, and what to write."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def for_unknown_place(id: str, name: str, places: Mapping[str, Collection[str]])
     The text for a place that is not in a step.
 
     Args:
-        id: What was asked for.
+        id: The id that was requested.
 
-        name: The step that was asked.
+        name: The step that was searched.
 
-        places: Of all steps of its stack, by their names.
+        places: The ids in each step of the stack, by the step's name.
     """
     here = places[name]
     text = f"{name} has no {id!r}; it has {', '.join(here) or 'nothing'}."
-    if not isinstance(id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a class, say
-        return f"{text} Name a place by its id, a text"
+    if not isinstance(id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - for example a class
+        return f"{text} Name a place by its id, a string"
     home_of = {place: step for step, ids in places.items() for place in ids}
     if id in home_of:
-        return f"{text} {id!r} stands in {home_of[id]}: use stack.{home_of[id]}"
+        return f"{text} {id!r} is in {home_of[id]}: use stack.{home_of[id]}"
     if near := did_you_mean(id, here):
         return f"{text}{near}"
     place = nearest(id, home_of)
     return (
         text
         if place is None
-        else f"{text} Did you mean {place!r}? It stands in {home_of[place]}: use stack.{home_of[place]}"
+        else f"{text} Did you mean {place!r}? It is in {home_of[place]}: use stack.{home_of[place]}"
     )

@@ -1,4 +1,4 @@
-"""`Attempts`: the bookkeeping of the Retry middleware, which asks the policy and keeps the records of one call."""
+"""`Attempts`: the bookkeeping of the Retry middleware for one call. It asks the retryer, and keeps the records."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from sagemaker_runtime.middleware.steps import Output
 
 FORBIDS_RETRY: Key[Callable[[Exception], str | None]] = Key("forbids retry")
-"""Says why a call cannot be attempted again after an error, whatever the policy; None where it can. Set by a duplex call."""
+"""Says why a call must not be retried after an error, whatever the retryer says; None if it may. Set by a duplex call."""
 
 
 class Attempts:
     """
-    The attempts of one call: a context for each, a record of each, and what the policy says to each that failed.
+    The attempts of one call: their contexts, their records, and the retryer's decision after each failure.
 
     Attributes:
-        pace: Asks a `PacedRetryer` when an attempt may go out; None for a retryer that does not say.
+        pace: The ``pace`` method of a `PacedRetryer`; None for any other retryer.
     """
 
     __slots__ = (
@@ -51,16 +51,16 @@ class Attempts:
         self._retryer = retryer = ctx[RETRYER]
         pace: Callable[[], float] | None = getattr(retryer, "pace", None)
         self.pace = pace if pace is not None and callable(pace) else None
-        self._failures: list[Exception] | None = None  # made when there is one: many calls wait, and few of them fail
-        self._attempt: Context | None = None  # none under way
-        self._began = 0.0  # the attempt
+        self._failures: list[Exception] | None = None  # created at the first failure, because few calls fail
+        self._attempt: Context | None = None  # None between attempts
+        self._began = 0.0  # when the attempt began
 
     async def wait_for_turn(self, pace: Callable[[], float]) -> None:
         """
-        Wait until *pace* lets the next attempt go out.
+        Wait until *pace* allows the next attempt.
 
         Raises:
-            TotalTimeoutError: That would be after ``Timeout.total``. Where attempts have failed, the last one's error.
+            TotalTimeoutError: It would start after ``Timeout.total``. If an attempt has failed, its error is raised instead.
         """
         while True:
             wait = pace()
@@ -90,7 +90,7 @@ class Attempts:
         return attempt
 
     def failed(self, error: Exception) -> float | None:
-        """Close what the attempt has opened, and ask the policy: seconds to wait for another one, or None to give up."""
+        """Close what the attempt has opened, and ask the retryer: seconds until the next one, or None to give up."""
         self._close_attempt()
         if self._failures is None:
             self._failures = []
@@ -114,11 +114,11 @@ class Attempts:
         return delay
 
     async def wait(self, seconds: float) -> None:
-        """Wait for as long as the policy said."""
+        """Wait between two attempts."""
         await self._clock.sleep(seconds)
 
     def succeeded(self, output: Output) -> Output:
-        """Report it to the policy, and leave what the attempt has opened to the call."""
+        """Report the success to the retryer, and leave what the attempt has opened to the call."""
         self._records.append(AttemptRecord(len(self._records) + 1, self._clock.monotonic() - self._began))
         self._retryer.succeeded(self._failures or ())
         output.metadata[ATTEMPTS] = tuple(self._records)
@@ -126,11 +126,11 @@ class Attempts:
         return output
 
     def close(self) -> None:
-        """End: an attempt that was cancelled lets go of what it has opened."""
+        """Close what a cancelled attempt has opened, and clear the failures."""
         if self._attempt is not None:
             self._close_attempt()
         if self._failures is not None:
-            self._failures.clear()  # or an error, its traceback and this list would keep one another and the request
+            self._failures.clear()  # otherwise an error, its traceback and this list would be a reference cycle
 
     def _close_attempt(self) -> None:
         attempt, self._attempt = self._attempt, None
@@ -155,13 +155,13 @@ class Attempts:
 
 
 def _check_wait(seconds: float, asked: str) -> None:
-    """Refuse what would break the timers of the event loop, or never end; a user's retryer may give anything."""
+    """Refuse a wait that is not a number of seconds; a user's retryer may return anything."""
     if not is_number(seconds) or seconds < 0:
         raise ConfigError(f"the retryer's {asked}() returned {seconds!r}; it must return seconds, 0 or more")
 
 
 def _on_one_line(record: AttemptRecord) -> str:
-    """The error as a log may show it: a peer's line end would begin a line of its own there."""
+    """The error for a log, on one line: a line break in a peer's text would look like another log record."""
     text = record.error or ""
     return text if text.isprintable() else repr(text)
 
@@ -171,7 +171,7 @@ def _record(error: Exception, *, number: int, seconds: float, delay: float | Non
     return AttemptRecord(
         number=number,
         seconds=seconds,
-        # Not the repr, which for some exceptions holds what they failed on.
+        # Not the repr, which for some exceptions contains the data that they failed on.
         error=str(error) if isinstance(error, SageMakerRuntimeError) else f"{type(error).__name__}: {error}",
         error_type=type(error).__name__ if refusal is None else refusal.code,
         status=None if refusal is None else refusal.status,

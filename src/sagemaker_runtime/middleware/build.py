@@ -1,4 +1,4 @@
-"""Build: once per call, what all attempts share."""
+"""Build: once per call, the parts of the request that all attempts share."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from sagemaker_runtime.middleware.steps import BuildHandler, BuildInput, Output
 
 _OWN_HASH = Key[str]("payload hash, computed")
-"""The `PAYLOAD_HASH` that ComputePayloadHash has set, which is thereby known from one that somebody gave."""
+"""The `PAYLOAD_HASH` set by ComputePayloadHash, to tell it from a hash that somebody else has set."""
 
-HASHED_AT_ONCE = 262_144  # bytes; 0.2 to 0.5 ms of the event loop, and a thread would stall it for longer
+HASHED_AT_ONCE = 262_144  # bytes; takes 0.2 to 0.5 ms of the event loop, while a thread would stall it for longer
 
 
 def _new_ids() -> Callable[[], str]:
     """
-    A source of version 4 UUIDs: names for calls, not secrets.
+    A function that returns version 4 UUIDs, as names of calls, not as secrets.
 
-    Of each, 74 random bits are drawn once, and the last twelve digits count up from a random start, in decimal because
-    that is cheaper to write: no two of a source are equal, and those of two sources are not either. `uuid.uuid4` takes
-    2.1 µs, most of it a system call and an object.
+    74 random bits are drawn once for all of its UUIDs; the last twelve digits count up from a random start, in decimal
+    because that is faster to format. So no two are equal, also across clients and processes. `uuid.uuid4` would take
+    2.1 µs, most of it for a system call and an object.
     """
     drawn = os.urandom(15)
     digits = drawn[:8].hex()
@@ -44,7 +44,7 @@ def _new_ids() -> Callable[[], str]:
 
 
 class ClientRequestID:
-    """Name the call, the same for all its attempts, so that the service can recognise a retry."""
+    """Send an id of the call, the same for all its attempts, so that the service can recognise a retry."""
 
     id = "ClientRequestID"
 
@@ -57,20 +57,20 @@ class ClientRequestID:
 
 
 class ComputeContentLength:
-    """Say how long the body is."""
+    """Set ``Content-Length``."""
 
     id = "ComputeContentLength"
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         request = step.request
         if type(request.body) is not bytes:
-            request.body = as_bytes(request.body)  # a middleware's
+            request.body = as_bytes(request.body)  # set by a middleware
         request.headers.raw["content-length"] = str(len(request.body))
         return next(ctx, step)
 
 
 class ComputePayloadHash:
-    """Hash the body for the signature, once for all attempts, without holding up the event loop."""
+    """Hash the body for the signature, once for all attempts, without blocking the event loop."""
 
     id = "ComputePayloadHash"
 
@@ -78,7 +78,7 @@ class ComputePayloadHash:
         known = ctx.get(PAYLOAD_HASH)
         if type(step.request.body) is not bytes:
             step.request.body = as_bytes(step.request.body)
-        if known is None or known is ctx.get(_OWN_HASH):  # of before: this may be another body
+        if known is None or known is ctx.get(_OWN_HASH):  # set by an earlier pass, perhaps for another body
             if len(step.request.body) > HASHED_AT_ONCE:
                 return self._hash_in_slices(ctx, step, next)
             ctx[PAYLOAD_HASH] = ctx[_OWN_HASH] = sha256(step.request.body).hexdigest()
@@ -91,7 +91,7 @@ class ComputePayloadHash:
 
 
 async def payload_hash(body: bytes) -> str:
-    """SHA-256 of a body in hex, with a turn of the event loop after each slice of a large one."""
+    """SHA-256 of a body in hex; yields to the event loop after each slice."""
     state, view = sha256(), memoryview(body)
     for start in range(0, len(body), HASHED_AT_ONCE):
         state.update(view[start : start + HASHED_AT_ONCE])
@@ -100,7 +100,7 @@ async def payload_hash(body: bytes) -> str:
 
 
 class UserAgent:
-    """Say who calls, and how it retries. A User-Agent set by an outer middleware is kept, behind ours."""
+    """Set ``User-Agent``, with the retry mode. A value set by an outer middleware is kept, after ours."""
 
     id = "UserAgent"
 
@@ -120,7 +120,7 @@ class UserAgent:
 
 
 class RecursionDetection:
-    """Inside Lambda, pass on the trace id, so that AWS can stop a function that calls itself in a circle."""
+    """Inside Lambda, pass on the trace id, so that AWS can stop functions that call each other in a loop."""
 
     id = "RecursionDetection"
 
@@ -129,12 +129,12 @@ class RecursionDetection:
 
     @property
     def has_nothing_to_do(self) -> bool:
-        """Whether it is left out of the handler."""
+        """Whether `Step.compile` leaves it out of the handler."""
         return not self.in_lambda
 
     def handle_build(self, ctx: Context, step: BuildInput, next: BuildHandler) -> Awaitable[Output]:
         if self.in_lambda:
-            trace_id = os.environ.get("_X_AMZN_TRACE_ID")  # another one for each invocation of the function
+            trace_id = os.environ.get("_X_AMZN_TRACE_ID")  # differs for each invocation of the function
             if trace_id and "x-amzn-trace-id" not in step.request.headers:
                 step.request.headers["x-amzn-trace-id"] = printable(trace_id)
         return next(ctx, step)
@@ -145,5 +145,5 @@ _PRINTABLE = range(0x20, 0x7F)  # bytes; ASCII's printable characters
 
 def printable(text: str) -> str:
     """*text* with all but ASCII's printable characters percent-encoded."""
-    raw = text.encode(errors="surrogateescape")  # os.environ's own way of keeping bytes that are not UTF-8
+    raw = text.encode(errors="surrogateescape")  # os.environ keeps bytes that are not UTF-8 this way
     return "".join(chr(byte) if byte in _PRINTABLE else f"%{byte:02X}" for byte in raw)

@@ -1,4 +1,4 @@
-"""What a middleware must give back and pass on, checked for those that are not the default stack's, under their names."""
+"""Run-time checks of the arguments and results of users' middleware, with errors that name the culprit."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Handle: TypeAlias = Callable[[Context, S, Handler[S]], Awaitable[Output]]
 
 def held_to_contract(name: str, takes: type[S], handle: Handle[S], next: Handler[S]) -> Handler[S]:
     """
-    A link to a middleware that may not keep to the contract; it costs a coroutine (0.2 µs) and a line in tracebacks.
+    A handler that calls a middleware and checks it; it costs one coroutine (0.2 µs) and one line in tracebacks.
 
     Args:
-        name: What errors call the middleware, such as ``"the build middleware 'TagTenant'"``.
+        name: The middleware in errors, such as ``"the build middleware 'TagTenant'"``.
 
         takes: The class of its step's input.
 
         handle: Its method.
 
-        next: What it is to call.
+        next: The handler below it.
     """
 
     def below(ctx: Context | None = None, step: S | None = None, *more: object) -> Awaitable[Output]:
-        # By the type itself first: of what nearly all give, and half the time.
+        # The exact types first: nearly always right, and twice as fast.
         if type(step) is takes and type(ctx) is Context and not more:
             return next(ctx, step)
         if isinstance(step, takes) and isinstance(ctx, Context) and not more:
@@ -59,7 +59,7 @@ def _not_awaitable(returned: object) -> str:
     if isinstance(returned, Output):
         return "returned an Output and is not a coroutine; make it 'async def'"
     if isinstance(returned, Generator | AsyncGenerator):
-        return "is a generator; use 'return' and no 'yield'"
+        return "is a generator; use 'return', not 'yield'"
     return f"returned {type(returned).__name__}; return the result of next(ctx, step)"
 
 
@@ -67,11 +67,11 @@ def _no_output(returned: object) -> str:
     if returned is None:
         return "returned None; end it with 'return await next(ctx, step)', or return its Output"
     if inspect.iscoroutine(returned):
-        returned.close()  # or Python would warn about it too, as never awaited
+        returned.close()  # otherwise Python would also warn that it was never awaited
     if isinstance(returned, Awaitable):
         return "returned an awaitable; write 'return await next(ctx, step)'"
     if isinstance(returned, OperationOutput):
-        return f"returned the result, {type(returned).__name__}; return the Output that has it, or Output(result)"
+        return f"returned the result, {type(returned).__name__}; return the Output that contains it, or Output(result)"
     if isinstance(returned, Response):
         return "returned a Response; return the Output of next(ctx, step), or Output(raw_response=response)"
     return f"returned {type(returned).__name__}; return the Output of 'await next(ctx, step)'"

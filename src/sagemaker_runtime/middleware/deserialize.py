@@ -44,21 +44,21 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request, Response
 
 _LOG_EVENT: Key[Callable[[Message], None]] = Key("log event")
-"""Logs the messages of a stream. Set by RequestResponseLogger where they are asked for."""
+"""Logs a message of a stream. Set by RequestResponseLogger if the log mode includes them."""
 
-_LONGEST_ID = 36  # characters: AWS sends a UUID. A longer one may be what a peer was sent; in errors any is looked at
-_LOGGED = 65_536  # bytes of a body; one of megabytes would hold the loop for seconds, to look for secrets in it
+_LONGEST_ID = 36  # characters: AWS sends a UUID. A longer one may quote the request, so it is redacted
+_LOGGED = 65_536  # bytes of a body; searching megabytes for secrets would block the event loop for seconds
 
 REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-requestid")
 
 
 def transport_handler(http_client: HTTPClient) -> DeserializeHandler:
-    """The end of the stack: hand the request to *http_client*, within the call's `TIMEOUT`."""
+    """The end of the stack: send the request with *http_client*, within the call's `TIMEOUT`."""
 
     async def send(ctx: Context, step: DeserializeInput) -> Output:
         opened, timeout = ctx[OPENED], ctx[TIMEOUT]
         if opened.response is not None:
-            opened.close()  # a middleware has called next again
+            opened.close()  # a middleware called next again
         if timeout is not ctx.get(IN_FORCE):
             check_total(ctx)
         try:
@@ -76,7 +76,7 @@ def transport_handler(http_client: HTTPClient) -> DeserializeHandler:
 
 
 class CloseResponseBody:
-    """Release the connection, whoever fails and however; of a stream that succeeds, the stream's owner does."""
+    """Release the connection after success, and after any error. A stream that succeeds is left open for its reader."""
 
     id = "CloseResponseBody"
 
@@ -90,7 +90,7 @@ class CloseResponseBody:
         except BaseException:
             opened.close()
             raise
-        received, returned = opened.response, output.raw_response  # not the same if a middleware has made one
+        received, returned = opened.response, output.raw_response  # different if a middleware has created one
         if self.streams:
             if received is not None and received is not returned:
                 received.close()
@@ -103,13 +103,13 @@ class CloseResponseBody:
 
 class ResponseErrorWrapper:
     """
-    Attach to an error what the response says: the request id, the other metadata, and whether our clock is wrong.
+    Attach the facts of the response to an error: the request id, the other metadata, and whether our clock is wrong.
 
-    Where it refuses the credentials, their provider is asked for others. Where the size of the body may be the reason, a note
-    says how large it was and which limits are known.
+    If the response refuses the credentials, their provider is asked for new ones. If the size of the body may be the reason,
+    a note states the size and the known limits.
 
     Args:
-        skew: Measured by each response that refuses a signature for its time; None to take none for such a one.
+        skew: Adjusted by each response that refuses a signature because of its time; None to ignore the service's clock.
     """
 
     id = "ResponseErrorWrapper"
@@ -129,7 +129,7 @@ class ResponseErrorWrapper:
                 attach_facts(error, metadata=opened.metadata)
                 if self.skew is not None and isinstance(error, ServiceError) and error.code in SKEW_CODES:
                     error.clock_skew = skew_of_refusal(self.skew, step.request, opened.metadata)
-            if not isinstance(error, ServiceError | TransportError):  # a middleware's own, which may quote a response
+            if not isinstance(error, ServiceError | TransportError):  # from a middleware, and may quote a response
                 secrets_of(ctx, step.request, opened.response).redact_error(error)
             refused = ctx.get(SIGNED_WITH)
             if refused is not None and isinstance(error, ServiceError) and may_be_renewed(error, refused):
@@ -138,7 +138,7 @@ class ResponseErrorWrapper:
 
 
 class OperationDeserializer:
-    """Read the body; give the output, or raise the error that the service sent."""
+    """Read the body, and return the output, or raise the error that the service sent."""
 
     id = "OperationDeserializer"
 
@@ -150,10 +150,10 @@ class OperationDeserializer:
         response = output.raw_response
         if response is None or output.result is not None:
             if response is not None:
-                response.close()  # a middleware below has given a result in the service's stead
+                response.close()  # a middleware below has provided the result
             return output
         try:
-            if response.status not in SUCCESS:  # the model names one status, and any of success is taken for it
+            if response.status not in SUCCESS:  # the model names one status, but any 2xx is accepted
                 body = await read_error(response.body)
                 raise self.marshaller.error(response.status, response.headers, body)
             if self.marshaller.operation.streams:
@@ -179,12 +179,12 @@ class OperationDeserializer:
         name = self.marshaller.operation.name
         secrets = secrets_of(ctx, request, response)
         stream = ResponseStream(response.body, self.marshaller.event, metadata, name, ctx.get(_LOG_EVENT), secrets)
-        ctx[OPENED].replace(response, stream)  # which, closed by whoever fails, knows that it was
+        ctx[OPENED].replace(response, stream)  # so that an error closes the stream, not only the response
         return stream
 
 
 class RequestIDRetriever:
-    """Note what the service calls the request."""
+    """Record the request id, in the metadata."""
 
     id = "RequestIDRetriever"
 
@@ -206,7 +206,7 @@ def _request_id(response: Response) -> str | None:
 
 
 class RecordResponseTiming:
-    """Note when the response came, and how far the service's clock is from ours."""
+    """Record when the response arrived, and how far the service's clock is ahead of ours."""
 
     id = "RecordResponseTiming"
 
@@ -234,7 +234,7 @@ class RecordResponseTiming:
 
 
 class RequestResponseLogger:
-    """Log the request as it is sent and the response as it comes, as far as the log mode says."""
+    """Log the request as it is sent and the response as it arrives, according to the log mode."""
 
     id = "RequestResponseLogger"
 
@@ -244,7 +244,7 @@ class RequestResponseLogger:
 
     @property
     def has_nothing_to_do(self) -> bool:
-        """Whether it is left out of the handler."""
+        """Whether `Step.compile` leaves it out of the handler."""
         return not self.log_mode
 
     def handle_deserialize(self, ctx: Context, step: DeserializeInput, next: DeserializeHandler) -> Awaitable[Output]:
@@ -268,14 +268,14 @@ class RequestResponseLogger:
         secrets = secrets_of(ctx, request, response)
         head, request_id = secrets.redact(repr(response)), _request_id(response)
         facts = call | {"http_status": response.status, "aws_request_id": request_id and secrets.redact(request_id)}
-        # A stream's body is for its reader alone: to log it whole would be to wait for its end.
+        # A stream's body is not logged: to log the whole body would mean to wait for its end.
         if ClientLogMode.RESPONSE_WITH_BODY in mode and not (self.streams and response.status in SUCCESS):
             try:
                 body = await response.body.read()
                 shown, more = secrets.redact_bytes(body[:_LOGGED]), max(len(body) - _LOGGED, 0)
-                rest = f" and {more:,} bytes more" if more else ""
+                rest = f" and {more:,} more bytes" if more else ""
                 logger.debug("%s response: %s, body %r%s", operation, head, shown, rest, extra=facts)
-            except TransportError as error:  # which OperationDeserializer's own read meets again
+            except TransportError as error:  # OperationDeserializer's read will raise it again
                 secrets.redact_error(error)
                 logger.debug("%s response: %s, and its body was cut off: %s", operation, head, error, extra=facts)
         elif mode & (ClientLogMode.RESPONSE | ClientLogMode.RESPONSE_WITH_BODY):
@@ -290,7 +290,7 @@ def _log_event(logger: logging.Logger, call: dict[str, object], secrets: Secrets
 
 
 def secrets_of(ctx: Context, request: Request, response: Response | None = None) -> Secrets:
-    """What the exchange has that is shown nowhere: a peer may have sent it back."""
+    """The secrets of the exchange, to be redacted in the peer's texts, which may quote them."""
     credentials, sent_to_proxy = ctx.get(SIGNED_WITH), None if response is None else response.proxy_headers
     return Secrets(
         request.headers.raw,

@@ -1,4 +1,4 @@
-"""What the stack of a duplex call has of its own: the payload's headers, the signer of events, the writer, the transport."""
+"""The middleware that only duplex calls have: the payload's headers, the signer of events, the writer, the transport."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _NO_LOG = ClientLogMode(0)
 
 
 class StreamingEventsPayload:
-    """Say that the body is a stream of signed events, in place of a length and a hash."""
+    """Declare the body as a stream of signed events, instead of setting a length and a hash."""
 
     id = "StreamingEventsPayload"
 
@@ -61,14 +61,14 @@ class StreamingEventsPayload:
 
 
 class DuplexSigning(Signing):
-    """Sign the request, and leave the signer of the events that follow in the context."""
+    """Sign the request, and put the signer of the events that follow into the context."""
 
     def _sign(self, ctx: Context, request: Request, credentials: Credentials) -> None:
         signer = self.signer
         if not isinstance(signer, EventSignerV4):
             raise ConfigError(
-                f"the signer {type(signer).__name__} has no sign_events, which a duplex call needs: each event is signed too. "
-                "Use SigV4Signer, or give it that method (see EventSignerV4)"
+                f"the signer {type(signer).__name__} has no sign_events, which a duplex call needs to sign each event. "
+                "Use SigV4Signer, or add that method (see EventSignerV4)"
             )
         super()._sign(ctx, request, credentials)
         ctx[EVENT_SIGNER] = signer.sign_events(
@@ -78,10 +78,10 @@ class DuplexSigning(Signing):
 
 class InitializeStreamWriter:
     """
-    Give what is sent into the call a way to this attempt.
+    Create the writer that sends the call's events in this attempt.
 
     Args:
-        skew: How far the service's clock is ahead, by which events are dated; None for this machine's.
+        skew: How far the service's clock is ahead, which corrects the times of events; None for this machine's clock.
 
         log_mode: Whether the events are logged.
     """
@@ -96,7 +96,8 @@ class InitializeStreamWriter:
         clock, skew, signer = ctx[CLOCK], self.skew, ctx.get(EVENT_SIGNER)
         if signer is None and "authorization" in step.request.headers.raw:
             raise ConfigError(
-                "the request is signed, and its events would not be: a middleware in the place of Signing must set EVENT_SIGNER, of sagemaker_runtime.event_signing"
+                "the request is signed, but its events would not be: a middleware that replaces Signing must set "
+                "EVENT_SIGNER, from sagemaker_runtime.event_signing"
             )
         ahead = 0.0 if skew is None or skew.seconds is None else skew.seconds
         now = clock.now if not ahead else lambda: clock.now() + ahead
@@ -106,7 +107,7 @@ class InitializeStreamWriter:
 
 
 def _log_event(ctx: Context, event: bytes) -> None:
-    """Log an event that is sent; of its headers the protocol's only, and nothing of its bytes."""
+    """Log an event that is sent: only the protocol's headers, and none of the payload."""
     decoder = Decoder()
     decoder.feed(event)
     message = decoder.take()
@@ -117,16 +118,16 @@ def _log_event(ctx: Context, event: bytes) -> None:
 
 def duplex_transport_handler(http_client: Callable[[], DuplexHTTPClient]) -> DeserializeHandler:
     """
-    The end of a duplex call's stack: open an exchange, let the writer have it, and wait for the response's head.
+    The end of a duplex call's stack: open an exchange, attach it to the writer, and wait for the response's head.
 
     Args:
-        http_client: Gives the transport, at the first call: a stack can be printed without it.
+        http_client: Returns the transport. It is called at the first call, because a stack can be printed without one.
     """
 
     async def send(ctx: Context, step: DeserializeInput) -> Output:
         opened, timeout = ctx[OPENED], ctx[TIMEOUT]
         if opened:
-            opened.close()  # a middleware has called next again
+            opened.close()  # a middleware called next again
         if timeout is not ctx.get(IN_FORCE):
             check_total(ctx)
         try:

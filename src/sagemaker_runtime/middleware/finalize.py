@@ -1,4 +1,4 @@
-"""Finalize: Retry, and below it, once per attempt, what makes the request ready for the wire."""
+"""Finalize: Retry, and below it, once per attempt, the middleware that make the request ready to send."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from sagemaker_runtime.wire import Request
 
 _NO_LOG = ClientLogMode(0)
-_END_OF_TIME = 253_402_300_800  # seconds since 1970; what a header of a hostile server, or a limit of 1e12 s, can pass
+_END_OF_TIME = 253_402_300_800  # seconds since 1970: the year 10000, which a hostile server's date may exceed
 
 
 class Retry:
-    """Run everything below again, with a fresh copy of the request, until it succeeds or the policy gives up."""
+    """Run everything below again, with a fresh copy of the request, until it succeeds or the retryer gives up."""
 
     id = "Retry"
 
@@ -60,10 +60,10 @@ class Retry:
     def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Awaitable[Output]:
         if ctx[TIMEOUT] is ctx.get(IN_FORCE):
             return self.handle_each_attempt(ctx, step, next)
-        return within_total(ctx, partial(self.handle_each_attempt, ctx, step, next))  # that of a middleware
+        return within_total(ctx, partial(self.handle_each_attempt, ctx, step, next))  # a middleware has set TIMEOUT
 
     async def handle_each_attempt(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
-        """The loop."""
+        """Make attempts until one succeeds, or the retryer gives up."""
         attempts = Attempts(ctx, self.log_mode)
         try:
             while True:
@@ -84,9 +84,9 @@ class Retry:
 
 class RetryMetricsHeader:
     """
-    Tell the service which attempt this is and until when a response is awaited: ``attempt=2; max=3; ttl=…``.
+    Send the number of the attempt, and the time until which we wait for a response: ``ttl=…; attempt=2; max=3``.
 
-    The ttl is on the service's clock, so it is sent only once a response has shown that clock.
+    The ttl is by the service's clock, so it is sent only after a response has shown that clock.
     """
 
     id = "RetryMetricsHeader"
@@ -101,11 +101,11 @@ class RetryMetricsHeader:
             try:
                 left = ctx[TIMEOUT].read
             except AttributeError:
-                check_total(ctx)  # which says what a middleware has set in its place
+                check_total(ctx)  # raises ConfigError for the wrong object that a middleware has set
                 raise
             if deadline is not None:
                 left = min(left, deadline - clock.monotonic())
-            until = clock.now() + left + self.skew.seconds  # until when a response is awaited, by the service's clock
+            until = clock.now() + left + self.skew.seconds  # by the service's clock
             if until < _END_OF_TIME:
                 value = f"ttl={amz_date_of(int(until))}; {value}"
         step.request.headers.raw["amz-sdk-request"] = value
@@ -114,14 +114,14 @@ class RetryMetricsHeader:
 
 class Signing:
     """
-    Sign the request, with credentials and a time that are fresh for each attempt.
+    Sign the request, with fresh credentials and the current time for each attempt.
 
-    With `AnonymousCredentialsProvider` nothing is signed.
+    With `AnonymousCredentialsProvider`, nothing is signed.
 
     Args:
         signer: Writes the signature.
 
-        skew: How far the service's clock is ahead, by its responses; None to sign by this machine's.
+        skew: How far the service's clock is ahead; None to sign with the time of this machine.
 
         log_mode: Whether the canonical request is logged.
     """
@@ -163,7 +163,7 @@ class Signing:
             payload_hash=ctx[PAYLOAD_HASH],
             service=ctx[SIGNING_NAME],
             region=region,
-            signing_time=utc(int(now + 0.5)),  # the nearest second, so that it is off by half of one at most
+            signing_time=utc(int(now + 0.5)),  # the nearest second, at most half a second off
         )
         ctx[SIGNED_WITH] = credentials
         if self._logs:

@@ -1,7 +1,7 @@
 """
-`Step`: a list of places with names, in each of them a middleware, and the fold of the list into one handler.
+`Step`: a list of named places with a middleware in each, which is folded into one handler.
 
-There is a class for each of the five steps: who stands in a place has that step's method.
+There is a class for each of the five steps, whose middleware have that step's method.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ AFTER = Position.AFTER
 
 
 def _has_nothing_to_do(middleware: object) -> bool:
-    """Whether its class says so itself: a subclass does not inherit it, since what it does is not known here."""
+    """Whether its class itself says so. A subclass does not inherit this, because it may do something else."""
     said = "has_nothing_to_do" in vars(type(middleware))
     return said and getattr(middleware, "has_nothing_to_do", False) is True
 
@@ -62,17 +62,18 @@ class Step(Generic[M, S]):
     """
     The middleware of one step, outermost first, each in a place with a name.
 
-    Every method that takes the name of a place raises `StackError` if there is no such place.
+    A `StackError` is raised if there is no place of the name that a method gets, if the id of a middleware is already taken,
+    or if a middleware has no method for this step.
 
     Args:
-        middleware: The middleware of the default stack, outermost first. They are not checked, here or when they are called;
-            all others are.
+        middleware: The middleware of the default stack, outermost first. They are not checked, here or when called; all
+            others are.
     """
 
     __slots__ = ("_default", "_of_stack", "_places")
 
     name: ClassVar[str]
-    """``"build"``, of the build step."""
+    """The name of the step, such as ``"build"``."""
 
     takes: type[S]
     """The class of the step's input."""
@@ -80,7 +81,7 @@ class Step(Generic[M, S]):
     def __init__(self, *middleware: M) -> None:
         self._places: dict[str, M] = {one.id: one for one in middleware}  # by name, in order
         self._default = middleware
-        self._of_stack: dict[str, Mapping[str, object]] = {}  # the places of all its steps, for errors
+        self._of_stack: dict[str, Mapping[str, object]] = {}  # the places of all steps of its stack, for errors
 
     @staticmethod
     def _handle_of(middleware: M) -> Handle[S]:
@@ -88,7 +89,7 @@ class Step(Generic[M, S]):
         raise NotImplementedError
 
     def add(self, middleware: M, position: Position = AFTER) -> None:
-        """Add *middleware* innermost, or with ``BEFORE`` outermost."""
+        """Add *middleware* as the innermost one, or with ``BEFORE`` as the outermost one."""
         id = self._new_id(middleware)
         if position is AFTER:
             self._places[id] = middleware
@@ -108,7 +109,7 @@ class Step(Generic[M, S]):
         elif after is not None and before is None:
             id, index = self._new_id(middleware), self._index(after) + 1
         else:
-            raise StackError(f"{self.name}.insert takes one of before= and after=")
+            raise StackError(f"{self.name}.insert takes either before= or after=")
         places = list(self._places.items())
         self._put([*places[:index], (id, middleware), *places[index:]])
 
@@ -142,17 +143,18 @@ class Step(Generic[M, S]):
     def copy(self) -> Self:
         """An independent copy with the same middleware."""
         copy = type(self)()
-        copy._places, copy._default = self._places.copy(), self._default  # noqa: SLF001 - of its own class
+        copy._places, copy._default = self._places.copy(), self._default  # noqa: SLF001 - the same class
         return copy
 
     def compile(self, next: Handler[S]) -> Handler[S]:
         """
         Fold the list into one handler that ends in *next*.
 
-        A middleware of the default stack that is disabled by the options says so (``has_nothing_to_do``), and is left out of
-        the handler. Its place stays in the list, so that others can be inserted next to it.
+        A middleware of the default stack that the options disable (``has_nothing_to_do``) is left out of the handler. Its
+        place stays in the list, so that others can be inserted next to it.
 
-        For all other middleware, their results and the arguments of *next* are checked; a `StackError` names the culprit.
+        For all other middleware, their results and the arguments that they pass to *next* are checked at each call; a
+        `StackError` names the culprit.
         """
         for line, middleware in zip(reversed(self.lines()), reversed(self._places.values()), strict=True):
             if _has_nothing_to_do(middleware):
@@ -160,14 +162,14 @@ class Step(Generic[M, S]):
             handle = self._handle_of(middleware)
             if not any(middleware is known for known in self._default):
                 from sagemaker_runtime.middleware.contract import (
-                    held_to_contract,  # not every client has one of its own
+                    held_to_contract,  # not every client has such middleware
                 )
 
                 next = held_to_contract(f"the {self.name} middleware {line!r}", self.takes, handle, next)
                 continue
 
-            # As defaults, because a closure takes a function of its own to be made in (0.08 µs; 0.15). It is no
-            # coroutine, so it leaves no line in the traceback of what is awaited.
+            # Bound as defaults, because a closure would need another function around it (0.08 µs instead of 0.15). The
+            # link is not a coroutine, so it adds no line to tracebacks.
             def link(ctx: Context, step: S, handle: Handle[S] = handle, next: Handler[S] = next) -> Awaitable[Output]:
                 return handle(ctx, step, next)
 
@@ -175,14 +177,14 @@ class Step(Generic[M, S]):
         return next
 
     def lines(self) -> list[str]:
-        """The places as the printed stack shows them."""
+        """The places as in the printed stack: ``Signing (CorporateSigning)`` if the middleware has another id."""
         return [id if middleware.id == id else f"{id} ({middleware.id})" for id, middleware in self._places.items()]
 
     def __str__(self) -> str:
         return "".join([self.name.capitalize(), *(f"\n    {line}" for line in self.lines())])
 
     def _put(self, places: list[tuple[str, M]]) -> None:
-        """Make these the places. The dict stays the same one, since the other steps know it."""
+        """Replace the places, in the same dict, because the other steps refer to it."""
         self._places.clear()
         self._places.update(places)
 
@@ -195,7 +197,7 @@ class Step(Generic[M, S]):
         return id
 
     def _checked_id(self, middleware: M) -> str:
-        """The middleware's id; raises for what cannot stand here."""
+        """The middleware's id; raises StackError if it cannot be in this step."""
         if isinstance(middleware, type):
             raise StackError(
                 f"{self.name} got the class {middleware.__name__}; pass an object: {middleware.__name__}(...)"
@@ -214,7 +216,7 @@ class Step(Generic[M, S]):
         return id
 
     def stands_among(self, places_by_step: dict[str, Mapping[str, object]]) -> None:
-        """Share its places with the other steps of a stack, for an error that is to name another step."""
+        """Share the places with the other steps of a stack, so that an error can name another step."""
         places_by_step[self.name] = self._places
         self._of_stack = places_by_step
 

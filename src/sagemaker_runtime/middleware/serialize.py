@@ -22,6 +22,13 @@ class ResolveEndpoint:
     Ask the resolver where to send the request, and for which scope to sign it.
 
     A signing name or region that an outer middleware has set is kept.
+
+    Args:
+        resolver: Finds the endpoint for the region of the call.
+
+        options: Switches that are passed to the resolver.
+
+        signing_name: The signing name for an endpoint without one.
     """
 
     id = "ResolveEndpoint"
@@ -41,9 +48,7 @@ class ResolveEndpoint:
         region = ctx.get(REGION, "")
         endpoint = self.resolver.resolve_endpoint(region, self.options)
         if not isinstance(endpoint, Endpoint):  # pyright: ignore[reportUnnecessaryIsInstance] - a resolver's
-            raise EndpointError(
-                f"the endpoint resolver returned {type(endpoint).__name__}, and must return an Endpoint"
-            )
+            raise EndpointError(f"the endpoint resolver returned {type(endpoint).__name__}; it must return an Endpoint")
         request, base = step.request, endpoint.base
         request.scheme, request.host, request.path = base.scheme, base.host, base.path
         request.headers.raw["host"] = base.host
@@ -57,7 +62,7 @@ class ResolveEndpoint:
         return next(ctx, step)
 
     def _forget_scope(self, ctx: Context, endpoint: Endpoint, region: str) -> None:
-        """In a second pass, what came of the first endpoint goes with it."""
+        """In a second pass, remove the signing scope that the first endpoint had set."""
         if ctx.get(SIGNING_NAME) == (endpoint.signing_name or self.signing_name):
             del ctx[SIGNING_NAME]
         if ctx.get(SIGNING_REGION) == (endpoint.signing_region or region):
@@ -73,6 +78,6 @@ class OperationSerializer:
         self.marshaller = marshaller
 
     def handle_serialize(self, ctx: Context, step: SerializeInput, next: SerializeHandler) -> Awaitable[Output]:
-        # The type was checked by OperationInputValidation; where a user removed that, the members are simply read.
+        # OperationInputValidation has checked the type; if a user has removed it, the members are read unchecked.
         self.marshaller.serialize(step.parameters, step.request)
         return next(ctx, step)

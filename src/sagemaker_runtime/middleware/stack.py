@@ -1,7 +1,7 @@
 """
-`Stack`: the five steps of one operation, and the fold of them into one handler.
+`Stack`: the five steps of one operation, which are folded into one handler.
 
-A stack is a plan. `Stack.compile` turns it into a handler once; later changes of the stack do not change the handler.
+A stack is a plan. `Stack.compile` turns it into a handler; later changes of the stack do not affect that handler.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Stack:
         finalize: FinalizeStep,
         deserialize: DeserializeStep,
     ) -> Stack:
-        """A stack of these very steps."""
+        """Create a stack of these steps, without copying them."""
         stack = cls.__new__(cls)
         stack.id = operation.name
         stack.operation = operation
@@ -71,7 +71,7 @@ class Stack:
 
     @property
     def steps(self) -> tuple[InitializeStep, SerializeStep, BuildStep, FinalizeStep, DeserializeStep]:
-        """The five, in order."""
+        """The five steps, in order."""
         return self.initialize, self.serialize, self.build, self.finalize, self.deserialize
 
     def list(self) -> list[str]:
@@ -118,7 +118,7 @@ class Stack:
 
 
 def _introduce(stack: Stack) -> None:
-    """Let the steps know one another's places, for their errors."""
+    """Share the places of all steps among them, for their errors."""
     places_by_step: dict[str, Mapping[str, object]] = {}
     for step in stack.steps:
         step.stands_among(places_by_step)

@@ -1,4 +1,4 @@
-"""``Timeout.total``: one limit for a whole call, of the options or of a middleware that has set ``TIMEOUT``."""
+"""``Timeout.total``: one limit for a whole call, from the options or from a middleware that has set ``TIMEOUT``."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 IN_FORCE: Key[Timeout] = Key("timeout in force")
 """
-The `TIMEOUT` whose ``total`` the call is held to.
+The `TIMEOUT` whose ``total`` is enforced.
 
-Set by the client, and by Retry where a middleware has set another one: as long as it is the same object, there is nothing
-to do, and nothing is called.
+Set by the client, and by Retry if a middleware has set another `TIMEOUT`. As long as both are the same object, there is
+nothing to do.
 """
 
 LIMITS: Key[list[CallLimit]] = Key("limit of the call")
-"""The limit that ends the call, in a list that all contexts of the call share; empty where there is none."""
+"""The limit that ends the call, in a list that all contexts of the call share; empty if there is none."""
 
 
 class CallLimit:
     """
-    Ends a call at its deadline: cancels the task that has asked for it.
+    Ends a call at its deadline, by cancelling the task that created this limit.
 
-    asyncio's own timeout is a block around what it limits. This one can also be begun in the middle of a call, and last
-    until its end.
+    ``asyncio.timeout`` is a block around the code that it limits. This limit can also start in the middle of a call, and
+    last until its end.
     """
 
     __slots__ = ("_cancelling", "_ctx", "_expired", "_task", "_timer", "_total")
@@ -45,7 +45,7 @@ class CallLimit:
         self._expired = False
 
     def move(self, ctx: Context) -> None:
-        """End the call at the deadline in *ctx*, by its clock; where there is none, never."""
+        """End the call at the deadline in *ctx*, by its clock; never if it has none."""
         if self._expired:
             return
         self.stop()
@@ -56,13 +56,13 @@ class CallLimit:
             self._timer = asyncio.get_running_loop().call_later(left, self._due)
 
     def stop(self) -> None:
-        """Take the timer down."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def end(self, error: BaseException | None) -> TotalTimeoutError | None:
-        """Let the call be; what to raise in place of *error*, if that is the doing of this limit and of nobody else."""
+        """Stop the limit. Returns the error to raise instead of *error* if only this limit has cancelled the call."""
         self.stop()
         if not self._expired or self._task is None or self._task.uncancel() > self._cancelling:
             return None
@@ -83,7 +83,7 @@ class CallLimit:
             self._task.cancel()
 
     def _has_more_time(self) -> bool:
-        """Whether a middleware has set a later end, or none, and Retry is still to come."""
+        """Whether a middleware has set a later limit, or none, that Retry has not put in force yet."""
         ctx = self._ctx
         timeout = ctx[TIMEOUT]
         if timeout is ctx.get(IN_FORCE) or type(timeout) is not Timeout:
@@ -93,11 +93,11 @@ class CallLimit:
 
 def hold_to_total(ctx: Context) -> None:
     """
-    Hold the call to the ``total`` that its `TIMEOUT` has now, counted from the call's start, until its end.
+    Enforce the ``total`` of the current `TIMEOUT`, counted from the call's start, until the call ends.
 
     Raises:
-        TotalTimeoutError: The time is over already.
-        ConfigError: `TIMEOUT` is no Timeout.
+        TotalTimeoutError: It has already expired.
+        ConfigError: `TIMEOUT` is not a Timeout.
     """
     _set_deadline(ctx)
     limits = ctx[LIMITS]
@@ -113,12 +113,12 @@ async def within_total(ctx: Context, run: Callable[[], Awaitable[Output]]) -> Ou
     """
     Run the rest of the call within the total that a middleware has set.
 
-    In the call's own context it holds until the call ends. In one that `Context.for_attempt` gave above Retry it ends with
-    *run*, beside the limit of the call.
+    If *ctx* is the call's own context, the limit applies until the call ends. If a middleware above Retry created it with
+    `Context.for_attempt`, the limit applies to *run*, in addition to the limit of the call.
 
     Raises:
-        TotalTimeoutError: The time is over.
-        ConfigError: `TIMEOUT` is no Timeout.
+        TotalTimeoutError: The total has expired.
+        ConfigError: `TIMEOUT` is not a Timeout.
     """
     if type(ctx[OPENED]) is CallLedger:
         hold_to_total(ctx)
@@ -146,11 +146,11 @@ async def within_total(ctx: Context, run: Callable[[], Awaitable[Output]]) -> Ou
 
 def check_total(ctx: Context) -> None:
     """
-    Refuse a total that nothing holds a call to.
+    Refuse a total that would not be enforced.
 
     Raises:
-        ConfigError: A middleware has set `TIMEOUT` to what is no Timeout; or below Retry, or in a stack without our Retry,
-            to one with another ``total`` than the call has.
+        ConfigError: A middleware has set `TIMEOUT` to an object that is not a Timeout; or it has changed ``total`` below
+            Retry, or in a stack without our Retry.
     """
     wanted = _checked(ctx[TIMEOUT]).total
     held = ctx[IN_FORCE].total if IN_FORCE in ctx else None
@@ -158,13 +158,13 @@ def check_total(ctx: Context) -> None:
         before, after = ("none" if total is None else f"{total:g} s" for total in (held, wanted))
         raise ConfigError(
             f"a middleware has changed Timeout.total from {before} to {after} where it can no longer apply to the call: "
-            "below Retry, or in a stack without Retry or with one of your own. To change the total, set TIMEOUT above Retry; "
-            "to change other limits only, write ctx[TIMEOUT] = attrs.evolve(ctx[TIMEOUT], read=5)"
+            "below Retry, or in a stack without Retry or with your own. To change the total, set TIMEOUT above Retry; "
+            "to change only other limits, write ctx[TIMEOUT] = attrs.evolve(ctx[TIMEOUT], read=5)"
         )
 
 
 def _set_deadline(ctx: Context) -> None:
-    """Take the total of the context's `TIMEOUT` for the one in force."""
+    """Put the context's `TIMEOUT` in force, and set the deadline for its total."""
     timeout = _checked(ctx[TIMEOUT])
     ctx[IN_FORCE] = timeout
     if timeout.total is None:

@@ -1,4 +1,4 @@
-"""The operations of the API, one file each; ``base`` is the language they are written in."""
+"""The operations of the API, one file each; ``base`` has the building blocks."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = [
     "required",
 ]
 
-# Maps each operation to its module. The client's method has the module's name, and the module holds the `Operation` under
-# that name in upper case.
+# Maps each operation to its module. The client's method has the module's name, and the module defines the `Operation`
+# under that name in upper case.
 _MODULES = {
     "InvokeEndpoint": "invoke_endpoint",
     "InvokeEndpointAsync": "invoke_endpoint_async",
@@ -43,12 +43,12 @@ OPERATIONS = tuple(_MODULES)
 _DUPLEX_MODULES = {"InvokeEndpointWithBidirectionalStream": "invoke_endpoint_with_bidirectional_stream"}
 
 DUPLEX_OPERATIONS = tuple(_DUPLEX_MODULES)
-"""The names of the operations in which both sides send events at once, over HTTP/2. They are not among `OPERATIONS`."""
+"""The names of the operations in which both sides send events at the same time, over HTTP/2; not in `OPERATIONS`."""
 
 
 def method_name(name: str) -> str:
     """
-    The name of the client's method for the operation of that name, such as ``"invoke_endpoint"``.
+    The name of the client's method for the operation *name*: ``"invoke_endpoint"`` for ``"InvokeEndpoint"``.
 
     Raises:
         ConfigError: There is no such operation.
@@ -64,7 +64,7 @@ def method_name(name: str) -> str:
 
 def operation(name: str) -> Operation[OperationInput, OperationOutput]:
     """
-    The operation of that name, one of `OPERATIONS`; imported when it is first asked for, as most programs call one.
+    The operation *name*, one of `OPERATIONS` or `DUPLEX_OPERATIONS`. Its module is imported on first use.
 
     Raises:
         ConfigError: There is no such operation.

@@ -1,14 +1,14 @@
 """
-The binding language: what stands behind each member of an input or output, and what an operation is.
+The building blocks of operations: shapes, and bindings of members to parts of a request or a response.
 
-A member and its binding stand on one line::
+A member and its binding are on one line::
 
     target_model: str | None = field(
         default=None, metadata=header("X-Amzn-SageMaker-Target-Model", TARGET_MODEL_HEADER)
     )
 
-`attrs.field` itself is used, never a function of ours around it: checkers would then no longer see that a member
-without a default is required.
+`attrs.field` is called directly, never through a function of ours: type checkers would then not see that a member without
+a default is required.
 """
 
 from __future__ import annotations
@@ -44,18 +44,19 @@ __all__ = [
 Location = Literal["label", "header", "payload", "document", "stream", "event payload", "event header"]
 
 SERVICE_ID = SAGEMAKER_RUNTIME.id
-"""What AWS calls the service in configuration and telemetry."""
+"""AWS's id of the service in configuration and telemetry: ``"SageMaker Runtime"``."""
 
 SERVICE_API_VERSION = SAGEMAKER_RUNTIME.api_version
-"""The version of the API model that the operations here follow."""
+"""The version of the API model that the operations follow: ``"2017-05-13"``."""
 
 
 class Shape(NamedTuple):
     """
-    A shape of the API model: what its values must be. The names below are the model's.
+    A shape of the API model, with the constraints on its values.
 
-    ``min`` and ``max`` are characters of a string, bytes of a blob, or the integer itself. The ``max`` of a blob is a
-    quota of the service, which it raises from time to time, and no constraint: see ``body_limits``.
+    ``name`` and ``type`` are the model's. ``min`` and ``max`` limit the characters of a string, the bytes of a blob, or an
+    integer itself; None is no limit. The ``max`` of a blob is a quota of the service that has been raised before, so it is
+    not checked.
     """
 
     name: str
@@ -63,18 +64,18 @@ class Shape(NamedTuple):
     min: int | None = None
     max: int | None = None
     pattern: str | None = None
-    """As the model has it, in Java's dialect; full match."""
+    """A regular expression in Java's dialect, as in the model, for the whole value; None for none."""
 
     sensitive: bool = False
-    """Whether its values may be shown anywhere."""
+    """Whether its values must not be shown in logs, errors and reprs."""
 
 
 class Binding(NamedTuple):
-    """Where a member travels, under which name, and what its values must be."""
+    """The part of a request or a response (``location``) that a member is bound to, and the member's shape."""
 
     location: Location
     name: str
-    """The label in the path, the header, or the key in the JSON document; empty for what is the whole body."""
+    """The label in the path, the header, or the key in the JSON document; empty if the member is the whole body."""
 
     shape: Shape
 
@@ -88,7 +89,7 @@ def label(name: str, shape: Shape) -> dict[str, Binding]:
 
 
 def header(name: str, shape: Shape) -> dict[str, Binding]:
-    """The member is the value of the header *name*; absent when None."""
+    """The member is the value of the header *name*, which is not sent if the member is None."""
     return {_METADATA_KEY: Binding("header", name, shape)}
 
 
@@ -98,7 +99,7 @@ def payload(shape: Shape) -> dict[str, Binding]:
 
 
 def document(name: str, shape: Shape) -> dict[str, Binding]:
-    """The member stands in the body, a JSON document, under the key *name*."""
+    """The member is in the body, a JSON object, under the key *name*."""
     return {_METADATA_KEY: Binding("document", name, shape)}
 
 
@@ -108,19 +109,19 @@ def stream(shape: Shape) -> dict[str, Binding]:
 
 
 def event_payload(shape: Shape) -> dict[str, Binding]:
-    """The member, of an event, is the payload of the event's message."""
+    """The member of an event is the payload of the event's message."""
     return {_METADATA_KEY: Binding("event payload", "", shape)}
 
 
 def event_header(name: str, shape: Shape) -> dict[str, Binding]:
-    """The member, of an event, is the value of the message's header *name*; absent when None."""
+    """The member of an event is the message's header *name*, which is not sent if the member is None."""
     return {_METADATA_KEY: Binding("event header", name, shape)}
 
 
 def bindings(
     members: type[OperationInput | OperationOutput | ResponseStreamEvent | RequestPayloadPart],
 ) -> dict[str, Binding]:
-    """The binding of each member of an input, output or event class, by the name of its attribute, in order."""
+    """The bindings of the members of an input, output or event class, by attribute name, in order."""
     known = _BINDINGS.get(members)
     if known is None:
         known = _BINDINGS[members] = {
@@ -135,12 +136,12 @@ _BINDINGS: dict[type[object], dict[str, Binding]] = {}
 
 
 def required(members: type[OperationInput | OperationOutput]) -> frozenset[str]:
-    """The attributes without a default."""
+    """The names of the attributes without a default."""
     return frozenset(attribute.name for attribute in attr.fields(members) if attribute.default is attr.NOTHING)
 
 
 def show(value: object, shape: Shape) -> str:
-    """*value* as a repr may show it: never if its shape is sensitive; a body only by its length."""
+    """*value* as a repr shows it: redacted if its shape is sensitive; a body only by its length."""
     if is_bytes_like(value):
         return f"<{size_of(value)} bytes>"
     if shape.sensitive:
@@ -149,7 +150,7 @@ def show(value: object, shape: Shape) -> str:
 
 
 def _describe(members: OperationInput | OperationOutput) -> str:
-    """A repr made from the bindings, so that a sensitive member cannot be forgotten."""
+    """A repr based on the bindings, so that no sensitive member is shown by mistake."""
     shown = (
         f"{name}={show(value, binding.shape)}"
         for name, binding in bindings(type(members)).items()
@@ -159,9 +160,9 @@ def _describe(members: OperationInput | OperationOutput) -> str:
 
 
 class SharedMembers:
-    """For checkers: what the inputs of all operations have, so that a middleware reads it without a cast."""
+    """For type checkers: members that most inputs have, so that a middleware can read them without a cast."""
 
-    if not TYPE_CHECKING:  # no fields of attrs: each input has its own, with the bindings
+    if not TYPE_CHECKING:  # these are not attrs fields: each input declares its own, with the bindings
         __slots__ = ()
 
     endpoint_name: str
@@ -199,7 +200,7 @@ class Operation(Generic[InputT_co, OutputT_co]):
     One operation of the API, as modelled.
 
     Args:
-        name: The model's.
+        name: The name in the model.
 
         input_type: Class of the input.
 
@@ -207,13 +208,14 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
         path: The path with its labels, such as ``/endpoints/{EndpointName}/invocations``.
 
-        errors: The errors the model lists for it.
+        errors: The errors that the model lists for it.
 
         method: HTTP method.
 
-        exactly_one_of: Members of the input of which exactly one must be set; the model cannot express this.
+        exactly_one_of: Members of the input of which exactly one must be set, a rule that the model cannot express; empty
+            for no such rule.
 
-        repeatable: Whether sending a call twice changes nothing except the bill: the response is complete, and nothing is
+        repeatable: Whether sending a call twice has no effect except on the bill: the response is complete, and nothing is
             queued or opened. Repeatable calls can be hedged and cached.
 
         events: The events in the stream of the response, by name in the model; empty without a stream.
@@ -252,7 +254,7 @@ class Operation(Generic[InputT_co, OutputT_co]):
 
     @property
     def duplex(self) -> bool:
-        """Whether the request is a stream of events, too, and both sides send at the same time."""
+        """Whether the request is a stream of events too, and both sides send at the same time."""
         return bool(self.input_events)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The events of streams. An operation lists those that its stream may contain."""
+"""The events of streams. Each operation lists those that its streams may contain."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ class PayloadPart:
     """
 
     bytes: builtins.bytes = field(repr=_length, metadata=event_payload(shapes.PART_BLOB))
-    """Never logged."""
+    """The content. Never logged."""
 
 
 @define
 class UnknownEvent:
-    """An event that is unknown to this version."""
+    """An event of a type that this version does not know."""
 
     tag: str
     """The event's type."""
 
     payload: builtins.bytes = field(repr=_length)
-    """Never logged."""
+    """The content. Never logged."""
 
 
-@define  # not kw_only: only newer versions of attrs can take the first member out of that
+@define  # not kw_only: only newer versions of attrs can exempt the first member
 class ResponsePayloadPart(PayloadPart):
     """A part from the model: one frame of its WebSocket. Parts are neither merged nor split."""
 
     bytes: builtins.bytes = field(default=b"", repr=_length, metadata=event_payload(shapes.PART_BLOB))
-    """Never logged."""
+    """The content. Never logged."""
 
     data_type: str | None = field(default=None, kw_only=True, metadata=event_header("DataType", shapes.DATA_TYPE))
     """``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
@@ -70,7 +70,7 @@ class ResponsePayloadPart(PayloadPart):
     """``"PARTIAL"`` if the message continues in the next part; ``"COMPLETE"`` or None if it ends here."""
 
     p: str | None = field(default=None, kw_only=True, repr=False, metadata=event_header("P", shapes.PADDING))
-    """Padding, which hides the length of the part."""
+    """Padding, which hides the length of the part; None for none."""
 
     @property
     def partial(self) -> bool:
@@ -93,7 +93,7 @@ class DuplexMessage:
     """A message from the model, joined from its parts."""
 
     bytes: builtins.bytes = field(repr=_length)
-    """Never logged."""
+    """The content. Never logged."""
 
     data_type: str | None = None
     """The type of its first part: ``"UTF8"`` for text, ``"BINARY"`` or None for bytes."""
@@ -104,12 +104,12 @@ class DuplexMessage:
         return _text(self.bytes, "message")
 
 
-@define  # not kw_only: only newer versions of attrs can take the first member out of that
+@define  # not kw_only: only newer versions of attrs can exempt the first member
 class RequestPayloadPart:
     """A part for the model: its container receives it as one WebSocket frame."""
 
     bytes: BytesLike = field(repr=_size, metadata=event_payload(shapes.PART_BLOB))
-    """Never logged."""
+    """The content. Never logged."""
 
     data_type: str | None = field(default=None, kw_only=True, metadata=event_header("DataType", shapes.DATA_TYPE))
     """``"UTF8"`` for a text frame, ``"BINARY"`` or None for a binary frame."""
@@ -124,3 +124,4 @@ class RequestPayloadPart:
 
 
 ResponseStreamEvent: TypeAlias = PayloadPart | UnknownEvent
+"""An event of a response stream."""

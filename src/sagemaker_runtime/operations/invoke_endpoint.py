@@ -13,7 +13,7 @@ from sagemaker_runtime.operations.base import Operation, OperationInput, Operati
 if TYPE_CHECKING:
     from sagemaker_runtime.bodies import BytesLike
 
-# Aligned and one line a member, so that the page can be laid beside the model's.
+# Aligned, with one line per member, so that it is easy to compare with the model.
 # fmt: off
 
 

@@ -21,7 +21,7 @@ from sagemaker_runtime.operations.base import (
 if TYPE_CHECKING:
     from sagemaker_runtime.bodies import BytesLike
 
-# Aligned and one line a member, so that the page can be laid beside the model's.
+# Aligned, with one line per member, so that it is easy to compare with the model.
 # fmt: off
 
 
@@ -43,7 +43,7 @@ class InvokeEndpointAsyncInput(OperationInput):
 
         custom_attributes: Text for the container, up to 1,024 ASCII characters. Never logged.
 
-        inference_id: Your id for this inference, 1 to 64 characters. None for one from the service.
+        inference_id: Your id for this inference, 1 to 64 characters. If it is None, the service creates one.
 
         s3_output_path_extension: Appended to the endpoint's output path for the location of the result.
 
@@ -70,14 +70,14 @@ class InvokeEndpointAsyncInput(OperationInput):
 @define(repr=False, kw_only=True)
 class InvokeEndpointAsyncOutput(OperationOutput):
     """
-    Where the result will be; ``await client.wait_for_output(output)`` fetches it. Members that are None were not sent.
+    The location of the result; ``await client.wait_for_output(output)`` fetches it. Members that are None were not sent.
 
     Attributes:
         inference_id: The id of this inference.
 
-        output_location: S3 URI of the result, once it exists.
+        output_location: S3 URI at which the result will be.
 
-        failure_location: S3 URI of the failure, if there is one.
+        failure_location: S3 URI at which the failure object will be if the inference fails.
 
         result_metadata: The facts about the call, by key.
     """

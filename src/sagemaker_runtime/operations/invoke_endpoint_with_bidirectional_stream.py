@@ -25,7 +25,7 @@ __all__ = [
     "InvokeEndpointWithBidirectionalStreamOutput",
 ]
 
-# Aligned and one line a member, so that the page can be laid beside the model's.
+# Aligned, with one line per member, so that it is easy to compare with the model.
 # fmt: off
 
 
@@ -42,8 +42,8 @@ class InvokeEndpointWithBidirectionalStreamInput(OperationInput):
         model_invocation_path: Path of the container's WebSocket, without a leading slash. None for
             ``invocations-bidirectional-stream``.
 
-        model_query_string: Query of the container's WebSocket, such as ``"language=de&rate=16000"``, percent-encoded.
-            None for none.
+        model_query_string: Query string of the container's WebSocket, such as ``"language=de&rate=16000"``,
+            percent-encoded.
     """
 
     endpoint_name: str                           = field(metadata=label("EndpointName", shapes.ENDPOINT_NAME))
@@ -58,7 +58,7 @@ class InvokeEndpointWithBidirectionalStreamOutput(OperationOutput):
     The head of the model's response. Members that are None were not sent.
 
     Attributes:
-        body: The stream of parts. Iterate over the `DuplexStream`, which reads it.
+        body: The stream of parts. Iterate over the `DuplexStream` instead, which reads it.
 
         invoked_production_variant: Name of the production variant that responds.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bodies import BytesLike
     from sagemaker_runtime.streams.response_stream import ResponseStream
 
-# Aligned and one line a member, so that the page can be laid beside the model's.
+# Aligned, with one line per member, so that it is easy to compare with the model.
 # fmt: off
 
 
@@ -68,7 +68,7 @@ class InvokeEndpointWithResponseStreamOutput(OperationOutput):
     The head of the model's response, and the stream that follows. Members that are None were not sent.
 
     Attributes:
-        body: The stream of parts. Read it to its end or close it, because it holds a connection.
+        body: The stream of parts. It occupies a connection, so read it to the end or close it.
 
         content_type: MIME type of the joined parts.
 

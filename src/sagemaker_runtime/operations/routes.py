@@ -1,4 +1,4 @@
-"""The service's side of a request's path: which operation it is of, and what its labels and headers say."""
+"""The service's view of a request: to which operation it belongs, and the members in its path and headers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["Route", "route"]
 
 
 class Route(NamedTuple):
-    """What a method and a path lead to."""
+    """The operation that a method and a path belong to."""
 
     operation: Operation[OperationInput, OperationOutput]
     prefix: str
-    """What stands in the path before the operation's own; empty for nothing."""
+    """The part of the path before the operation's own path; often empty."""
 
     labels: dict[str, str]
-    """The members in the path, by the names of their attributes, decoded."""
+    """The members in the path, percent-decoded, by attribute name."""
 
     def members(self, headers: Headers) -> dict[str, str]:
-        """The members that were sent in the path and in *headers*, by the names of their attributes, as text."""
+        """The members that were sent in the path and in *headers*, as text, by attribute name."""
         found = dict(self.labels)
         for name, binding in bindings(self.operation.input_type).items():
             value = headers.get(binding.name) if binding.location == "header" else None
@@ -41,14 +41,14 @@ class Route(NamedTuple):
 
 def route(method: str, path: str, names: Iterable[str] | None = None) -> Route | None:
     """
-    The operation that a request is of; None for one of none of them.
+    The operation that a request belongs to; None if it belongs to none of *names*.
 
     Args:
-        method: The request's.
+        method: The HTTP method of the request.
 
-        path: The request's.
+        path: The path of the request.
 
-        names: The operations to look among, such as ``DUPLEX_OPERATIONS``; None for ``OPERATIONS``.
+        names: The operations to consider, such as ``DUPLEX_OPERATIONS``; None for ``OPERATIONS``.
     """
     for name in operations.OPERATIONS if names is None else names:
         operation = operations.operation(name)
@@ -64,7 +64,7 @@ _LABEL = re.compile(r"\{(\w+)\}")
 
 @cache
 def _pattern(name: str) -> re.Pattern[str]:
-    """What the operation's paths look like: the prefix, then a group for each label."""
+    """A pattern of the operation's paths: a group for the prefix, then one for each label."""
     text, *rest = _LABEL.split(operations.operation(name).path)
     return re.compile(
         "(|/.*)" + re.escape(text) + "".join(f"([^/?]*){re.escape(text)}" for text in rest[1::2]), re.DOTALL

@@ -1,4 +1,4 @@
-"""`Service`: what the operations of one API have in common: its names, its endpoint rules, its transport."""
+"""`Service`: the names, the endpoint rules and the transport that the operations of one API share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple, TypeAlias
 
 HostRules: TypeAlias = Callable[[str, bool, bool], str]
 """
-The rules for a service's host, by a partition's id, whether FIPS and whether dual stack is asked for.
+The rules for a service's host: a function of the partition's id, whether to use FIPS, and whether to use dual stack.
 
-What they give has ``{region}`` and ``{suffix}``, the partition's DNS suffix, in it.
+It returns a host with the placeholders ``{region}`` and ``{suffix}``, which is the partition's DNS suffix.
 """
 
 
@@ -17,7 +17,7 @@ class Service(NamedTuple):
     """One API of AWS, as its model and its endpoint rule set describe it."""
 
     id: str
-    """What AWS calls it in configuration and telemetry, such as ``"SageMaker Runtime"``."""
+    """AWS's id of the service in configuration and telemetry, such as ``"SageMaker Runtime"``."""
 
     api_version: str
     """The version of the API model that its operations follow."""
@@ -29,11 +29,11 @@ class Service(NamedTuple):
     """The endpoint rules."""
 
     http_client_option: Literal["http_client", "duplex_http_client"] = "http_client"
-    """The name of the option that holds the transport of its requests."""
+    """The option with the transport for its requests."""
 
     @property
     def endpoint_variable(self) -> str:
-        """The environment variable with an endpoint for this service alone."""
+        """The environment variable for an endpoint of this service only."""
         return f"AWS_ENDPOINT_URL_{self.config_section.upper()}"
 
     @property
@@ -59,7 +59,7 @@ _WITH_A_PORT = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b",
 
 def _http2_host(partition: str, *switches: bool) -> str:
     """Source: the rule set of ``sagemaker-runtime-http2``, 2025-10-01 (aws-sdk-js-v3); botocore has none."""
-    fips, _ = switches  # dual stack has a suffix of its own, and nothing else
+    fips, _ = switches  # dual stack changes only the suffix
     if partition in _WITH_A_PORT:
         return f"runtime{'-fips' if fips else ''}.sagemaker.{{region}}.{{suffix}}:8443"
     return f"runtime.sagemaker{'-fips' if fips else ''}.{{region}}.{{suffix}}"

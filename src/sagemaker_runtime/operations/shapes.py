@@ -1,5 +1,5 @@
 """
-The shapes of the API models that members here have, one line each.
+The shapes of the API models that the operations use.
 
 Source: service-2.json, 2017-05-13; for the duplex operation the model of ``sagemaker-runtime-http2``, 2025-10-01.
 """

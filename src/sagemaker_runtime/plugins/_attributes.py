@@ -1,4 +1,4 @@
-"""The attributes of the spans of `tracing`. None of them holds content of the caller's or the model's."""
+"""The span attributes of `tracing`. None of them contains anything that the caller or the model wrote."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sagemaker_runtime.plugins._url import url_without_query
 if TYPE_CHECKING:
     from sagemaker_runtime import Context, Metadata, Request
 
-_LONGEST = 18  # digits of a Content-Length; more would not fit an attribute's 64 bits, and 4,300 are no int for Python
+_LONGEST = 18  # digits of a Content-Length; more would not fit an attribute's 64 bits, and Python's int refuses more than 4,300
 
 Attributes: TypeAlias = dict[str, str | int]
 
 
 def call_attributes(ctx: Context, parameters: object) -> Attributes:
-    """What is known of a call when it begins."""
+    """What is known about a call when it begins."""
     attributes: Attributes = {
         names.RPC_SYSTEM: names.AWS_API,
         **names.operation_attributes(ctx),
@@ -30,7 +30,7 @@ def call_attributes(ctx: Context, parameters: object) -> Attributes:
 
 
 def attempt_attributes(ctx: Context, request: Request) -> Attributes:
-    """What is known of an attempt before it is signed."""
+    """What is known about an attempt before it is signed."""
     attempt = ctx.get(ATTEMPT, 1)
     address, port = _server(request)
     attributes: Attributes = {

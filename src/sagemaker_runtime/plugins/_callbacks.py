@@ -1,4 +1,4 @@
-"""Functions of the user that a plugin calls when something changes."""
+"""Callbacks of the user, which a plugin calls when something changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ P = ParamSpec("P")
 
 
 def check_callback(plugin: str, callback: object) -> None:
-    """Raise ConfigError for one that is async: nobody would await it."""
+    """Raise ConfigError if *callback* is async: nobody would await it."""
     if inspect.iscoroutinefunction(callback):
         raise ConfigError(f"{plugin}: on_change is async, and would never run; make it a plain function")
 
@@ -25,9 +25,9 @@ def check_callback(plugin: str, callback: object) -> None:
 def call_back(
     plugin: str, ctx: Context, callback: Callable[P, object] | None, *args: P.args, **kwargs: P.kwargs
 ) -> None:
-    """Call it, if there is one. What it raises is logged, and does not affect the call."""
+    """Call *callback*, unless it is None. An exception is logged, and does not affect the call."""
     if callback is not None:
         try:
             callback(*args, **kwargs)
-        except Exception:  # noqa: BLE001 - the user's, and no reason for a call to fail
+        except Exception:  # noqa: BLE001 - a user's error, which must not fail the call
             ctx[LOGGER].exception("%s: on_change failed; the call continues", plugin)

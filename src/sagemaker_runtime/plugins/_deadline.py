@@ -15,7 +15,7 @@ def is_total_timeout(error: BaseException, ctx: Context) -> bool:
     """
     Whether *error* is the cancellation at the end of ``Timeout.total``, and not one by the caller.
 
-    It becomes a TotalTimeoutError only outside the stack. Inside, the deadline, if there is one, distinguishes the two.
+    That cancellation becomes a TotalTimeoutError only outside the stack. Inside it, only the deadline tells them apart.
     """
     if not isinstance(error, asyncio.CancelledError) or DEADLINE not in ctx:
         return False

@@ -1,4 +1,4 @@
-"""The instruments of `metrics`: names, units and bounds, and how many values an attribute may have."""
+"""The instruments of `metrics`: their names, units and buckets, and how many values an attribute may have."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
 
-# Seconds: OpenTelemetry's for HTTP, up to the minute that a model may take; and smaller ones for work without waiting.
+# Seconds. The first are OpenTelemetry's for HTTP, extended to the minute that a model may take; the second are smaller, for
+# work that waits for nothing.
 WAITING = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0)
 WORKING = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1.0)
 
 
-OTHER = "_OTHER"  # OpenTelemetry's word for it; semantic conventions, error.type
+OTHER = "_OTHER"  # OpenTelemetry's name for all other values; semantic conventions, error.type
 
 
 class BoundedValues:
     """
-    The first values of an attribute, as many as *bound*; each of the others is `OTHER`.
+    Keeps the first *bound* values of an attribute, and replaces all others by `OTHER`.
 
-    The first, and not the latest: the SDK forgets no time series, so one that made room here would still be kept there.
+    It keeps the first, not the latest: the SDK never forgets a time series, so to evict a value here would save nothing.
     """
 
     def __init__(self, bound: int) -> None:
@@ -48,14 +49,14 @@ class BoundedValues:
 
 class Instruments:
     """
-    What one `Metrics` records with.
+    The instruments of one `Metrics`.
 
     Args:
-        id: Of the `Metrics`; distinguishes its instruments from those of another `Metrics` with the same provider.
+        id: The id of the `Metrics`. It distinguishes these instruments from those of another one with the same provider.
 
         meter_provider: None for the global one.
 
-        observe_quota: Called for the current retry quota.
+        observe_quota: Called to read the current retry quota.
     """
 
     def __init__(
@@ -83,11 +84,11 @@ class Instruments:
             "client.http.connections.usage", "{connection}", "Connections acquired or waited for"
         )
         self.bulk_records = meter.create_counter(
-            "client.bulk.records", "{record}", "Records that bulk runs are done with"
+            "client.bulk.records", "{record}", "Records with a result or a dead letter"
         )
         self.bulk_dead_letters = meter.create_counter("client.bulk.dead_letters", "{record}", "Records that failed")
-        self.bulk_limit = meter.create_up_down_counter("client.bulk.limit", "{call}", "Calls that may run at once")
+        self.bulk_limit = meter.create_up_down_counter("client.bulk.limit", "{call}", "How many calls may run at once")
         self.bulk_in_flight = meter.create_up_down_counter("client.bulk.in_flight", "{request}", "Requests in flight")
         meter.create_observable_gauge(
-            "client.retry_quota.available", [observe_quota], "{token}", "What is left of the retry quota"
+            "client.retry_quota.available", [observe_quota], "{token}", "Tokens left in the retry quota"
         )

@@ -6,74 +6,75 @@ import math
 
 from attrs import define, field
 
-DECREASE = 0.7  # what an overload leaves of the limit
-GROWTH = 0.02  # by which a window without an overload raises it, by one at least
-SLOW_START = 2.0  # by which each window multiplies the limit at first
-FOLLOWS = 1.3  # throughput that has grown by less after a doubling no longer follows: the knee lies between the two
-BEYOND = 1.4  # the limit then, in multiples of the one before the doubling
-PROBE = 0.7  # of the limit, for a window, to see whether fewer calls do as much
-HELD = 0.93  # of the throughput at which fewer calls did as much
-WINDOWS = 20  # from probe to probe
-ATTEMPTS = 100  # of a window, at least
-SLOWEST = 20.0  # seconds; a third of the 60 that a model has, or retries could fill an endpoint that is slow
-WEIGHT = 8  # attempts over which the time of one is averaged, roughly
+DECREASE = 0.7  # an overload multiplies the limit by this
+GROWTH = 0.02  # a window without an overload raises it by this fraction, and by at least one call
+SLOW_START = 2.0  # at first, each window multiplies the limit by this
+FOLLOWS = 1.3  # if a doubling of the limit raises the throughput by a smaller factor, the knee lies between the two
+BEYOND = 1.4  # the limit is then this multiple of the one before the doubling
+PROBE = 0.7  # fraction of the limit that is tried for one window, to see whether fewer calls achieve as much
+HELD = 0.93  # fraction of the throughput that counts as the same
+WINDOWS = 20  # between two probes
+ATTEMPTS = 100  # in a window, at least
+SLOWEST = 20.0  # seconds; a third of the 60 that a model may take: beyond that, retries could fill a slow endpoint
+WEIGHT = 8  # attempts over which their duration is averaged, roughly
 
 
 @define(eq=False)
 class Knee:
     """
-    Seeks the number of calls at once beyond which an endpoint's throughput no longer grows.
+    Seeks the number of concurrent calls above which an endpoint's throughput no longer grows.
 
-    It starts low and doubles as long as the throughput follows. From then on it rises by 2 % with each window of at least
-    100 attempts, and every 20 windows it looks whether 70 % do as much; if so, they are kept. An overload leaves 70 %, once
-    for all calls that were under way, and once only while nothing succeeds: an outage says nothing of concurrency.
+    The limit starts low and doubles as long as the throughput follows. From then on it rises by 2 % with each window of at
+    least 100 attempts, and every 20 windows it is tried whether 70 % of it achieve as much; if so, it stays there. An overload
+    reduces it to 70 %: once for all calls in progress, and not again until an attempt succeeds, because an outage says nothing
+    about concurrency.
 
     Attributes:
-        limit: Calls at once, as a fraction too; `int` of it are let through.
+        limit: Concurrent calls; may be a fraction, of which `int` are admitted.
 
-    Source: compared in a simulation with AIMD, Vegas and gradient2, of which each fails where endpoints queue deeply, are slow,
-    or have responses that differ much in time. The simulation is a test.
+    Source: a simulation, which is one of the tests, against AIMD, Vegas and gradient2. Each of those fails on endpoints that
+    queue deeply, are slow, or vary much in response time.
     """
 
     minimum: float
     maximum: float
     limit: float
     _since: float = -math.inf
-    """When the limit was last moved; attempts that began before say nothing of it."""
+    """When the limit last changed; attempts that began before say nothing about it."""
 
     _first: float | None = None
-    """When the window began, with the first success; None before that."""
+    """When the window began, which is at its first success; None before that."""
 
     _successes: int = 0
-    """In the window."""
+    """Since then, in this window."""
 
     _full: int = 0
-    """Of these, how many found all places taken."""
+    """How many of these ran while all places were taken."""
 
     _slow_start: bool = True
     _before: tuple[float, float] | None = None
-    """The limit and the throughput of the window before, in slow start."""
+    """The limit and the throughput of the previous window, in slow start; None in its first window."""
 
     _probed: tuple[float, float] | None = None
-    """The limit and the throughput before the probe that is under way; None without one."""
+    """The limit and the throughput before the current probe; None if there is no probe."""
 
     _windows_left: int = WINDOWS
     _cut: float = -math.inf
     """When an overload last lowered the limit."""
 
     _passed: bool = field(default=True)
-    """Whether an attempt has succeeded since."""
+    """Whether an attempt has succeeded since then."""
 
     _seconds: float = 0.0
-    """That an attempt takes, averaged."""
+    """The average duration of an attempt."""
 
     def overloaded(self, *, started: float, now: float) -> None:
         """
-        An attempt was throttled, or had no response in time.
+        Record an attempt that was throttled, or got no response in time.
 
         Args:
-            started: When its call got its place, in monotonic time: the failures of the calls that were there at the last
-                cut are the same piece of news, however often they try.
+            started: When its call got its place, in monotonic time. Calls that had one at the last cut do not cause another,
+                however often they retry: their failures have the same cause.
 
             now: When the attempt ended.
         """
@@ -85,14 +86,14 @@ class Knee:
 
     def succeeded(self, *, started: float, now: float, taken: int) -> None:
         """
-        An attempt has done its work.
+        Record an attempt whose work was done.
 
         Args:
             started: When it began, in monotonic time.
 
             now: When it ended.
 
-            taken: Places that are taken, its own included.
+            taken: How many places are taken, its own included.
         """
         self._passed = True
         self._seconds += (now - started - self._seconds) / WEIGHT
@@ -111,7 +112,7 @@ class Knee:
 
     def _end_window(self, throughput: float, now: float) -> None:
         if self._full < self._successes / 2 and self._probed is None:
-            self._move(self.limit, now)  # the limit is not what holds the calls up
+            self._move(self.limit, now)  # the limit is not the bottleneck
         elif self._probed is not None:
             (limit, before), self._probed = self._probed, None
             held = throughput >= HELD * before

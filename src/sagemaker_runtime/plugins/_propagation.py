@@ -1,4 +1,4 @@
-"""How a trace is passed on: in AWS X-Ray's header, and as a W3C trace context in the custom attributes."""
+"""Trace propagation: in AWS X-Ray's header, and as a W3C trace context in the custom attributes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRACE_CONTEXT = TraceContextTextMapPropagator()
 
 
 def x_ray(span: Span) -> str:
-    """The trace as AWS X-Ray writes it."""
+    """The span's trace, in the format of AWS X-Ray's header."""
     context = span.get_span_context()
     trace_id = f"{context.trace_id:032x}"
     return f"Root=1-{trace_id[:8]}-{trace_id[8:]};Parent={context.span_id:016x};Sampled={context.trace_flags & 1}"
@@ -28,10 +28,10 @@ def x_ray(span: Span) -> str:
 
 def append_trace_context(headers: Headers, span: Span) -> bool:
     """
-    Append the trace context to the custom attributes; False if it does not fit beside the call's own.
+    Append the trace context to the custom attributes; return False if it does not fit beside the call's own.
 
     Args:
-        headers: Those of the request. If their custom attributes have a trace context already, it is kept alone.
+        headers: The request's headers. If their custom attributes already contain a trace context, nothing is appended.
 
         span: The span whose context is appended.
     """

@@ -1,4 +1,4 @@
-"""What spans and metrics have in common. Names are OpenTelemetry's where its conventions have one, else the Go SDK's."""
+"""What spans and metrics share. Names are OpenTelemetry's where its conventions have one, otherwise the Go SDK's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
 URL_FULL = "url.full"
 
-# Our own; the Go SDK has the first too.
+# Our own names; the Go SDK uses the first too.
 OPERATION_ATTEMPT = "operation.attempt"
 OPERATION_RETRY_REASON = "operation.retry_reason"
 ENDPOINT_NAME = "aws.sagemaker.endpoint_name"
@@ -62,7 +62,7 @@ def error_type(error: BaseException, ctx: Context | None = None) -> str:
     Args:
         error: The error.
 
-        ctx: The call's; None once the call is over and only its stream goes on.
+        ctx: The call's context; None once the call has returned and only its stream is still open.
     """
     if isinstance(error, ServiceError):
         return error.code
@@ -72,7 +72,7 @@ def error_type(error: BaseException, ctx: Context | None = None) -> str:
 
 
 def add_once_per_attempt(stack: Stack, middleware: FinalizeMiddleware) -> None:
-    """Put a middleware in front of what each attempt does: inside of Hedging, which stands next to Retry."""
+    """Add *middleware* so that it runs once per attempt: inside Hedging, which is just below Retry."""
     places = (id for id in ("RetryMetricsHeader", "Signing") if stack.finalize.get(id) is not None)
     place = next(places, None)
     if place is None:
@@ -82,7 +82,7 @@ def add_once_per_attempt(stack: Stack, middleware: FinalizeMiddleware) -> None:
 
 
 def is_output(returned: object) -> TypeGuard[Output]:
-    """Whether a handler returned what it must. A user's middleware may not, and then the client raises the error."""
+    """Whether a handler returned an Output. If a user's middleware does not, the client raises the error."""
     return isinstance(returned, Output)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Circuit", "CircuitBreaker", "CircuitOpenError", "CircuitState"]
 
-SERVER_ERRORS = 500  # HTTP status; and all above
+SERVER_ERRORS = 500  # HTTP status, and all above
 SERVER_CODES = {"InternalFailure", "ServiceUnavailable", "InternalDependencyException"}  # the codes with such a status
 
 
@@ -50,9 +50,10 @@ class Circuit:
     """One endpoint as it was when `CircuitBreaker.circuits` was read."""
 
     state: CircuitState
+    """Whether attempts pass."""
 
     failures: int
-    """In a row, up to now."""
+    """Consecutive failures up to now."""
 
     retry_after: float | None
     """Seconds until an attempt may probe the endpoint, 0 if one may now; None while it is closed."""
@@ -64,10 +65,10 @@ class _Circuit:
     failures: int = 0
     state: CircuitState = CircuitState.CLOSED
     clock: Clock | None = None
-    """Of the call that has opened it; None while it is closed."""
+    """The clock of the call that opened it; None while it is closed."""
 
     opened: float = 0.0
-    """When that was, in monotonic time."""
+    """When it opened, in monotonic time."""
 
     probing: bool = False
 
@@ -87,7 +88,7 @@ class _Circuits:
     """
     The circuits of the endpoints that have failed and not responded since, a bounded number of them.
 
-    Each method that changes some returns what has changed. May be called from several threads.
+    A method that changes circuits returns the changes. Several threads may call it.
     """
 
     def __init__(self, threshold: int, recovery: float, bound: int) -> None:
@@ -105,7 +106,7 @@ class _Circuits:
             return opened | {url: Circuit(c.state, c.failures, None) for url, c in self.closed.items()}
 
     def enter(self, url: str) -> tuple[_Circuit | None, list[_Change]]:
-        """Let an attempt pass, or raise CircuitOpenError; the circuit, if the attempt probes it."""
+        """Let an attempt pass, or raise CircuitOpenError. Return the circuit if the attempt probes it, and the changes."""
         with self.lock:
             circuit = self.open.get(url)
             if circuit is None:
@@ -159,7 +160,7 @@ class _Circuits:
 
 class CircuitBreaker:
     """
-    Fail at once with `CircuitOpenError` if an endpoint's last attempts all failed.
+    Fail immediately, with `CircuitOpenError`, if an endpoint's last attempts all failed.
 
     While closed, it counts consecutive failures: a failed exchange (`TransportError`), a status of 500 or above,
     or an attempt in progress when ``Timeout.total`` ended. At *failure_threshold* it opens, for *recovery_timeout*. Then
@@ -169,8 +170,8 @@ class CircuitBreaker:
     without a response, which comes from a cache or a fallback.
 
     It is just below Retry, so it sees each attempt, and ends the retries of the calls in progress when it opens. One
-    object may serve several clients and threads. Each URL without its query, so also each region and operation, has its
-    own circuit.
+    object may serve several clients and threads. Each URL has its own circuit (its query does not count), so each region
+    and each operation has one too.
 
     Args:
         failure_threshold: Consecutive failures that open it.

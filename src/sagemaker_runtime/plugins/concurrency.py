@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConcurrencyLimit", "KneeLimit", "LimitState"]
 
-ENDPOINTS_KEPT = 1_024  # in each event loop; beyond that, one without a call is forgotten
+ENDPOINTS_KEPT = 1_024  # per event loop; above that, one without calls is forgotten
 
 
 @define(eq=False)
@@ -58,7 +58,7 @@ class _Gate:
         try:
             await place
         except BaseException:
-            if place.done() and not place.cancelled():  # it was given at the moment in which the wait was cancelled
+            if place.done() and not place.cancelled():  # it was given just as the wait was cancelled
                 self.leave()
             elif place in self.waiting:
                 self.waiting.remove(place)
@@ -71,7 +71,7 @@ class _Gate:
     def admit(self) -> None:
         while self.waiting and self.taken < int(self.limit):
             place = self.waiting.popleft()
-            if not place.done():  # else its wait was cancelled, and its task has not run since
+            if not place.done():  # otherwise its wait was cancelled, and its task has not run since
                 self.taken += 1
                 place.set_result(None)
 
@@ -88,7 +88,7 @@ class ConcurrencyLimit:
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
-            raise ConfigError(f"{self.id}: a limit of {limit!r} calls at once would let none through")
+            raise ConfigError(f"{self.id}: a limit of {limit!r} concurrent calls would admit none")
         self._initial = limit
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, _Gate] = WeakKeyDictionary()
 
@@ -132,16 +132,16 @@ class _KneeGate(_Gate):
 
     knee: Knee = field(kw_only=True)
     name: str = field(kw_only=True)
-    """The endpoint's."""
+    """The endpoint's name."""
 
 
 @define(eq=False)
 class _Place:
-    """That of one call."""
+    """The place of one call."""
 
     gate: _KneeGate
     came: float
-    """When the call came, in monotonic time."""
+    """When the call arrived, in monotonic time."""
 
     entered: float
     """When it got the place."""
@@ -155,16 +155,15 @@ class KneeLimit:
     A limit for each endpoint, which finds the concurrency above which throughput no longer grows.
 
     It starts with *initial* concurrent calls, and doubles them as long as the throughput follows. Then it rises slowly, and
-    checks from time to time whether fewer calls achieve the same. So it finds the capacity of endpoints that throttle, that
-    silently queue, or that are slow, and follows it when it changes. An overload reduces the limit to 70 %, once for all
-    calls in progress. Overload means an attempt that was throttled, got a 5xx, found no server, or had no response in time;
-    slow responses count from a mean of 20 s. A 424 counts as work done. A cold start (ModelNotReadyException) and all other
-    errors do not count.
+    checks from time to time whether fewer calls achieve the same. This finds the capacity of endpoints that throttle,
+    silently queue or are slow, and follows it when it changes. An overload reduces the limit to 70 %, once for all calls in
+    progress. Overload means an attempt that was throttled, got a 5xx, found no server, or had no response in time; slow
+    responses count as overload if they take more than 20 s on average. A 424 counts as a success. A cold start
+    (ModelNotReadyException) and all other errors do not count.
 
     One middleware is outermost in Initialize, where a call gets its place and keeps it while it waits for a retry; another
     one is below Retry, where it learns from each attempt. One object may serve several clients, which then share the limit
-    of an endpoint name; each event loop has its own limits. A pickled one
-    has the same bounds, and starts anew.
+    of an endpoint name; each event loop has its own limits. A pickled copy has the same bounds, and starts from the beginning.
 
     Args:
         initial: The first limit.
@@ -206,21 +205,22 @@ class KneeLimit:
 
     def __reduce__(self) -> tuple[partial[KneeLimit], tuple[int]]:
         bounds = partial(KneeLimit, minimum=self._minimum, maximum=self._maximum, on_change=self._on_change)
-        return bounds, (self._initial,)  # what it has learnt is of its process
+        return bounds, (self._initial,)  # what it has learned belongs to its process
 
     def split(self, number: int) -> KneeLimit:
         """
-        One of *number* limits for as many processes that call one endpoint: with a share of the lowest and highest limit.
+        A limit for one of *number* processes that call the same endpoint, with its share of the lowest and the highest limit.
 
-        Each lets at least one call through, and begins as this one does: with a share of *initial*, the slowest to rise
-        would stay behind (16 workers: Jain's index .79 for .85).
+        It admits at least one call, and starts where this one does, or at its own highest limit if that is lower. If each
+        started with its share of *initial*, the slowest to rise would stay behind (16 workers: Jain's fairness index 0.74
+        instead of 0.89).
         """
         minimum, maximum = (max(1, bound // number) for bound in (self._minimum, self._maximum))
         return KneeLimit(min(self._initial, maximum), minimum=minimum, maximum=maximum, on_change=self._on_change)
 
     @property
     def limit(self) -> int:
-        """What all endpoints together are let through, as `limits` says it of each."""
+        """The concurrent calls allowed to all endpoints together: the sum of the limits in `limits`."""
         return sum([int(gate.limit) for gates in self._gates_here() for gate in list(gates.values())])
 
     @property
@@ -249,7 +249,7 @@ class KneeLimit:
 
     async def handle_finalize(self, ctx: Context, step: FinalizeInput, next: FinalizeHandler) -> Output:
         place = ctx.get(_PLACE)
-        if place is None:  # somebody has taken the part in Initialize out
+        if place is None:  # its middleware in Initialize was removed
             return await next(ctx, step)
         clock = ctx[CLOCK]
         started = clock.monotonic()
@@ -277,7 +277,7 @@ class KneeLimit:
             call_back(self.id, ctx, self._on_change, gate.name, before, int(gate.limit))
 
     def _gates_here(self) -> list[OrderedDict[str, _KneeGate]]:
-        """Those of the running event loop; outside of one, of all loops."""
+        """The gates of the running event loop; outside an event loop, those of all loops."""
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
@@ -300,10 +300,10 @@ class KneeLimit:
 
 
 def _is_overload(error: BaseException, ctx: Context, *, waited: float, took: float) -> bool:
-    """Whether the attempt shows that fewer calls at once would be better."""
+    """Whether the attempt shows that fewer concurrent calls would be better."""
     if isinstance(error, ReadTimeoutError):
         return True
     if isinstance(error, Exception):
         return classify(error) in (Failure.THROTTLING, Failure.TRANSIENT)
-    # A call that spent its time waiting for a place says nothing, or a limit that is too low would keep falling.
+    # A call that spent its time waiting for a place says nothing; else a limit that is too low would keep falling.
     return took >= waited and is_total_timeout(error, ctx)

@@ -18,14 +18,15 @@ class CustomAttributes:
     """
     Append *attributes* to the custom attributes of the call's input, after a comma; the container gets both.
 
-    It is innermost in Build, so it runs once per call. Two of them need two ids.
+    It is innermost in Build, so it runs once per call. Two in one stack need different ids.
 
     Args:
-        attributes: A text, or a function that returns one; an empty text adds nothing.
+        attributes: The text, or a function that returns it, called with the call's context. An empty string adds nothing.
 
         id: The name in the printed stack.
 
-    More than 1,024 characters in total, or characters that are not ASCII, raise the errors of `append_custom_attributes`.
+    If the total exceeds 1,024 characters, or contains a character that is not printable ASCII, the call raises
+    InvalidParamsError.
     """
 
     def __init__(self, attributes: str | Callable[[Context], str], *, id: str = "CustomAttributes") -> None:

@@ -43,15 +43,15 @@ class _Endpoint:
 
 class Hedging:
     """
-    Send a second attempt when the first takes longer than *percentile* of the last 200 calls to its endpoint did.
+    Send a second attempt when the first takes longer than *percentile* % of the last 200 calls to its endpoint did.
 
-    It is just below Retry, so each hedge has a request and a signature of its own. The slower attempt is cancelled, which
+    It is just below Retry, so each hedge has its own request and signature. The slower attempt is cancelled, which
     closes its connection; the model may continue to run. A first attempt that fails before the hedge is left to Retry. If
-    both fail, the error is the first attempt's. Only repeatable operations are hedged, so InvokeEndpoint: a stream would
-    begin twice, and a queue would run both.
+    both fail, the error is the first attempt's. Only repeatable operations are hedged, that is, InvokeEndpoint: a stream
+    would begin twice, and a queue would run both.
 
     Args:
-        percentile: Of the latencies, above 0 and at most 100.
+        percentile: The percentile of the latencies to wait before the second attempt; above 0 and at most 100.
 
         budget: The share of the calls that may be hedged, from 0 to 1, so that hedging cannot double an overload.
 
@@ -96,7 +96,7 @@ class Hedging:
         return output
 
     def _responded(self, url: str, endpoint: _Endpoint) -> _Endpoint:
-        """Keep an endpoint and return it; or return the one that another call has kept meanwhile."""
+        """Keep *endpoint* and return it, or return the one that another call has kept in the meantime."""
         with self._lock:
             kept = self._endpoints.setdefault(url, endpoint)
             self._endpoints.move_to_end(url)

@@ -18,17 +18,17 @@ OpenTelemetry metrics with the Go SDK's names, and names of our own (*) for what
 - ``client.http.connections.usage``, {connection}: connections acquired, or waited for: one for each exchange
 - ``client.retry_quota.available`` (*), {token}: the lowest retry quota of the retryers that calls have used
 
-And of bulk runs, once a second:
+For bulk runs, once a second:
 
 - ``client.bulk.records`` (*), {record}: records with a result or a dead letter
 - ``client.bulk.dead_letters`` (*), {record}: dead letters
 - ``client.bulk.limit`` (*), {call}: how many calls may run at once
-- ``client.bulk.in_flight`` (*), {request}: requests in flight, including those that wait for a free call or a retry
+- ``client.bulk.in_flight`` (*), {request}: requests in flight, including those that wait for the limit or for a retry
 
 Attributes: ``rpc.service``, ``rpc.method``, ``aws.sagemaker.endpoint_name`` if the input was valid, and ``error.type`` on
-errors and on the durations of failures. Connections, the retry quota and ``client.call.in_flight`` have no endpoint. Each value is a time
-series that the OpenTelemetry SDK keeps, so only the first 1,000 endpoints and the first 100 types of errors have one of
-their own; the others share ``_OTHER``.
+errors and on the durations of failures. Connections, the retry quota and ``client.call.in_flight`` have no endpoint. The
+OpenTelemetry SDK keeps a time series for each value, so only the first 1,000 endpoints and the first 100 error types have
+one each; the others share ``_OTHER``.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ __all__ = ["Metrics"]
 
 Attributes: TypeAlias = dict[str, str]
 
-MAX_ERROR_TYPES = 100  # with time series of their own; a code may be anything that a peer has sent
+MAX_ERROR_TYPES = 100  # with a time series each; a code may be anything that a peer has sent
 
 _SERVICE: Attributes = {names.RPC_SERVICE: SERVICE_ID}
 _ACQUIRED: Attributes = {**_SERVICE, "state": "acquired"}
@@ -124,7 +124,7 @@ class _Call:
 
     @property
     def attributes(self) -> Attributes:
-        """The operation and the endpoint; not asked for before the input is known to be valid."""
+        """The operation and the endpoint; not read before the input is known to be valid."""
         if self._attributes is None:
             endpoint = {} if self.endpoint is None else {names.ENDPOINT_NAME: self.names.bounded(self.endpoint)}
             self._attributes = {**self.operation, **endpoint}
@@ -135,23 +135,23 @@ class Metrics:
     """
     Records the metrics: give it to a client, or to one call, in ``api_options``. One object serves any number of clients.
 
-    It times the middleware that stand in ``OperationSerializer``, ``ResolveEndpoint`` and ``Signing`` when it is added. A
-    middleware that is put there afterwards is not timed.
+    It times the middleware that are in the places ``OperationSerializer``, ``ResolveEndpoint`` and ``Signing`` when it is
+    added. A middleware that is swapped in later is not timed.
 
     Args:
         meter_provider: None for OpenTelemetry's global one.
 
-        max_endpoints: Endpoints with time series of their own, so that names from outside cannot make memory grow.
+        max_endpoints: How many endpoints get a time series each; a bound, so that names from outside cannot make memory grow.
 
-        id: The name in the printed stack, and an attribute of the instrumentation scope. Two of them need two ids, whether
-            they are given to one client or to one provider.
+        id: The name in the printed stack, and an attribute of the instrumentation scope. Two `Metrics` in one client, or with
+            one provider, need different ids.
     """
 
     def __init__(
         self, meter_provider: MeterProvider | None = None, *, max_endpoints: int = 1_000, id: str = "Metrics"
     ) -> None:
         self.id = id
-        self._call = Key[_Call](f"{id}, the call")  # of this object alone
+        self._call = Key[_Call](f"{id}, the call")  # private to this object
         self._quotas: WeakSet[RetryQuota] = WeakSet()
         self._lock = Lock()
         self._endpoints = BoundedValues(max_endpoints)
@@ -200,7 +200,7 @@ class Metrics:
 
     @contextmanager
     def observe_run(self, run: BulkRun) -> Generator[Callable[[BulkInterval], None]]:
-        """See `RunObserver.observe_run`."""
+        """Record a bulk run. `run_bulk` enters this context manager; the returned function takes each interval."""
         measure = self._measure
         attributes = {**_SERVICE, names.ENDPOINT_NAME: self._endpoints.bounded(run.endpoint)}
         limit = in_flight = 0
@@ -226,7 +226,7 @@ class Metrics:
         if error is None:
             attributes = call.attributes
         else:
-            # An invalid name may be anything, and each would be a time series of its own.
+            # An invalid name may be anything, and each would make a time series.
             known = call.operation if isinstance(error, InvalidParamsError) else call.attributes
             attributes = {**known, names.ERROR_TYPE: self._errors.bounded(error_type(error, ctx))}
             if not any(error is counted for counted in call.counted):

@@ -52,8 +52,8 @@ CUSTOM_ATTRIBUTES = PREFIX + "custom-attributes"
 
 _TRACE_CONTEXT = {"traceparent", "tracestate"}
 _IGNORED = {
-    "authorization",  # another one each second; who has signed, and for what, is compared by itself
-    "x-amz-date",  # when
+    "authorization",  # changes every second; the signer and the scope are compared separately
+    "x-amz-date",  # the time of signing
     "date",
     "amz-sdk-invocation-id",  # names a call
     "amz-sdk-request",  # counts its attempts
@@ -64,7 +64,7 @@ _IGNORED = {
     "x-amzn-trace-id",  # names a trace
     *_TRACE_CONTEXT,
 }
-BESIDE_BODY = 1_024  # bytes of an entry beside its body, about; without it, empty bodies would cost nothing
+BESIDE_BODY = 1_024  # bytes of an entry beside its body, roughly; without it, empty bodies would cost nothing
 HASHED_AT_ONCE = 262_144  # bytes; up to 0.5 ms of the event loop
 
 # Source: AWS IAM User Guide, "Create a signed AWS API request"; the date is left out.
@@ -86,7 +86,7 @@ class ResponseCache:
     **What is compared**: the credentials with their secret, the signing name and region, method, URL, body, and every
     header except those that only name, date or trace a call (``User-Agent``, ``X-Amzn-Trace-Id``, ``traceparent``, the
     inference id and similar, and a trace context in the custom attributes). So an unknown header separates requests. Only a
-    keyed hash of all this is kept.
+    keyed hash of all this is stored.
 
     **What is not cached**: calls whose credentials are not known, because their provider has no method ``current``
     (`CredentialsCache` adds one to any provider), or because the request is not signed with them. After a rotation of the
@@ -135,7 +135,7 @@ class ResponseCache:
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()  # calls may come from several threads
-        self._salt = os.urandom(32)  # so that a hash in a memory dump tells nothing, and a key cannot be made elsewhere
+        self._salt = os.urandom(32)  # a hash in a memory dump reveals nothing, and nobody else can compute a key
 
     def __call__(self, stack: Stack) -> None:
         if stack.operation.repeatable:
@@ -157,7 +157,7 @@ class ResponseCache:
         output = await next(ctx, step)
         if not (is_output(output) and isinstance(output.result, OperationOutput) and output.raw_response is not None):
             return output  # made by a middleware
-        if request.body is body and self._hash_of_head(ctx, request) == head:  # or something below has changed them
+        if request.body is body and self._hash_of_head(ctx, request) == head:  # else something below has changed them
             result = evolve(output.result, result_metadata=Metadata())  # the live response is not kept
             self._keep(key, _Entry(result, clock.monotonic()))
         return output
@@ -166,7 +166,7 @@ class ResponseCache:
         """
         A hash of what the response depends on beside the body; None if it depends on more than can be compared.
 
-        A hash, because the parts are secret, and a variable of a frame may be shown in an error report.
+        A hash, because the parts are secret, and an error report may show the local variables of a frame.
         """
         if SESSION in request.headers:
             return None
@@ -181,18 +181,18 @@ class ResponseCache:
         scope = None
         authorization = request.headers.get("authorization", "")
         if not authorization and access_key_id is not None:
-            return None  # not signed with them; a proxy may do it with any
+            return None  # not signed with them; a proxy may sign it with any others
         if authorization.startswith("AWS4-HMAC-SHA256"):
             signature = _SIGNATURE.match(authorization)
             if signature is None or signature[1] != access_key_id:
-                return None  # signed by somebody else
+                return None  # signed with other credentials
             authorization, scope = "", signature[2]
         compared = [
             (name, self._compared(name, value))
             for name, value in sorted(request.headers.items())
             if name not in self._ignored
         ]
-        principal = (access_key_id, secret, token, authorization)  # the last one is a bearer token, say
+        principal = (access_key_id, secret, token, authorization)  # the last one may be a bearer token
         signed_for = (ctx.get(SIGNING_NAME), ctx.get(SIGNING_REGION), scope)
         parts = (request.method, request.url, principal, signed_for, compared)
         return hmac.digest(self._salt, repr(parts).encode(), "sha256")
@@ -237,7 +237,7 @@ def _size(entry: _Entry) -> int:
 
 
 def _credentials_of(provider: CredentialsProvider) -> Credentials | None:
-    """What *provider* has at hand, and has just signed with; None if only another `retrieve` would tell."""
+    """The credentials that *provider* holds and has just signed with; None if only another `retrieve` could tell."""
     current = getattr(provider, "current", None) if tells_current(type(provider)) else None
     credentials: object = None if current is None else current()
     return credentials if isinstance(credentials, Credentials) else None

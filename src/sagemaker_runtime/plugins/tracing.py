@@ -80,14 +80,14 @@ class Tracing:
     """
     Records the spans: give it to a client, or to one call, in ``api_options``. One object serves any number of clients.
 
-    A bulk run has a span as well. Its calls are no children of it, for there may be millions: each is a trace of its own,
-    sampled by itself, with a link to the run's span.
+    A bulk run has a span too. Its calls are not children of that span, because there may be millions of them: each is a
+    separate trace, sampled separately, with a link to the run's span.
 
     The call's span, such as ``SageMaker Runtime.InvokeEndpoint``, is current while the call runs, and the attempt's while
     the attempt runs, so the spans of other middleware and of the transport become their children. For a response stream,
     both end when the stream ends, is closed, or is abandoned; its first part is an event.
 
-    Each attempt sends its trace in ``X-Amzn-Trace-Id``, unless the request has that header already, as it has in Lambda.
+    Each attempt sends its trace in ``X-Amzn-Trace-Id``, unless the request already has that header, as in Lambda.
 
     Args:
         tracer_provider: None for OpenTelemetry's global one.
@@ -97,7 +97,7 @@ class Tracing:
             attributes come first, and after a comma ``traceparent=…`` and, with ``%`` and ``,`` percent-encoded,
             ``tracestate=…``. What would exceed 1,024 characters is left out, with a warning in the client's log.
 
-        id: The name in the printed stack. Two of them need two ids.
+        id: The name in the printed stack. Two in one stack need different ids.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Tracing:
         self.id = id
         self._tracer = trace.get_tracer(names.SCOPE, __version__, tracer_provider)
         self._propagates = propagate_in_custom_attributes
-        self._call = Key["Span"](f"{id}, span of the call")  # of this object alone
+        self._call = Key["Span"](f"{id}, span of the call")  # private to this object
         self._bulk_run = create_key("sagemaker-runtime-bulk-run")
 
     def __call__(self, stack: Stack) -> None:
@@ -155,7 +155,11 @@ class Tracing:
 
     @contextmanager
     def observe_run(self, run: BulkRun) -> Generator[Callable[[BulkInterval], None]]:
-        """See `RunObserver.observe_run`. Each call is a trace of its own, which has a link to the run's span."""
+        """
+        Record a bulk run as a span. `run_bulk` enters this context manager; the returned function takes each interval.
+
+        Each call is a separate trace, with a link to the run's span.
+        """
         span = self._tracer.start_span(
             BULK, attributes={names.ENDPOINT_NAME: run.endpoint, names.BULK_RUN_ID: run.run_id}
         )
@@ -206,7 +210,7 @@ class Tracing:
         return output
 
     def _fail(self, span: Span, error: BaseException, ctx: Context | None = None) -> None:
-        """End *span* with the error, as far as that may be shown."""
+        """End *span* with the error, or as much of it as may be shown."""
         if span.is_recording():
             span.set_attribute(names.ERROR_TYPE, error_type(error, ctx))
             span.set_status(StatusCode.ERROR, error.message if isinstance(error, _SHOWN_ERRORS) else None)

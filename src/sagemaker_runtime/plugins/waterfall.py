@@ -54,16 +54,20 @@ class Span:
     """One middleware at work in one attempt. Times are in seconds since the call began."""
 
     step: str
-    """Such as ``"Finalize"``."""
+    """The step, such as ``"Finalize"``."""
 
     id: str
-    """The name of its place; ``"Transport"`` for the exchange up to the head of the response."""
+    """The id of its place; ``"Transport"`` for the exchange up to the head of the response."""
 
     attempt: int | None
     """The attempt's number, 1 for the first; None for a middleware that runs once per call."""
 
     start: float
+    """When it was called."""
+
     end: float = 0.0
+    """When it returned or raised."""
+
     below: list[tuple[float, float]] = field(factory=list[tuple[float, float]])
     """When those below it were at work: one interval for each call of ``next``."""
 
@@ -99,14 +103,16 @@ class Trace:
     """One call. ``str()`` of it is a chart of at most 100 columns, for a terminal."""
 
     operation: str
+    """The operation, such as ``"InvokeEndpoint"``."""
+
     spans: list[Span] = field(factory=list[Span])
-    """Ordered by start."""
+    """One for each middleware, or for each attempt in which it ran, ordered by start."""
 
     seconds: float = 0.0
-    """How long the call took; for a stream, until the head of the response had come."""
+    """How long the call took; for a stream, until the head of the response arrived."""
 
     error_type: str | None = None
-    """The class of the exception that it raised; None if it succeeded."""
+    """The class name of the exception that it raised; None if it succeeded."""
 
     def svg(self) -> str:
         """The chart as an SVG document, readable on a light and a dark background."""
@@ -145,11 +151,12 @@ class Waterfall:
     """
     Time every middleware of the stack. Make it the last of the ``api_options``: it times those that were added before it.
 
-    Each keeps its place and its name; two places are added, ``Waterfall`` at the front of Initialize and ``Transport`` at the
-    back of Deserialize. It costs about 2 µs for each middleware.
+    Each middleware keeps its place and its name. Two places are added: ``Waterfall`` at the front of Initialize, and
+    ``Transport`` at the back of Deserialize. It costs about 2 µs for each middleware.
 
     Args:
-        on_finish: Called with the trace when a call ends, whether it succeeds, fails or is cancelled. None for no callback.
+        on_finish: Called with the trace when a call ends, whether it succeeds, fails or is cancelled. If it raises, the call
+            raises that. None for no callback.
     """
 
     id = "Waterfall"
@@ -190,7 +197,7 @@ class Waterfall:
 def _time(
     step: Step[M, S], handle_of: Callable[[M], Handle[S]], as_middleware: Callable[[str], Callable[[Handle[S]], M]]
 ) -> None:
-    """Put a timed middleware, under the name of the one it times, into each place of *step*."""
+    """Replace each middleware of *step* by one that times it, under the same name."""
     places = [(id, middleware) for id in step.ids() if (middleware := step.get(id)) is not None]
     for id, middleware in places:
         name = id if middleware.id in step.ids() else middleware.id  # names in a step are unique

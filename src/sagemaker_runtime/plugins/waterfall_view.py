@@ -53,7 +53,7 @@ def _cut(text: str, columns: int) -> str:
 
 
 def _numbers(span: Span) -> list[str]:
-    """Milliseconds in, between and out; an empty text for none."""
+    """Milliseconds in, between and out; an empty string for 0."""
     return [_number(seconds * 1000) if seconds else "" for seconds in (span.way_in, span.between, span.way_out)]
 
 

@@ -1,5 +1,5 @@
 """
-Values in, values out: an endpoint as a `Predictor`, and the codecs that make bodies of values.
+Values in, values out: `Predictor`, and the codecs that turn values into request bodies, and responses into values.
 
 ::
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from sagemaker_runtime.extras import require
 from sagemaker_runtime.predictor.exceptions import Caught, EncodeError, UnreadableError, decoded
 from sagemaker_runtime.predictor.kinds import name_of
 
@@ -18,34 +19,38 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_TABLE = 2**30  # bytes; a response has 6 MB, and 1 GB if it is of an asynchronous inference
+MAX_TABLE = 2**30  # bytes; a response has at most 6 MB, or 1 GB from an asynchronous inference
 
 
 class ArrowCodec:
     """
     Tables as an Arrow IPC stream, ``application/vnd.apache.arrow.stream``.
 
-    It takes a ``pyarrow.Table`` or ``RecordBatch`` and returns a validated Table, because offsets and text of a broken body
-    could otherwise crash the process.
+    It takes a ``pyarrow.Table`` or ``RecordBatch`` and returns a Table. Responses are validated, because wrong offsets or text
+    in one could otherwise crash the process.
 
     Args:
         max_bytes: The maximum size of a decoded table, because a small compressed body can expand to a large one. The size
             is checked after each batch, so one batch may exceed it.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
     """
 
     content_type = "application/vnd.apache.arrow.stream"
     accept = "application/vnd.apache.arrow.stream"
-    stream_format = None  # no text
+    stream_format = None  # not text
 
     def __init__(self, *, max_bytes: int = MAX_TABLE) -> None:
+        require("pyarrow", "arrow", type(self).__name__)
         self._max_bytes = max_bytes
 
     def encode(self, value: pa.Table | pa.RecordBatch, /) -> bytes:
         """
-        The table.
+        The table as an Arrow IPC stream.
 
         Raises:
-            EncodeError: It is not a table.
+            EncodeError: The value is not a table.
         """
         import pyarrow as pa
 
@@ -61,41 +66,45 @@ class ArrowCodec:
         The table in a response.
 
         Raises:
-            DecodeError: It is no Arrow stream, is broken, or becomes too large.
+            DecodeError: The response is not an Arrow IPC stream, is damaged, or becomes too large.
         """
         return decoded(self._read, body, content_type, self.content_type)
 
     def _read(self, body: bytes) -> pa.Table:
         import pyarrow as pa
 
-        reader = _opened(lambda: pa.ipc.open_stream(body), "it does not begin as an Arrow IPC stream")
+        reader = _opened(lambda: pa.ipc.open_stream(body), "it does not begin like an Arrow IPC stream")
         return pa.Table.from_batches(_batches(reader, self._max_bytes), _readable(reader.schema))
 
 
 class ParquetCodec:
     """
-    Tables as Parquet, ``application/x-parquet``, the name that SageMaker's containers know.
+    Tables as Parquet, ``application/x-parquet``, the MIME type that SageMaker's containers know.
 
-    For a container that requires the registered name, ``Predictor(…, content_type="application/vnd.apache.parquet")`` replaces it.
+    For a container that requires the registered type, ``Predictor(…, content_type="application/vnd.apache.parquet")`` replaces it.
     It takes and returns the same as `ArrowCodec`.
 
     Args:
-        max_bytes: See `ArrowCodec`. The size that the file itself declares is checked first.
+        max_bytes: The maximum size of a decoded table, as for `ArrowCodec`. The size that the file declares is checked first.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
     """
 
     content_type = "application/x-parquet"
     accept = "application/x-parquet"
-    stream_format = None  # no text
+    stream_format = None  # not text
 
     def __init__(self, *, max_bytes: int = MAX_TABLE) -> None:
+        require("pyarrow", "arrow", type(self).__name__)
         self._max_bytes = max_bytes
 
     def encode(self, value: pa.Table | pa.RecordBatch, /) -> bytes:
         """
-        The table.
+        The table as Parquet.
 
         Raises:
-            EncodeError: It is not a table, or Parquet has no such type.
+            EncodeError: The value is not a table, or Parquet does not have the type of one of its columns.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -117,7 +126,7 @@ class ParquetCodec:
         The table in a response.
 
         Raises:
-            DecodeError: It is not Parquet, is broken, or becomes too large.
+            DecodeError: The response is not Parquet, is damaged, or becomes too large.
         """
         return decoded(self._read, body, content_type, self.content_type)
 
@@ -137,13 +146,13 @@ class ParquetCodec:
         said = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
         if said > self._max_bytes:
             raise _too_large(self._max_bytes)
-        # Rows that repeat cost a file next to nothing, and memory all the same.
+        # Repeated rows take up next to nothing in a file, but just as much memory as others.
         rows = max(1, min(_ROWS, self._max_bytes // max(1, 8 * metadata.num_columns)))
         schema = _opened(lambda: file.schema_arrow, "its schema cannot be read")
         return pa.Table.from_batches(_batches(file.iter_batches(batch_size=rows), self._max_bytes), _readable(schema))
 
 
-_ROWS = 65_536  # of a batch
+_ROWS = 65_536  # per batch
 
 
 def _table(value: object, codec: str) -> pa.Table:
@@ -160,13 +169,13 @@ def _table(value: object, codec: str) -> pa.Table:
 
 
 def _opened(open: Callable[[], T], problem: str) -> T:
-    with Caught() as caught:  # of any kind, which a hostile body can raise; the text may quote it
+    with Caught() as caught:  # any exception: a hostile body can raise it, and its text may quote the body
         return open()
     raise UnreadableError(f"{problem} ({name_of(caught.error).rpartition('.')[2]})")
 
 
 def _readable(schema: pa.Schema) -> pa.Schema:
-    """*schema*, whose names are text: Arrow's own validation does not look at them."""
+    """*schema*, if its names are text: Arrow's own validation does not check them."""
     _opened(lambda: [list(_names(field)) for field in schema], "a column has a name that is not text")
     return schema
 
@@ -180,7 +189,7 @@ def _names(field: pa.Field) -> Iterator[str]:
 
 
 def _batches(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
-    """The batches, each valid, as long as they are not too large together."""
+    """The batches, each validated, as long as they are not too large together."""
     iterator = iter(batches)
     size, number = 0, 0
     while True:

@@ -1,4 +1,4 @@
-"""`BasePredictor`: what both predictors know without a call."""
+"""`BasePredictor`: what both predictors have in common."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class BasePredictor(Generic[I_contra, O_co]):
-    """What `Predictor` and `SyncPredictor` have in common. To be used through them."""
+    """What `Predictor` and `SyncPredictor` have in common; use one of those."""
 
     def __init__(self, requests: Requests[I_contra, O_co]) -> None:
         self._requests = requests
 
     @property
     def endpoint_name(self) -> str:
-        """The endpoint."""
+        """The name of the endpoint."""
         return self._requests.endpoint_name
 
     @property
@@ -30,7 +30,7 @@ class BasePredictor(Generic[I_contra, O_co]):
 
     @property
     def members(self) -> Members:
-        """A copy of the members that each call has."""
+        """A copy of the members that are set for all calls."""
         return self._requests.members.copy()
 
     @property

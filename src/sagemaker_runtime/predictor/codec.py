@@ -15,12 +15,15 @@ class Encoded:
     """A body with its MIME type, for a codec whose type depends on the value."""
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+    """The body of the request."""
+
     content_type: str
+    """Its MIME type."""
 
 
 class Codec(Protocol[I_contra, O_co]):
     """
-    Turns values into bodies, and bodies into values. It keeps no state of a call, so one codec serves any number of calls.
+    Turns values into bodies, and bodies into values. It keeps no state between calls, so one codec serves any number of them.
 
     A codec of your own has these four members. If it also has a ``stream_format``, that `StreamFormat` is used for streams;
     without one, streams are text. None means that they are not text.

@@ -1,4 +1,4 @@
-"""`CSVCodec`: rows of numbers and text."""
+"""`CSVCodec`: rows of CSV."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from numbers import Real
 from typing import Any, Generic, TypeVar, overload
 from uuid import UUID
 
 from sagemaker_runtime.predictor.exceptions import Caught, EncodeError, UnreadableError, decoded, named
 from sagemaker_runtime.predictor.kinds import is_iterable, is_kind, name_of
+from sagemaker_runtime.predictor.media_types import ANOTHER_FORMAT, may_be_csv
 
 T = TypeVar("T")
 
@@ -26,7 +28,7 @@ _SCALARS = (
     time,
     UUID,
     Enum,
-)  # Real: int, float, bool, Fraction, and NumPy's; Decimal is none
+)  # Real: int, float, bool, Fraction, and NumPy's scalars; not Decimal
 _NUMPY_KINDS = "biufUMm"  # of dtypes: bool, integers, floats, text, dates
 
 
@@ -35,14 +37,15 @@ class CSVCodec(Generic[T]):
     Rows of numbers and text, ``text/csv`` without a header line.
 
     It takes an iterable of rows, or one flat row: ``[5.1, 3.5]`` is sent as ``5.1,3.5``. A row is a list, a tuple, a NumPy array or
-    any other iterable except text and a dict. A field is text, a number, a date, a UUID, a scalar of NumPy's, or None for an empty
-    field; it is written as its ``str()``, which keeps every digit of a number. It returns a list of rows of text.
+    any other iterable except a string, bytes, a dict and a set. A field is a string, a number, a date, a time, a UUID, a member of
+    an enum, a NumPy scalar, or None for an empty field; it is written as its ``str()``, which keeps every digit of a number. A
+    response becomes a list of rows, which are lists of strings.
 
     Rows are separated by line feeds; the last has none. Blank lines of a response are skipped. A field of a response has at most
     `csv.field_size_limit` characters.
 
     Args:
-        field: Converts each field of a response, such as ``float``. None leaves them as text.
+        field: Converts each field of a response, such as ``float``. None leaves them as strings.
     """
 
     content_type = "text/csv"
@@ -59,15 +62,15 @@ class CSVCodec(Generic[T]):
 
     def encode(self, value: Iterable[object], /) -> bytes:
         """
-        The rows.
+        The rows as CSV.
 
         Raises:
-            EncodeError: The value holds what is not a row, or a row what is not a field.
+            EncodeError: The value contains something that is not a row, or a row something that is not a field.
         """
         lines = _Lines()
         csv.writer(lines).writerows(_rows(value))
         text = "\n".join(lines)
-        if text.startswith(_BOM):  # a reader takes it for a mark, and drops it
+        if text.startswith(_BOM):  # a reader would take it for a byte order mark, and drop it
             text = _BOM + text
         return text.encode()
 
@@ -76,16 +79,18 @@ class CSVCodec(Generic[T]):
         The rows in a response.
 
         Raises:
-            DecodeError: The response is not CSV in UTF-8, or *field* has refused a field.
+            DecodeError: The response is not CSV in UTF-8, has another content type, or *field* raised an exception.
         """
-        return decoded(self._read, body, content_type, self.content_type)
+        return decoded(partial(self._read, content_type), body, content_type, self.content_type)
 
-    def _read(self, body: bytes) -> list[list[T]]:
+    def _read(self, content_type: str | None, body: bytes) -> list[list[T]]:
+        if not may_be_csv(body, content_type):
+            raise UnreadableError(ANOTHER_FORMAT)
         problem, text = None, ""
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            problem = f"{error.reason} at byte {error.start}, and it is read as UTF-8"
+            problem = f"{error.reason} at byte {error.start}; it is read as UTF-8"
         if problem is not None:
             raise UnreadableError(problem)
         rows: list[list[T]] = []
@@ -94,7 +99,7 @@ class CSVCodec(Generic[T]):
             try:
                 row = next(reader, None)
             except csv.Error as error:
-                problem = f"line {max(reader.line_num, 1)}: {error}"  # its texts name a character of the syntax at most
+                problem = f"line {max(reader.line_num, 1)}: {error}"  # its text names at most a character of the syntax
                 if "field limit" in problem:
                     problem += "; csv.field_size_limit(...) raises the limit"
                 break
@@ -107,7 +112,7 @@ class CSVCodec(Generic[T]):
     def _values(self, row: list[str], number: int) -> list[T]:
         values: list[T] = []
         for index, text in enumerate(row, 1):
-            with Caught() as caught:  # of any kind, which the caller's function may raise; its text may hold the field
+            with Caught() as caught:  # any exception of the caller's function, whose text may contain the field
                 value: Any = text if self._field is None else self._field(text)
                 values.append(value)
                 continue
@@ -116,7 +121,7 @@ class CSVCodec(Generic[T]):
 
 
 class _Lines(list[str]):
-    """Takes the lines of `csv.writer`, which end with CR LF so that it quotes either character within a field."""
+    """The file for a `csv.writer`, which ends lines with CR LF so that it quotes either character in a field."""
 
     def write(self, line: str) -> None:
         self.append(line.removesuffix("\r\n"))
@@ -125,11 +130,11 @@ class _Lines(list[str]):
 def _rows(value: object) -> list[list[str]]:
     if isinstance(value, str | bytes | bytearray):
         raise EncodeError(
-            "the value is text: CSVCodec takes rows, and text that is CSV already is sent by the client as it is"
+            "the value is text: CSVCodec takes rows; text that is CSV already can be sent by the client as it is"
         )
     if is_kind(value, Mapping, AbstractSet):
         raise EncodeError(
-            f"the value is of type {name_of(value)}: CSVCodec takes rows, and in those the order of the fields counts"
+            f"the value is of type {name_of(value)}: CSVCodec takes rows, in which the order of the fields matters"
         )
     if hasattr(value, "columns"):  # iterating a data frame gives the names of its columns, or the columns
         raise EncodeError(
@@ -152,9 +157,7 @@ def _row(item: object, index: int) -> list[object]:
         )
     fields = list(item)
     if not fields:
-        raise EncodeError(
-            f"the value cannot be written as CSV: [{index}] is a row without fields, which a reader does not see"
-        )
+        raise EncodeError(f"the value cannot be written as CSV: [{index}] is a row without fields, which readers skip")
     return fields
 
 
@@ -173,7 +176,7 @@ def _field(value: object, place: str) -> str:
         text = str(value)
         text.encode()
     except UnicodeEncodeError as error:
-        problem = f"has half of a surrogate pair at character {error.start}, which is no Unicode text"
+        problem = f"has half of a surrogate pair at character {error.start}, which is not Unicode text"
     except ValueError:  # thousands of digits
         problem = "is a number with too many digits"
     else:
@@ -186,7 +189,7 @@ def _refused(place: str, problem: str) -> EncodeError:
 
 
 def _is_field(value: object) -> bool:
-    """Whether it is a scalar. NumPy's are known by their dtype, so that it need not be imported."""
+    """Whether it is a scalar. NumPy's are recognized by their dtype, so that NumPy need not be imported."""
     if value is None or isinstance(value, _SCALARS):
         return True
     dtype: object = getattr(value, "dtype", None)

@@ -27,7 +27,7 @@ DefaultHook: TypeAlias = Callable[[object], object]
 
 @runtime_checkable
 class DocumentValidator(Protocol[T_co]):
-    """What reads JSON and Python values into a type: `pydantic.TypeAdapter`."""
+    """An object that reads JSON and Python values into a type, such as a `pydantic.TypeAdapter`."""
 
     def validate_json(self, data: bytes, /) -> T_co: ...
 
@@ -36,7 +36,7 @@ class DocumentValidator(Protocol[T_co]):
 
 @runtime_checkable
 class DocumentModel(Protocol[T_co]):
-    """A class that reads JSON and Python values into itself: a subclass of `pydantic.BaseModel`."""
+    """A class that reads JSON and Python values into its instances, such as a subclass of `pydantic.BaseModel`."""
 
     def model_validate_json(self, json_data: bytes, /) -> T_co: ...
 
@@ -45,13 +45,13 @@ class DocumentModel(Protocol[T_co]):
 
 @runtime_checkable
 class DocumentDecoder(Protocol[T_co]):
-    """What reads JSON into a type: `msgspec.json.Decoder`."""
+    """An object that reads JSON into a type, such as a `msgspec.json.Decoder`."""
 
     def decode(self, buf: bytes, /) -> T_co: ...
 
 
 DocumentType: TypeAlias = DocumentValidator[T] | DocumentModel[T] | DocumentDecoder[T] | Callable[[object], T]
-"""What makes a value of a JSON document. A callable gets what `json.loads` returns."""
+"""Turns a JSON document into a value. A callable gets what `json.loads` returns."""
 
 
 class DocumentReader(Generic[T]):
@@ -61,7 +61,7 @@ class DocumentReader(Generic[T]):
     Args:
         type: The type. None for what `json.loads` returns.
 
-        object_hook: Replaces each object of the document; see `json.loads`.
+        object_hook: Converts each object in the document, like the argument of `json.loads`. None for no conversion.
 
     Raises:
         ConfigError: The type cannot read JSON.
@@ -74,12 +74,12 @@ class DocumentReader(Generic[T]):
 
     def read(self, body: bytes) -> T:
         """
-        The document, in UTF-8; a byte order mark is skipped.
+        Read a document in UTF-8; a byte order mark is skipped.
 
         Raises:
-            UnreadableError: It is not JSON, or not of the type. Nothing that holds the content is its cause or context.
+            UnreadableError: It is not JSON, or not of the type. The error has no cause or context that holds the content.
         """
-        with Caught() as caught:  # of any kind, which the caller's type may raise; its text may hold the content
+        with Caught() as caught:  # any exception of the caller's type, whose text may contain the content
             return self._convert(body.removeprefix(codecs.BOM_UTF8))
         raise UnreadableError(self._problem(caught.error))
 
@@ -88,7 +88,7 @@ class DocumentReader(Generic[T]):
             case UnreadableError():
                 return str(error)
             case UnicodeDecodeError():
-                return f"{error.reason} at byte {error.start}, and JSON is UTF-8"
+                return f"{error.reason} at byte {error.start}; JSON must be UTF-8"
             case json.JSONDecodeError():
                 return f"{error.msg} at line {error.lineno} column {error.colno}"
             case RecursionError():
@@ -98,10 +98,10 @@ class DocumentReader(Generic[T]):
 
     def read_line(self, line: bytes, number: int) -> T:
         """
-        The document on a line of JSON Lines, without its line feed.
+        Read the document on a line of JSON Lines, without its line feed.
 
         Raises:
-            UnreadableError: See `read`. It names the line.
+            UnreadableError: As by `read`; the text names the line.
         """
         try:
             return self.read(line)
@@ -131,7 +131,7 @@ class DocumentReader(Generic[T]):
         )
 
     def _converter(self, convert: Callable[[object], T]) -> Callable[[bytes], T]:
-        return partial(self._converted, convert)  # and no closure, which could not be pickled
+        return partial(self._converted, convert)  # not a closure, which could not be pickled
 
     def _converted(self, convert: Callable[[object], T], body: bytes) -> T:
         return convert(self._document(body))
@@ -146,24 +146,24 @@ class DocumentReader(Generic[T]):
             return json.loads(text, object_hook=self._object_hook)
         except json.JSONDecodeError:
             raise
-        except ValueError as error:  # a number of thousands of digits; or the caller's hook, with any text
+        except ValueError as error:  # a number with thousands of digits; or from the caller's hook, with any text
             problem = "a number has too many digits" if self._object_hook is None else named(error)
         raise UnreadableError(problem)
 
 
 def _checked(type: Callable[[object], T]) -> Callable[[object], T]:
-    """Refuse what would raise nothing and check nothing: take the whole document as its first field, or as it is."""
+    """Refuse types that would check nothing: calling one takes the whole document as its first field, or as it is."""
     name = _record_name(type)
     if name is not None:
         raise ConfigError(
-            f"type={name} does not read a document into its parts; give what does: "
+            f"type={name} does not read a document into its fields; pass something that does: "
             f"a TypeAdapter({name}), a msgspec.json.Decoder({name}), or a function"
         )
     return type
 
 
 def _record_name(type: Any) -> str | None:
-    """The name of what has fields of its own, or is only a hint for checkers; None for all else."""
+    """The name of a type that has fields, or is only a hint for type checkers; None for any other."""
     if get_origin(type) is not None:
         return str(type)
     if not is_kind(type, type_of):
@@ -180,10 +180,10 @@ def is_blank(line: bytes) -> bool:
 
 class DocumentWriter:
     """
-    Writes a JSON document: UTF-8, no blanks, ``NaN`` and ``Infinity`` as Python writes them.
+    Writes JSON documents: UTF-8, no spaces, ``NaN`` and ``Infinity`` as Python writes them.
 
     Args:
-        default: Replaces what `json.dumps` cannot write; see there.
+        default: Converts what `json.dumps` cannot write, like its argument. None for no conversion.
     """
 
     def __init__(self, default: DefaultHook | None) -> None:
@@ -191,17 +191,17 @@ class DocumentWriter:
 
     def write(self, value: object, place: str = "") -> bytes:
         """
-        The document.
+        A value as a JSON document.
 
         Args:
-            value: What to write.
+            value: The value.
 
             place: Where in the caller's value it is, for the error.
 
         Raises:
             EncodeError: The value, or something in it, cannot be written.
         """
-        with suppress(Exception):  # of any kind, which hold the value or quote it, and say no place
+        with suppress(Exception):  # any exception: it may hold or quote the value, and does not say where
             return self._dumps(value).encode()
         found, problem = self._first_problem(value)
         raise EncodeError(f"the value cannot be written as JSON: {place + found or 'it'} {problem}")
@@ -210,7 +210,7 @@ class DocumentWriter:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=self._default)
 
     def _first_problem(self, value: object) -> tuple[str, str]:
-        """The place of the first thing that cannot be written, and why not. `json.dumps` says no place."""
+        """The place of the first thing that cannot be written, and why not. `json.dumps` does not say where."""
         left: list[tuple[object, str, tuple[int, ...]]] = [(value, "", ())]
         while left:
             item, place, above = left.pop()
@@ -249,7 +249,7 @@ class DocumentWriter:
         try:
             (value if isinstance(value, str) else json.dumps(value)).encode()
         except UnicodeEncodeError as error:
-            return f"has half of a surrogate pair at character {error.start}, which is no Unicode text"
+            return f"has half of a surrogate pair at character {error.start}, which is not Unicode text"
         except ValueError:
             return "is a number with too many digits"
         return None

@@ -1,4 +1,4 @@
-"""The errors of this package. None of them shows a value, or what was in a response."""
+"""The errors of this package. None of them shows a value, or the content of a response."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, TypeVar
 
 from sagemaker_runtime import ATTEMPTS, REQUEST_ID, SageMakerRuntimeError
+from sagemaker_runtime.predictor.media_types import advice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ class EncodeError(SageMakerRuntimeError):
 
 
 class DecodeError(SageMakerRuntimeError):
-    """The model ran, and its response is not in the codec's format. The message names the problem and the place in it."""
+    """The model ran, but its response is not in the codec's format. The message names the problem and its place."""
 
 
 class SessionError(SageMakerRuntimeError):
@@ -32,9 +33,9 @@ class SessionError(SageMakerRuntimeError):
 
 class UnreadableError(ValueError):
     """
-    What is wrong with a body, in words that do not show it. What reads a body raises it.
+    A body cannot be read. A function that reads one raises this, with a text that shows nothing of the body.
 
-    `decoded` makes a `DecodeError` of it.
+    `decoded` turns it into a `DecodeError`.
     """
 
 
@@ -45,21 +46,22 @@ def decoded(
     format: str,
 ) -> T:
     """
-    What *read* makes of the body of a response.
+    Read the body of a response, with errors that do not show it.
 
     Args:
-        read: Raises `UnreadableError`, whose text is shown, or any other exception, whose text is not.
+        read: Reads the body. If it raises `UnreadableError`, the text of that is shown; that of any other exception is not.
 
         body: The body.
 
-        content_type: What the response says it is.
+        content_type: The content type of the response; None if it has none.
 
-        format: What it is read as, such as ``"application/json"``.
+        format: The format that it is read as, such as ``"application/json"``. If another codec reads the content type of the
+            response, the error names that codec.
 
     Raises:
-        DecodeError: *read* raised. No exception is its cause or context: those hold the content.
+        DecodeError: *read* raised. The error has no cause or context, because those may hold the content.
     """
-    with Caught() as caught:  # of any kind, which a hook, or a library that reads a hostile body, may raise
+    with Caught() as caught:  # any exception, which a hook, or a library that reads a hostile body, may raise
         return read(body)
     error = caught.error
     if isinstance(error, DecodeError):
@@ -67,15 +69,17 @@ def decoded(
     problem = str(error) if isinstance(error, UnreadableError) else named(error)
     size = "1 byte" if len(body) == 1 else f"{len(body)} bytes"
     kind = "no type" if content_type is None else f"type {content_type}"
-    raise DecodeError(f"the response, {size} of {kind}, cannot be read as {format}: {problem}")
+    raise DecodeError(
+        f"the response, {size} of {kind}, cannot be read as {format}: {problem}{advice(content_type, format)}"
+    )
 
 
 class Caught:
     """
-    A context that ends with any `Exception` inside, and keeps it.
+    A context manager that stops any `Exception` and keeps it.
 
-    What is raised behind it has no context of its own, unlike what is raised in an ``except``: an exception that holds the
-    content of a response must not travel along with the error that is about it.
+    An error that is raised after it has no ``__context__``, unlike one that is raised in an ``except``: an exception that holds
+    the content of a response must not travel along with the error about it.
     """
 
     def __init__(self) -> None:
@@ -104,7 +108,7 @@ def named(error: BaseException) -> str:
 
 
 def with_facts(error: SageMakerRuntimeError, operation: str, metadata: Metadata) -> SageMakerRuntimeError:
-    """*error*, which says what call it is about."""
+    """*error*, with the facts of its call."""
     error.operation, error.metadata = operation, metadata
     error.request_id, error.attempts = metadata.get(REQUEST_ID), metadata.get(ATTEMPTS, ())
     return error

@@ -95,17 +95,20 @@ class _DocumentParser(Generic[T]):
 
 def json_lines_of(reader: DocumentReader[T]) -> StreamFormat[T]:
     """The format whose pieces are documents that *reader* reads."""
-    return StreamFormat("JSON Lines", partial(_DocumentParser[T], reader))  # which can be pickled, unlike a lambda
+    return StreamFormat("JSON Lines", partial(_DocumentParser[T], reader))  # it can be pickled, unlike a lambda
 
 
 def json_lines(*, type: DocumentType[T], object_hook: ObjectHook | None = None) -> StreamFormat[T]:
     """
-    JSON Lines with documents of a type.
+    The format of JSON Lines whose documents are read into a type.
 
     Args:
-        type: See `JSONCodec`.
+        type: The type of each document, as for `JSONCodec`.
 
-        object_hook: See `json.loads`.
+        object_hook: Converts each JSON object, like the argument of `json.loads`. None for no conversion.
+
+    Raises:
+        ConfigError: The type cannot read JSON.
     """
     return json_lines_of(DocumentReader(type, object_hook))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from sagemaker_runtime.predictor.documents import DocumentReader, DocumentWriter
-from sagemaker_runtime.predictor.exceptions import decoded
+from sagemaker_runtime.predictor.exceptions import UnreadableError, decoded
+from sagemaker_runtime.predictor.media_types import ANOTHER_FORMAT, is_csv, is_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +93,7 @@ class JSONCodec(Generic[O_co]):
 
     def encode(self, value: object, /) -> bytes:
         """
-        The document.
+        The value as a JSON document.
 
         Raises:
             EncodeError: Something in the value cannot be encoded.
@@ -103,6 +105,12 @@ class JSONCodec(Generic[O_co]):
         The value in a response.
 
         Raises:
-            DecodeError: It is not JSON, or not of the type.
+            DecodeError: The response is not JSON, or not of the type; or its content type is CSV or JSON Lines, which may be
+                valid JSON as well.
         """
-        return decoded(self._reader.read, body, content_type, self.content_type)
+        return decoded(partial(self._read, content_type), body, content_type, self.content_type)
+
+    def _read(self, content_type: str | None, body: bytes) -> O_co:
+        if is_csv(content_type) or is_json_lines(content_type):
+            raise UnreadableError(ANOTHER_FORMAT)
+        return self._reader.read(body)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from sagemaker_runtime.predictor.documents import DocumentReader, DocumentWriter, is_blank
-from sagemaker_runtime.predictor.exceptions import EncodeError, decoded
+from sagemaker_runtime.predictor.exceptions import EncodeError, UnreadableError, decoded
 from sagemaker_runtime.predictor.formats import json_lines_of
 from sagemaker_runtime.predictor.kinds import is_iterable, is_kind, name_of
+from sagemaker_runtime.predictor.media_types import ANOTHER_FORMAT, is_csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +29,7 @@ T = TypeVar("T")
 
 
 class Documents(list[T]):
-    """The documents of a response: a list, whose class tells a checker what the pieces of a stream are."""
+    """The documents of a response: a list, whose class tells a type checker what the pieces of a stream are."""
 
 
 class JSONLinesCodec(Generic[T]):
@@ -38,11 +40,11 @@ class JSONLinesCodec(Generic[T]):
     is complete. Blank lines are skipped.
 
     Args:
-        type: The type of each document in a response; see `JSONCodec`.
+        type: The type of each document in a response, as for `JSONCodec`.
 
-        default: Converts what `json.dumps` cannot write; see `JSONCodec`.
+        default: Converts what `json.dumps` cannot write, as for `JSONCodec`.
 
-        object_hook: Converts each object in a response; see `JSONCodec`.
+        object_hook: Converts each object in a response, as for `JSONCodec`.
 
     Raises:
         ConfigError: The type cannot read JSON.
@@ -104,10 +106,13 @@ class JSONLinesCodec(Generic[T]):
         The documents in a response.
 
         Raises:
-            DecodeError: A line is not JSON, or not of the type.
+            DecodeError: A line is not JSON, or not of the type; or the content type is CSV, which may be valid JSON Lines as
+                well.
         """
-        return decoded(self._documents, body, content_type, self.content_type)
+        return decoded(partial(self._documents, content_type), body, content_type, self.content_type)
 
-    def _documents(self, body: bytes) -> Documents[T]:
+    def _documents(self, content_type: str | None, body: bytes) -> Documents[T]:
+        if is_csv(content_type):
+            raise UnreadableError(ANOTHER_FORMAT)
         lines = enumerate(body.split(b"\n"), 1)
         return Documents(self._reader.read_line(line, number) for number, line in lines if not is_blank(line))

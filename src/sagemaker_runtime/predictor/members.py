@@ -1,8 +1,8 @@
 """
-What a call may say beside its value: the members of the operation's input, each with its type.
+What a call may set besides its value: the members of the operation's input, each with its type.
 
-Their meaning is in the docstrings of `InvokeEndpointInput`, `InvokeEndpointWithResponseStreamInput` and
-`InvokeEndpointAsyncInput`. A test holds that nothing is missing here.
+The docstrings of `InvokeEndpointInput`, `InvokeEndpointWithResponseStreamInput` and `InvokeEndpointAsyncInput` explain them. A
+test checks that none is missing here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SharedMembers(TypedDict, total=False):
-    """The members that every operation has. None is not sent, and replaces what the predictor or its codec says."""
+    """The members that every operation has. None sends nothing, even if the predictor or its codec has a value."""
 
     content_type: str | None
     accept: str | None
@@ -60,7 +60,7 @@ class AsyncMembers(SharedMembers, total=False):
 
 
 class Members(InvokeMembers, AsyncMembers, total=False):
-    """The members of all three, which a predictor may have."""
+    """The members of all three inputs, any of which a predictor may have."""
 
 
 OF_THE_PREDICTOR = frozenset({"endpoint_name", "body", "input_location"})
@@ -83,15 +83,15 @@ ALL_NAMES = frozenset[str]().union(*NAMES.values())
 
 def check_names(members: Mapping[str, object], input_type: type[OperationInput] | None = None) -> None:
     """
-    Refuse what is not a member, by name.
+    Refuse names that are not members.
 
     Args:
         members: The members of a predictor, or of one call.
 
-        input_type: The input that they are for; None for those of a predictor, which may be of any.
+        input_type: The input that they are for; None for those of a predictor, which may belong to any.
 
     Raises:
-        ConfigError: There is no such member, or this operation has none.
+        ConfigError: There is no such member, or this operation does not have it.
     """
     allowed = ALL_NAMES if input_type is None else NAMES[input_type]
     for name in members:
@@ -106,4 +106,4 @@ def check_names(members: Mapping[str, object], input_type: type[OperationInput] 
             )
         near = get_close_matches(name, allowed, n=1, cutoff=0.5)
         advice = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(sorted(allowed))}"
-        raise ConfigError(f"there is not a member {name!r}. {advice}")
+        raise ConfigError(f"there is no member {name!r}. {advice}")

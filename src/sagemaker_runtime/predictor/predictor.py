@@ -51,11 +51,11 @@ class Predictor(BasePredictor[I_contra, O_co]):
     Args:
         client: Makes the calls. It stays open.
 
-        endpoint_name: The endpoint.
+        endpoint_name: The name of the endpoint.
 
         codec: Encodes values, and decodes responses.
 
-        members: Of the inputs of all calls. Calls refuse members that their operation does not have.
+        members: Members of the input of every call. A call refuses members that its operation does not have.
 
     Raises:
         ConfigError: There is no such member, or *codec* is not a codec.
@@ -70,25 +70,25 @@ class Predictor(BasePredictor[I_contra, O_co]):
 
     async def predict(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> O_co:
         """
-        Send a value and get the model's.
+        Send a value, and return the one in the model's response.
 
         Args:
-            value: What the codec takes.
+            value: A value that the codec can encode.
 
             opt_fns: Change the client's options for this call: ``override(timeout=Timeout(total=5))``.
 
-            members: Of this call's input.
+            members: Members of this call's input.
 
         Raises:
-            EncodeError: The codec cannot take the value; nothing was sent.
+            EncodeError: The codec cannot encode the value; nothing was sent.
             DecodeError: The response is not in the codec's format.
             ConfigError: There is no such member.
-            SageMakerRuntimeError: What `Client.invoke_endpoint` raises, and the base of all.
+            SageMakerRuntimeError: Any error of `Client.invoke_endpoint`; also the base class of these.
         """
         return (await self.invoke(value, *opt_fns, **members)).value
 
     async def invoke(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> Prediction[O_co]:
-        """`predict`, but returns the output as well: its variant, its metadata, its body."""
+        """Like `predict`, but return the output as well: its variant, its metadata, its body."""
         output = await self._client.invoke_endpoint(self._requests.invoke(value, members), *opt_fns)
         return self._requests.prediction(output)
 
@@ -116,21 +116,23 @@ class Predictor(BasePredictor[I_contra, O_co]):
         **members: Unpack[StreamMembers],
     ) -> PredictionStream[object]:
         """
-        Send a value and get the model's response piece by piece.
+        Send a value, and read the model's response piece by piece.
 
         Args:
-            value: What the codec takes. It is encoded now, and the call is made when the stream is read.
+            value: A value that the codec can encode. It is encoded now, and the call is made when the stream is read.
 
             opt_fns: Change the client's options for this call.
 
-            format: What the pieces are: `TEXT`, `LINES`, `JSON_LINES`, `json_lines`, `SERVER_SENT_EVENTS` or `BYTES`. None
-                for the codec's ``stream_format``: documents for `JSONLinesCodec`, text for all others here.
+            format: The format of the pieces: `TEXT`, `LINES`, `JSON_LINES`, `json_lines`, `SERVER_SENT_EVENTS` or `BYTES`. None
+                for the codec's ``stream_format``: documents for `JSONLinesCodec`, and text for `JSONCodec`, `CSVCodec` and
+                codecs without one. The codecs of binary formats require a *format*.
 
-            members: Of this call's input.
+            members: Members of this call's input.
 
         Raises:
-            EncodeError: The codec cannot take the value; nothing was sent.
-            ConfigError: There is no such member, or a streaming call has none.
+            EncodeError: The codec cannot encode the value; nothing was sent.
+            ConfigError: There is no such member, or a streaming call does not have it; or the codec's format is not text, and
+                there is no *format*.
         """
         params = self._requests.stream(value, members)
         return PredictionStream(
@@ -149,7 +151,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
         **members: Unpack[InvokeMembers],
     ) -> AsyncGenerator[Result[I_contra, O_co]]:
         """
-        Send many values, as many at once as the endpoint can take, and yield a `Result` for each::
+        Send many values, with as many concurrent calls as the endpoint can take, and yield a `Result` for each::
 
             async for result in iris.predict_many(rows):
                 print(result.index, result.output)
@@ -157,17 +159,17 @@ class Predictor(BasePredictor[I_contra, O_co]):
         If the codec cannot encode a value or decode its response, that is the ``error`` of its result.
 
         Args:
-            values: Each is what the codec takes.
+            values: Values that the codec can encode.
 
             opt_fns: Change the client's options for these calls.
 
-            limit: As for `invoke_many`, as are errors, overload and memory.
+            limit: As for `invoke_many`, which also says how errors, overload and memory are handled.
 
             ordered: As for `invoke_many`.
 
             on_error: As for `invoke_many`.
 
-            members: Of the inputs of these calls.
+            members: Members of the input of each of these calls.
 
         Raises:
             ConfigError: There is no such member, or an argument is invalid.
@@ -195,21 +197,22 @@ class Predictor(BasePredictor[I_contra, O_co]):
         Queue a value for an asynchronous endpoint, wait for the result, and decode it.
 
         Args:
-            value: What the codec takes; or where in S3 the encoded value is, a ``str`` that starts with ``s3://``.
+            value: A value that the codec can encode; or the location of an encoded value in S3, a ``str`` that starts with
+                ``s3://``.
 
             opt_fns: Change the client's options for the call and the wait.
 
-            timeout: Seconds to wait, by default an hour. 0 looks once; None is no limit.
+            timeout: Seconds to wait, by default an hour. 0 checks once; None waits without a limit.
 
-            members: Of this call's input.
+            members: Members of this call's input.
 
         Raises:
-            EncodeError: The codec cannot take the value; nothing was sent.
+            EncodeError: The codec cannot encode the value; nothing was sent.
             AsyncInferenceError: The inference failed.
-            WaitTimeoutError: No result in that time. To keep what is needed to wait again, use `submit_async`.
+            WaitTimeoutError: There was no result in that time. To be able to wait again, use `submit_async`.
             DecodeError: The result is not in the codec's format.
-            ConfigError: There is no such member, or an asynchronous inference has none.
-            SageMakerRuntimeError: What `Client.invoke_endpoint_async` and `Client.wait_for_output` raise.
+            ConfigError: There is no such member, or an asynchronous inference does not have it.
+            SageMakerRuntimeError: Any error of `Client.invoke_endpoint_async` and `Client.wait_for_output`.
         """
         submitted = await self.submit_async(value, *opt_fns, **members)
         return await self.wait_for_prediction(submitted, *opt_fns, timeout=timeout)
@@ -217,7 +220,7 @@ class Predictor(BasePredictor[I_contra, O_co]):
     async def submit_async(
         self, value: I_contra | str, /, *opt_fns: OptFn, **members: Unpack[AsyncMembers]
     ) -> InvokeEndpointAsyncOutput:
-        """The first half of `predict_async`: queue a value. `wait_for_prediction` takes what this returns."""
+        """The first half of `predict_async`: queue a value. Pass the output to `wait_for_prediction`."""
         return await self._client.invoke_endpoint_async(self._requests.submit(value, members), *opt_fns)
 
     async def wait_for_prediction(
@@ -241,22 +244,23 @@ class Predictor(BasePredictor[I_contra, O_co]):
                 print(await session.predict("My name is Alice."))
                 print(await session.predict("What is my name?"))
 
-        Both are calls of InvokeEndpoint, which the container answers; these defaults are those of AWS's container toolkit. If the
-        call that closes fails after another error, it is a note on that one.
+        Opening and closing are calls of InvokeEndpoint that the container handles; the default bodies are those of AWS's container
+        toolkit. If closing fails after another error, the failure is added to that error as a note.
 
         Args:
             opt_fns: Change the client's options for the two calls.
 
-            open_body: Opens a session: a JSON object; bytes of JSON; or `Encoded` for another type.
+            open_body: The body that opens a session: a JSON object, bytes of JSON, or `Encoded` for another type.
 
-            close_body: Closes it.
+            close_body: The body that closes it; likewise.
 
-            members: Of all calls in the session, and of the two around them, except for ``content_type`` and ``accept``.
+            members: Members of the input of all calls in the session, and of the two around them, except for
+                ``content_type`` and ``accept``.
 
         Raises:
-            SessionError: The container opened no session.
+            SessionError: The container did not open a session.
             ConfigError: There is no such member.
-            SageMakerRuntimeError: What `Client.invoke_endpoint` raises.
+            SageMakerRuntimeError: Any error of `Client.invoke_endpoint`.
         """
         requests = self._requests.for_session(members)
         return self._session(opt_fns, requests, requests.open_session(open_body), session_body(close_body))

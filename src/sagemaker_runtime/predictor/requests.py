@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 In = TypeVar("In", bound="OperationInput")
 
-DEFAULT_WAIT = 3_600.0  # seconds; the default of wait_for_output, for its reasons
+DEFAULT_WAIT = 3_600.0  # seconds; the default of wait_for_output, for the same reasons
 NEW_SESSION = "NEW_SESSION"
 JSON = "application/json"
 
@@ -53,7 +53,7 @@ class Prediction(Generic[O_co]):
 
 
 SessionBody: TypeAlias = "bytes | Encoded | Mapping[str, object]"
-"""What opens or closes a session: a JSON object; or bytes, of type application/json unless `Encoded` says otherwise."""
+"""The body that opens or closes a session: a JSON object; or bytes, which are JSON unless `Encoded` names another type."""
 
 OPEN_BODY: SessionBody = {"requestType": "NEW_SESSION"}
 CLOSE_BODY: SessionBody = {"requestType": "CLOSE"}
@@ -65,11 +65,11 @@ class Requests(Generic[I_contra, O_co]):
     Makes the inputs for one endpoint, and reads the outputs.
 
     Attributes:
-        endpoint_name: The endpoint.
+        endpoint_name: The name of the endpoint.
 
         codec: Encodes and decodes.
 
-        members: What all inputs have in common.
+        members: The members that all inputs have in common.
     """
 
     endpoint_name: str
@@ -90,15 +90,15 @@ class Requests(Generic[I_contra, O_co]):
         return evolve(self, members=merged)
 
     def invoke(self, value: I_contra, members: Mapping[str, object]) -> InvokeEndpointInput:
-        """The input of a call whose response comes whole."""
+        """The input of InvokeEndpoint."""
         return self._input(InvokeEndpointInput, self._body(value), members)
 
     def stream(self, value: I_contra, members: Mapping[str, object]) -> InvokeEndpointWithResponseStreamInput:
-        """The input of a call whose response comes in parts."""
+        """The input of InvokeEndpointWithResponseStream."""
         return self._input(InvokeEndpointWithResponseStreamInput, self._body(value), members)
 
     def submit(self, value: I_contra | str, members: Mapping[str, object]) -> InvokeEndpointAsyncInput:
-        """The input of an asynchronous inference: of a value, or of the object in S3 that a ``str`` names."""
+        """The input of InvokeEndpointAsync: with a value, or with the object in S3 that a ``str`` names."""
         if isinstance(value, str) and value.startswith("s3://"):
             content: dict[str, object] = {"input_location": value, "content_type": self.codec.content_type}
         else:
@@ -106,7 +106,7 @@ class Requests(Generic[I_contra, O_co]):
         return self._input(InvokeEndpointAsyncInput, content, members)
 
     def _body(self, value: I_contra) -> dict[str, object]:
-        """The value's body and its type, as members."""
+        """The encoded value and its content type, as members."""
         encoded: object = self.codec.encode(value)
         if isinstance(encoded, Encoded):
             return {"body": encoded.body, "content_type": encoded.content_type}
@@ -126,10 +126,10 @@ class Requests(Generic[I_contra, O_co]):
 
     def check_invoke(self, members: Mapping[str, object]) -> None:
         """
-        Refuse members that InvokeEndpoint has not.
+        Refuse members that InvokeEndpoint does not have.
 
         Raises:
-            ConfigError: There is one, by name.
+            ConfigError: There is one; the text names it.
         """
         check_names(self.members, InvokeEndpointInput)
         check_names(members, InvokeEndpointInput)
@@ -146,10 +146,10 @@ class Requests(Generic[I_contra, O_co]):
 
     def format_or(self, format: StreamFormat[object] | None) -> StreamFormat[object]:
         """
-        How the pieces of a stream are read: *format*; the codec's if that is None.
+        The format of a stream: *format*, or the codec's if that is None.
 
         Raises:
-            ConfigError: It is not a format; or the codec's bodies are no text, and the caller must say.
+            ConfigError: It is not a format; or the codec's bodies are not text, so the caller must choose one.
         """
         if format is not None:
             return _checked_format(format, "format")
@@ -193,11 +193,11 @@ class Requests(Generic[I_contra, O_co]):
         return self._session_input(body, NEW_SESSION)
 
     def close_session(self, body: SessionBody, session_id: str) -> InvokeEndpointInput:
-        """The input of the call that closes it."""
+        """The input of the call that closes a session."""
         return self._session_input(body, session_id)
 
     def _session_input(self, body: SessionBody, session_id: str) -> InvokeEndpointInput:
-        """The members hold for this call too, but for those that describe the codec's bodies."""
+        """The members apply to this call as well, except those that describe the codec's bodies."""
         encoded = session_body(body)
         members = {"session_id": session_id, "content_type": encoded.content_type, "accept": None}
         return self._input(InvokeEndpointInput, {"body": encoded.body}, members)
@@ -209,7 +209,7 @@ def session_body(body: SessionBody) -> Encoded:
 
     Raises:
         ConfigError: It is of another type.
-        EncodeError: It holds what JSON cannot.
+        EncodeError: It cannot be written as JSON.
     """
     if isinstance(body, Encoded):
         return body
@@ -239,20 +239,20 @@ def opened_session(output: InvokeEndpointOutput) -> str:
     The id of the session that a call has opened.
 
     Raises:
-        SessionError: The container has opened none.
+        SessionError: The container did not open one.
     """
     session_id = (output.new_session_id or "").partition(";")[0].strip()
     if session_id:
         return session_id
     error = SessionError(
-        "the container answered without a session id, so no session is open; it must support sessions and set the header "
-        "X-Amzn-SageMaker-New-Session-Id, and may want another open_body"
+        "the container responded without a session id, so no session is open; it must support sessions and set the header "
+        "X-Amzn-SageMaker-New-Session-Id, and may need another open_body"
     )
     raise with_facts(error, "InvokeEndpoint", output.result_metadata)
 
 
 class NoteOn(Caught):
-    """A context in which a session is closed after an error: a failure of its own must not hide that one, and is a note on it."""
+    """A context manager for closing a session after an error. A failure to close must not hide that error, and becomes its note."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -270,15 +270,15 @@ class NoteOn(Caught):
 
 def check_client(client: object, *, awaits: bool) -> None:
     """
-    Refuse a client of the other kind, whose calls would give what nobody awaits, or what nobody can.
+    Refuse a client of the other kind: its calls would return coroutines that nobody awaits, or results that cannot be awaited.
 
     Args:
-        client: What a predictor was given.
+        client: The client that a predictor was given.
 
         awaits: Whether the predictor awaits its calls.
 
     Raises:
-        ConfigError: It is not a client, or one of the other kind.
+        ConfigError: It is not a client, or is of the other kind.
     """
     call: object = getattr(client, "invoke_endpoint", None)
     if not callable(call):

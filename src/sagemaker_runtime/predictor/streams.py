@@ -1,4 +1,4 @@
-"""What `PredictionStream` and `SyncPredictionStream` share, and both of them."""
+"""`PredictionStream` and `SyncPredictionStream`, and what they share."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ class _Pieces(Generic[T_co]):
         return []
 
     def _parsed(self, data: bytes) -> Iterator[T_co]:
-        while pieces := self._parser.feed(data):  # again, because an error waits for the call after what is good
+        while pieces := self._parser.feed(data):  # again, because an error is raised by the call after the good pieces
             yield from pieces
             data = b""
 
 
 class _State(Generic[T_co]):
-    """How far a stream has come, and what it raises when it is read again."""
+    """How far a stream has come, and the error that it raises when it is read again."""
 
     def __init__(self, format: StreamFormat[T_co]) -> None:
         self.format = format
         self.pieces = _Pieces(format.parser())
-        self.read = False  # all events were
+        self.read = False  # whether all events have been read
         self.ended = False
         self.reading = False
         self.closed = False
@@ -69,23 +69,23 @@ class _State(Generic[T_co]):
 
     def check(self) -> None:
         """
-        Raise if nothing more comes.
+        Raise if nothing more can be read.
 
         Raises:
             EventStreamError: The stream was closed before its end.
-            BaseException: What ended it.
+            BaseException: The error that ended the stream.
         """
         if self.failure is not None:
-            raise self.failure.with_traceback(None)  # or it would grow with each read
+            raise self.failure.with_traceback(None)  # or the traceback would grow with each read
         if self.closed and not self.ended:
             raise EventStreamError("the stream was closed before its end")
 
     def begin_read(self) -> None:
         """
-        Check as `check` does, and that nobody else reads.
+        Like `check`, and make sure that nobody else is reading.
 
         Raises:
-            RuntimeError: Somebody else does. The stream is good, and the other one reads on.
+            RuntimeError: Another task or thread is reading. It can continue; the stream is not affected.
         """
         self.check()
         if self.reading:
@@ -93,14 +93,14 @@ class _State(Generic[T_co]):
         self.reading = True
 
     def fail(self, error: BaseException, metadata: Metadata | None) -> None:
-        """Remember what ended the stream."""
+        """Remember the error that ended the stream."""
         if isinstance(error, StreamContentError) and metadata is not None:
             with_facts(error, OPERATION, metadata)
         if isinstance(error, SageMakerRuntimeError):
             self.failure = error
 
     def not_open(self, use: str) -> NoReturn:
-        """Say that there is not an output yet."""
+        """Raise, because there is no output yet."""
         raise ConfigError(f"the stream is not open yet, so it has no output; it opens at its first piece, or at {use}")
 
     def __repr__(self) -> str:
@@ -118,8 +118,8 @@ class PredictionStream(Generic[T_co]):
     The call is made when the first piece is asked for, or at ``async with``. A stream that is left before its end without ``async
     with`` or `aclose` is closed by the garbage collector, with a ResourceWarning.
 
-    A predictor makes them. Reading raises what the call raises, what a `ResponseStream` raises, and `StreamContentError` for
-    what is not in the format. Read again after an error, it raises that error again.
+    `Predictor.stream` returns it. Reading raises the errors of the call and of a `ResponseStream`, and `StreamContentError` for
+    content that is not in the format. After an error, reading raises the same error again.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class PredictionStream(Generic[T_co]):
     @property
     def output(self) -> InvokeEndpointWithResponseStreamOutput:
         """
-        The head of the response: content type, variant, metadata. Its body is being read here.
+        The head of the response: content type, variant, metadata. Do not read its body, which this stream reads.
 
         Raises:
             ConfigError: The stream is not open yet.
@@ -170,7 +170,7 @@ class PredictionStream(Generic[T_co]):
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Release the connection. May be called again."""
+        """Close the stream and release its connection. May be called again."""
         self._state.closed = True
         if self._output is not None:
             self._output.body.close()
@@ -212,7 +212,7 @@ class SyncPredictionStream(Generic[T_co]):
     @property
     def output(self) -> SyncResponseStreamOutput:
         """
-        The head of the response: content type, variant, metadata. Its body is being read here.
+        The head of the response: content type, variant, metadata. Do not read its body, which this stream reads.
 
         Raises:
             ConfigError: The stream is not open yet.
@@ -248,7 +248,7 @@ class SyncPredictionStream(Generic[T_co]):
         raise StopIteration
 
     def close(self) -> None:
-        """Release the connection. May be called again."""
+        """Close the stream and release its connection. May be called again."""
         self._state.closed = True
         if self._output is not None:
             self._output.body.close()

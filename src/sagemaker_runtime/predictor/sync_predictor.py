@@ -49,11 +49,11 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
     Args:
         client: Makes the calls. It stays open.
 
-        endpoint_name: The endpoint.
+        endpoint_name: The name of the endpoint.
 
         codec: Encodes values, and decodes responses.
 
-        members: Of the inputs of all calls. Calls refuse members that their operation does not have.
+        members: Members of the input of every call. A call refuses members that its operation does not have.
 
     Raises:
         ConfigError: There is no such member, or *codec* is not a codec.
@@ -67,11 +67,11 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
         self._client = client
 
     def predict(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> O_co:
-        """Send a value and get the model's; see `Predictor.predict`."""
+        """Send a value, and return the one in the model's response; see `Predictor.predict`."""
         return self.invoke(value, *opt_fns, **members).value
 
     def invoke(self, value: I_contra, /, *opt_fns: OptFn, **members: Unpack[InvokeMembers]) -> Prediction[O_co]:
-        """`predict`, but returns the output as well: its variant, its metadata, its body."""
+        """Like `predict`, but return the output as well: its variant, its metadata, its body."""
         output = self._client.invoke_endpoint(self._requests.invoke(value, members), *opt_fns)
         return self._requests.prediction(output)
 
@@ -102,7 +102,7 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
         format: StreamFormat[object] | None = None,
         **members: Unpack[StreamMembers],
     ) -> SyncPredictionStream[object]:
-        """Send a value and get the model's response piece by piece; see `Predictor.stream`."""
+        """Send a value, and read the model's response piece by piece; see `Predictor.stream`."""
         params = self._requests.stream(value, members)
         return SyncPredictionStream(
             lambda: self._client.invoke_endpoint_with_response_stream(params, *opt_fns),
@@ -120,7 +120,7 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
         **members: Unpack[InvokeMembers],
     ) -> Generator[Result[I_contra, O_co]]:
         """
-        Send many values, as many at once as the endpoint can take; see `Predictor.predict_many`.
+        Send many values, with as many concurrent calls as the endpoint can take; see `Predictor.predict_many`.
 
         They are encoded and decoded in the thread of the client's event loop.
         """
@@ -154,7 +154,7 @@ class SyncPredictor(BasePredictor[I_contra, O_co]):
     def submit_async(
         self, value: I_contra | str, /, *opt_fns: OptFn, **members: Unpack[AsyncMembers]
     ) -> InvokeEndpointAsyncOutput:
-        """The first half of `predict_async`: queue a value. `wait_for_prediction` takes what this returns."""
+        """The first half of `predict_async`: queue a value. Pass the output to `wait_for_prediction`."""
         return self._client.invoke_endpoint_async(self._requests.submit(value, members), *opt_fns)
 
     def wait_for_prediction(

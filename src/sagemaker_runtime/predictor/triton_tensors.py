@@ -36,11 +36,11 @@ DATATYPES: dict[str, str] = {
     "BF16": "<u2",
     "BYTES": "O",
 }
-"""Triton's types, each with NumPy's for its elements; for BF16 that of its bits."""
+"""Triton's types, each with the NumPy type of its elements; for BF16, that of its bits."""
 
 _BF16 = "bfloat16"  # what ml_dtypes calls its type
 _LENGTH = struct.Struct("<I")
-_MAX_DIMENSIONS = 32  # NumPy 1's
+_MAX_DIMENSIONS = 32  # the limit of NumPy 1
 
 
 def datatype_of(array: npt.NDArray[Any], name: str, wanted: str | None) -> str:
@@ -48,14 +48,14 @@ def datatype_of(array: npt.NDArray[Any], name: str, wanted: str | None) -> str:
     Triton's type for an array.
 
     Args:
-        array: What the caller gave.
+        array: The array, or whatever the caller passed as one.
 
-        name: Of the input, for the error.
+        name: The name of the input, for the error.
 
-        wanted: The type that the caller names. None for that of the array.
+        wanted: The type that the caller asks for. None for that of the array.
 
     Raises:
-        EncodeError: It is not an array, or Triton has no such type.
+        EncodeError: It is not an array, or Triton does not have its type.
     """
     import numpy as np
 
@@ -76,7 +76,7 @@ def datatype_of(array: npt.NDArray[Any], name: str, wanted: str | None) -> str:
         return found
     if (wanted, found) == ("BF16", "FP32"):
         return wanted
-    raise EncodeError(f"{place} is of dtype {dtype}, and datatypes names {wanted}; use array.astype(...)")
+    raise EncodeError(f"{place} is of dtype {dtype}, but datatypes names {wanted}; use array.astype(...)")
 
 
 def tensor_bytes(array: npt.NDArray[Any], name: str, datatype: str) -> bytes:
@@ -104,10 +104,10 @@ def _elements(array: npt.NDArray[Any], name: str) -> Iterator[bytes]:
             data = element
         elif isinstance(element, str):
             if any("\ud800" <= character <= "\udfff" for character in element):
-                raise EncodeError(f"{place} has half of a surrogate pair, which is no Unicode text")
+                raise EncodeError(f"{place} has half of a surrogate pair, which is not Unicode text")
             data = element.encode()
         else:
-            raise EncodeError(f"{place} is of type {name_of(element)}; those of BYTES are bytes or text")
+            raise EncodeError(f"{place} is of type {name_of(element)}; elements of BYTES are bytes or str")
         yield _LENGTH.pack(len(data)) + data
 
 
@@ -127,14 +127,14 @@ def read_tensors(body: bytes, header_size: int | None) -> dict[str, npt.NDArray[
     Args:
         body: The response.
 
-        header_size: Bytes of the JSON at its start; None if all of it is.
+        header_size: The size in bytes of the JSON at its start; None if all of it is JSON.
 
     Raises:
-        UnreadableError: It is not Triton's, or its sizes contradict each other.
+        UnreadableError: It is not a response of Triton, or its sizes contradict each other.
     """
     size = len(body) if header_size is None else header_size
     if size > len(body):
-        raise UnreadableError(f"json-header-size is {size}")
+        raise UnreadableError(f"json-header-size is {size}, which is more than that")
     header = _header(body[:size])
     outputs = header.get("outputs")
     if not is_sequence(outputs):
@@ -144,17 +144,17 @@ def read_tensors(body: bytes, header_size: int | None) -> dict[str, npt.NDArray[
     for number, output in enumerate(outputs):
         where = f"outputs[{number}]"
         if not is_dict(output) or not isinstance(name := output.get("name"), str) or name in tensors:
-            raise UnreadableError(f"{where} has no name of its own")
+            raise UnreadableError(f"{where} has no name, or that of another one")
         datatype, shape = output.get("datatype"), _shape(output.get("shape"), where)
         if not isinstance(datatype, str) or datatype not in DATATYPES:
-            raise UnreadableError(f"{where} has a datatype that Triton has not")
+            raise UnreadableError(f"{where} has a datatype that is not one of Triton's")
         parameters = output.get("parameters")
         length = parameters.get("binary_data_size") if is_dict(parameters) else None
         if length is None:
             tensors[name] = _from_json(output.get("data"), datatype, shape, where)
             continue
         if not isinstance(length, int) or isinstance(length, bool) or not 0 <= length <= len(body) - at:
-            raise UnreadableError(f"{where}, at byte {at}, has a binary_data_size that the body has not")
+            raise UnreadableError(f"{where}, at byte {at}, has a binary_data_size that does not fit the body")
         tensors[name] = _from_binary(memoryview(body)[at : at + length], datatype, shape, f"{where}, at byte {at},")
         at += length
     if at != len(body):
@@ -198,7 +198,7 @@ def _from_binary(data: memoryview, datatype: str, shape: tuple[int, ...], where:
 
 
 def _split(data: memoryview, count: int, where: str) -> list[object]:
-    """The elements of BYTES, each behind its length."""
+    """The elements of BYTES, each preceded by its length."""
     if count * _LENGTH.size > len(data):
         raise UnreadableError(f"{where} has {len(data)} bytes, too few for {count} elements of BYTES")
     elements: list[object] = []
@@ -223,14 +223,14 @@ def _from_json(data: object, datatype: str, shape: tuple[int, ...], where: str) 
         raise UnreadableError(f"{where} has {len(flat)} elements in its data, and {math.prod(shape)} by its shape")
     if datatype == "BYTES":
         if not all(isinstance(each, str) for each in flat):
-            raise UnreadableError(f"{where} has elements that are no text")
+            raise UnreadableError(f"{where} has elements that are not text")
         return _shaped(_objects([str(each).encode(errors="surrogatepass") for each in flat]), shape, where)
     dtype = np.dtype("<f4" if datatype == "BF16" else DATATYPES[datatype])
     wanted = int | float if dtype.kind == "f" else int  # a bool is an int too
     if not all(isinstance(each, wanted) and isinstance(each, bool) == (dtype.kind == "b") for each in flat):
         raise UnreadableError(f"{where} has elements that are not of {datatype}")
     in_range = True
-    if dtype.kind in "iu":  # compared here, because NumPy 1 takes a number that is out of range, and changes it
+    if dtype.kind in "iu":  # checked here, because NumPy 1 accepts a number that is out of range, and changes it
         limits = np.iinfo(dtype)
         in_range = all(limits.min <= number <= limits.max for number in flat if isinstance(number, int))
     with suppress(OverflowError):  # an integer that no float can hold
@@ -240,7 +240,7 @@ def _from_json(data: object, datatype: str, shape: tuple[int, ...], where: str) 
 
 
 def _flat(data: object, where: str) -> list[object]:
-    """The elements of lists in lists, which may be as deep as a shape has lengths."""
+    """The elements of nested lists, which may be as deep as a shape may have dimensions."""
     if not is_sequence(data):
         raise UnreadableError(f"{where} has neither data nor a binary_data_size")
     flat = list(data)
@@ -248,7 +248,7 @@ def _flat(data: object, where: str) -> list[object]:
         if not any(is_sequence(each) for each in flat):
             return flat
         flat = [inner for each in flat for inner in (each if is_sequence(each) else [each])]
-    raise UnreadableError(f"{where} has data in too many lists")
+    raise UnreadableError(f"{where} has data in lists that are nested too deeply")
 
 
 def _objects(elements: list[Any]) -> npt.NDArray[Any]:
@@ -262,6 +262,6 @@ def _objects(elements: list[Any]) -> npt.NDArray[Any]:
 def _shaped(array: npt.NDArray[Any], shape: tuple[int, ...], where: str) -> npt.NDArray[Any]:
     try:
         return array.reshape(shape)
-    except (ValueError, OverflowError):  # a length that NumPy has no number for, beside one of 0
+    except (ValueError, OverflowError):  # a length that is too large for NumPy, next to one of 0
         pass
     raise UnreadableError(f"{where} has a shape that NumPy cannot hold")

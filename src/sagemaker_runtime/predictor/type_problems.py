@@ -1,7 +1,7 @@
 """
-What a validator has against a document, in words that show nothing of it.
+Describes what is wrong with a document without showing anything of it.
 
-Validators put the content into the texts of their errors: the wrong value, a key. What is safe is picked out here.
+Validators put content into the texts of their errors: the wrong value, a key. Only the safe parts are used here.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def problem_of(error: Exception, type: object) -> str:
     The text for an exception that *type* raised.
 
     Args:
-        error: Of pydantic, msgspec, cattrs or any other.
+        error: An exception of pydantic, msgspec, cattrs or anything else.
 
-        type: What the document was read into.
+        type: The type that the document was read into.
     """
     module = name_of(error).partition(".")[0]
     if module.startswith("pydantic") and hasattr(error, "errors"):
@@ -76,7 +76,7 @@ def _fields(schema: object) -> Iterator[str]:
 
 
 def is_group(error: Exception) -> TypeGuard[ExceptionGroup[Exception]]:
-    """Whether it is a group; of what is not known."""
+    """Whether it is a group, whatever it contains."""
     return isinstance(error, ExceptionGroup)
 
 

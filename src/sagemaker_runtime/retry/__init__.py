@@ -1,39 +1,39 @@
 """
-Retry policies: what is retried, after which wait, and within which quota. Pure functions; nothing here sleeps.
+Retry policies: what is retried, after how long, and within what quota. Nothing here sleeps.
 
-Source: AWS SDKs and Tools Reference Guide, "Retry behavior", standard mode with the values of 2026, and what this
-service needs in addition:
+Source: AWS SDKs and Tools Reference Guide, "Retry behavior", standard mode with the values of 2026, plus the rules
+that this service needs:
 
-==================================  ===============  =======  ==========================================================
-failure                             class            retried  why
-==================================  ===============  =======  ==========================================================
-429 ModelNotReadyException          model not ready  yes      a cold start takes seconds to minutes: limited by time,
-                                                              not by attempts, and free of the quota
-throttling codes, any other 429     throttling       yes      the service asks for fewer calls: the longer back-off
-500 502 503 504 530, and the codes  transient        yes      the request was not executed, or failed in between
-the service has for them;
-RequestTimeout; ``error_codes``
-a refused signature, and a clock    clock skew       once     the next attempt is signed with the corrected clock, at
-that was wrong                                                once; if refused again, there is another reason
-refused credentials, and their      new credentials  once     the next attempt is signed with the new ones; if there
-provider has new ones                                         are none, the refusal is permanent
-no connection: DNS, refused,        transient        yes      nothing was sent
-TLS, timeout, a 5xx from a proxy
-over HTTP/2: the stream refused,    refused stream   yes      the server did not process it, and refuses many at once:
-or a GOAWAY before it                                         free of the quota
-a refused certificate               permanent        no       a retry would not make it valid
-a 4xx from a proxy to CONNECT       permanent        no       it would refuse again; wrong passwords lock an account
-write timeout                       transient        yes      the service did not read the whole request
-connection lost before the first    connection lost  yes      an idle connection closed by the server looks the same,
-byte of the response, or reset                                and a reset within the head is no different;
-within its head                                               ``retry_lost_connections=False`` turns it off
-read timeout; a response that is    maybe executed   no       the model may still be computing, and would run twice:
-not HTTP, or broke off: closed                                only with ``retry_read_timeouts=True``
-within its head, truncated after
-424 ModelError, other 4xx           permanent        no       the model, or the service, would respond the same again
-everything else                     permanent        no       invalid options, no credentials, ``Timeout.total``, an
-                                                              exception in a middleware: not ours to repeat
-==================================  ===============  =======  ==========================================================
+===============  =======  ===================================  ==========================================================
+class            retried  failure                              why
+===============  =======  ===================================  ==========================================================
+model not ready  yes      429 ModelNotReadyException           a cold start takes seconds to minutes: limited by time
+                                                               instead of attempts; costs no quota
+throttling       yes      throttling codes, any other 429      the service asks for fewer calls: longer back-off
+transient        yes      500 502 503 504 530, the service's   the request was not executed, or failed on the way
+                          codes for them; RequestTimeout;
+                          ``error_codes``
+clock skew       once     a refused signature, and a clock     the next attempt follows immediately, signed with the
+                          that was wrong                       corrected clock; a second refusal has another reason
+new credentials  once     refused credentials, and their       the next attempt is signed with the new ones; if there
+                          provider has new ones                are none, the refusal is permanent
+transient        yes      no connection: DNS, refused, TLS,    nothing was sent
+                          timeout, a 5xx from a proxy
+refused stream   yes      over HTTP/2: the stream refused, or  the server did not process the request, and may refuse
+                          a GOAWAY before it                   many at the same time: costs no quota
+permanent        no       a refused certificate                a retry would not make it valid
+permanent        no       a 4xx from a proxy to CONNECT        it would refuse again; wrong passwords lock an account
+transient        yes      write timeout                        the service did not read the whole request
+connection lost  yes      connection lost before the first     an idle connection closed by the server looks the same,
+                          byte of the response, or reset       and a reset within the head is no different;
+                          within its head                      ``retry_lost_connections=False`` turns it off
+maybe executed   no       read timeout; a response that is     the model may still be computing, and would run twice:
+                          not HTTP, closed within its head,    only with ``retry_read_timeouts=True``
+                          or truncated after it
+permanent        no       424 ModelError, other 4xx            the model, or the service, would respond the same way
+permanent        no       everything else                      invalid options, no credentials, ``Timeout.total``, an
+                                                               exception in a middleware: a retry would not help
+===============  =======  ===================================  ==========================================================
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The adaptive mode: the standard one, and a limiter that slows the whole client down when the service throttles it.
+Adaptive mode: standard mode plus a rate limiter that slows the whole client down when the service throttles it.
 
 Source: AWS SDKs and Tools Reference Guide, "Retry behavior", adaptive mode; the numbers are those of botocore's
 ``retries/adaptive.py`` and of the Go SDK's ``aws/retry/adaptive_ratelimit.go``.
@@ -21,22 +21,25 @@ if TYPE_CHECKING:
 
 WINDOW = 0.5  # seconds over which responses are counted
 SMOOTHING = 0.8  # weight of the last window in the measured rate
-BETA = 0.7  # what is left of the rate after a throttle
+BETA = 0.7  # the factor by which throttling reduces the rate
 SCALE = 0.4  # attempts / s^4, how steeply the rate grows again
 MIN_RATE = 0.5  # attempts / s
 MAX_GROWTH = 2.0  # of the measured rate
-LOOK_AHEAD = 1.0  # seconds within which those who wait ask again, or when the next token comes if that is later
-LEAST_WAIT = 0.001  # seconds, what a timer can resolve; a shorter wait may be lost in the rounding of the clock
+LOOK_AHEAD = 1.0  # seconds; a waiting call asks again within this time, or when the next token comes if that is later
+LEAST_WAIT = 0.001  # seconds, the resolution of a timer; a shorter wait may be lost in the clock's rounding
 
 
 class RateLimiter:
     """
-    A bucket of tokens, one for each attempt, whose fill rate follows how the service responds.
+    A token bucket, one token per attempt, whose fill rate follows the service's responses.
 
-    A throttle lowers the rate to 70 %; what follows raises it along a cubic curve: slowly near the rate that was too
-    much, fast beyond it. Until the first throttle everything goes out at once.
+    Throttling lowers the rate to 70 %; later responses raise it along a cubic curve: slowly near the rate that was too
+    high, fast beyond it. Until the first throttling, attempts are not limited.
 
-    Tasks of one thread use it; nothing here awaits, so no lock is needed.
+    Only the tasks of one thread may use it. Nothing here awaits, so it needs no lock.
+
+    Args:
+        clock: The source of time.
     """
 
     __slots__ = (
@@ -59,16 +62,16 @@ class RateLimiter:
         now = clock.monotonic()
         self._clock = clock
         self.enabled = False
-        """Whether there has been a throttle."""
+        """Whether the service has throttled the client; until then attempts are not limited."""
         self.rate = 1.0
-        """Attempts that may go out in a second, once it is enabled."""
+        """The limit, in attempts per second, once the limiter is enabled."""
         self._tokens, self._capacity, self._filled_at = 0.0, 1.0, now
         self._responses, self._measured, self._window = 0, 0.0, float(math.floor(now))
         self._plateau, self._recovery, self._throttled_at = 0.0, 0.0, now
         self._dealt = now
 
     def take(self) -> float:
-        """0.0 if there was a token, and then it is taken; otherwise the seconds after which to ask again."""
+        """Take a token and return 0.0; if there is none, return the seconds to wait before asking again."""
         if not self.enabled:
             return 0.0
         now = self._clock.monotonic()
@@ -76,16 +79,16 @@ class RateLimiter:
         if self._tokens >= 1.0:
             self._tokens -= 1.0
             return 0.0
-        # Those who wait are dealt the moments at which the next tokens come: if all woke for the first of them, 1,000
-        # who wait for 100 tokens a second would ask 100,000 times a second. Not further ahead than LOOK_AHEAD, because
-        # by then the rate is another.
+        # Each waiting call gets the moment of a different token: if all woke for the first one, 1,000 calls waiting for
+        # 100 tokens per second would ask 100,000 times per second. No further ahead than LOOK_AHEAD, because the rate
+        # will have changed by then.
         first = now + (1.0 - self._tokens) / self.rate
         moment = max(first, self._dealt + 1.0 / self.rate)
         self._dealt = moment if moment <= max(first, now + LOOK_AHEAD) else first
         return max(self._dealt - now, LEAST_WAIT)
 
     def responded(self, *, throttled: bool) -> None:
-        """Take note of how an attempt ended."""
+        """Adjust the rate after an attempt, *throttled* or not."""
         now = self._clock.monotonic()
         measured = self._measure(now)
         if throttled:
@@ -107,7 +110,7 @@ class RateLimiter:
         self._filled_at = now
 
     def _measure(self, now: float) -> float:
-        """Count a response; the responses per second, smoothed, as of the last window that is over."""
+        """Count a response, and return the smoothed responses per second as of the last complete window."""
         self._responses += 1
         window = math.floor(now / WINDOW) * WINDOW
         if window > self._window:
@@ -120,13 +123,13 @@ class RateLimiter:
 @frozen(eq=False, kw_only=True)
 class AdaptiveRetryer(StandardRetryer):
     """
-    The standard mode, with a rate limit: once the service has throttled, every attempt of the client waits for its turn.
+    Standard mode with a rate limit: once the service has throttled the client, every attempt waits for its turn.
 
-    Use it for one endpoint that is throttled by the number of requests. A client that calls several endpoints slows all of
+    Use it for one endpoint that limits the number of requests. A client that calls several endpoints would slow all of
     them down to the slowest, so give each endpoint its own client, or its own ``override(retryer=...)``.
 
-    A model that is not ready does not count as throttling: calling it less often does not make it start sooner, and the
-    other models of the client would be slowed down.
+    ``ModelNotReadyException`` does not count as throttling: calling a model less often does not make it start sooner,
+    and would slow down the client's calls to other models.
 
     Raises:
         ConfigError: A value is invalid.
@@ -141,18 +144,21 @@ class AdaptiveRetryer(StandardRetryer):
         default=Factory(lambda self: RateLimiter(self.clock), takes_self=True),
         repr=False,
     )
-    """Shared like the quota."""
+    """Shared by all calls through this retryer, and through those created from it by ``with_…``."""
 
     def pace(self) -> float:
-        """0.0 if an attempt may be made now; its token is then taken. Otherwise the seconds after which to ask again."""
+        """
+        Take a token and return 0.0 if an attempt may be made now; otherwise return the seconds to wait before asking
+        again.
+        """
         return self.limiter.take()
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
-        """As in the standard mode. The limiter learns of the failure, whether it is retried or not."""
+        """As in standard mode. Every failure, retried or not, also adjusts the rate."""
         self.limiter.responded(throttled=self._classify(failures[-1]) is Failure.THROTTLING)
         return super().delay(failures, elapsed=elapsed, remaining=remaining)
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
-        """As in the standard mode. The limiter learns of the success."""
+        """As in standard mode. The success also adjusts the rate."""
         self.limiter.responded(throttled=False)
         super().succeeded(failures)

@@ -1,4 +1,4 @@
-"""What kind of failure an attempt met: the table at the top of the package, as a function."""
+"""Classify failures: the table in the docstring of `sagemaker_runtime.retry`, as a function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from sagemaker_runtime.errors import (
     WriteTimeoutError,
 )
 
-# Source: AWS SDKs and Tools Reference Guide, "Retry behavior"; the list is the one of botocore and the Go SDK.
 THROTTLING_CODES = frozenset(
     {
         "BandwidthLimitExceeded",
@@ -36,22 +35,31 @@ THROTTLING_CODES = frozenset(
         "TransactionInProgressException",
     }
 )
+"""
+Error codes of throttling. Source: AWS SDKs and Tools Reference Guide, "Retry behavior"; botocore and the Go SDK use the same list.
+"""
+
 TRANSIENT_CODES = frozenset(
     {
         "RequestTimeout",
         "RequestTimeoutException",
-        # The service's own: 500, 503, 530. By name too, for an error that a middleware or a test raised without a status.
+        # The service's own: 500, 503, 530. Also by name, for errors raised without a status by a middleware or a test.
         "InternalFailure",
         "ServiceUnavailable",
         "InternalDependencyException",
     }
 )
+"""Error codes of transient failures."""
+
 TRANSIENT_STATUSES = frozenset({500, 502, 503, 504, 530})
+"""HTTP statuses of transient failures."""
+
 TOO_MANY_REQUESTS = 429
+"""The HTTP status of throttling, unless the code is ``ModelNotReadyException``."""
 
 
 class Failure(enum.Enum):
-    """What kind of failure an attempt met. The table at the top of the package says which is which."""
+    """The class of a failed attempt, by the table at the top of `sagemaker_runtime.retry`."""
 
     PERMANENT = "permanent"
     TRANSIENT = "transient"
@@ -65,7 +73,7 @@ class Failure(enum.Enum):
 
 
 def classify(error: Exception) -> Failure:
-    """What kind of failure *error* is, by the table at the top of the package."""
+    """The class of *error*, by the table at the top of `sagemaker_runtime.retry`; PERMANENT if it is not listed."""
     match error:
         case ModelNotReadyException():
             return Failure.MODEL_NOT_READY

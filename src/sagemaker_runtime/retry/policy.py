@@ -1,4 +1,4 @@
-"""What the Retry middleware asks of a retryer, and the retryer that never retries."""
+"""The interface between the Retry middleware and a retryer, and the retryer that never retries."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 class Retryer(Protocol):
     """
-    Decides what is retried. The Retry middleware calls it, and does the waiting.
+    Decides what is retried, and when. The Retry middleware calls it, and does the waiting.
 
-    It keeps no state of a call: everything about the call is in the arguments.
+    A retryer keeps no state of a call: everything about the call is in the arguments.
     """
 
     @property
@@ -57,20 +57,20 @@ class PacedRetryer(Retryer, Protocol):
 
     def pace(self) -> float:
         """
-        0.0 if an attempt may be made now; its place is then taken. Otherwise the seconds after which to ask again.
+        Return 0.0 if an attempt may be made now; otherwise the seconds to wait before asking again.
 
-        Called before each attempt, including the first. A wait reserves nothing: a call that is cancelled while it waits
-        leaves no trace, and a new rate also applies to calls that are waiting.
+        Called before each attempt, including the first; 0.0 counts as an attempt made. A wait reserves nothing: a call
+        that is cancelled while it waits leaves no trace, and a new rate also applies to calls that are waiting.
         """
         ...
 
 
 class NopRetryer:
-    """One attempt, whatever happens."""
+    """Makes one attempt, and never retries."""
 
     max_attempts = 1
 
-    # As all are the same, a client knows an override again though each call makes its own.
+    # All instances are equal, so a client recognizes an override even if each call makes a new one.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NopRetryer)
 
@@ -81,8 +81,8 @@ class NopRetryer:
         return "NopRetryer()"
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
-        """None: never another attempt."""
+        """Return None: there is never another attempt."""
         return None
 
     def succeeded(self, failures: Sequence[Exception]) -> None:
-        """Nothing to note."""
+        """Do nothing."""

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-QUOTA = 500  # tokens
-RETRY_COST = 14  # tokens
-THROTTLING_COST = 5  # tokens
-FIRST_ATTEMPT_CREDIT = 1  # tokens given back by a call that needed no retry
+QUOTA = 500
+"""Tokens that a client's retry quota starts with, and has at most."""
+
+RETRY_COST = 14
+"""Tokens that a retry costs."""
+
+THROTTLING_COST = 5
+"""Tokens that a retry after throttling costs."""
+
+FIRST_ATTEMPT_CREDIT = 1
+"""Tokens returned by a call that needed no retry."""
 
 
 class RetryQuota:
     """
     The tokens that the calls of one client share, so that a failing service is not flooded with retries.
 
-    Tasks of one thread use it; nothing here awaits, so no lock is needed.
+    Only the tasks of one thread may use it. Nothing here awaits, so it needs no lock.
+
+    Args:
+        capacity: The tokens at the start, and the most there can be. A retry costs 14, after throttling 5.
     """
 
     __slots__ = ("__weakref__", "_available", "capacity")
@@ -34,6 +44,6 @@ class RetryQuota:
         return True
 
     def release(self, tokens: int) -> None:
-        """Return tokens; the quota never exceeds its capacity."""
+        """Put *tokens* back; the quota never exceeds its capacity."""
         available = self._available + tokens
         self._available = min(self.capacity, available)

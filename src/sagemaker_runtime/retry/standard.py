@@ -1,4 +1,4 @@
-"""The standard mode: back-off, a limit of attempts, and a quota."""
+"""Standard mode: back-off, a limit on attempts, and a quota."""
 
 from __future__ import annotations
 
@@ -19,31 +19,43 @@ if TYPE_CHECKING:
 
 N = TypeVar("N", int, float)
 
-MAX_ATTEMPTS = 3  # attempts in all, the first one included
-BASE_DELAY = 0.05  # seconds; ceiling of the first wait
-THROTTLING_BASE_DELAY = 1.0  # seconds
-MAX_DELAY = 20.0  # seconds
-RETRY_AFTER_SPREAD = 5.0  # seconds that the service may ask for beyond our own wait
-_ONCE = frozenset({Failure.CLOCK_SKEW, Failure.NEW_CREDENTIALS})  # what made the attempt fail is put right by then
-MODEL_NOT_READY_TIMEOUT = 60.0  # seconds; a serverless container is usually there within this
+MAX_ATTEMPTS = 3
+"""Attempts of a call, including the first."""
+
+BASE_DELAY = 0.05
+"""The upper bound of the first wait, in seconds."""
+
+THROTTLING_BASE_DELAY = 1.0
+"""The same after throttling, in seconds."""
+
+MAX_DELAY = 20.0
+"""The highest upper bound of a wait, in seconds."""
+
+RETRY_AFTER_SPREAD = 5.0
+"""By how many seconds ``x-amz-retry-after`` may lengthen our own wait."""
+
+_ONCE = frozenset({Failure.CLOCK_SKEW, Failure.NEW_CREDENTIALS})  # the cause is removed before the next attempt
+
+MODEL_NOT_READY_TIMEOUT = 60.0
+"""For how many seconds ``ModelNotReadyException`` is retried: a serverless container has usually started by then."""
 
 
 def back_off(retry: int, *, base: float, ceiling: float, draw: Callable[[], float] = random.random) -> float:
     """
-    Seconds to wait before the *retry*-th retry.
+    Seconds to wait before retry number *retry*.
 
-    The bound doubles with each retry and the wait is drawn from ``[0, bound]`` ("full jitter").
+    The upper bound doubles with each retry and the wait is drawn from ``[0, bound]`` ("full jitter").
 
     Args:
         retry: 1 for the wait after the first attempt.
 
-        base: The bound of the first wait, in seconds.
+        base: The upper bound of the first wait, in seconds.
 
-        ceiling: The most the bound grows to, in seconds.
+        ceiling: The limit of the upper bound, in seconds.
 
-        draw: A number in [0, 1).
+        draw: Returns a random number in [0, 1).
     """
-    # Past 64 doublings every bound is at its ceiling, and a float would overflow soon after 1,000.
+    # After 64 doublings every bound has reached its ceiling; a float overflows soon after 1,000.
     return draw() * min(base * 2.0 ** min(retry - 1, 64), ceiling)
 
 
@@ -74,7 +86,7 @@ def _refused(retryer: object, name: str, value: object, takes: str) -> ConfigErr
 @frozen(eq=False, kw_only=True)
 class StandardRetryer:
     """
-    AWS's standard mode, with additions for SageMaker Runtime. The table of the package says what is retried.
+    AWS's standard mode, with additions for SageMaker Runtime. The table in `sagemaker_runtime.retry` says what is retried.
 
     Raises:
         ConfigError: A value is invalid.
@@ -84,16 +96,16 @@ class StandardRetryer:
     """AWS's name for this mode."""
 
     max_attempts: int = field(default=MAX_ATTEMPTS, validator=_at_least(1))
-    """The maximum number of attempts, including the first. Attempts that met a model that was not ready do not count."""
+    """The maximum number of attempts, including the first. ``ModelNotReadyException`` is limited by time instead."""
 
     base_delay: float = field(default=BASE_DELAY, validator=_at_least(0.0))
     """The upper bound of the first wait, in seconds; it doubles with each retry."""
 
     throttling_base_delay: float = field(default=THROTTLING_BASE_DELAY, validator=_at_least(0.0))
-    """The same after throttling, and while the model is not ready."""
+    """The upper bound of the first wait after throttling, and while the model is not ready, in seconds."""
 
     max_delay: float = field(default=MAX_DELAY, validator=_at_least(0.0))
-    """The limit of the upper bound, in seconds."""
+    """The highest upper bound, in seconds, however often it has doubled."""
 
     model_not_ready_timeout: float = field(default=MODEL_NOT_READY_TIMEOUT, validator=_at_least(0.0))
     """For how many seconds from the start of the call ``ModelNotReadyException`` is retried; 0 for never."""
@@ -102,25 +114,26 @@ class StandardRetryer:
     """Whether to retry if the connection was lost before the first byte of the response."""
 
     retry_read_timeouts: bool = False
-    """Whether the model may run twice: retry after a read timeout, and after an incomplete response."""
+    """Whether to retry after a read timeout or an incomplete response. The model may then run twice."""
 
     error_codes: frozenset[str] = field(default=frozenset[str](), validator=_codes)
     """Additional error codes of the service that are retried as transient."""
 
-    # Those made by `in_mode`, so that a mode asked for call after call has one quota and one limiter.
+    # Created by `in_mode`, so that calls that ask for the same mode share one quota and one limiter.
     _modes: dict[str, StandardRetryer] = field(init=False, repr=False, factory=dict[str, "StandardRetryer"])
 
     quota: RetryQuota = field(factory=RetryQuota)
     """Shared by all calls through this retryer, and through those created from it by ``with_…``."""
 
     draw: Callable[[], float] = field(default=random.random, repr=False)
-    """A number in [0, 1): the jitter."""
+    """Returns a random number in [0, 1), for the jitter."""
 
     def delay(self, failures: Sequence[Exception], *, elapsed: float, remaining: float | None = None) -> float | None:
         """
-        Seconds to wait before the next attempt, or None to give up, also if ``Timeout.total`` would end the wait.
+        Seconds to wait before the next attempt, or None to give up.
 
-        Takes the wait's cost from the quota. An exhausted quota leaves a note on the last failure.
+        Takes the cost of the retry from the quota. Gives up, with a note on the last failure, if the quota is exhausted
+        or if ``Timeout.total`` would end the wait.
         """
         error = failures[-1]
         failure = self._classify(error)
@@ -146,12 +159,12 @@ class StandardRetryer:
         self.quota.release(self._cost(self._classify(failures[-1])) if failures else FIRST_ATTEMPT_CREDIT)
 
     def in_mode(self, mode: Literal["standard", "adaptive"], clock: Clock) -> StandardRetryer:
-        """The same policy and quota in one of AWS's modes. Further calls return the same retryer."""
+        """The same policy and quota in *mode*. Further calls return the same retryer."""
         if mode == self.mode:
             return self
         known = self._modes.get(mode)
         if known is None:
-            from sagemaker_runtime.retry import adaptive  # few clients use it, and it is made of this
+            from sagemaker_runtime.retry import adaptive  # few clients use it, and it imports this module
 
             shared = {each.name: getattr(self, each.name) for each in fields(StandardRetryer) if each.init}
             standard = mode == "standard"
@@ -160,11 +173,11 @@ class StandardRetryer:
         return known
 
     def with_max_attempts(self, max_attempts: int) -> Self:
-        """The same policy and quota with another number of attempts."""
+        """The same policy and quota with another maximum number of attempts, including the first."""
         return evolve(self, max_attempts=max_attempts)
 
     def with_max_backoff(self, seconds: float) -> Self:
-        """The same policy and quota with another limit of the waits."""
+        """The same policy and quota with another `max_delay`, in seconds."""
         return evolve(self, max_delay=seconds)
 
     def with_error_codes(self, *codes: str) -> Self:
@@ -194,14 +207,14 @@ class StandardRetryer:
     @staticmethod
     def _cost(failure: Failure) -> int:
         if failure is Failure.MODEL_NOT_READY:
-            return 0  # or fifty calls that meet one cold start would use up the quota and fail; time bounds them
+            return 0  # limited by time; otherwise 50 calls during one cold start would exhaust the quota
         if failure is Failure.REFUSED_STREAM:
-            return 0  # or one GOAWAY, which refuses every stream behind it, would use it up; the attempts are bounded
+            return 0  # limited by attempts; otherwise one GOAWAY, which refuses every later stream, would exhaust it
         return THROTTLING_COST if failure is Failure.THROTTLING else RETRY_COST
 
     def _wait(self, failure: Failure, failures: Sequence[Exception]) -> float:
         if failure in _ONCE:
-            return 0.0  # the corrected clock, or the other credentials, need no wait, and a call does this once
+            return 0.0  # a corrected clock or new credentials need no wait, and a call does this once
         throttled = failure in (Failure.THROTTLING, Failure.MODEL_NOT_READY)
         base = self.throttling_base_delay if throttled else self.base_delay
         delay = back_off(len(failures), base=base, ceiling=self.max_delay, draw=self.draw)

@@ -1,5 +1,6 @@
 """
-Streams of events: their frames, their contents, and the stream that a caller reads.
+Streams of events: their frames, their contents, and the streams that a caller reads.
 
-``frames`` is the encoding, ``parsers`` joins text, lines and documents, ``response_stream`` is the stream itself.
+``messages`` and ``frames`` have the encoding, ``parsers`` joins text, lines and documents, ``response_stream`` and
+``duplex_stream`` have the streams themselves.
 """

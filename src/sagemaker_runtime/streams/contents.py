@@ -26,13 +26,13 @@ class StreamContents(ABC):
     The ways to read the contents of a stream of events.
 
     Events of unknown types are skipped. If a loop ends early, the stream is closed by its ``async with``, or soon
-    afterwards by the event loop. Read text, lines, events and documents with one iterator, because it may hold the beginning
-    of the next piece, which another iterator would miss.
+    afterwards by the event loop. Read the whole stream with one iterator of text, lines, events or documents: it may have
+    buffered the beginning of the next piece, which another iterator would miss.
     """
 
     _closed: bool
     _is_parsed = False
-    """Whether an iterator has begun that may hold a part of what comes next."""
+    """Whether there is an iterator that may have buffered the beginning of the next piece."""
 
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[ResponseStreamEvent]: ...
@@ -43,7 +43,7 @@ class StreamContents(ABC):
 
     @abstractmethod
     def _fail(self, error: SageMakerRuntimeError) -> None:
-        """Close the stream for what went wrong."""
+        """Close the stream because of *error*."""
 
     async def iter_bytes(self) -> AsyncGenerator[bytes]:
         """The bytes of the parts, as they arrive."""
@@ -51,16 +51,16 @@ class StreamContents(ABC):
             async for event in self:
                 if type(event) is PayloadPart:
                     yield event.bytes
-        except GeneratorExit:  # whoever reads has left
+        except GeneratorExit:  # the reader has stopped
             self.close()
             raise
 
     def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
-        """The parts as text, split only between characters; see `TextParser`."""
+        """The parts as text, split only between characters; malformed bytes become U+FFFD. See `TextParser`."""
         return self._parse(TextParser(encoding, errors=errors))
 
     def iter_lines(self, encoding: str = "utf-8", *, errors: str = "replace") -> AsyncGenerator[str]:
-        """The lines, without line endings, including a last line without one; see `LineParser`."""
+        r"""The lines, without ``\n`` or ``\r\n``, including a last line without one. See `LineParser`."""
         return self._parse(LineParser(encoding, errors=errors))
 
     @overload
@@ -71,7 +71,7 @@ class StreamContents(ABC):
         """
         The events of a ``text/event-stream``, which most LLMs send. With a *decoder*, its result for the data of each event.
 
-        See `ServerSentEventParser`.
+        The decoder does not get ``[DONE]``; data that it refuses raises StreamContentError. See `ServerSentEventParser`.
         """
         return self._parse(ServerSentEventParser() if decoder is None else ServerSentEventParser(decoder=decoder))
 
@@ -83,21 +83,22 @@ class StreamContents(ABC):
         """
         The documents of a response with one JSON document per line. With a *decoder*, its result for each line.
 
-        See `JSONLinesParser`.
+        A line that is not JSON, or not UTF-8, raises StreamContentError. See `JSONLinesParser`.
         """
         return self._parse(JSONLinesParser() if decoder is None else JSONLinesParser(decoder=decoder))
 
     async def _parse(self, parser: StreamParser[T]) -> AsyncGenerator[T]:
         if self._is_parsed and not self._closed:
             raise EventStreamError(
-                "another iterator has begun to read the stream, and may hold a part of the next piece; continue with that one"
+                "another iterator has begun to read the stream, and may have buffered a part of the next piece; "
+                "continue with that one"
             )
         self._is_parsed = True
         try:
             async for event in self:
                 if type(event) is PayloadPart:
                     data = event.bytes
-                    while items := parser.feed(data):  # again, because an error waits for the call after what is good
+                    while items := parser.feed(data):  # again, because an error is raised only after all good items
                         for item in items:
                             yield item
                         data = b""

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 class Messages:
     """
-    Iterates over the messages; see `DuplexStream.messages`. No generator: one that is cancelled has ended.
+    Iterates over the messages; see `DuplexStream.messages`. It is not a generator, because a cancelled generator has ended.
 
     Args:
         parts: The stream.
 
-        pieces: What has come of a message that is not whole. The stream's, so that another iterator goes on with it.
+        pieces: The parts of an incomplete message. They belong to the stream, so that another iterator continues with them.
 
-        operation: For errors.
+        operation: The name of the operation, for errors.
     """
 
     __slots__ = ("_operation", "_parts", "_pieces")

@@ -1,4 +1,4 @@
-"""`DuplexResponse`: what the model says in a duplex call, while others are still sending."""
+"""`DuplexResponse`: the model's response in a duplex call, while parts may still be sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DuplexResponse:
     The response of a call that runs in a task, read part by part. A read that is cancelled loses nothing.
 
     Args:
-        call: Gives the output once the head of the response is there.
+        call: Returns the output once the head of the response has arrived.
     """
 
     def __init__(self, call: Coroutine[None, None, InvokeEndpointWithBidirectionalStreamOutput]) -> None:
@@ -31,11 +31,11 @@ class DuplexResponse:
 
     @property
     def begun(self) -> bool:
-        """Whether the head is there."""
+        """Whether the head has arrived."""
         return self._call.done() and not self._call.cancelled() and self._call.exception() is None
 
     async def output(self) -> InvokeEndpointWithBidirectionalStreamOutput | None:
-        """The output of the call, once it is there; None if the call was cancelled. Raises what it has failed with."""
+        """Wait for the output of the call; None if the call was cancelled. Raises the call's error."""
         if not self._call.done():
             await asyncio.wait([self._call])
         if self._call.cancelled():
@@ -56,7 +56,7 @@ class DuplexResponse:
                 return event
 
     async def _wait(self, body: ResponseStream) -> ResponseStreamEvent | None:
-        """The next event where none is held, in a task: a reader that is cancelled loses nothing, and may read on."""
+        """Wait for the next event, in a task, so that a reader that is cancelled loses nothing and may continue."""
         if self._reading is None:
             self._reading = asyncio.get_running_loop().create_task(_next_of(body))
         await asyncio.wait([self._reading])
@@ -73,7 +73,7 @@ class DuplexResponse:
             self._reading.add_done_callback(_retrieve)
 
     async def wait_closed(self) -> None:
-        """Wait until no task of it is left."""
+        """Wait until its tasks have ended."""
         tasks = [task for task in (self._call, self._reading) if task is not None and not task.done()]
         if tasks:
             await asyncio.wait(tasks)
@@ -84,6 +84,6 @@ async def _next_of(body: ResponseStream) -> ResponseStreamEvent | None:
 
 
 def _retrieve(task: asyncio.Task[ResponseStreamEvent | None]) -> None:
-    """Of a read that nobody waits for any more: what it ended with is no news."""
+    """Mark the exception of a read that nobody awaits as retrieved, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.streams.event_writer import EventWriter
     from sagemaker_runtime.streams.outgoing import OutgoingEvents
 
-CLOSING_WAIT = 2.0  # seconds for the model's last parts, when a block is left without an error
+CLOSING_WAIT = 2.0  # seconds to wait for the model's last parts when a block is left without an error
 
 
 class DuplexStream:
@@ -42,7 +42,7 @@ class DuplexStream:
                     print(part.text)
 
     Leaving the block normally ends the sending, and waits up to 2 s for the model to end; parts that arrive then are dropped.
-    Leaving it by an exception ends both directions at once.
+    Leaving it by an exception ends both directions immediately.
 
     The client creates streams. If the call has failed, all methods raise its error: the service's error, not the reset that
     came with it.
@@ -60,17 +60,17 @@ class DuplexStream:
         self._operation = operation
         self._loop = asyncio.get_running_loop()
         self._response = DuplexResponse(call)
-        self._ahead: deque[ResponsePayloadPart] = deque()  # what a sender has read, when it looked for an error
-        self._read: asyncio.Future[None] | None = None  # done when the one who reads has got something
-        self._looking = False  # the one who reads is a sender
-        self._pieces: list[ResponsePayloadPart] = []  # of a message that has not come whole
+        self._ahead: deque[ResponsePayloadPart] = deque()  # parts that a sender read while it looked for an error
+        self._read: asyncio.Future[None] | None = None  # set while somebody reads; done when that read has ended
+        self._looking = False  # whether the reader is a sender that looks for an error
+        self._pieces: list[ResponsePayloadPart] = []  # parts of an incomplete message
         self._failure: SageMakerRuntimeError | None = None
         self._ended = False  # by the model
         self._end_sent = False
         self._closed = False
 
     async def begun(self) -> None:
-        """Wait until the request has begun, so that parts can be sent; raises what the call has failed with."""
+        """Wait until the request has begun, so that parts can be sent. Raises the call's error."""
         await self._outgoing.first_attempt()
 
     # Sending.
@@ -82,21 +82,21 @@ class DuplexStream:
         Text is sent as UTF8, bytes as BINARY. If cancelled, the part was sent completely or not at all.
 
         Args:
-            part: Text, bytes, or a `RequestPayloadPart` with headers of your own.
+            part: Text, bytes, or a `RequestPayloadPart` with its own headers.
 
             partial: Whether the message continues in the next part.
 
         Raises:
             InvalidParamsError: The part is invalid; nothing was sent.
-            ServiceError: The service, or the model, has failed.
-            StreamClosedError: The stream was closed or ended, or the model has ended the conversation.
+            ServiceError: The service, or the model, failed.
+            StreamClosedError: The stream was closed or ended, or the model ended the conversation.
             WriteTimeoutError: Nothing was accepted within ``Timeout.write``.
             TransportError: The connection failed.
             SageMakerRuntimeError: Any other error of the call.
         """
         event = self._writer.write(as_part(part, partial=partial))
         if self._end_sent:
-            self._refuse("end() was called, and nothing can be sent after that")
+            self._refuse("nothing can be sent after end()")
         await self._send(event)
 
     async def end(self) -> None:
@@ -106,10 +106,10 @@ class DuplexStream:
             try:
                 await self._send(b"", end=True)
             except asyncio.CancelledError:
-                self._end_sent = self._outgoing.ended  # not if it was another sender's turn
+                self._end_sent = self._outgoing.ended  # false if it was still waiting for another sender
                 raise
             except StreamClosedError:
-                if self._closed or not self._ended:  # a model that has ended the conversation needs no end of ours
+                if self._closed or not self._ended:  # if the model has ended the conversation, no end is needed
                     raise
 
     async def _send(self, event: bytes, *, end: bool = False) -> None:
@@ -124,7 +124,7 @@ class DuplexStream:
             raise
 
     async def _find_reason(self) -> None:
-        """Read what had come before the exchange broke: the service's error may be in it. All of it is there already."""
+        """Read what arrived before the exchange broke, because it may contain the service's error. This does not wait."""
         while self._failure is None and not self._ended:
             if self._read is not None:
                 await asyncio.wait([self._read])
@@ -138,7 +138,7 @@ class DuplexStream:
                 finally:
                     self._looking = False
         if self._ended and self._failure is None:
-            self._failure = self._closed_error("the model has ended the conversation; it takes no more")
+            self._failure = self._closed_error("the model has ended the conversation and accepts nothing more")
             self._outgoing.fail(self._failure)
 
     # Reading.
@@ -157,7 +157,7 @@ class DuplexStream:
                 self._failure = error
             raise
         if output is None:
-            self._refuse("it was closed before a response")
+            self._refuse("it was closed before the response began")
         return output
 
     def __aiter__(self) -> Self:
@@ -171,7 +171,7 @@ class DuplexStream:
             ModelStreamError: The model's container failed, or closed the conversation with an error.
             InternalStreamFailure: The service failed.
             EventStreamError: The stream is broken.
-            TransportError: The connection failed, or the peer has vanished.
+            TransportError: The connection failed, or the peer no longer responds.
             StreamClosedError: The stream was closed.
             SageMakerRuntimeError: Any other error of the call.
         """
@@ -217,8 +217,8 @@ class DuplexStream:
         A cancelled read loses nothing: continue with this iterator or another one.
 
         Raises:
-            EventStreamError: The model has ended the conversation inside a message.
-            SageMakerRuntimeError: As for iterating over the parts.
+            EventStreamError: The model ended the conversation inside a message.
+            SageMakerRuntimeError: The errors of iterating over the parts.
         """
         return Messages(self, self._pieces, self._operation)
 
@@ -226,21 +226,21 @@ class DuplexStream:
 
     @property
     def ended(self) -> bool:
-        """Whether the model's parts were read to their end."""
+        """Whether the model's parts were read to the end."""
         return self._ended
 
     @property
     def parts_sent(self) -> int:
-        """Parts that were sent."""
+        """The number of parts that were sent."""
         return self._outgoing.parts
 
     @property
     def bytes_sent(self) -> int:
-        """Bytes of these parts, with their frames, but without their signatures."""
+        """The bytes of these parts, with their frames, but without their signatures."""
         return self._outgoing.size
 
     def close(self) -> None:
-        """End both directions at once, for code that cannot await. May be called again."""
+        """End both directions immediately, for code that cannot await. May be called again."""
         if self._closed:
             return
         self._closed = True
@@ -251,7 +251,7 @@ class DuplexStream:
         self._outgoing.close(self._failure)
 
     async def aclose(self) -> None:
-        """End both directions at once, and wait until the call has ended. May be called again."""
+        """End both directions immediately, and wait until the call has ended. May be called again."""
         self.close()
         await self._response.wait_closed()
 
@@ -262,18 +262,18 @@ class DuplexStream:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if exc_type is None and self._failure is None:  # or it has been raised already
+            if exc_type is None and self._failure is None:  # a failure was already raised
                 await self._finish()
         finally:
             await self.aclose()
 
     async def _finish(self) -> None:
-        """End the sending, and drop what still comes; not for long."""
+        """End the sending, and drop the parts that still arrive within `CLOSING_WAIT`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_WAIT):
                 await self.end()
                 self._ahead.clear()
-                if self._read is None:  # or another task reads to the end
+                if self._read is None:  # otherwise another task reads to the end
                     while await self._next() is not None:
                         pass
 
@@ -297,13 +297,13 @@ class DuplexStream:
         return f"<{type(self).__name__}, {state}, {self.parts_sent} parts sent>"
 
     def _raise_failure(self) -> None:
-        """Raise what the call has failed with, if it has."""
+        """Raise the error of the call, if it has failed."""
         if self._failure is not None:
             raise self._failure.with_traceback(None)
 
     def _refuse(self, problem: str) -> NoReturn:
         self._raise_failure()
-        raise self._closed_error(f"the stream takes no more: {problem}")
+        raise self._closed_error(f"the stream cannot be used any more: {problem}")
 
     def _closed_error(self, problem: str) -> StreamClosedError:
         error = StreamClosedError(problem)

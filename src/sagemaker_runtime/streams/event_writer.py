@@ -1,4 +1,4 @@
-"""`EventWriter`: the events of a request's stream, as the frames that are then signed."""
+"""`EventWriter`: encodes the events of a request's stream as frames, which are then signed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bodies import BytesLike
     from sagemaker_runtime.operations.base import Binding
 
-_BLOCKS_KEPT = 64  # blocks of headers: there are six without padding
+_BLOCKS_KEPT = 64  # cached header blocks; without padding, there are only nine
 
 
 class EventWriter:
     """
-    Writes the events of one operation; see `write`.
+    Encodes the events of one operation; see `write`.
 
     Args:
         events: The class of each event, by its name in the model.
@@ -46,20 +46,21 @@ class EventWriter:
 
     def write(self, event: RequestPayloadPart) -> bytes:
         """
-        The frame of an event, unsigned.
+        Return the unsigned frame of an event.
 
         Raises:
-            InvalidParamsError: It is not an event of the operation, or breaks the model; its bytes are not repeated.
+            InvalidParamsError: It is not an event of the operation, or violates the API model. The error does not show its
+                bytes.
         """
         if type(event) not in self._tags:
             names = ", ".join(kind.__name__ for kind in self._tags)
-            raise _refused(f"an event of type {type(event).__name__} cannot be sent; there is {names}")
+            raise _refused(f"an event of type {type(event).__name__} cannot be sent; send {names}")
         payload = event.bytes
         if type(payload) is not bytes:
             payload = self._as_bytes(payload)
         if len(payload) > MAX_PAYLOAD:
             raise _refused(
-                f"the part has {len(payload):,} bytes, and a frame takes {MAX_PAYLOAD:,}: send several parts"
+                f"the part has {len(payload):,} bytes, but a frame takes at most {MAX_PAYLOAD:,}; send several parts"
             )
         key = (type(event), event.data_type, event.completion_state, event.p)
         block = self._blocks.get(key)
@@ -73,15 +74,15 @@ class EventWriter:
     @staticmethod
     def _as_bytes(payload: object) -> bytes:
         if not is_bytes_like(payload):
-            # A body's advice names content_type, which a part has not.
+            # The advice for bodies mentions content_type, which a part does not have.
             kind, advice = type(payload).__name__, "" if payload is None else instead_of(payload)
             if isinstance(payload, dict | list | tuple | int | float):
                 advice = "; for JSON, send json.dumps(value)"
-            raise _refused(f"a part is str or bytes, and this is of type {kind}{advice}")
+            raise _refused(f"the part is of type {kind}; it takes str or bytes{advice}")
         return as_bytes(payload)
 
     def _block(self, event: RequestPayloadPart) -> bytes:
-        """The headers of an event, after a look at each against the model."""
+        """The headers of an event, each checked against the model."""
         headers: dict[str, HeaderValue] = {":message-type": "event", ":event-type": self._tags[type(event)]}
         values = {name: getattr(event, name) for name in self._headers[type(event)]}
         for name, binding in self._headers[type(event)].items():
@@ -108,15 +109,15 @@ def _head(block: bytes, payload_length: int) -> bytes:
 
 def as_part(given: str | BytesLike | RequestPayloadPart, *, partial: bool = False) -> RequestPayloadPart:
     """
-    The part to send for *given*: a text as UTF8, bytes as BINARY, a part as it is.
+    The part to send for *given*: text as UTF8, bytes as BINARY, a part unchanged.
 
     Args:
-        given: What is not checked here is checked by `EventWriter.write`.
+        given: Its type is checked later, by `EventWriter.write`.
 
         partial: Whether the message continues in the next part.
 
     Raises:
-        InvalidParamsError: The text is no Unicode; or *partial* is for a part, which says that itself.
+        InvalidParamsError: The text has a lone surrogate; or *partial* was given for a part, which has its own state.
     """
     if isinstance(given, RequestPayloadPart):
         if partial:
@@ -132,7 +133,7 @@ def _utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise _refused("the text has a lone surrogate, which UTF-8 cannot carry") from None
+        raise _refused("the text has a lone surrogate, which UTF-8 cannot encode") from None
 
 
 def _refused(problem: str) -> InvalidParamsError:

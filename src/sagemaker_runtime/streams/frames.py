@@ -1,7 +1,7 @@
 """
-Event streams, ``application/vnd.amazon.eventstream``: bytes to messages, in whatever pieces they come. No I/O.
+Event streams, ``application/vnd.amazon.eventstream``: from bytes, in chunks of any size, to messages. No I/O.
 
-`messages` has the format, and the way back.
+`messages` describes the format, and encodes.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 __all__ = ["MAX_PAYLOAD", "Decoder", "HeaderValue", "Int8", "Int16", "Int32", "Message", "Timestamp", "encode"]
 
 _checksum_at = CHECKSUM.unpack_from
-_LARGE = 4096  # bytes; a longer frame that comes in pieces is not joined, which would be one copy of its payload more
-_HEAD_KEPT = 512  # bytes; a longer head is not remembered
+_LARGE = 4096  # bytes; a longer frame in several pieces is not joined first, which would copy its payload once more
+_HEAD_KEPT = 512  # bytes; a longer head is not cached
 _HEADS_KEPT = 256
-_OBJECT = 64  # bytes; what a piece weighs beside its contents
+_OBJECT = 64  # bytes; the overhead of a bytes object
 _PIECES_FREE = 1024
 
 
-# Frames whose payloads differ in length have preludes of their own, and mostly the same headers.
+# Frames with payloads of different lengths have different preludes, but usually the same headers.
 _remembered_headers = lru_cache(maxsize=64)(decode_headers)
 
 
 class Decoder:
     """
-    Takes the messages out of one stream, whatever chunks it comes in.
+    Decodes the messages of one stream, from chunks of any size.
 
-    It holds what was fed and not taken yet, and the heads of frames it has seen, of which it keeps a bounded number.
+    It buffers the bytes that were fed and not taken yet, and caches a bounded number of frame heads.
 
     Args:
-        max_payload: Bytes; a frame with a longer payload is an error, known from its first twelve bytes.
+        max_payload: Bytes; a longer payload is an error, which is detected in the first twelve bytes of its frame.
     """
 
     def __init__(self, *, max_payload: int = MAX_PAYLOAD) -> None:
@@ -59,22 +59,22 @@ class Decoder:
         self._buffer = b""
         self._at = 0  # where in the buffer the next frame begins
         self._offset: int = 0  # where in the stream the buffer begins
-        # What follows the buffer. Pieces of an unfinished frame are joined once, when all are there: a frame of 20 MB
-        # that comes in 64 KiB costs one copy, not three hundred.
+        # The data after the buffer. The pieces of an incomplete frame are joined once, when all have arrived: a frame of
+        # 20 MB in pieces of 64 KiB is copied once, not three hundred times.
         self._pieces: list[bytes] = []
         self._held = 0  # bytes in the pieces
-        self._need = 0  # bytes of the frame without which nothing can be done
+        self._need = 0  # bytes of the frame that are needed for the next step
         self._failure: tuple[str, int] | None = None
-        # Most frames of a stream begin as one before did. By the prelude: the head (prelude and headers), its length,
+        # Most frames of a stream begin like an earlier one. By the prelude: the head (prelude and headers), its length,
         # its CRC-32, its headers, the frame's length.
         self._heads: dict[bytes, tuple[bytes, int, int, Mapping[str, HeaderValue], int]] = {}
 
     def feed(self, data: bytes) -> None:
         """
-        Add the next bytes of the stream, as many or few as there are.
+        Add the next bytes of the stream, any number of them.
 
         Raises:
-            EventStreamError: `take` has raised before; again the same.
+            EventStreamError: `take` has raised it before.
         """
         if self._failure is not None:
             raise EventStreamError(*self._failure)
@@ -87,24 +87,24 @@ class Decoder:
         self._held += len(data)
         if self._held >= self._need > 0 and not self._buffer:
             self._join()
-        # A peer that sends byte by byte must not have us keep an object for each. Joined only after growing by a part
-        # of its own size, what is held is copied a bounded number of times.
+        # If a peer sends single bytes, we must not keep an object for each. The pieces are joined only after they have grown
+        # by a fraction of their size, so each byte is copied a bounded number of times.
         elif (len(self._pieces) - _PIECES_FREE) * _OBJECT > self._held:
             self._pieces = [b"".join(self._pieces)]
 
     def take(self) -> Message | None:
         """
-        The next message, or None when more bytes are needed first.
+        Return the next message, or None if more bytes are needed first.
 
         Raises:
-            EventStreamError: The next frame is broken. All before it were given out, nothing after it will be.
+            EventStreamError: The next frame is broken. All earlier messages have been returned; no later one will be.
         """
         taken = self.take_apart()
         return None if taken is None else Message(*taken)
 
     def take_apart(self) -> tuple[Mapping[str, HeaderValue], bytes] | None:
-        """What `take` gives, as headers and payload: a fifth quicker, for streams of very many messages."""
-        # Slices of bytes are faster than views, and to compare with a head seen before is faster than to look at its parts.
+        """Like `take`, but returns headers and payload: a fifth faster, for streams of very many messages."""
+        # Slices of bytes are faster than views, and comparing with a known head is faster than parsing it.
         at = self._at
         buffer = self._buffer
         seen = self._heads.get(buffer[at : at + 12])
@@ -127,12 +127,12 @@ class Decoder:
 
     def take_run(self, headers: Mapping[str, HeaderValue]) -> list[bytes]:
         """
-        The payloads of the next messages for as long as they have *headers* themselves and are whole and sound, the last
-        one first.
+        Take the payloads of the next complete messages that have *headers*, the same object; return them in reverse order.
 
-        A third quicker than `take_apart`, to which it leaves what is broken.
+        It is a third faster than `take_apart`, and leaves broken frames to it.
         """
-        buffer, at, payloads = self._buffer, self._at, list[bytes]()
+        payloads: list[bytes] = []  # `list[bytes]()` takes 0.3 µs
+        buffer, at = self._buffer, self._at
         get, size = self._heads.get, len(buffer)
         while (seen := get(buffer[at : at + 12])) is not None:
             head, length, checksum, found, total = seen
@@ -150,10 +150,10 @@ class Decoder:
 
     def end(self) -> None:
         """
-        Say that the stream has ended, after `take` has given None.
+        Check the end of the stream, after `take` has returned None.
 
         Raises:
-            EventStreamError: It stopped inside a frame, or `take` has raised before.
+            EventStreamError: The stream stopped inside a frame, or `take` has raised before.
         """
         if self._failure is not None:
             raise EventStreamError(*self._failure)
@@ -163,7 +163,7 @@ class Decoder:
             raise self._broken(f"the stream stopped inside the frame, after {held} of at least {need} bytes")
 
     def _take_unseen(self) -> tuple[Mapping[str, HeaderValue], bytes] | None:
-        """`take` for a frame that begins as none before, is large, broken, or not all there."""
+        """`take` for a frame with a new head, and for one that is large, broken or incomplete."""
         if self._failure is not None:
             raise EventStreamError(*self._failure)
         if self._at == len(self._buffer) and not self._pieces:
@@ -199,16 +199,16 @@ class Decoder:
         self, total: int, payload_at: int, checksum: int, headers: Mapping[str, HeaderValue]
     ) -> tuple[Mapping[str, HeaderValue], bytes] | None:
         """
-        `take` for a large frame whose head is in the buffer, and its end not: the payload is copied once, out of the pieces.
+        `take` for a large frame whose head is in the buffer, and its end in the pieces: copies the payload only once.
 
         Args:
             total: Bytes of the frame.
 
-            payload_at: Bytes of it before the payload.
+            payload_at: Bytes of the frame before the payload.
 
-            checksum: Of those.
+            checksum: The CRC-32 of these bytes.
 
-            headers: In those.
+            headers: The headers in these bytes.
         """
         self._need = total
         excess = len(self._buffer) - self._at + self._held - total
@@ -216,7 +216,7 @@ class Decoder:
             return None
         last, begun = self._pieces[-1], self._offset + self._at
         end = len(last) - excess
-        if end < CHECKSUM.size:  # cut in the checksum; or complete before the last piece came, and nobody asked
+        if end < CHECKSUM.size:  # the checksum is split, or the frame was complete before the last piece
             self._gather(total)
             return self._take_unseen()
         end_of_payload = end - CHECKSUM.size
@@ -243,20 +243,20 @@ class Decoder:
             self._heads[head[: PRELUDE.size]] = (head, len(head), checksum, headers, total)
 
     def _headers(self, head: bytes) -> Mapping[str, HeaderValue]:
-        """The headers in the first bytes of a frame, which end where its payload begins."""
+        """The headers in *head*, the bytes of a frame before its payload."""
         try:
             return (decode_headers if len(head) > _HEAD_KEPT else _remembered_headers)(head[PRELUDE.size :])
         except ValueError as problem:
             raise self._broken(str(problem)) from None
 
     def _lengths(self) -> tuple[int, int]:
-        """Total length and length of the headers, checked: a wrong one must not be waited for, nor allocated."""
+        """Total length and length of the headers, checked first, so that we neither wait for nor allocate a wrong length."""
         total, headers, checksum = PRELUDE.unpack_from(self._buffer, self._at)
         payload = total - headers - SMALLEST_FRAME
         if checksum != crc32(self._buffer[self._at : self._at + 8]):
             raise self._broken("the prelude does not match its checksum")
         if total < SMALLEST_FRAME:
-            raise self._broken(f"the total length is {total} bytes, and no frame is shorter than {SMALLEST_FRAME}")
+            raise self._broken(f"the total length is {total} bytes, but no frame is shorter than {SMALLEST_FRAME}")
         if payload < 0:
             raise self._broken(f"the headers have {headers} bytes in a frame of {total}")
         if headers > MAX_HEADERS:
@@ -266,7 +266,7 @@ class Decoder:
         return total, headers
 
     def _gather(self, need: int) -> bool:
-        """Whether *need* bytes of the frame are in the buffer, when the pieces were joined to it if they suffice."""
+        """Whether *need* bytes of the frame are in the buffer. Joins the pieces to it if that makes enough."""
         if len(self._buffer) - self._at >= need:
             return True
         self._let_go()
@@ -282,7 +282,7 @@ class Decoder:
         self._held = self._need = 0
 
     def _let_go(self) -> None:
-        """Free the buffer; what is left in it becomes the first piece."""
+        """Free the buffer; the rest of it becomes the first piece."""
         rest = self._buffer[self._at :]
         if rest:
             self._pieces.insert(0, rest)
@@ -292,7 +292,7 @@ class Decoder:
         self._at = 0
 
     def _broken(self, problem: str) -> EventStreamError:
-        """The error of the frame at hand, which ends the stream."""
+        """The error for the current frame, which ends the stream."""
         self._failure = (problem, self._offset + self._at)
         self._buffer = b""
         self._pieces = []

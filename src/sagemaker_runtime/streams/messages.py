@@ -1,8 +1,8 @@
 """
-The messages of an event stream, ``application/vnd.amazon.eventstream``, and the frame of each. `frames` reads them back.
+The messages of an event stream, ``application/vnd.amazon.eventstream``, and their encoding. `frames` decodes streams.
 
 A frame, all numbers big-endian: total length (4 bytes), length of the headers (4), CRC-32 of these eight bytes (4), the
-headers, the payload, CRC-32 of all before (4). A header: length of the name (1), name, type (1), value.
+headers, the payload, CRC-32 of everything before (4). A header: length of the name (1), name, type (1), value.
 
 Source: Smithy 2.0, "Event stream encoding specification: application/vnd.amazon.eventstream".
 """
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from uuid import UUID
 
-MAX_PAYLOAD = 24 * 2**20  # bytes; botocore's limit, of which the service uses a fraction
+MAX_PAYLOAD = 24 * 2**20
+"""The maximum size of a message's payload, in bytes; botocore's limit, of which the service uses a fraction."""
+
 MAX_HEADERS = 128 * 2**10  # bytes
 PRELUDE = Struct(">III")
 CHECKSUM = Struct(">I")
@@ -45,14 +47,14 @@ class Int32(int):
 
 
 class Timestamp(int):
-    """A header's time in milliseconds since 1970, given for one that `datetime` cannot hold: before 1, after 9999."""
+    """A header's time in milliseconds since 1970, used for times before year 1 or after 9999, unlike `datetime`."""
 
 
 HeaderValue: TypeAlias = "bool | int | bytes | str | datetime | UUID"
 """
-A header's value. There is one Python type for each type on the wire, so that what was decoded is encoded the same:
-``bool`` for true and false; `Int8`, `Int16`, `Int32`; a plain ``int`` has eight bytes; ``bytes``; ``str``; ``datetime``,
-aware and in UTC, to the millisecond, or `Timestamp`; ``uuid.UUID``. Values compare as Python's do: ``Int8(1) == True``.
+A header's value. There is one Python type for each type on the wire, so that a decoded value is encoded the same way:
+``bool`` for true and false; `Int8`, `Int16`, `Int32`; a plain ``int`` for eight bytes; ``bytes``; ``str``; ``datetime``,
+aware and in UTC, to the millisecond, or `Timestamp`; ``uuid.UUID``. Values compare as in Python: ``Int8(1) == True``.
 """
 
 
@@ -61,12 +63,13 @@ class Message:
     """One message. Decoded headers are read-only: messages with equal headers share them."""
 
     headers: Mapping[str, HeaderValue]
-    """By name. Those of the protocol begin with a colon, such as ``":event-type"``."""
+    """Values by name. Names of the protocol begin with a colon, such as ``":event-type"``."""
 
     payload: bytes = b""
+    """The content."""
 
     def __repr__(self) -> str:
-        # Only the protocol's own values: the payload, and what a model puts beside it, may be sensitive.
+        # Only the protocol's own values: the payload and the model's headers may be sensitive.
         headers = ", ".join(
             f"{name!r}: {value!r}" if name.startswith(":") else f"{name!r}: ..." for name, value in self.headers.items()
         )
@@ -75,14 +78,12 @@ class Message:
 
 def encode(message: Message) -> bytes:
     """
-    The frame of a message.
-
-    A time is rounded down to the millisecond.
+    Return the frame of a message. Times are rounded down to the millisecond.
 
     Raises:
-        TypeError: A header has a value of a type the wire does not know.
+        TypeError: The type of a header's value has no encoding.
 
-        ValueError: A name, a value, the headers or the payload is beyond the protocol's limits, or a time has no zone.
+        ValueError: A name, a value, the headers or the payload exceed the protocol's limits, or a time has no time zone.
     """
     block = encode_headers(message.headers)
     payload = message.payload
@@ -105,12 +106,12 @@ def _to_time(raw: bytes) -> datetime | Timestamp:
 
 
 def _to_uuid(raw: bytes) -> UUID:
-    from uuid import UUID  # 4 ms of import; no stream of this service has one
+    from uuid import UUID  # 4 ms of import; streams of this service contain none
 
     return UUID(bytes=raw)
 
 
-# By the type on the wire: bytes of a value, None where a length stands before it, and what makes a value of them.
+# By the type on the wire: the bytes of a value (None if its length precedes it), and its decoder.
 _DECODERS: tuple[tuple[int | None, Callable[[bytes], HeaderValue]], ...] = (
     (0, lambda _: True),
     (0, lambda _: False),
@@ -127,7 +128,7 @@ _NUMBERS = {Int8: (2, 1), Int16: (3, 2), Int32: (4, 4), int: (5, 8), Timestamp: 
 
 
 def decode_headers(block: bytes) -> Mapping[str, HeaderValue]:
-    """The headers in their order; of two with one name the last. Raises ValueError, without any value in its text."""
+    """The headers, in order; the last one of a name wins. Raises ValueError, whose text shows no values."""
     headers: dict[str, HeaderValue] = {}
     at = 0
     while at < len(block):
@@ -144,7 +145,7 @@ def decode_headers(block: bytes) -> Mapping[str, HeaderValue]:
         kind = block[at]
         at += 1
         if kind >= len(_DECODERS):
-            raise ValueError(f"header {name!r} has type {kind}; there are 0 to {len(_DECODERS) - 1}")
+            raise ValueError(f"header {name!r} has type {kind}; the types are 0 to {len(_DECODERS) - 1}")
         size, decode = _DECODERS[kind]
         if size is None:
             size = int.from_bytes(block[at : at + 2])
@@ -163,12 +164,12 @@ def decode_headers(block: bytes) -> Mapping[str, HeaderValue]:
 
 def encode_headers(headers: Mapping[str, HeaderValue]) -> bytes:
     """
-    The headers of a frame.
+    Encode the headers of a frame.
 
     Raises:
-        TypeError: A header has a value of a type the wire does not know.
+        TypeError: The type of a header's value has no encoding.
 
-        ValueError: A name or a value is beyond the protocol's limits, or a time has no zone.
+        ValueError: A name or a value exceeds the protocol's limits, or a time has no time zone.
     """
     return b"".join(_encode_header(name, value) for name, value in headers.items())
 
@@ -182,7 +183,7 @@ def _encode_header(name: str, value: HeaderValue) -> bytes:
 
 
 def _encode_value(name: str, value: object) -> tuple[int, bytes]:
-    """The type on the wire, and what follows it."""
+    """The type on the wire, and the encoded value."""
     if isinstance(value, bool):
         return (0 if value else 1), b""
     if isinstance(value, int):
@@ -198,13 +199,13 @@ def _encode_value(name: str, value: object) -> tuple[int, bytes]:
         return kind, len(raw).to_bytes(2) + raw
     if isinstance(value, datetime):
         if value.utcoffset() is None:
-            raise ValueError(f"header {name!r} is a time without a zone")
+            raise ValueError(f"header {name!r} is a time without a time zone")
         return 8, ((value - _EPOCH) // _MILLISECOND).to_bytes(8, signed=True)
 
     from uuid import UUID
 
     if not isinstance(value, UUID):
-        raise TypeError(f"header {name!r} is of type {type(value).__name__}, which the wire does not know")
+        raise TypeError(f"header {name!r} is of type {type(value).__name__}, which has no encoding in an event stream")
     return 9, value.bytes
 
 
@@ -212,4 +213,4 @@ def _to_utf8(name: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"header {name!r} has a lone surrogate, which UTF-8 cannot carry") from None
+        raise ValueError(f"header {name!r} has a lone surrogate, which UTF-8 cannot encode") from None

@@ -1,4 +1,4 @@
-"""`OutgoingEvents`: what is sent into a duplex call, in order, to the attempt at hand; and again to the next one."""
+"""`OutgoingEvents`: the events sent in a duplex call, in order; they are sent again if there is another attempt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.event_signing import EventsSigner
 
     class Exchange(Protocol):
-        """What of a `DuplexExchange` is written to."""
+        """The part of a `DuplexExchange` that is needed for sending."""
 
         def write(self, data: bytes, *, end: bool = False) -> bool: ...
         async def drain(self) -> None: ...
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 
 REPLAY_BUFFER_SIZE = 2**20
-"""Bytes of events that are kept for another attempt, where the options do not say."""
+"""Bytes of events that are kept for another attempt, unless the options say otherwise."""
 
 
 class AttemptWriter:
     """
-    Signs what is sent, and writes it to the exchange of one attempt.
+    Signs events, and writes them to the exchange of one attempt.
 
     Args:
-        outgoing: The call's.
+        outgoing: The events of the call.
 
-        signer: Of the attempt's events; None to send them unsigned.
+        signer: Signs the events of the attempt; None to send them unsigned.
 
-        now: Seconds since 1970, on the service's clock.
+        now: Returns the time by the service's clock, in seconds since 1970.
 
-        log: Is given each event; None for no log.
+        log: Called with each event; None for no log.
     """
 
     __slots__ = ("_exchange", "_log", "_now", "_outgoing", "_signer")
@@ -64,12 +64,12 @@ class AttemptWriter:
         self._now = now
 
     def attach(self, exchange: Exchange) -> None:
-        """Write to *exchange* from now on, first of all what attempts before this one were given."""
+        """Write to *exchange* from now on, starting with the events of earlier attempts."""
         self._exchange = exchange
         self._outgoing.attached(self)
 
     def write(self, event: bytes, *, end: bool = False) -> bool:
-        """Queue an event; False where `drain` should be awaited before more is written."""
+        """Queue an event; False if `drain` should be awaited before the next one."""
         if self._log is not None:
             self._log(event)
         if self._signer is not None:
@@ -77,7 +77,7 @@ class AttemptWriter:
         return self._exchange.write(event, end=end)
 
     async def drain(self) -> None:
-        """Wait until the peer has taken what was written."""
+        """Wait until the peer has accepted the events."""
         await self._exchange.drain()
 
     def close(self) -> None:
@@ -87,21 +87,21 @@ class AttemptWriter:
 
 class OutgoingEvents:
     """
-    The events of one call's request, in the order of their senders.
+    The events of one call's request, in the order in which they were sent.
 
-    They are kept, unsigned, until the response has begun, so that another attempt can be given them too.
+    They are kept, unsigned, until the response has begun, so that another attempt can send them again.
 
     Args:
-        replay_buffer: Bytes that are kept; when more have been sent, there is no other attempt.
+        replay_buffer: The most bytes to keep; once more have been sent, the call is not retried.
 
     Attributes:
-        parts: Events that were sent.
+        parts: The number of events that were sent.
 
-        size: Bytes of their frames.
+        size: The bytes of their frames.
 
         ended: Whether the end was sent.
 
-        failure: Why nothing can be sent any more; None as long as it can.
+        failure: Why nothing more can be sent; None as long as events can be sent.
     """
 
     def __init__(self, replay_buffer: int) -> None:
@@ -114,18 +114,18 @@ class OutgoingEvents:
         self._kept_size = 0
         self._begun = False
         self._writer: AttemptWriter | None = None
-        self._busy = False  # somebody writes
+        self._busy = False  # whether somebody is writing
         self._turns: deque[asyncio.Future[None]] = deque()
         self._changed: list[asyncio.Future[None]] = []
 
     async def send(self, event: bytes, *, end: bool = False) -> None:
         """
-        Send an event, after all that were to be sent before.
+        Send an event, after those of earlier calls.
 
-        Cancelled, it has been sent whole or not at all.
+        If cancelled, it was sent completely or not at all.
 
         Raises:
-            SageMakerRuntimeError: What the call has failed with; once the response has begun, what broke the sending.
+            SageMakerRuntimeError: The call's error; once the response has begun, the error of writing.
         """
         if self._busy:
             await self._turn()
@@ -158,9 +158,9 @@ class OutgoingEvents:
 
     async def _told_more(self, writer: AttemptWriter, error: SageMakerRuntimeError) -> None:
         """
-        Wait for what comes of an attempt that takes no more: another one, which is given the event, or the call's error.
+        After a failed write, wait for the next attempt, which sends the event again, or for the call's error.
 
-        Once the response has begun, what it still says is for its reader to find: what broke the sending is raised.
+        Once the response has begun, raise the error of writing: the reader finds any error in the response.
         """
         while self.failure is None:
             if self._begun:
@@ -171,7 +171,7 @@ class OutgoingEvents:
         raise self.failure.with_traceback(None)
 
     async def _change(self) -> None:
-        """Until there is a writer, or another one, or the call has begun or failed."""
+        """Wait until there is a new writer, or the response has begun, or the call has failed."""
         if self.failure is not None:
             raise self.failure.with_traceback(None)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -189,14 +189,14 @@ class OutgoingEvents:
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
                 self._busy = False
-                self._next_turn()  # cancelled as it was woken: the turn goes to the next one
+                self._next_turn()  # cancelled just after it was woken: pass the turn on
             raise
 
     def _next_turn(self) -> None:
         while self._turns:
             future = self._turns.popleft()
             if not future.done():
-                self._busy = True  # or who comes now would go first
+                self._busy = True  # otherwise a new sender could go first
                 future.set_result(None)
                 return
 
@@ -205,47 +205,47 @@ class OutgoingEvents:
             if not future.done():
                 future.set_result(None)
 
-    # What the stack, and the stream, say.
+    # Called by the stack and the stream.
 
     def attached(self, writer: AttemptWriter) -> None:
-        """An attempt has begun: it is given all that is kept, which is bounded, so it is queued at once."""
+        """Start an attempt with all events that were kept; they are limited, so they are queued without waiting."""
         self._writer = writer
         for event, end in self._kept or ():
             try:
                 writer.write(event, end=end)
             except (TransportError, StreamClosedError):
-                break  # and what comes of the attempt says why
+                break  # the attempt will fail with the reason
         self._wake()
 
     async def first_attempt(self) -> None:
-        """Wait until something can be sent, or the call has failed; raises what it has failed with."""
+        """Wait until events can be sent. Raises the call's error."""
         while self._writer is None:
             await self._change()
 
     def begun(self) -> None:
-        """The response has begun: there is no other attempt any more."""
+        """Note that the response has begun, after which there is no further attempt."""
         self._begun = True
         self._kept = None
         self._wake()
 
     def fail(self, error: SageMakerRuntimeError) -> None:
-        """Nothing can be sent any more; whoever sends gets *error*."""
+        """Stop the sending: senders get *error*."""
         if self.failure is None:
             self.failure = error
             self._kept = None
             self._wake()
 
     def close(self, error: SageMakerRuntimeError) -> None:
-        """End the exchange, both directions of it; whoever sends gets *error*."""
+        """End both directions of the exchange: senders get *error*."""
         self.fail(error)
         if self._writer is not None:
             self._writer.close()
 
     def forbids_retry(self, error: Exception) -> str | None:
         """
-        Why there can be no other attempt after *error*; None if there can be one.
+        Why the call must not be retried after *error*; None if it may be.
 
-        Until that has begun nothing is sent: what is kept for it would not stay within its limit.
+        In that case, nothing is sent until the next attempt has begun; otherwise the buffer could exceed its limit.
         """
         if self._begun:
             return "the response had begun"
@@ -258,7 +258,7 @@ class OutgoingEvents:
 
 
 OUTGOING: Key[OutgoingEvents] = Key("outgoing events")
-"""What is sent into a duplex call. Set by the client."""
+"""The events that are sent in a duplex call. Set by the client."""
 
 STREAM_WRITER: Key[AttemptWriter] = Key("stream writer")
-"""Takes what is sent to the exchange of the attempt. Set by InitializeStreamWriter."""
+"""Writes events to the exchange of the attempt. Set by InitializeStreamWriter."""

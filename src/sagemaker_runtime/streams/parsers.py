@@ -18,15 +18,15 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-_JSON_BLANKS = " \t\r"  # RFC 8259, section 2; str.isspace() would let U+00A0 pass
+_JSON_BLANKS = " \t\r"  # RFC 8259, section 2; str.isspace() would also accept U+00A0
 
 
 class StreamParser(Protocol[T_co]):
     """
     Turns bytes into pieces. A parser is for one stream.
 
-    An error never hides the content before it: `feed` and `end` return that content first, and the next call raises. From
-    then on, every call raises. So a caller who calls `end` misses neither content nor error.
+    An error never hides the content before it: `feed` and `end` first return that content; the next call, and every later
+    one, raises the error. So a caller who calls `end` misses neither content nor error.
     """
 
     def feed(self, data: bytes, /) -> Sequence[T_co]:
@@ -53,12 +53,12 @@ class TextParser:
     Text, as soon as its characters are complete; no piece is empty.
 
     Malformed bytes become U+FFFD, so that a stray byte does not cost the rest of a response. With ``errors="strict"``, they
-    raise. Both arguments are those of `bytes.decode`; an unknown encoding is a LookupError. A byte order mark is text,
-    unless the encoding (``"utf-8-sig"``) says otherwise.
+    raise StreamContentError. Both arguments are those of `bytes.decode`; an unknown one raises LookupError. A byte order mark
+    is text, except with an encoding that removes it (``"utf-8-sig"``).
     """
 
     def __init__(self, encoding: str = "utf-8", *, errors: str = "replace") -> None:
-        codecs.lookup_error(errors)  # or a misspelt one would be found with the first malformed byte
+        codecs.lookup_error(errors)  # otherwise a misspelt name would fail only at the first malformed byte
         self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._encoding = encoding
         self._offset = 0
@@ -83,16 +83,16 @@ class TextParser:
         if text:
             return [text]
         if self._problem is not None:
-            # Not raised where it was found: a UnicodeDecodeError in the context would carry the content along.
+            # Raised outside the except block, because a UnicodeDecodeError as the context would contain the content.
             raise StreamContentError(self._problem)
         return []
 
     def _decode_bytewise(self, data: bytes) -> str:
-        """The text before the malformed bytes that are known to come, which a decoder that raises keeps to itself."""
+        """The text before the malformed bytes in *data*, which a decoder that raises does not return."""
         pieces: list[str] = []
         offset = self._offset
         try:
-            for offset, byte in enumerate(data, self._offset):  # noqa: B007 - it says where the loop broke off
+            for offset, byte in enumerate(data, self._offset):  # noqa: B007 - used after the loop
                 pieces.append(self._decoder.decode(bytes((byte,))))
             offset = self._offset + len(data)
             self._decoder.decode(b"", final=True)
@@ -169,12 +169,12 @@ class JSONLinesParser(Generic[T]):
 
 class Documents(Generic[T]):
     """
-    Decodes one text after another, until one cannot be decoded; the error then waits until what came before is given out.
+    Decodes texts until one fails; its error is raised only after the documents before it have been returned.
 
     Args:
-        decoder: Makes a document of a text.
+        decoder: Turns a text into a document.
 
-        unit: What a text is in the stream, such as ``"line"``.
+        unit: The name of a text in errors, such as ``"line"``.
     """
 
     def __init__(self, decoder: Callable[[str], T], unit: str) -> None:
@@ -182,36 +182,36 @@ class Documents(Generic[T]):
         self._unit = unit
         self._problem: str | None = None
         self.number = 0
-        """Texts so far; the caller counts those that it does not give to `decode`."""
+        """The number of texts so far; the caller adds those that it does not pass to `decode`."""
 
     def check(self) -> None:
-        """Raise the error that waits."""
+        """Raise the error of an earlier text, if there is one."""
         if self._problem is not None:
             raise StreamContentError(self._problem)
 
     def decode(self, text: str, documents: list[T]) -> bool:
-        """Append to *documents* what *text* is; False if it cannot be decoded, and raises if there are none before it."""
+        """Decode *text* and append it to *documents*. If it fails, return False, or raise if *documents* is empty."""
         self.number += 1
-        ours = self._decoder is json.loads  # the texts of others may show the content
+        ours = self._decoder is json.loads  # the errors of other decoders may show the content
         try:
             documents.append(self._decoder(text))
         except json.JSONDecodeError as error:
             problem = f"read as JSON: {error.msg if ours else type(error).__name__} at column {error.colno}"
         except RecursionError:
             problem = "read as JSON: it is nested too deeply"
-        except Exception as error:  # noqa: BLE001 - of somebody's decoder; of ours, a number of thousands of digits
+        except Exception as error:  # noqa: BLE001 - any error of a user's decoder; json.loads refuses very long numbers
             problem = f"read as JSON: {error}" if ours else f"decoded: {type(error).__name__}"
         else:
             return True
         self._problem = f"{self._unit} {self.number} of the stream cannot be {problem}"
         if not documents:
-            # Not raised where it was found: the decoder's error in the context would carry the content along.
+            # Raised outside the except block, because the decoder's error as the context would contain the content.
             self.check()
         return False
 
 
 class Lines:
-    r"""Text cut at each ``\n``. A line's start is kept in pieces, so that a long line takes linear time."""
+    r"""Splits text at each ``\n``. An incomplete line is kept in pieces, so that a long line takes linear time."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []

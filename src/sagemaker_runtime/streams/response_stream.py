@@ -37,8 +37,8 @@ class StreamWatcher(Protocol):
         Called once, when the stream has released its connection.
 
         Args:
-            stream: ``stream.ended`` says whether it was read to its end. Do not keep a reference, or an abandoned stream is
-                not closed.
+            stream: ``stream.ended`` says whether it was read to the end. Do not keep a reference to the stream, or it is not
+                closed when it is abandoned.
 
             error: The exception from reading, including a CancelledError. None if the stream ended, was closed or was
                 abandoned.
@@ -50,7 +50,7 @@ class ResponseStream(StreamContents):
     """
     The events of a streamed response, in order. A stream can be read once.
 
-    It holds a connection until its end, so read it in an ``async with``, which closes it whatever happens::
+    It occupies a connection until its end, so read it in an ``async with``, which closes it whatever happens::
 
         async with output.body as stream:
             async for event in stream:
@@ -59,7 +59,8 @@ class ResponseStream(StreamContents):
                         sys.stdout.buffer.write(event.bytes)
 
     If the reader is slow, the server waits: at most about 400 KiB are buffered. Cancelling a reader closes the stream. A
-    stream that is neither read to its end nor closed is closed by the garbage collector, with a ResourceWarning.
+    stream that is neither read to its end nor closed is closed by the garbage collector, with a ResourceWarning. After an
+    error, each further read raises that error again.
 
     The client creates streams. To create one in a test, use ``sagemaker_runtime.testing.stream_output``.
 
@@ -74,19 +75,17 @@ class ResponseStream(StreamContents):
 
         log: Called with each message. None for no log.
 
-        secrets: Redacted in errors, because a peer may quote them. None for none.
+        secrets: Redacted in errors, because a peer may quote them. None to redact nothing.
 
     Raises:
         ModelStreamError: The model's container failed halfway; ``error_code`` says how.
         InternalStreamFailure: The service failed halfway.
         ServiceError: The service sent another error.
         EventStreamError: The stream is broken, stops inside a frame, or is iterated again after it has ended or was closed.
-        TruncatedResponseError: The response stopped, or its end cannot be distinguished from a truncation.
+        TruncatedResponseError: The response stopped, or its end cannot be told from a truncation.
         ReadTimeoutError: No byte arrived within ``Timeout.read``.
         TransportError: The connection failed in another way.
         StreamContentError: The stream does not contain the text or JSON it was read as.
-
-        After an error, each further read raises that error again.
     """
 
     def __init__(
@@ -106,8 +105,8 @@ class ResponseStream(StreamContents):
         self._secrets = secrets
         self._decoder = Decoder()
         self._received = 0  # bytes
-        self._part_headers: Mapping[str, HeaderValue] | None = None  # by identity: messages with equal ones share them
-        self._ready: list[bytes] = []  # parts that were taken together, the next one last
+        self._part_headers: Mapping[str, HeaderValue] | None = None  # compared by identity: equal headers are shared
+        self._ready: list[bytes] = []  # parts that were decoded together, in reverse order
         self._waiting = False
         self._started = False
         self._ended = False
@@ -117,16 +116,16 @@ class ResponseStream(StreamContents):
 
     @property
     def ended(self) -> bool:
-        """Whether it was read to its end."""
+        """Whether it was read to the end."""
         return self._ended
 
     @property
     def bytes_received(self) -> int:
-        """Bytes of the response's body so far, including the frames of the parts."""
+        """The bytes of the response's body so far, including the frames of the parts."""
         return self._received
 
     def watch(self, watcher: StreamWatcher) -> None:
-        """Call *watcher* when the first event arrives and when the stream is closed; at once if it is already closed."""
+        """Call *watcher* when the first event arrives and when the stream is closed, or now if it is already closed."""
         if self._closed:
             watcher.closed(self, self._failure)
         else:
@@ -136,7 +135,7 @@ class ResponseStream(StreamContents):
         if self._ended and self._failure is None:
             raise self._with_facts(
                 EventStreamError(
-                    "the stream was read to its end, and can be read only once; keep the events while you read"
+                    "the stream was read to its end and can be read only once; keep the events while you read"
                 )
             )
         return self
@@ -147,7 +146,7 @@ class ResponseStream(StreamContents):
             return PayloadPart(self._ready.pop())
         if self._closed:
             self._refuse()
-        if self._waiting:  # the stream is good, and the other one reads on
+        if self._waiting:  # the stream stays open for the other task
             raise RuntimeError("two tasks read one stream; let one of them read, and pass the events on")
         try:
             while True:
@@ -178,7 +177,7 @@ class ResponseStream(StreamContents):
                             self._start()
                         return event
         except SageMakerRuntimeError as error:
-            if self._closed:  # by another task, and that is what broke the read
+            if self._closed:  # by another task, which caused the error
                 self._refuse()
             self._fail(error)
             raise
@@ -190,7 +189,7 @@ class ResponseStream(StreamContents):
         raise StopAsyncIteration
 
     def take_held(self) -> ResponseStreamEvent | None:
-        """The next event, if it has been received completely; None if reading would wait, or end. Raises like reading."""
+        """The next event, if it has arrived completely; None if reading would wait or end. Raises the errors of reading."""
         if self._ready:
             return PayloadPart(self._ready.pop())
         if self._closed or self._waiting:
@@ -211,7 +210,7 @@ class ResponseStream(StreamContents):
         return None
 
     async def aclose(self) -> None:
-        """Release the connection: to the pool at the end of the stream, otherwise it is closed. May be called again."""
+        """Return the connection to the pool if the stream has ended, otherwise close it. May be called again."""
         self.close()
 
     def close(self) -> None:
@@ -248,7 +247,7 @@ class ResponseStream(StreamContents):
             )
 
     def __reduce__(self) -> NoReturn:
-        # For copy and deepcopy too: a second owner would close the connection under the first.
+        # Also for copy and deepcopy: a second owner would close the connection of the first.
         raise TypeError(f"a {type(self).__name__} cannot be copied or pickled; read it first")
 
     def __repr__(self) -> str:
@@ -256,16 +255,16 @@ class ResponseStream(StreamContents):
         return f"<{type(self).__name__}, {state}, {self._received} bytes received>"
 
     def _check_end(self) -> None:
-        """Raise where nothing more comes, and that is not the end."""
+        """Raise an error if the body has ended where the stream must not end."""
         if self._closed:  # by another task, which has woken this one
             self._refuse()
         self._decoder.end()
         check_delimited(self._body)
 
     def _refuse(self) -> None:
-        """Raise what there is to say of a stream that gives no more."""
+        """Raise the error, or StopAsyncIteration, for a read of a closed stream."""
         if self._failure is not None:
-            raise self._failure.with_traceback(None)  # or it would grow with each read
+            raise self._failure.with_traceback(None)  # otherwise the traceback would grow with each read
         if self._ended:
             raise StopAsyncIteration
         raise self._with_facts(

@@ -12,14 +12,14 @@ from sagemaker_runtime.streams.parsers import BOM, Documents, Lines, TextParser
 T = TypeVar("T")
 
 DONE = "[DONE]"
-"""The data of the last event of many LLMs: a convention of OpenAI's API, which is not JSON."""
+"""The data of the last event of many LLMs, a convention of OpenAI's API. It is not JSON."""
 
-_RETRY_DIGITS = 18  # more would be over 31 million years, and int() refuses a few thousand digits
+_RETRY_DIGITS = 18  # more would be over 31 million years, and int() refuses thousands of digits
 
 
 @frozen(kw_only=True)
 class ServerSentEvent:
-    """An event. Its repr shows only the length of the data, which is the model's."""
+    """An event. Its repr shows only the length of the data, which comes from the model."""
 
     event: str = "message"
     """The event's type."""
@@ -40,15 +40,15 @@ class ServerSentEventParser(Generic[T]):
     follows.
 
     If the blank line after the last event is missing, the event is returned at the end, provided that it has data, even if
-    its last line is incomplete. (The standard discards it, because it cannot distinguish the end of a stream from a broken
-    connection. Here, the latter has already raised an error, and some containers omit that line, so the last token would be
+    its last line is incomplete. (The standard discards it, because it cannot tell the end of a stream from a broken
+    connection. Here, a broken connection raises an error; and some containers omit that line, so the last token would be
     lost.)
 
     Without a decoder, nothing raises: as the standard says, malformed UTF-8 becomes U+FFFD, and unknown lines are ignored.
     ``[DONE]`` is ordinary data.
 
-    With a *decoder*, its results for the data of each event are returned. Events whose data is ``[DONE]``, the last one of
-    most LLMs, are skipped. Data that it cannot decode raises StreamContentError, with the number of the event, but without
+    With a *decoder*, its results for the data of each event are returned. Events whose data is ``[DONE]``, which most LLMs
+    send last, are skipped. Data that it cannot decode raises StreamContentError, with the number of the event, but without
     its content.
 
     Source: HTML Living Standard, section 9.2.6, "Interpreting an event stream".

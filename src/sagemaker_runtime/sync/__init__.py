@@ -1,4 +1,4 @@
-"""For code without an event loop: `SyncClient` has the calls without ``await``, `LoopThread` keeps a loop in a thread."""
+"""For code without an event loop: `SyncClient` has the calls without ``await``, `LoopThread` runs a loop in a thread."""
 
 from __future__ import annotations
 

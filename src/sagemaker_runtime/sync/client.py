@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
-_AT_EXIT = 5.0  # seconds for which the end of the process waits for a client that nobody has closed
+_AT_EXIT = 5.0  # seconds for which the end of the process waits for a client that was not closed
 
 
 class SyncClient:
@@ -81,7 +81,18 @@ class SyncClient:
 
     @classmethod
     def from_config(cls, config: Config, *opt_fns: OptFn) -> Self:
-        """Create a client from the result of `load_config`. The only I/O is reading the CA bundle, if one is configured."""
+        """
+        Create a client from the result of `load_config`. The only I/O is reading the CA bundle, if one is configured.
+
+        Args:
+            config: The configuration.
+
+            opt_fns: Change the options in it, in order.
+
+        Raises:
+            ConfigError: The options are invalid, or *config* is not a `Config`.
+            StackError: One of the ``api_options`` failed.
+        """
         return cls(_client=Client.from_config(config, *opt_fns))
 
     @classmethod
@@ -107,14 +118,18 @@ class SyncClient:
             thread.close()
 
     def invoke_endpoint(self, params: InvokeEndpointInput, *opt_fns: OptFn) -> InvokeEndpointOutput:
-        """Send a body to the model of an endpoint, and return its response; see `Client.invoke_endpoint`."""
+        """
+        Send a body to the model of an endpoint, and return its response.
+
+        The arguments and errors are those of `Client.invoke_endpoint`.
+        """
         return self._run(self._client.invoke_endpoint, params, *opt_fns)
 
     def invoke_endpoint_async(self, params: InvokeEndpointAsyncInput, *opt_fns: OptFn) -> InvokeEndpointAsyncOutput:
         """
-        Queue a body, or an object in S3, for the model of an endpoint; see `Client.invoke_endpoint_async`.
+        Queue a body, or an object in S3, for the model of an endpoint. `wait_for_output` fetches the result.
 
-        `wait_for_output` fetches the result.
+        The arguments and errors are those of `Client.invoke_endpoint_async`.
         """
         return self._run(self._client.invoke_endpoint_async, params, *opt_fns)
 
@@ -125,7 +140,11 @@ class SyncClient:
         timeout: float | None = DEFAULT_WAIT,
         s3: S3ObjectReader | None = None,
     ) -> AsyncInferenceResult:
-        """Wait until an asynchronous inference has ended, and return its result; see `Client.wait_for_output`."""
+        """
+        Wait until an asynchronous inference has ended, and return its result. May be called again after a timeout.
+
+        The arguments and errors are those of `Client.wait_for_output`.
+        """
         return self._run(self._client.wait_for_output, output, *opt_fns, timeout=timeout, s3=s3)
 
     def invoke_endpoint_with_response_stream(
@@ -134,8 +153,8 @@ class SyncClient:
         """
         Send a body to the model of an endpoint, and return its response as a stream.
 
-        See `Client.invoke_endpoint_with_response_stream`. The call returns when the head of the response has arrived. Then
-        read ``output.body`` to its end, or close it::
+        The arguments and errors are those of `Client.invoke_endpoint_with_response_stream`. The call returns when the head of
+        the response has arrived. Then read ``output.body`` to the end, or close it::
 
             output = client.invoke_endpoint_with_response_stream(params)
             with output.body as stream:
@@ -148,24 +167,29 @@ class SyncClient:
         self, params: InvokeEndpointWithBidirectionalStreamInput, *opt_fns: OptFn
     ) -> SyncDuplexStream:
         """
-        Open a conversation in which both sides send parts; needs the extra ``http2``.
+        Open a conversation in which both sides send parts. Requires the extra ``http2``.
 
-        See `Client.invoke_endpoint_with_bidirectional_stream`. One thread may send while another one reads.
+        The arguments and errors are those of `Client.invoke_endpoint_with_bidirectional_stream`. One thread may send while
+        another one reads.
         """
         return self._run(self._open_duplex_stream, params, *opt_fns)
 
     def run(self, function: Callable[[Client], Coroutine[object, None, T]]) -> T:
         """
-        Run a coroutine function of your own in the client's event loop, and wait for its result.
+        Run your own coroutine function in the client's event loop, and wait for its result.
 
         Args:
-            function: Receives the asynchronous client. It must not block, because all threads that share this client would wait.
+            function: Receives the asynchronous client. It must not block, because all threads with this client would wait.
+
+        Raises:
+            ClientClosedError: The client is closed.
+            BaseException: Any exception of the function.
         """
         return self._run(function, self._client)
 
     def stack(self, operation: str) -> Stack:
         """
-        A copy of an operation's stack, for example to print it: ``print(client.stack("InvokeEndpoint"))``.
+        Return a copy of an operation's stack, for example to print it: ``print(client.stack("InvokeEndpoint"))``.
 
         Raises:
             ConfigError: There is no such operation.
@@ -182,7 +206,7 @@ class SyncClient:
         Close everything that the client opened, and end its thread. Calls in progress end with ClientClosedError.
 
         An ``http_client`` that you passed stays open. May be called again, and from any thread. In the client's own thread,
-        such as in a middleware, it does not wait for the end.
+        for example in a middleware, it returns without waiting.
         """
         self._closed = True
         state = self._states.get(this_process())
@@ -199,7 +223,7 @@ class SyncClient:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"a {type(self).__name__} cannot be copied or pickled; make one in each process, such as at module level"
+            f"a {type(self).__name__} cannot be copied or pickled; create one in each process, for example at module level"
         )
 
     def __repr__(self) -> str:
@@ -208,7 +232,7 @@ class SyncClient:
     async def _open_stream(
         self, params: InvokeEndpointWithResponseStreamInput, *opt_fns: OptFn
     ) -> SyncResponseStreamOutput:
-        # In the loop: where nobody is left to take the result, the stream is dropped, and has itself closed.
+        # Created in the loop: if an interrupt discards the result, the garbage collector closes the stream.
         output = await self._client.invoke_endpoint_with_response_stream(params, *opt_fns)
         metadata = output.result_metadata
         return SyncResponseStreamOutput(
@@ -234,26 +258,26 @@ class SyncClient:
         except (NotRunError, CancelledError):
             if thread.is_current:
                 raise ConfigError(
-                    "a SyncClient was called in its own event loop, which would wait for itself: a middleware, or what else "
-                    "runs there, calls next(ctx, step), or awaits an asynchronous Client"
+                    "a SyncClient was called in its own event loop, which would wait for itself: in a middleware, and in "
+                    "other code that runs there, call next(ctx, step), or await an asynchronous Client"
                 ) from None
-            if thread.is_open:  # something in the call raised it
+            if thread.is_open:  # code in the call raised it
                 raise
             raise ClientClosedError("the client is closed; make a new one") from None
 
     def _thread(self) -> LoopThread:
-        """That of this process; started when it is first needed."""
+        """The thread of this process; started at the first call."""
         state = self._states.get(this_process())
         if state is not None and state.thread is not None:
             return state.thread
-        # A lock that another thread holds while the process is forked is held in the child for ever: hence one for each.
+        # One state, with its lock, per process: a lock that is held during a fork is never released in the child.
         state = self._states.setdefault(this_process(), ProcessState())
         with state.lock:
             if state.thread is None and not self._closed:
                 state.open(self._client)
             if state.thread is not None and not self._closed:
                 return state.thread
-        state.close()  # perhaps a signal handler has closed the client while this was opened
+        state.close()  # perhaps a signal handler closed the client while the thread was being started
         raise ClientClosedError("the client is closed; make a new one")
 
 
@@ -261,7 +285,7 @@ _CLIENTS: WeakSet[SyncClient] = WeakSet()
 
 
 def _close_soon(states: dict[object, ProcessState]) -> None:
-    """Of a client that was dropped: begin to close it, in whatever thread the garbage collector runs."""
+    """Begin to close a client that was garbage-collected, in any thread."""
     state = states.get(this_process())
     if state is not None and state.thread is not None:
         state.thread.close_soon()
@@ -269,7 +293,7 @@ def _close_soon(states: dict[object, ProcessState]) -> None:
 
 @atexit.register
 def _close_all() -> None:
-    """A thread that is still in its loop when the interpreter ends could bring it down."""
+    """Close all clients at exit: a thread that still runs its loop could crash the interpreter."""
     for client in list(_CLIENTS):
         state = client._states.get(this_process())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
         if state is not None and state.thread is not None:

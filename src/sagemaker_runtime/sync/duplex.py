@@ -39,30 +39,39 @@ class SyncDuplexStream:
                 print(part.text)
 
     Leaving the block normally ends the sending, and waits up to 2 s for the model to end; leaving it by an exception ends both
-    directions at once. Any thread may close it; threads that send or read then get a StreamClosedError. An interrupted read,
-    such as by Ctrl-C, loses nothing.
+    directions immediately. Any thread may close it; threads that send or read then get a StreamClosedError. A read that is
+    interrupted, for example by Ctrl-C, loses nothing.
 
     The client creates streams. They raise the same errors as a `DuplexStream`.
 
     Args:
-        stream: The asynchronous one.
+        stream: The asynchronous stream.
 
-        thread: Has its event loop.
+        thread: Runs its event loop.
     """
 
     def __init__(self, stream: DuplexStream, thread: LoopThread) -> None:
         self._stream = stream
         self._thread = thread
         self._released = False  # needs no closing
-        self._parts: deque[ResponsePayloadPart | None] = deque()  # read, and not given out: an interrupt came first
+        self._parts: deque[ResponsePayloadPart | None] = deque()  # read, but not returned yet because of an interrupt
         self._messages: deque[DuplexMessage | None] = deque()
 
     def send(self, part: str | bytes | bytearray | memoryview | RequestPayloadPart, *, partial: bool = False) -> None:
-        """Send a part, and wait until the service accepts it; see `DuplexStream.send`."""
+        """
+        Send a part, and wait until the service accepts it.
+
+        Text is sent as UTF8, bytes as BINARY. The errors are those of `DuplexStream.send`.
+
+        Args:
+            part: Text, bytes, or a `RequestPayloadPart` with its own headers.
+
+            partial: Whether the message continues in the next part.
+        """
         self._run(self._stream.send, part, partial=partial)
 
     def end(self) -> None:
-        """End the sending; the model's parts can still be read. May be called again."""
+        """End the sending; the model's parts can still be read. May be called again. Raises like `send`."""
         self._run(self._stream.end)
 
     def initial_response(self) -> InvokeEndpointWithBidirectionalStreamOutput:
@@ -76,7 +85,7 @@ class SyncDuplexStream:
         """Return the next part from the model; see `DuplexStream`."""
         if not self._parts:
             self._run(self._read)
-        part = self._parts.popleft()  # not in the loop, so that an interrupted wait loses none
+        part = self._parts.popleft()  # in the reader's thread, so that an interrupted wait loses none
         if part is None:
             raise StopIteration
         return part
@@ -85,7 +94,11 @@ class SyncDuplexStream:
         self._parts.append(await anext(self._stream, None))
 
     def messages(self) -> Generator[DuplexMessage]:
-        """The messages from the model, joined from their parts; see `DuplexStream.messages`."""
+        """
+        The messages from the model: parts marked PARTIAL are joined with the following ones.
+
+        The errors are those of `DuplexStream.messages`.
+        """
         messages = self._stream.messages()
 
         async def read() -> None:
@@ -101,11 +114,11 @@ class SyncDuplexStream:
 
     @property
     def ended(self) -> bool:
-        """Whether the model's parts were read to their end."""
+        """Whether the model's parts were read to the end."""
         return self._stream.ended
 
     def close(self) -> None:
-        """End both directions at once. May be called again."""
+        """End both directions immediately. May be called again."""
         if self._released or self._thread.is_inherited:
             return
         self._parts.clear()
@@ -118,7 +131,7 @@ class SyncDuplexStream:
         self._released = True
 
     def _close_soon(self) -> None:
-        """What `close` does, without waiting: the garbage collector calls it in any thread, the loop's too."""
+        """Close without waiting, because the garbage collector may call this in any thread, even the loop's."""
         self._released = True
         self._thread.call_soon(self._stream.close)
 
@@ -163,7 +176,7 @@ class SyncDuplexStream:
             return self._thread.run(function, *args, **kwargs)
         except (NotRunError, asyncio.CancelledError):
             raise ClientClosedError(
-                "this stream is the parent process's; make the call in this one"
+                "this stream belongs to the parent process; make the call in this process"
                 if self._thread.is_inherited
                 else "the client of this stream was closed"
             ) from None

@@ -1,4 +1,4 @@
-"""`LoopThread`: an event loop in a thread, for code that has none."""
+"""`LoopThread`: an event loop in a thread, for code without an event loop."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
 
 _process = object()
-"""Stands for this process. A forked child has another one, whose id may be that of an ancestor which has ended."""
+"""Identifies this process. Each fork replaces it. (A process id may be reused after an ancestor has ended.)"""
 
 
 def this_process() -> object:
-    """What is another one after each fork."""
+    """An object that identifies this process; a forked child has another one."""
     return _process
 
 
 def _note_fork() -> None:
-    global _process  # noqa: PLW0603 - as the docstring has it
+    global _process  # noqa: PLW0603 - replaced at each fork
     _process = object()
 
 
@@ -38,7 +38,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class NotRunError(RuntimeError):
-    """A coroutine was not run: the thread is not open, or is the caller's own."""
+    """A coroutine was not run: the thread is not open, or it is the caller's thread."""
 
 
 class LoopThread:
@@ -48,7 +48,7 @@ class LoopThread:
     The thread is a daemon, so it does not keep the process from ending.
 
     Args:
-        context: Entered at the start, and exited by `close`.
+        context: Entered by `open`, and exited by `close`.
 
         name: The name of the thread.
     """
@@ -57,11 +57,11 @@ class LoopThread:
         self._context = context
         self._entered: Future[None] = Future()
         self._left: Future[None] = Future()
-        self._process: object = None  # that of the thread; None before it is started
+        self._process: object = None  # the thread's process; None before it is started
         self._name = name
         self._thread: Thread | None = None
-        self._ident: int | None = None  # of the thread, once it runs
-        self._loop: asyncio.AbstractEventLoop | None = None  # while it takes coroutines
+        self._ident: int | None = None  # the thread's identifier while it runs
+        self._loop: asyncio.AbstractEventLoop | None = None  # set while it accepts coroutines
         self._end: Callable[[], object] | None = None  # ends the loop, from any thread; None before there is one
         self._has_begun = self._is_closing = False
         self._running: set[_Run[object]] = set()
@@ -71,12 +71,13 @@ class LoopThread:
         Start the thread and enter the context.
 
         Raises:
+            RuntimeError: It was opened before.
             BaseException: The exception from entering the context, or from an interruption of the wait; the thread then ends.
         """
         if self._thread is not None:
-            raise RuntimeError("a LoopThread is opened once")
+            raise RuntimeError("a LoopThread can be opened only once")
         self._process = _process
-        # Made here: since Python 3.13, one that was made before a fork cannot be started in the child.
+        # Created here: since Python 3.13, a thread created before a fork cannot be started in the child.
         self._thread = thread = Thread(target=self._work, name=self._name, daemon=True)
         try:
             thread.start()
@@ -95,7 +96,7 @@ class LoopThread:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether a parent process has opened it."""
+        """Whether a parent process opened it."""
         return self._process is not None and self._process is not _process
 
     @property
@@ -109,11 +110,11 @@ class LoopThread:
 
         An interruption of the wait, such as a KeyboardInterrupt, cancels the coroutine, and is raised when that has ended.
 
-        Any number of threads may call it at once.
+        Any number of threads may call it at the same time.
 
         Raises:
-            RuntimeError: The thread is not open in this process, or was closed before the coroutine began, or the caller
-                is in the thread, which would wait for itself.
+            RuntimeError: The thread is not open in this process, or was closed before the coroutine began, or it is the
+                caller's thread, which would wait for itself.
             BaseException: The coroutine's exception; `asyncio.CancelledError` if `close` has cancelled it.
         """
         loop = self._loop
@@ -121,7 +122,7 @@ class LoopThread:
             raise NotRunError(f"the thread {self._name!r} is not open in this process")
         if get_ident() == self._ident:
             raise NotRunError(f"the thread {self._name!r} cannot wait for itself")
-        # The coroutine is made in the loop: one made here would never be awaited where an interrupt comes first.
+        # The coroutine is created in the loop: one created here would never be awaited if an interrupt came first.
         run = _Run(lambda: function(*args, **kwargs))
         self._running.add(run)
         try:
@@ -133,7 +134,7 @@ class LoopThread:
         except BaseException:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(run.cancel)
-                if not run.is_over:  # or the interrupt came when the wait was over
+                if not run.is_over:  # otherwise the interrupt came after the end
                     run.ended.acquire()
             raise
         finally:
@@ -151,8 +152,8 @@ class LoopThread:
         """
         Exit the context and end the thread. Running coroutines are cancelled; nothing runs in the loop afterwards.
 
-        In the thread itself, it begins to close and does not wait. In a child process it does nothing, because the context is
-        the parent's.
+        In the thread itself, it begins to close and does not wait. In a forked child it does nothing, because the context
+        belongs to the parent.
 
         Args:
             timeout: Seconds to wait for the end of the thread; None for no limit.
@@ -163,7 +164,7 @@ class LoopThread:
         if self._thread is None or self._process is not _process:  # a forked child has no such thread
             return
         self.close_soon()
-        if not self._has_begun or self.is_current:  # its start was interrupted; or it would wait for itself
+        if not self._has_begun or self.is_current:  # the start was interrupted, or it would wait for itself
             return
         self._thread.join(timeout)
         if not self._thread.is_alive() and self._left.done():
@@ -171,7 +172,7 @@ class LoopThread:
 
     def close_at_exit(self, timeout: float) -> None:
         """
-        Close at the end of the process. Threads that are still waiting end with it, without printing exceptions.
+        Close at the end of the process. Threads that still wait in `run` end with the process, without printing exceptions.
 
         Args:
             timeout: Seconds to wait for the end of the thread.
@@ -184,10 +185,10 @@ class LoopThread:
         """Begin to close, without waiting."""
         if self._process is not _process:
             return
-        self._is_closing = True  # first: a thread that is about to enter looks at it afterwards
+        self._is_closing = True  # first, because a thread that is entering the context checks it afterwards
         self._loop = None
         if self._end is not None:
-            with suppress(RuntimeError):  # the loop has ended: `_left` knows why
+            with suppress(RuntimeError):  # the loop has ended; `_left` has the reason
                 self._end()
 
     def _start(self, run: _Run[object]) -> None:
@@ -207,7 +208,7 @@ class LoopThread:
         finally:
             self._loop = self._ident = None
             for run in list(self._running):
-                run.refuse()  # the loop has ended before it came to it
+                run.refuse()  # the loop ended before it started this coroutine
 
     async def _stay(self) -> None:
         closing, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -243,14 +244,14 @@ class _Run(Generic[T_co]):
         self._error: BaseException | None = None
         self._result: list[T_co] = []
         self.is_over = self.is_abandoned = self._has_begun = False
-        self.ended = allocate_lock()  # held until then; a fifth of the time of an Event
+        self.ended = allocate_lock()  # held until the end; takes a fifth of the time of an Event
         self.ended.acquire()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._task = loop.create_task(self._run(), context=self._context)
 
     def refuse(self) -> None:
-        """End what has not begun, or what nobody will go on with."""
+        """End a coroutine that has not begun, or that cannot continue."""
         if not self.is_over:
             self._error = self._error or NotRunError("the thread of the event loop was closed")
             self._release()
@@ -258,7 +259,7 @@ class _Run(Generic[T_co]):
     def cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        if not self._has_begun:  # nor will it: a task that is cancelled before its first step runs none of its code
+        if not self._has_begun:  # it never will: a task that is cancelled before its first step runs none of its code
             self.refuse()
 
     def result(self) -> T_co:
@@ -267,13 +268,13 @@ class _Run(Generic[T_co]):
         try:
             raise self._error
         finally:
-            self._error = None  # whose traceback leads here
+            self._error = None  # its traceback refers to this frame
 
     async def _run(self) -> None:
         self._has_begun = True
         try:
             self._result.append(await self._function())
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             self._error = error
         finally:
             self._release()

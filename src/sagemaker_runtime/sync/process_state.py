@@ -1,4 +1,4 @@
-"""`ProcessState`: what a `SyncClient` has in one process."""
+"""`ProcessState`: the state of a `SyncClient` in one process."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 class ProcessState:
     """
-    The thread of a client in one process. A forked child has a state of its own.
+    The thread of a client in one process. A forked child has its own state.
 
     Attributes:
         thread: None before the first call.
 
-        lock: Held while the thread is started. Reentrant for what interrupts its holder: a signal handler or a finalizer
-            that closes the client, or calls.
+        lock: Held while the thread is started. Reentrant, because a signal handler or a finalizer that interrupts the holder
+            may close the client, or make a call.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class ProcessState:
             if self.thread is None:
                 self.thread = thread
         finally:
-            if self.thread is not thread:  # an interrupt came; or its handler has made a call, and opened another one
+            if self.thread is not thread:  # interrupted, perhaps by a handler whose call has opened another thread
                 thread.close_soon()
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class ProcessState:
 
     @asynccontextmanager
     async def _keep(self, client: Client) -> AsyncGenerator[None]:
-        """Close the client at the end of the thread; not at the end of one that was never this state's."""
+        """Close the client at the end of the thread, unless the thread was discarded."""
         try:
             yield
         finally:

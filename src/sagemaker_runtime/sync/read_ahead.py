@@ -1,4 +1,4 @@
-"""`ReadAhead`: takes the events of a stream before anybody asks for them, so that many cost one hand-over."""
+"""`ReadAhead`: reads the events of a stream in advance, so that one switch between threads delivers many."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from sagemaker_runtime import PayloadPart
 if TYPE_CHECKING:
     from sagemaker_runtime import ResponseStream, ResponseStreamEvent
 
-_EVENTS_AHEAD = 64  # events that are taken before anybody asks for them: one hand-over for all of them
-_BYTES_AHEAD = 262_144  # the same for their bytes
+_EVENTS_AHEAD = 64  # events that are read in advance
+_BYTES_AHEAD = 262_144  # the limit of their bytes
 
 _READING: WeakSet[ReadAhead] = WeakSet()
 _INHERITED: list[ReadAhead] = []
-"""Of streams that the parent of this process has opened. Kept: their end would be that of the parent's connections."""
+"""Streams opened by the parent process. They are kept, because their end would close the parent's connections."""
 
 
 class ReadAhead:
     """
-    Takes events in the loop before they are asked for, up to a limit. Made, and used but for ``events``, in its thread.
+    Reads events in advance, up to a limit. Created and used in the loop's thread, except for ``events``.
 
     Attributes:
-        events: Those that are there, the next one first.
+        events: The events that have been read, the next one first.
     """
 
     def __init__(self, stream: ResponseStream) -> None:
         self.events: deque[ResponseStreamEvent] = deque()
         self._stream = stream
-        self._task: asyncio.Task[None] | None = None  # None before the first is asked for
+        self._task: asyncio.Task[None] | None = None  # None before the first `wait`
         self._some, self._room = asyncio.Event(), asyncio.Event()
         _READING.add(self)
 
     async def wait(self) -> None:
-        """Wait until there is an event, or the end. Raises what ended the stream, when all before that were taken."""
+        """Wait until there is an event, or the end. Raises the stream's error after all earlier events have been taken."""
         if self._task is None:
             self._task = asyncio.create_task(self._read(), name="read ahead")
             self._task.add_done_callback(_forget_error)
@@ -52,10 +52,10 @@ class ReadAhead:
         """Stop reading, and close the stream."""
         if self._task is not None:
             self._task.cancel()
-        self._stream.close()  # here, because a task that is cancelled before its first step runs none of its code
+        self._stream.close()  # here too, because a task that is cancelled before its first step runs none of its code
 
     async def aclose(self) -> None:
-        """What `close` does, and wait until nothing reads any more."""
+        """Stop reading, close the stream, and wait until the reading has ended."""
         self.close()
         if self._task is not None:
             await asyncio.wait([self._task])
@@ -77,13 +77,13 @@ class ReadAhead:
 
 
 def _forget_error(task: asyncio.Task[None]) -> None:
-    """Or asyncio would log that nobody asked for it, where the reader has left."""
+    """Mark the exception as retrieved, so that asyncio does not log it if the reader has stopped."""
     if not task.cancelled():
         task.exception()
 
 
 def _keep_inherited() -> None:
-    """In a child, and before it drops anything: what a garbage collector finds there is beyond saving."""
+    """Right after a fork, in the child, before its garbage collector could close the parent's streams."""
     _INHERITED.extend(_READING)
 
 

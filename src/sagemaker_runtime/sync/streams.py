@@ -55,15 +55,15 @@ class SyncResponseStream:
 
     It reads ahead by at most 64 events and 256 KiB; if the reader is slow, the server waits. A stream that is neither read to
     its end nor closed is closed by the garbage collector, with a ResourceWarning. Only one thread at a time may read it.
-    Another thread may close it; the reader then gets an EventStreamError. An interrupted read, such as by Ctrl-C, loses
-    nothing.
+    Another thread may close it; the reader then gets an EventStreamError. A read that is interrupted, for example by Ctrl-C,
+    loses nothing.
 
     The client creates streams. They raise the same errors as a `ResponseStream`.
 
     Args:
-        stream: The asynchronous one.
+        stream: The asynchronous stream.
 
-        thread: Has its event loop.
+        thread: Runs its event loop.
 
         metadata: The facts of the call.
 
@@ -80,24 +80,24 @@ class SyncResponseStream:
         self._failure: SageMakerRuntimeError | None = None
         self._waiting = False
         self._ended = False  # was read to its end
-        self._closed = False  # gives no more events
+        self._closed = False  # returns no more events
         self._released = False  # needs no closing
 
     @property
     def ended(self) -> bool:
-        """Whether it was read to its end."""
+        """Whether it was read to the end."""
         return self._ended
 
     @property
     def bytes_received(self) -> int:
-        """Bytes of the response's body so far, including the frames of the parts."""
+        """The bytes of the response's body so far, including the frames of the parts."""
         return self._stream.bytes_received
 
     def __iter__(self) -> Self:
         if self._ended and self._failure is None:
             raise self._with_facts(
                 EventStreamError(
-                    "the stream was read to its end, and can be read only once; keep the events while you read"
+                    "the stream was read to its end and can be read only once; keep the events while you read"
                 )
             )
         return self
@@ -106,14 +106,14 @@ class SyncResponseStream:
         """The next event."""
         if self._events and not self._closed:
             with suppress(IndexError):  # another thread took it
-                return self._events.popleft()  # not in the loop, so that an interrupted wait loses none
+                return self._events.popleft()  # in the reader's thread, so that an interrupted wait loses none
         return self._wait()
 
     def close(self) -> None:
-        """Release the connection: to the pool at the end of the stream, otherwise it is closed. May be called again."""
+        """Return the connection to the pool if the stream has ended, otherwise close it. May be called again."""
         self._closed = True
         self._events.clear()
-        if not self._released and not self._thread.is_inherited:  # or it is the parent's
+        if not self._released and not self._thread.is_inherited:  # otherwise it belongs to the parent process
             if self._thread.is_current:
                 self._close_soon()
             else:
@@ -122,7 +122,7 @@ class SyncResponseStream:
                 self._released = True
 
     def _close_soon(self) -> None:
-        """What `close` does, without waiting: the garbage collector calls it in any thread, the loop's too."""
+        """Close without waiting, because the garbage collector may call this in any thread, even the loop's."""
         self._closed = self._released = True
         if not self._thread.is_inherited:
             self._thread.call_soon(self._ahead.close)
@@ -138,7 +138,7 @@ class SyncResponseStream:
     def __del__(self) -> None:
         if getattr(self, "_released", True) or self._thread.is_inherited:
             return
-        was_closed = self._closed  # but the wait for that was interrupted
+        was_closed = self._closed  # by a `close` whose wait was interrupted
         self._close_soon()
         if not was_closed:
             warnings.warn(
@@ -161,16 +161,16 @@ class SyncResponseStream:
             for event in self:
                 if type(event) is PayloadPart:
                     yield event.bytes
-        except GeneratorExit:  # whoever reads has left
+        except GeneratorExit:  # the reader has stopped
             self._close_soon()
             raise
 
     def iter_text(self, encoding: str = "utf-8", *, errors: str = "replace") -> Generator[str]:
-        """The parts as text, split only between characters; see `TextParser`."""
+        """The parts as text, split only between characters; malformed bytes become U+FFFD. See `TextParser`."""
         return self._parse(TextParser(encoding, errors=errors))
 
     def iter_lines(self, encoding: str = "utf-8", *, errors: str = "replace") -> Generator[str]:
-        """The lines, without line endings, including a last line without one; see `LineParser`."""
+        r"""The lines, without ``\n`` or ``\r\n``, including a last line without one. See `LineParser`."""
         return self._parse(LineParser(encoding, errors=errors))
 
     @overload
@@ -181,7 +181,7 @@ class SyncResponseStream:
         """
         The events of a ``text/event-stream``, which most LLMs send. With a *decoder*, its result for the data of each event.
 
-        See `ServerSentEventParser`.
+        The decoder does not get ``[DONE]``; data that it refuses raises StreamContentError. See `ServerSentEventParser`.
         """
         return self._parse(ServerSentEventParser() if decoder is None else ServerSentEventParser(decoder=decoder))
 
@@ -193,17 +193,17 @@ class SyncResponseStream:
         """
         The documents of a response with one JSON document per line. With a *decoder*, its result for each line.
 
-        See `JSONLinesParser`.
+        A line that is not JSON, or not UTF-8, raises StreamContentError. See `JSONLinesParser`.
         """
         return self._parse(JSONLinesParser() if decoder is None else JSONLinesParser(decoder=decoder))
 
     def _wait(self) -> ResponseStreamEvent:
-        """The next event, where none is there."""
+        """Wait for the next event."""
         if self._failure is not None:
-            raise self._failure.with_traceback(None)  # or it would grow with each read
+            raise self._failure.with_traceback(None)  # otherwise the traceback would grow with each read
         if self._closed:
             self._refuse()
-        if self._waiting:  # the stream is good, and the other one reads on
+        if self._waiting:  # the stream stays open for the other thread
             raise RuntimeError("two threads read one stream; let one of them read, and pass the events on")
         if self._thread.is_current:
             raise ConfigError(
@@ -214,11 +214,11 @@ class SyncResponseStream:
         try:
             self._run(self._ahead.wait)
         except SageMakerRuntimeError as error:
-            if self._closed:  # by another thread, and that is what broke the read
+            if self._closed:  # by another thread, which caused the error
                 self._refuse()
             if not self._thread.is_inherited:
                 self._failure = error
-                self._closed = self._released = True  # the asynchronous stream has let go of its connection
+                self._closed = self._released = True  # the asynchronous stream has released its connection
             raise
         finally:
             self._waiting = False
@@ -230,7 +230,7 @@ class SyncResponseStream:
         raise StopIteration
 
     def _refuse(self) -> NoReturn:
-        """Raise what there is to say of a stream that gives no more."""
+        """Raise the error, or StopIteration, for a read of a closed stream."""
         if self._ended:
             raise StopIteration
         raise self._with_facts(
@@ -244,7 +244,7 @@ class SyncResponseStream:
             self._thread.run(function)
         except (NotRunError, asyncio.CancelledError):
             raise ClientClosedError(
-                "this stream is the parent process's; make the call in this one"
+                "this stream belongs to the parent process; make the call in this process"
                 if self._thread.is_inherited
                 else "the client of this stream was closed"
             ) from None
@@ -254,7 +254,7 @@ class SyncResponseStream:
             for event in self:
                 if type(event) is PayloadPart:
                     data = event.bytes
-                    while items := parser.feed(data):  # again, because an error waits for the call after what is good
+                    while items := parser.feed(data):  # again, because an error is raised only after all good items
                         yield from items
                         data = b""
             yield from parser.end()
@@ -279,7 +279,7 @@ class SyncResponseStreamOutput:
     The head of the model's response, and the stream that follows. Members that are None were not sent.
 
     Attributes:
-        body: The stream of parts. Read it to its end or close it, because it holds a connection.
+        body: The stream of parts. It occupies a connection, so read it to the end or close it.
 
         content_type: MIME type of the joined parts.
 

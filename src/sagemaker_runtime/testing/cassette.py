@@ -18,7 +18,7 @@ from sagemaker_runtime.streams.frames import Decoder, HeaderValue, Message, enco
 from sagemaker_runtime.testing.responses import EVENT_STREAM
 
 Scrub: TypeAlias = Callable[[bytes], bytes]
-"""Takes a body, removes what must not be recorded, and returns the rest. For a stream, it gets each part's payload."""
+"""Takes a body and returns it without what must not be recorded. For a stream, it gets the payload of each part."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -51,26 +51,27 @@ class Exchange:
 
     response_headers: dict[str, str] = field(factory=dict[str, str])
     pieces: list[bytes] = field(factory=list[bytes])
-    """The response's body as it was read."""
+    """The response's body, in the pieces in which it was read."""
 
     ended: bool = False
     """Whether it was read to its end."""
 
     delimited: bool = True
+    """Whether the response stated where its body ends: by a length, or by chunked coding."""
     error: str | None = None
     """Name of the `TransportError` that the exchange, or the reading of the body, ended with."""
 
     secrets: Secrets = field(factory=Secrets, repr=False)
-    """What was sent and must not be recorded, even if a response quotes it; never in the file."""
+    """What was sent but must not be recorded, even if a response quotes it. They never get into the file."""
 
 
 def request_headers(headers: Headers) -> dict[str, str]:
-    """Those of a request's headers that are recorded."""
+    """The headers of a request that are recorded."""
     return _listed(headers, _REQUEST_HEADERS)
 
 
 def response_headers(headers: Headers) -> dict[str, str]:
-    """Those of a response's headers that are recorded."""
+    """The headers of a response that are recorded."""
     return _listed(headers, _RESPONSE_HEADERS)
 
 
@@ -86,9 +87,9 @@ def scrub_response(exchange: Exchange, scrub: Scrub | None) -> None:
     """
     Remove the request's secrets from a response, and what *scrub* removes from its body.
 
-    A secret may lie across two pieces, and each frame has a checksum. So a stream is encoded again, one piece for each
-    message, and any other body becomes one piece. Where a stream is broken, the rest is left out, and the response then
-    has no end.
+    A secret may span two pieces, and each frame has a checksum. So a stream is encoded again, one piece for each message,
+    and any other body becomes one piece. If a stream is broken, the rest is left out, and the response is recorded as not
+    read to its end.
     """
     for name, value in exchange.response_headers.items():
         exchange.response_headers[name] = exchange.secrets.redact(value, SCRUBBED)
@@ -123,7 +124,7 @@ def _clean(value: HeaderValue, secrets: Secrets) -> HeaderValue:
 
 
 def dump(exchanges: Iterable[Exchange], path: Path) -> None:
-    """Write the file, whole or not at all."""
+    """Write the file atomically."""
     document = {"version": VERSION, "exchanges": [_to_json(exchange) for exchange in exchanges]}
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")

@@ -20,12 +20,12 @@ class ManualClock:
     """
     A clock for ``Options.clock`` on which waiting takes no real time.
 
-    By default, `sleep` moves the clock forward and returns at once. With ``auto=False`` a sleeper waits for `elapse` or
+    By default, `sleep` moves the clock forward and returns immediately. With ``auto=False`` a sleeper waits for `elapse` or
     `advance`, so that a test can look at a call in progress::
 
         clock = ManualClock(auto=False)
         call = asyncio.create_task(client.invoke_endpoint(params))
-        await clock.elapse(1.0)  # the call does all that it does in one second, retries too
+        await clock.elapse(1.0)  # the call does what it would do in 1 s, with retries
     """
 
     time: float = START
@@ -60,7 +60,7 @@ class ManualClock:
         self.slept.append(seconds)
         if self.auto:
             self.advance(max(seconds, 0.0))
-            await asyncio.sleep(0)  # what is due comes first: a timeout's timer,
+            await asyncio.sleep(0)  # let the loop run what is due first: a timeout's timer,
             await asyncio.sleep(0)  # and the cancellation that it requests
             return
         woken = asyncio.get_running_loop().create_future()
@@ -71,7 +71,7 @@ class ManualClock:
         await woken
 
     def advance(self, seconds: float) -> None:
-        """Move the clock in one step. Sleepers that are due by then wake late, as after a machine was suspended."""
+        """Move the clock in one step. Sleepers that are due by then wake late, as after the machine was suspended."""
         self.time += seconds
         while self._sleepers and self._sleepers[0][0] <= self.time:
             _, _, woken = heapq.heappop(self._sleepers)
@@ -90,11 +90,11 @@ class ManualClock:
 
     def drive_timeouts(self) -> None:
         """
-        From now on, the running event loop's time moves with this clock, for as long as the loop runs.
+        Make the running event loop's time move with this clock, from now on and for as long as the loop runs.
 
-        Then `asyncio.timeout` follows this clock, and so does ``Timeout.total``: a wait on the clock beyond the limit
-        ends the call. Real time still passes too. Do not use it in a loop that does real I/O, whose timeouts would expire
-        as well. A second call has no effect.
+        `asyncio.timeout` then follows this clock, and so does ``Timeout.total``: a wait on the clock beyond the limit ends
+        the call. Real time still passes too. Do not use it in a loop that does real I/O, whose timeouts would expire as
+        well. A second call has no effect.
 
         Raises:
             AttributeError: The loop does not allow its time to be changed; uvloop does not.

@@ -60,13 +60,13 @@ async def assert_conforms(
     patience: float = 5.0,
 ) -> None:
     """
-    Check that a middleware behaves as the other middleware may expect, whatever its purpose.
+    Check that a middleware behaves as the other middleware expect, whatever its purpose.
 
     It is put into the stack of a client with a stub transport. That client makes calls of each operation: good ones,
     failing ones, cancelled ones, and two at once. The rules:
 
     - *fits its step*: it has an id and the method of a step.
-    - *returns an Output*, awaited.
+    - *returns an Output* when it is awaited.
     - *calls next*, and *calls next once*, *passes on what next takes*: the context with everything in it, and a step of
       the same kind.
     - *gives each attempt its own* context and request, if it calls next again.
@@ -74,7 +74,7 @@ async def assert_conforms(
     - *lets errors pass*: it raises the same exception, or one of the package's tree.
     - *lets cancellation pass*.
     - *comes to an end*.
-    - *leaves nothing running* when it returns or raises. A background task for all calls must start at the first call.
+    - *leaves nothing running* when it returns or raises. A background task for all calls must start with the first call.
     - *closes responses* that it does not return.
     - *keeps no call state* in its attributes, and *keeps calls apart*.
 
@@ -82,15 +82,15 @@ async def assert_conforms(
         middleware: The object to check. It can still be used afterwards.
 
         install: Puts it into a stack: ``lambda stack: stack.finalize.insert(mine, before="Signing")``. It may leave out
-            the stacks of some operations. With None, a callable middleware, which is an ``api_options`` entry itself, is
-            called with the stack; any other is added to each step that it has a method for.
+            the stacks of some operations. None calls the middleware with the stack if it is callable, as an entry of
+            ``api_options`` is; any other middleware is added to each step that it has a method for.
 
         repeats: Whether it may call next again, as a retry or a hedge does.
 
         answers: Whether it may return or raise something without the service, as a cache, a fallback and a circuit
             breaker do.
 
-        state: The attributes that hold state of all calls together, such as a counter.
+        state: The names of the attributes that hold state of all calls together, such as a counter.
 
         patience: Real seconds allowed for each call; only a middleware that hangs uses them up.
 
@@ -158,7 +158,7 @@ class _Run:
             self.install(stack)
         elif callable(self.middleware):
             self.middleware(stack)
-        else:  # if it has a method of no step, adding it to one raises the error that says so
+        else:  # if it has no method of any step, adding it to one raises the error that says so
             for step in [step for step in _STEPS if hasattr(self.middleware, f"handle_{step}")] or _STEPS[:1]:
                 parts[step].add(self.middleware)
         for step, part in parts.items():
@@ -232,7 +232,7 @@ class _Run:
                     pass
 
     async def _entered(self, call: Call, task: asyncio.Task[None]) -> None:
-        """Wait until a call has come to where it is held, or has ended before."""
+        """Wait until a call arrives where it is held, or ends before that."""
         arrival = asyncio.create_task(call.entered.wait())
         await asyncio.wait({arrival, task}, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED)
         arrival.cancel()

@@ -8,7 +8,7 @@ E = TypeVar("E", bound=BaseException)
 
 
 class UnexpectedCallError(AssertionError):
-    """A call that is in no script, rule or recording; or one in them that was not made."""
+    """A call was made that is in no script, rule or recording; or one that is in them was not made."""
 
 
 class ConformanceError(AssertionError):
@@ -24,6 +24,6 @@ class ConformanceError(AssertionError):
 
 
 def fresh(error: E) -> E:
-    """A script's exception without traceback and notes, which would otherwise grow each time it is raised."""
+    """Return *error* without its traceback and notes, which would otherwise grow each time a script raises it."""
     vars(error).pop("__notes__", None)
     return error.with_traceback(None)

@@ -1,4 +1,4 @@
-"""What any operation's input and output have in common: how to make an input, and the stream in an output."""
+"""Makes the input of any operation, and finds the stream in its output."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def input_of(operation: Operation[OperationInput, OperationOutput], members: Mapping[str, object]) -> OperationInput:
-    """The input of *operation* that has these members, by attribute name."""
+    """An input of *operation* with these members, by attribute name."""
     make: Callable[..., OperationInput] = operation.input_type
     return make(**members)
 
 
 def stream_of(operation: Operation[OperationInput, OperationOutput], output: object) -> ResponseStream | None:
-    """The stream in what *operation* returned; None if there is none."""
+    """The stream in an output of *operation*; None if there is none."""
     stream: object = getattr(output, operation.stream_member or "", None)
     return stream if isinstance(stream, ResponseStream) else None

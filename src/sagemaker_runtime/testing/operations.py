@@ -88,10 +88,10 @@ class _Rule:
         raise StackError(f"a function in on({self.operation!r}, ...) returned {got} instead of {expected}: {hint}")
 
     def left(self) -> str | None:
-        """What of it was not used; None if nothing is left."""
+        """What was not used of it, as an error says it; None if everything was."""
         name = f"{self.operation}{' when ...' if self.when else ''}"
         if not self.used:
-            return f"the rule for {name} met no call"
+            return f"no call matched the rule for {name}"
         unused = self._given - self.used
         return None if unused <= 0 else f"the rule for {name} has {unused} of {self._given} answers left"
 
@@ -104,8 +104,7 @@ class StubOperations:
     """
     A middleware that stands in for everything below Initialize: calls of a real `Client` go no further.
 
-    The input is checked against the API model and the middleware of Initialize run; nothing is serialized, signed or
-    sent::
+    The middleware of Initialize run, and check the input against the API model; nothing is serialized, signed or sent::
 
         stub = StubOperations()
         stub.on("InvokeEndpoint", InvokeEndpointOutput(body=b"7"))
@@ -114,7 +113,7 @@ class StubOperations:
         assert ["iris"] == [parameters.endpoint_name for parameters in stub.inputs]
         stub.assert_done()
 
-    For a client with options of its own: ``Client(options, with_api_options(stub))``.
+    For a client with other options: ``Client(options, with_api_options(stub))``.
     """
 
     inputs: list[Input] = field(factory=list[Input], init=False)
@@ -133,15 +132,15 @@ class StubOperations:
         Add a rule for calls of *operation*. If several rules fit a call, the one added first applies.
 
         Args:
-            operation: Its name, such as ``"InvokeEndpoint"``.
+            operation: The operation's name, such as ``"InvokeEndpoint"``.
 
             answers: One for each call, in order; the last is used for all further calls. For a stream, `stream_output`.
 
-            when: Says whether the rule applies to an input. None for any input.
+            when: A function that tells whether the rule applies to an input. None for any input.
 
         Raises:
             ConfigError: There is no such operation.
-            ValueError: There are no *answers*, or one that the operation cannot return; or *when* is no function.
+            ValueError: There are no *answers*, or the operation cannot return one of them; or *when* is not a function.
         """
         output_type = known(operation if operation in OPERATIONS else str(operation)).output_type
         if not answers:
@@ -171,10 +170,11 @@ class StubOperations:
 
     async def handle_serialize(self, ctx: Context, step: SerializeInput, _next: SerializeHandler) -> Output:
         """
-        Return or raise what the first rule that fits says.
+        Return or raise the next answer of the first rule that fits.
 
         Raises:
-            UnexpectedCallError: No rule fits.
+            UnexpectedCallError: No rule fits, or the answer's stream was already given to another call.
+            StackError: A function of the rule returned something that it must not.
         """
         operation, parameters = ctx[OPERATION], as_input(step.parameters)  # OperationInputValidation has checked it
         self.inputs.append(parameters)
@@ -195,8 +195,8 @@ class StubOperations:
         Check that the code made the calls that the rules are for, and no other.
 
         Raises:
-            UnexpectedCallError: There was a call that no rule fits, even if the code swallowed the error; or a rule met no
-                call; or it has answers that no call has got.
+            UnexpectedCallError: There was a call that no rule fits, even if the code swallowed the error; or no call matched
+                a rule; or a rule has answers that no call got.
         """
         left = [text for rule in self._rules if (text := rule.left()) is not None]
         problems = [*self._unexpected[:1], *left]
@@ -204,7 +204,7 @@ class StubOperations:
             raise UnexpectedCallError(f"{'; and '.join(problems)}. There were {len(self.inputs)} calls")
 
     def _no_request(self, request: Request) -> UnexpectedCallError:
-        """No operation gets as far as the transport, but a wait for a result does."""
+        """Refuse a request: no operation gets as far as the transport, but a wait for a result does."""
         self._unexpected.append(
             f"StubOperations responds to operations, and {request.method} {request.path} is a request below them; for what "
             "wait_for_output reads, give it s3=..., or the client a transport by override(http_client=StubHTTPClient([...]))"
@@ -212,7 +212,7 @@ class StubOperations:
         return UnexpectedCallError(self._unexpected[-1])
 
     def _problem(self, operation: str, parameters: Input) -> str:
-        """What there is for a call that no rule fits, and what to write."""
+        """The error's text for a call that no rule fits: which rules there are, and what to write."""
         rules = [f"{rule.operation}{' when ...' if rule.when else ''}" for rule in self._rules]
         there = f"the rules are for {', '.join(rules)}" if rules else "no rules have been added"
         if operation in rules or f"{operation} when ..." in rules:
@@ -256,13 +256,13 @@ def _is_outcome(given: object, output_type: type[OperationOutput]) -> TypeGuard[
 
 
 def _described(answer: object) -> str:
-    """What somebody gave in place of an output, and what to write instead."""
+    """What was given instead of an output, and what to write."""
     if isinstance(answer, type):
         return f"the class {answer.__name__}: give an object of it, such as {answer.__name__}(...)"
     return f"an object of type {type(answer).__name__}: give an output, an exception, or a function of the input"
 
 
 def _discard(given: object) -> None:
-    """Close what nobody will await, or Python would warn of it."""
+    """Close a coroutine that nobody will await, or Python would warn about it."""
     if inspect.iscoroutine(given):
         given.close()

@@ -1,4 +1,4 @@
-"""What `assert_conforms` puts around a middleware: one probe outside it and one inside, which compare what they see."""
+"""The probes that `assert_conforms` puts around a middleware, one outside it and one inside, to compare what they see."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Call:
     """One call of the check, and what happens to it."""
 
     name: str
-    """The endpoint's name too."""
+    """Also the name of the endpoint that it calls."""
 
     at: str | None = None
     """The step in which it happens, just below the middleware; None for nowhere."""
@@ -58,11 +58,11 @@ class Call:
     """Whether the call waits there for `gate`."""
 
     broken: bool = False
-    """Whether the response's body breaks off."""
+    """Whether the response's body is cut off."""
 
     cancelled: bool = False
     entered: asyncio.Event = field(factory=asyncio.Event)
-    """Set when the call has arrived there."""
+    """Set when the call arrives there."""
 
     gate: asyncio.Event = field(factory=asyncio.Event)
 
@@ -104,10 +104,10 @@ class Notes:
     visits: list[Visit] = field(factory=list[Visit])
     problems: list[ConformanceError] = field(factory=list[ConformanceError])
     streams: list[ResponseStream] = field(factory=list[ResponseStream])
-    """All that were returned. They are held because garbage collection would close them, and so hide an open one."""
+    """All streams that were returned. They are kept because garbage collection would close one that was left open."""
 
     def fail(self, rule: str, problem: str) -> NoReturn:
-        """Note a broken rule, in case the middleware swallows what is raised, and raise it."""
+        """Raise an error for a broken rule, and record it in case the middleware swallows the error."""
         self.problems.append(ConformanceError(f"{self.name} {problem}", rule))
         raise self.problems[-1]
 

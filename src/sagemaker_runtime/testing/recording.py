@@ -70,7 +70,7 @@ _ERRORS: dict[str, type[TransportError]] = {
 
 class Recorder:
     """
-    A transport that passes everything on to another one, and records it.
+    A transport that sends requests through another one, and records the exchanges.
 
     ::
 
@@ -78,13 +78,13 @@ class Recorder:
             client = Client.from_config(await load_config(), override(http_client=recorder))
             ...
 
-    The file is written when the ``async with`` ends, or by `close`; but not if an exception ends it, because a partial
-    recording would replace a good one. Credentials, signatures, cookies, dates and user agents are never recorded, even
-    if a response quotes them. Of custom attributes, only their presence is recorded. Bodies are recorded, without what
-    *scrub* removes.
+    The file is written when the ``async with`` block ends, or by `close`. If an exception ends the block, it is not written,
+    because a partial recording would replace a good one. Credentials, signatures, cookies, dates and user agents are never
+    recorded, even if a response quotes them. Of custom attributes, only their presence is recorded. Bodies are recorded,
+    without what *scrub* removes.
 
     Args:
-        http_client: Sends the requests. It is closed with the recorder.
+        http_client: The transport that sends the requests. It is closed with the recorder.
 
         path: The file; an existing one is replaced.
 
@@ -148,7 +148,7 @@ class Recorder:
 
 
 class _RecordedBody:
-    """A response's body that records what is read of it."""
+    """A response's body that records what is read from it."""
 
     def __init__(self, body: ResponseBody, exchange: Exchange) -> None:
         self._body = body
@@ -181,7 +181,7 @@ class _RecordedBody:
 
 class Replayer:
     """
-    A transport that replays what a `Recorder` has written, without a network.
+    A transport that replays what a `Recorder` wrote, without a network.
 
     ::
 
@@ -192,13 +192,13 @@ class Replayer:
     Hosts, ports, queries and headers are not compared.
 
     Args:
-        path: The file, read at once.
+        path: The file. It is read by this constructor.
 
         scrub: The same as the recorder's; otherwise the bodies of requests would differ from the recorded ones.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is not a recording.
+        ValueError: It is not a recording, or one of another version.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, scrub: Scrub | None = None) -> None:
@@ -217,7 +217,8 @@ class Replayer:
         Return the recorded response, or raise the recorded error.
 
         Raises:
-            UnexpectedCallError: There is none left for this request.
+            UnexpectedCallError: No recorded exchange is left for this request.
+            TransportError: The recorded error, or that the response was not read to its end when it was recorded.
         """
         wanted = _exchange_of(request, self._scrub)
         exchange = next((exchange for exchange in self._left if _compared(exchange) == _compared(wanted)), None)
@@ -233,7 +234,7 @@ class Replayer:
         return Response(exchange.status, Headers(exchange.response_headers), body)
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing; there is nothing to close."""
 
     def assert_done(self) -> None:
         """
@@ -255,7 +256,7 @@ class Replayer:
         if any(_compared(exchange) == _compared(wanted) for exchange in self._used):
             return f"{request} was sent more often than {self._path} has it; record it again"
         if not self._left:
-            return f"{request} is not in {self._path}, of which nothing is left; record it again"
+            return f"{request} is not in {self._path}, whose exchanges were all used; record it again"
         nearest = min(self._left, key=lambda exchange: sum(map(ne, _compared(exchange), _compared(wanted))))
         return f"{request} is not in {self._path}; the nearest differs in {'; '.join(_differences(wanted, nearest))}"
 
@@ -293,8 +294,8 @@ def _name_of(error: TransportError) -> str:
 def _error_of(exchange: Exchange) -> TransportError:
     # The text is not recorded, because it may name hosts and proxies.
     if exchange.error is None:
-        return TruncatedResponseError("the response was read only so far when it was recorded")
+        return TruncatedResponseError("the response was only read up to here when it was recorded")
     kind = _ERRORS.get(exchange.error)
     if kind is None:
-        raise ValueError(f"the recording has the error {exchange.error!r}, which is not a transport's")
+        raise ValueError(f"the recording has the error {exchange.error!r}, which is not the name of a TransportError")
     return kind("as it was recorded")

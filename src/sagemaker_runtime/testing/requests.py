@@ -33,7 +33,7 @@ class SentRequest(Request):
     A copy of a request as the transport got it, with its content in terms of the API.
 
     Attributes:
-        timeout: The limits it was sent under.
+        timeout: The limits it was sent with.
     """
 
     def __init__(self, request: Request, timeout: Timeout) -> None:
@@ -57,22 +57,22 @@ class SentRequest(Request):
 
     @property
     def attempt(self) -> int:
-        """The number of the attempt, as the request states it; 1 for the first, and if it states none."""
+        """The number of the attempt, from 1, as the request states it; 1 if it states none."""
         stated = re.search(r"attempt=(\d+)", self.headers.get("amz-sdk-request", ""))
         return 1 if stated is None else int(stated[1])
 
     @property
     def parameters(self) -> Input:
         """
-        The operation's input with everything that was sent, including a ``content_type`` that the client has added.
+        The operation's input with everything that was sent, including a ``content_type`` that the client added.
 
         Raises:
-            ValueError: The request is not one of any operation.
+            ValueError: The request belongs to no operation.
         """
         found = self._route()
         if found is None:
             raise ValueError(
-                f"{self.method} {self.path} is not a request to SageMaker Runtime, which has {', '.join(OPERATIONS)}"
+                f"{self.method} {self.path} is not a request to SageMaker Runtime, whose operations are {', '.join(OPERATIONS)}"
             )
         input_type = found.operation.input_type
         members: dict[str, object] = {}

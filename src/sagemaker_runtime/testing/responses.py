@@ -58,7 +58,7 @@ class StubBody:
         return b""
 
     def close(self) -> None:
-        """Note that it was closed."""
+        """Mark it as closed."""
         self.closed = True
 
 
@@ -67,9 +67,17 @@ class StubResponse:
     """A response in a script. Each time it is used, it makes a new `Response`."""
 
     status: int
+    """HTTP status."""
+
     headers: Headers
+    """The headers of the response."""
+
     pieces: tuple[bytes, ...] = field(repr=False)
+    """The body, in the pieces in which it is read."""
+
     error: Exception | None = None
+    """Raised after the last piece; None for a body that ends normally."""
+
     delay: float = 0.0
     """Seconds on the stub's clock until its head arrives."""
 
@@ -77,7 +85,8 @@ class StubResponse:
         """
         The same response, *seconds* later on the stub's clock.
 
-        Beyond ``Timeout.read`` it does not come at all, and the call gets a `ReadTimeoutError` after ``Timeout.read``.
+        If *seconds* exceeds ``Timeout.read``, the response never arrives: the call gets a `ReadTimeoutError` after
+        ``Timeout.read``.
         """
         return evolve(self, delay=seconds)
 
@@ -130,7 +139,7 @@ def respond_stream(
         headers: In addition to ``Content-Type``, which is that of event streams.
 
         error: What ends the stream. A `ServiceError`, such as a `ModelStreamError`, is sent in the stream, as the service
-            does it; a `TransportError` is raised.
+            does; a `TransportError` is raised.
 
     Raises:
         InvalidHeaderError: A header cannot be sent.
@@ -160,16 +169,16 @@ def respond_error(
     The service's response to a call that failed: ``respond_error("ThrottlingException", "Rate exceeded")``.
 
     Args:
-        error: The error's name; or an error, whose name, message and members are sent: ``ModelError("no memory")``.
+        error: The name of the error; or an error, whose name, message and members are sent: ``ModelError("no memory")``.
 
-        message: The text, if the error is given by its name.
+        message: The error's message, if *error* is a name.
 
         status: HTTP status. None for the error's own; the errors of the API model and ``ThrottlingException`` have one.
 
         headers: In addition to those of every error, such as ``{"x-amz-retry-after": "1500"}``.
 
     Raises:
-        ValueError: There is no *status*, and none is known for the name.
+        ValueError: *status* is None, and none is known for the name.
         InvalidHeaderError: A header cannot be sent.
     """
     if isinstance(error, str):

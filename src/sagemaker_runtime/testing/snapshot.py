@@ -1,4 +1,4 @@
-"""The state of an object, in a form in which two moments can be compared."""
+"""Snapshots of an object's state, to compare it at two moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`StubHTTPClient`: a transport that responds from a script, and keeps what was sent."""
+"""`StubHTTPClient`: a transport that responds from a script, and records what was sent."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ ScriptEntry: TypeAlias = Outcome | Callable[[Request], Outcome]
 """
 What one request gets: a response, an exception that is raised, or the result of a function that returns one of these.
 
-The function gets the request itself. Meanwhile ``stub.requests[-1]`` is a copy of it, with its content in terms of the API.
+The function gets the request itself; ``stub.requests[-1]`` is then a copy of it, with its content in terms of the API.
 """
 
 
-_REFUSED = 403  # the status of a signature that the service does not take
+_REFUSED = 403  # the status for a signature that the service rejects
 
 
 def fake_options(http_client: HTTPClient | None, clock: ManualClock) -> Options:
@@ -55,15 +55,16 @@ def fake_options(http_client: HTTPClient | None, clock: ManualClock) -> Options:
 
 def check_signature(request: Request) -> None:
     """
-    Check what can be known of a signature without the secret: that it covers what it must, and what its signer remembers.
+    Check a signature as far as is possible without the secret: that it covers what it must, and that nothing was changed
+    after signing, if its signer remembers the request.
 
-    Requests to S3 are not looked at, nor those that are not signed, or not by AWS's method.
+    Requests to S3, and requests that are unsigned or signed in another way than AWS's, are not checked.
 
     Raises:
-        SignatureRefusedError: The service would not take it.
+        SignatureRefusedError: The service would reject it; or it was removed after signing.
     """
     header = request.headers.get("authorization", "")
-    if not header and "x-amz-date" in request.headers:  # only a signature has a date of its own
+    if not header and "x-amz-date" in request.headers:  # only a signer sets this date
         raise not_signed()
     if not header.startswith("AWS4-HMAC-SHA256 "):
         return
@@ -83,7 +84,7 @@ def _list_of(script: Iterable[ScriptEntry]) -> list[ScriptEntry]:
 @define(eq=False)
 class StubHTTPClient:
     """
-    A transport that sends nothing: the whole stack runs, and the script responds in place of the service.
+    A transport that sends nothing: the whole stack runs, and the script responds instead of the service.
 
     ::
 
@@ -97,11 +98,11 @@ class StubHTTPClient:
         assert [1, 2] == [sent.attempt for sent in stub.requests]
         stub.assert_done()
 
-    It is as strict as the real ones. What `AioHTTPClient` would not send, such as a body of another length than
-    Content-Length says or a header with a line end, is the same `ConfigError`. What was changed after signing is refused as
-    the service does it, with an ``InvalidSignatureException`` (403) that names the difference, and the script does not go on.
-    For that the client's signer must be the one in `options`; of another one it can only be seen whether it signs all that
-    must be signed, and of a signature that is not AWS's nothing.
+    It is as strict as the real transports. A request that `AioHTTPClient` would not send raises the same `ConfigError`: for
+    example, if its Content-Length is not the length of its body, or a header contains a line break. A request that was changed
+    after signing is rejected as the service would, with an ``InvalidSignatureException`` (403) that names the difference,
+    and uses no entry of the script. This needs the signer from `options`. With another signer, the stub can only check that
+    everything that must be signed is signed; a signature that is not AWS's is not checked.
 
     Args:
         script: One entry for each request, in order. An exception is raised, as by a transport; an error of the
@@ -114,7 +115,7 @@ class StubHTTPClient:
     """
 
     script: list[ScriptEntry] = field(converter=_list_of)
-    """The entries that are left."""
+    """The entries that have not been used."""
 
     repeat: bool = field(default=False, kw_only=True)
     clock: ManualClock = field(factory=ManualClock, kw_only=True)
@@ -136,10 +137,10 @@ class StubHTTPClient:
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
         """
-        Return or raise what the script has next.
+        Return or raise the next entry of the script.
 
         Raises:
-            UnexpectedCallError: The script has ended.
+            UnexpectedCallError: The script has no entry left.
             ConfigError: The request cannot be sent.
             ClientClosedError: It was closed.
             ReadTimeoutError: The response would come after ``timeout.read``.
@@ -186,12 +187,12 @@ class StubHTTPClient:
 
     def assert_done(self) -> None:
         """
-        Check that the code sent the requests of the script, and closed the responses.
+        Check that the code sent a request for each entry of the script, and closed the responses.
 
         Raises:
-            UnexpectedCallError: There was a request too many, or one that was refused, even if the code swallowed the
-                error; entries of the script are left, other than a last one that repeats; or a response was neither read to
-                its end nor closed.
+            UnexpectedCallError: There was a request too many, or one that was rejected, even if the code swallowed the
+                error; entries of the script were not used, except for a last one that repeats; or a response was neither
+                read to its end nor closed.
         """
         if self._unexpected:
             raise UnexpectedCallError(self._unexpected[0])

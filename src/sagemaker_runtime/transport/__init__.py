@@ -22,13 +22,18 @@ class HTTPClient(Protocol):
         Send *request* byte for byte, with these headers and no others, and return when the head of the response has
         arrived. The caller closes the response.
 
-        Connections are kept alive. Redirects are not followed, cookies are not kept, and bodies are not decompressed.
+        Connections are kept alive. Redirects are not followed, cookies are not stored, and bodies are not decompressed.
+
+        Args:
+            request: The request, signed.
+
+            timeout: The limits ``connect``, ``write`` and ``read``, in seconds; the client enforces ``total``.
 
         Raises:
             ConnectError: There was no connection; nothing was sent.
             ConnectionLostError: The connection was lost before the first byte of the response.
-            WriteTimeoutError: No progress in sending within ``timeout.write``.
-            ReadTimeoutError: No byte of the response within ``timeout.read``.
+            WriteTimeoutError: The peer accepted nothing within ``timeout.write``.
+            ReadTimeoutError: No byte of the response arrived within ``timeout.read``.
             InvalidResponseError: The response is not HTTP.
         """
         ...
@@ -39,13 +44,13 @@ class HTTPClient(Protocol):
 
 
 class DuplexExchange(Protocol):
-    """A request that continues while its response arrives. Whoever holds it closes it."""
+    """A request that continues while its response arrives. Close it, unless both directions have ended."""
 
     def write(self, data: bytes, *, end: bool = False) -> bool:
         """
         Queue *data* and, with *end*, the end of the body. Returns False if `drain` should be awaited before the next write.
 
-        Either all of it is queued or nothing, so a cancelled caller never leaves half a frame behind.
+        All of *data* is queued or nothing, so a cancelled caller never leaves half a frame behind.
 
         Raises:
             TransportError: The exchange has failed.
@@ -58,7 +63,7 @@ class DuplexExchange(Protocol):
         Wait until the peer's flow control has accepted everything written.
 
         Raises:
-            WriteTimeoutError: It accepted nothing within ``timeout.write``.
+            WriteTimeoutError: The peer accepted nothing within ``timeout.write``.
             TransportError: The exchange has failed.
         """
         ...
@@ -68,14 +73,14 @@ class DuplexExchange(Protocol):
         Return the response when its head has arrived, which may be long after parts were sent.
 
         Raises:
-            RefusedStreamError: The server has not processed the request.
-            ConnectionLostError: The connection was lost, or the stream reset, before the head.
-            ReadTimeoutError: No head within ``timeout.read`` after the last write.
+            RefusedStreamError: The server did not process the request.
+            ConnectionLostError: The connection was lost, or the stream was reset, before the head.
+            ReadTimeoutError: No head arrived within ``timeout.read`` after the last write.
         """
         ...
 
     def close(self) -> None:
-        """End both directions at once, without waiting. May be called again."""
+        """End both directions immediately, without waiting. May be called again."""
         ...
 
 
@@ -84,7 +89,12 @@ class DuplexHTTPClient(Protocol):
 
     async def open(self, request: Request, *, timeout: Timeout) -> DuplexExchange:
         """
-        Send the head of *request*, whose body is written afterwards, and return before the response arrives.
+        Send the head of *request*, and return before the response arrives. The caller writes the body to the exchange.
+
+        Args:
+            request: The request, signed, without a body.
+
+            timeout: The limits ``connect``, ``write`` and ``read``, in seconds.
 
         Raises:
             ConnectError: There was no connection; nothing was sent.

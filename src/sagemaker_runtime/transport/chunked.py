@@ -1,4 +1,4 @@
-"""The body of a response that comes in chunks. Source: RFC 9112, section 7.1."""
+"""Response bodies with chunked coding. Source: RFC 9112, section 7.1."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from sagemaker_runtime.transport.response_head import MAX_LINE, MAX_LINES, NotHT
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _VALUE = rb"(?:" + _TOKEN + rb'|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*")'
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;" + _TOKEN + rb"(?:=" + _VALUE + rb")?)*")
-_SIZES_KEPT = 256  # different lines with a size
+_SIZES_KEPT = 256  # cached size lines
 
 
 class ChunkedDecoder:
     """
-    Takes the chunks out of one body, in whatever pieces it comes.
+    Decodes one body, fed in pieces of any size.
 
     Attributes:
-        ended: Whether all of it has come.
+        ended: Whether the body is complete.
 
-        rest: What came behind it.
+        rest: The bytes received after it.
     """
 
     __slots__ = ("_at_end_of_chunk", "_in_trailer", "_left", "_line", "_sizes", "_trailers", "ended", "rest")
@@ -29,19 +29,19 @@ class ChunkedDecoder:
     def __init__(self) -> None:
         self.ended = False
         self.rest = b""
-        self._sizes: dict[bytes, int] = {}  # of lines seen before: parts of a stream are mostly of a few sizes
-        self._left = 0  # bytes of the chunk that are still to come
-        self._at_end_of_chunk = False  # all of it has come, but for the end of its line
-        self._line = b""  # what has come of a line
+        self._sizes: dict[bytes, int] = {}  # sizes by their lines: the parts of a stream usually have only a few sizes
+        self._left = 0  # bytes of the chunk that are missing
+        self._at_end_of_chunk = False  # only the line ending of the chunk is missing
+        self._line = b""  # an incomplete line
         self._in_trailer = False
         self._trailers = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """
-        What *data* adds to the body.
+        The pieces of the body in *data*.
 
         Raises:
-            NotHTTP: It is not a body in chunks.
+            NotHTTP: The chunked coding is broken.
         """
         pieces: list[bytes] = []
         if self._line:
@@ -81,7 +81,7 @@ class ChunkedDecoder:
             if size is None:
                 size = self._read_size(line)
             stop = at + size
-            if size and data[stop : stop + 2] == b"\r\n":  # all of the chunk is here
+            if size and data[stop : stop + 2] == b"\r\n":  # the chunk is complete
                 pieces.append(data[at:stop])
                 at = stop + 2
             elif size:
@@ -106,7 +106,7 @@ class ChunkedDecoder:
         return size
 
     def _is_end_of_trailer(self, line: bytes) -> bool:
-        """Whether *line* is the empty one. Trailers are dropped: nothing of the API is in them."""
+        """Whether *line* is empty, which ends the trailer. Trailers are dropped, because the API does not use them."""
         if not line:
             return True
         self._trailers += 1

@@ -1,4 +1,4 @@
-"""What is to be done before an event loop ends."""
+"""Clean-up before an event loop ends."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 async def before_loop_ends(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
     """
-    Await *close* when the running loop ends, or when the generator is closed. It is in force from its first step on.
+    Await *close* when the running loop ends, or when the generator is closed. The caller must start it with ``anext``.
 
-    A generator, because asyncio closes all generators of a loop before it closes the loop: the only public hook.
+    This is a generator because asyncio closes all asynchronous generators before it closes a loop, which is the only public
+    hook.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which proxy a request goes through: one that was given, or the one that the environment names."""
+"""Which proxy a request goes through: one set in code, or one of the environment."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 CHOICES_KEPT = 1024  # hosts; a client calls few
-_SCHEMES = ("http", "https", "all")  # "all" for those of the other two that is not named
+_SCHEMES = ("http", "https", "all")  # "all" is used for a scheme that is not listed
 _SCHEME = r"([a-zA-Z][a-zA-Z0-9+.-]*)://"
-_WITH_PORT = r"(?:\[([^\[\]]*)\]|([^\[\]:]*)):([^\[\]:]*)"  # of an entry of NO_PROXY
+_WITH_PORT = r"(?:\[([^\[\]]*)\]|([^\[\]:]*)):([^\[\]:]*)"  # an entry of NO_PROXY with a port
 
 
 class Proxy(NamedTuple):
@@ -31,35 +31,35 @@ class Proxy(NamedTuple):
     """Without user name and password."""
 
     authorization: str | None
-    """The value of Proxy-Authorization; None where the URL names no user. Shown nowhere."""
+    """The value of Proxy-Authorization; None if the URL has no user name. Never shown."""
 
     def __repr__(self) -> str:
         return f"Proxy(url={self.url!r})"
 
     @property
     def headers(self) -> dict[str, str] | None:
-        """The headers that go to the proxy alone."""
+        """The headers that are sent only to the proxy; None if there are none."""
         return None if self.authorization is None else {"Proxy-Authorization": self.authorization}
 
     @classmethod
     def parse(cls, text: str, source: str) -> Self:
         """
-        Read a proxy's URL, such as ``http://user:password@proxy:3128``; without a scheme it is http.
+        Parse a proxy's URL, such as ``http://user:password@proxy:3128``. The default scheme is http.
 
         Args:
-            text: The URL. User name and password are percent-encoded, and shown in no error.
+            text: The URL. User name and password are percent-encoded; no error shows them.
 
             source: Where it comes from, for errors.
 
         Raises:
-            ConfigError: It is none, or is one of another kind, such as SOCKS.
+            ConfigError: It is not the URL of a proxy, or the proxy is of another kind, such as SOCKS.
         """
         match = re.match(_SCHEME, text)
         scheme, rest = ("http", text) if match is None else (match[1], text[match.end() :])
         user, at, address = rest.rpartition("@")
         if scheme.lower() not in ("http", "https"):
             raise ConfigError(
-                f"{source} is a proxy of the kind {scheme}://, which is not supported; name one of http:// or https://"
+                f"{source} is a {scheme}:// proxy, which is not supported; use an http:// or https:// proxy"
             )
         try:
             base = BaseURL.parse(f"{scheme}://{address}")
@@ -74,21 +74,21 @@ class Proxy(NamedTuple):
             secret = user if ":" in user else f"{user}:"
             secret_bytes = unquote_to_bytes(
                 secret.encode(errors="surrogateescape")
-            )  # what os.environ makes of any byte
+            )  # os.environ has surrogates for bytes that are not UTF-8
             authorization = f"Basic {b64encode(secret_bytes).decode()}"
         return cls(f"{base.scheme}://{base.host}", authorization)
 
 
 class Proxies:
     """
-    Proxies by the scheme of the request, and the choices made.
+    Proxies by the scheme of the request, with a cache of the choices.
 
     Args:
         urls: Proxy URLs by ``"http"``, ``"https"`` and ``"all"``.
 
-        source: Where they come from, for errors, with ``{}`` for the key.
+        source: Where they come from, for errors, with ``{}`` as the placeholder of the key.
 
-        is_direct: Whether a scheme and host need no proxy. None if all of them go through one.
+        is_direct: Whether a host, given its scheme, is reached without a proxy. None if all hosts use one.
     """
 
     __slots__ = ("_choices", "_is_direct", "_source", "_urls")
@@ -104,7 +104,7 @@ class Proxies:
     @classmethod
     def given(cls, urls: Mapping[str, str]) -> Self | None:
         """
-        Those that a caller names, for all hosts; None if there are none.
+        Proxies set in code, for all hosts; None if *urls* is empty.
 
         Raises:
             ConfigError: A key or a URL is invalid.
@@ -120,7 +120,7 @@ class Proxies:
 
     @classmethod
     def of_environment(cls) -> Self | None:
-        """Those of ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``ALL_PROXY``, or of the system's settings; None without."""
+        """The proxies in ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``ALL_PROXY``, or in the system's settings; None without any."""
         variables = getproxies_environment()
         urls = {scheme: url for scheme, url in getproxies().items() if scheme in _SCHEMES}
         is_direct = partial(_is_direct, variables.get("no", "") if variables else None)
@@ -128,15 +128,15 @@ class Proxies:
 
     def proxy_for(self, scheme: str, host: str) -> Proxy | None:
         """
-        The proxy for a request, None to go there directly.
+        The proxy for a request; None to connect directly.
 
         Args:
             scheme: ``"http"`` or ``"https"``.
 
-            host: The host, with the port unless it is the scheme's own.
+            host: The host, with the port unless it is the default port of the scheme.
 
         Raises:
-            ConfigError: What the environment names is not a proxy.
+            ConfigError: The URL in the environment is not that of a proxy.
         """
         try:
             return self._choices[scheme, host]
@@ -165,16 +165,16 @@ def _check_mapping(urls: object) -> None:
 
 def _is_direct(no_proxy: str | None, scheme: str, host: str) -> bool:
     """
-    Whether a host is reached directly: *no_proxy* excepts it, or it is this machine, which no proxy can reach.
+    Whether a host is reached directly: *no_proxy* lists it, or it is this machine, which no proxy can reach.
 
-    Source: golang.org/x/net/http/httpproxy, by which Go's ``http.ProxyFromEnvironment`` decides.
+    Source: golang.org/x/net/http/httpproxy, which Go's ``http.ProxyFromEnvironment`` uses.
 
     Args:
-        no_proxy: The value of ``NO_PROXY``. None for what the settings of macOS or Windows except.
+        no_proxy: The value of ``NO_PROXY``. None for the exceptions in the settings of macOS or Windows.
 
-        scheme: Has the port of a *host* without one.
+        scheme: Determines the port of a *host* without one.
 
-        host: Host, with the port unless it is the scheme's own.
+        host: The host, with the port unless it is the default port of the scheme.
     """
     name, _, port = host[1:].partition("]") if host.startswith("[") else host.partition(":")
     address = _address(name.partition("%")[0])
@@ -187,7 +187,7 @@ def _is_direct(no_proxy: str | None, scheme: str, host: str) -> bool:
 
 
 def _excepts(entry: str, name: str, address: IPv4Address | IPv6Address | None, port: str) -> bool:
-    """Whether an entry of ``NO_PROXY`` excepts a host: a name, or an address. One that cannot be read excepts nothing."""
+    """Whether an entry of ``NO_PROXY`` matches a host, a name or an address. A malformed entry matches nothing."""
     if entry == "*":
         return True
     if (network := _network(entry)) is not None:
@@ -208,7 +208,7 @@ def _excepts(entry: str, name: str, address: IPv4Address | IPv6Address | None, p
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An address, of IPv4 where it is only written as one of IPv6; None for a name, and for one with a zone."""
+    """The IP address; IPv4 for an IPv4-mapped IPv6 address. None for a name, and for an address with a zone."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -219,7 +219,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
-    """A network such as 10.0.0.0/8; None for anything else."""
+    """The network, such as 10.0.0.0/8; None for anything else."""
     address, _, length = text.partition("/")
     if not length.isdecimal() or "%" in address:
         return None
@@ -227,7 +227,7 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         network = ip_network(text, strict=False)
     except ValueError:
         return None
-    first, spare = network.network_address, 96  # bits before an address of IPv4 that is written as one of IPv6
+    first, spare = network.network_address, 96  # bits before the IPv4 address in an IPv4-mapped IPv6 address
     if isinstance(first, IPv6Address) and first.ipv4_mapped is not None and network.prefixlen >= spare:
         return IPv4Network((first.ipv4_mapped, network.prefixlen - spare))
     return network

@@ -1,8 +1,7 @@
-"""The head of a request, as it goes out; and what keeps one from being sent."""
+"""The head of a request as it is sent, and the checks before that."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,22 +17,23 @@ if TYPE_CHECKING:
 
 __all__ = ["check_sendable"]
 
-_NOT_SENDABLE = {  # what would change how the body is sent: RFC 9110, section 10.1.1, and RFC 9112, section 6.1
-    "expect": "its response would be awaited under no time limit",
-    "transfer-encoding": "the body goes out as it is, after its length",
+_NOT_SENDABLE = {  # headers that change how the body is sent: RFC 9110, section 10.1.1, and RFC 9112, section 6.1
+    "expect": "no time limit would apply to the wait for its response",
+    "transfer-encoding": "the body is sent unchanged, with a Content-Length",
 }
 _BLANKS = 2  # in a request line
+_PATH_KEPT = 512  # characters; the line with a longer path is not cached
 
 
 def check_sendable(request: Request) -> None:
     """
-    Check that a request can be sent, as `AioHTTPClient` does it before it opens a connection.
+    Check that a request can be sent, as `AioHTTPClient` does before it opens a connection.
 
-    For a transport that sends nothing and is not to let a mistake pass.
+    It is for transports that send nothing, such as test doubles, so that they find the same mistakes.
 
     Raises:
-        ConfigError: The body holds no bytes or is not as long as Content-Length says; a header, the method, the path or
-            the query cannot stand in the head; or the scheme and the host are not those of an http(s) URL.
+        ConfigError: The body is not bytes-like, or its length is not Content-Length; HTTP does not allow a header, the method,
+            the path or the query; or the scheme and the host do not form an http(s) URL.
     """
     check_body(request)
     request_head(request, None)
@@ -42,69 +42,85 @@ def check_sendable(request: Request) -> None:
 
 def check_body(request: Request) -> None:
     """
-    Check the body, which a middleware may have set to what holds bytes and is none: it is then replaced by a copy.
+    Check the body. If a middleware has set it to another bytes-like object, it is replaced by a copy in bytes.
 
     Raises:
-        ConfigError: It holds no bytes, or is not as long as its head says.
+        ConfigError: It is not bytes-like, or its length is not Content-Length.
     """
     body, length = request.body, request.headers.raw.get("content-length")
     if type(body) is not bytes:
         body = request.body = as_bytes(body)
     if length != str(len(body)):
         raise ConfigError(
-            f"Content-Length is {length} and the body has {len(body)} bytes; a middleware that changes the body belongs "
+            f"Content-Length is {length}, but the body has {len(body)} bytes; insert a middleware that changes the body "
             "before ComputeContentLength"
         )
 
 
 def check_destination(scheme: str, host: str) -> None:
-    """Raise ConfigError for a scheme and a host that lead nowhere."""
+    """Raise ConfigError for a scheme and a host that do not form an http(s) URL."""
     try:
         base = BaseURL.parse(f"{plain(scheme)}://{plain(host)}")
     except (ConfigError, TypeError) as error:
         raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
     if base != (scheme, host, "", ""):
-        raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: they contain more than that")
+        raise ConfigError(
+            f"nothing can be sent to scheme {scheme!r} and host {host!r}: they must contain only a scheme and a host, in "
+            "lower case"
+        )
 
 
 def request_head(request: Request, proxy: Proxy | None) -> bytes:
     """
-    The request line and the headers as they are sent: byte for byte what was signed.
+    The request line and the headers as they are sent, byte for byte as they were signed.
 
     Args:
-        request: Its path and query are percent-encoded.
+        request: The request; its path and query are percent-encoded.
 
-        proxy: That of the request; None without.
+        proxy: The proxy that it goes through; None for a direct connection.
 
     Raises:
-        ConfigError: A part of the request is of a wrong type, or cannot stand in its line.
+        ConfigError: A part of the request is of a wrong type, or HTTP does not allow it.
     """
     try:
-        # Joined, not formatted: of a subclass of str, such as an enum, this takes the text that was signed.
-        path = (request.path, "?", request.query) if request.query else (request.path,)
-        target = "".join(path)
-        if target[:1] != "/":
-            raise ConfigError(f"{_name(request)} cannot be sent: its path does not start with a slash")
+        # Not formatted: for a subclass of str, such as an enum, `join` and `plain` use the text that was signed.
         fields = list(map(": ".join, request.headers.raw.items()))
-        if proxy is not None and request.scheme == "http":  # an https request names the target in CONNECT
-            target = f"{plain(request.scheme)}://{plain(request.host)}{target}"
+        origin = ""
+        if proxy is not None and request.scheme == "http":  # for https, CONNECT has named the target
+            origin = f"{plain(request.scheme)}://{plain(request.host)}"
             if proxy.authorization is not None:
                 fields.append(f"proxy-authorization: {proxy.authorization}")
-        words = request.method, target, "HTTP/1.1"
-        line = " ".join(words)
+        path, query = plain(request.path), plain(request.query) if request.query else ""
+        is_kept = not query and len(path) <= _PATH_KEPT  # a query may be new for each request, or secret
+        line = (_request_line if is_kept else _request_line.__wrapped__)(plain(request.method), origin, path, query)
         _check_names(tuple(request.headers.raw))
-    except (TypeError, AttributeError) as error:
-        raise ConfigError(f"{_name(request)} cannot be sent: {error}") from None
-    # With a blank or a newline, a middleware would write a header, or a second request.
-    sendable = line.isascii() and line.isprintable() and line.count(" ") == _BLANKS and "#" not in line
-    if not sendable or not _is_token(request.method):
-        raise ConfigError(f"{_name(request)} cannot be sent; percent-encode its path and query")
+    except (TypeError, AttributeError, _NotSendableError) as error:
+        raise ConfigError(f"{_name(request)} cannot be sent: {_wrong_type(request) or error}") from None
     text = "\r\n".join((line, *fields, "", ""))
-    with suppress(UnicodeEncodeError):  # a lone surrogate
+    try:
         head = text.encode()
-        if len(head) - len(head.translate(None, CONTROLS)) == 2 * len(fields) + 4:  # the ends of the lines
-            return head
-    raise ConfigError(f"{_name(request)} cannot be sent: {_problem(request)}")
+    except UnicodeEncodeError:  # a lone surrogate
+        head = b""
+    if len(head) - len(head.translate(None, CONTROLS)) != 2 * len(fields) + 4:  # only the line endings
+        raise ConfigError(f"{_name(request)} cannot be sent: {_problem(request)}")
+    return head
+
+
+class _NotSendableError(Exception):
+    """Says why a request line cannot be sent."""
+
+
+@lru_cache(maxsize=256)
+def _request_line(method: str, origin: str, path: str, query: str) -> str:
+    """The request line, with the target in absolute form if there is an *origin*. Calls of one endpoint have the same."""
+    if path[:1] != "/":
+        raise _NotSendableError("its path does not start with a slash")
+    line = f"{method} {origin}{path}{'?' if query else ''}{query} HTTP/1.1"
+    # A blank or a newline, set by a middleware, would begin a header, or a second request.
+    sendable = line.isascii() and line.isprintable() and line.count(" ") == _BLANKS and "#" not in line
+    if not sendable or not _is_token(method):
+        raise _NotSendableError("percent-encode its path and query")
+    return line
 
 
 @lru_cache(maxsize=256)
@@ -117,10 +133,10 @@ def _check_names(names: tuple[str, ...]) -> None:
 
 def check_name(name: str) -> None:
     """
-    Look at the name of a header.
+    Check the name of a header.
 
     Raises:
-        ConfigError: HTTP has no such name, or it is not in lower case, so that it was set past `Headers`.
+        ConfigError: HTTP does not allow it, or it is not in lower case, because it was set by bypassing `Headers`.
     """
     try:
         known = lower_name(name)
@@ -130,7 +146,6 @@ def check_name(name: str) -> None:
         raise ConfigError(f"the header {name!r} was set by bypassing Headers; write its name in lower case")
 
 
-@lru_cache(maxsize=16)
 def _is_token(method: str) -> bool:
     try:
         return lower_name(method) != ""
@@ -142,10 +157,19 @@ def _name(request: Request) -> str:
     return f"{request.method} {request.url!r}"
 
 
+def _wrong_type(request: Request) -> str | None:
+    """Which part of the request line is not text; None if all are."""
+    parts: dict[str, object] = {"method": request.method, "path": request.path, "query": request.query or ""}
+    for name, value in parts.items():
+        if not isinstance(value, str):
+            return f"its {name} is of type {type(value).__name__}; it takes str"
+    return None
+
+
 def _problem(request: Request) -> str:
-    """Which header cannot be sent, and why; its value, which may be secret, is not shown."""
+    """Which header cannot be sent, and why. Its value, which may be secret, is not shown."""
     for name, value in request.headers.raw.items():
         problem = header_problem(value)
         if problem is not None:
             return f"the value of header {name!r} {problem}"
-    return "a header has a character that it cannot carry"
+    return "a header has a character that HTTP does not allow"

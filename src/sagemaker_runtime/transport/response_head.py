@@ -1,8 +1,8 @@
 """
-The head of a response: the status line and the headers, and what they say of the body.
+The head of a response: the status line and the headers, and how they delimit the body.
 
-It is strict: whatever two readers of one connection could understand differently is refused, because one of them would
-take a part of this response for the next one.
+The parser is strict. It refuses everything that two parsers could understand differently, because one of them would take
+a part of this response for the next one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from sagemaker_runtime.errors import InvalidHeaderError
-from sagemaker_runtime.headers import CONTROLS, Headers, lower_name
+from sagemaker_runtime.headers import CONTROLS, LOWER_NAMES, Headers, LowerNames
 
 MAX_LINE = 65_536  # bytes of the status line, or of a header
 MAX_LINES = 1_000  # headers
@@ -19,23 +19,22 @@ _LEAST_STATUS = "100"
 _MINOR_VERSIONS = {"HTTP/1.0 ": 0, "HTTP/1.1 ": 1}
 _NO_BODY = frozenset({*range(100, 200), 204, 304})  # statuses; RFC 9112, section 6.3
 _SWITCHING_PROTOCOLS = 101
-_LENGTH_DIGITS = 18  # the most of a length that is believed
-_CACHED = 4_096  # bytes of a head
-_BLANK = 32
+_LENGTH_DIGITS = 18  # the most digits of a Content-Length
+_CACHED = 4_096  # bytes; the lines of a longer head are not cached
 
 
-class NotHTTP(Exception):  # noqa: N818 - what came is that
-    """A response that cannot be read. The text says why, and shows nothing of what came."""
+class NotHTTP(Exception):  # noqa: N818 - it describes the response
+    """A response that is not valid HTTP. The text says why, and shows nothing of the response."""
 
 
 class ResponseHead:
     """
-    What a head says.
+    A parsed head.
 
     Attributes:
-        length: Bytes of the body; None if its chunks, or the end of the connection, say where it ends.
+        length: Bytes of the body; None if chunks, or the end of the connection, delimit it.
 
-        keeps_alive: Whether the connection may serve another request once the body has ended.
+        keeps_alive: Whether the connection may be used for another request after the body has ended.
     """
 
     __slots__ = ("chunked", "headers", "keeps_alive", "length", "status")
@@ -50,15 +49,15 @@ class ResponseHead:
 
 def read_head(block: bytes, method: str) -> ResponseHead:
     """
-    Read a head.
+    Parse a head.
 
     Args:
-        block: Its bytes, without the empty line behind it.
+        block: Its bytes, without the empty line after it.
 
-        method: That of the request: the response to HEAD has no body.
+        method: The method of the request: the response to HEAD has no body.
 
     Raises:
-        NotHTTP: It is not a head of HTTP/1, or says two things of the body.
+        NotHTTP: It is not an HTTP/1 head, or is ambiguous about the body.
     """
     first, *lines = block.decode("utf-8", "surrogateescape").split("\r\n")
     if len(block) - len(block.translate(None, CONTROLS)) != 2 * len(lines):
@@ -67,15 +66,9 @@ def read_head(block: bytes, method: str) -> ResponseHead:
         raise NotHTTP(f"it has more than {MAX_LINES:,} headers")
     if len(block) > MAX_LINE and max(map(len, block.split(b"\r\n"))) > MAX_LINE:
         raise NotHTTP(f"a line of its head has more than {MAX_LINE:,} bytes")
-    cached = len(block) <= _CACHED  # or the caches would keep what a hostile server sends
+    cached = len(block) <= _CACHED  # otherwise a hostile server could fill the caches
     minor, status = (_read_status_line if cached else _read_status_line.__wrapped__)(first)
-    to_lower = lower_name if cached else lower_name.__wrapped__
-    try:
-        raw = {to_lower(name): value for name, value in [line.split(": ", 1) for line in lines]}
-        if len(raw) != len(lines) or b" \r\n" in block or b":  " in block or b"\t" in block or block[-1] == _BLANK:
-            raw = _read_lines(lines)
-    except (ValueError, InvalidHeaderError):  # no blank behind the colon
-        raw = _read_lines(lines)
+    raw = _read_lines(lines, LOWER_NAMES if cached else LowerNames())
     length, coding = raw.get("content-length"), raw.get("transfer-encoding")
     if length is not None and not (length.isdigit() and length.isascii() and len(length) <= _LENGTH_DIGITS):
         raise NotHTTP("its Content-Length is not one number")
@@ -92,15 +85,15 @@ def read_head(block: bytes, method: str) -> ResponseHead:
     return ResponseHead(status, Headers.of_raw(raw), size, chunked=chunked, keeps_alive=keeps_alive)
 
 
-def _read_lines(lines: list[str]) -> dict[str, str]:
-    """The headers, where a blank or a name that comes twice needs care."""
+def _read_lines(lines: list[str], lower_names: LowerNames) -> dict[str, str]:
+    """The headers, without the blanks around their values; the values of a repeated name are joined by a comma."""
     raw: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon:
             raise NotHTTP("a line of its head has no colon")
         try:
-            lower, text = lower_name.__wrapped__(name), value.strip(" \t")
+            lower, text = lower_names[name], value.strip(" \t")
         except InvalidHeaderError:
             raise NotHTTP("a line of its head does not begin with the name of a header") from None
         raw[lower] = text if lower not in raw else f"{raw[lower]}, {text}"
@@ -118,7 +111,7 @@ def _read_status_line(line: str) -> tuple[int, int]:
 
 
 def _is_chunked(coding: str, minor: int, *, with_length: bool) -> bool:
-    """Whether chunks say where the body ends. Source: RFC 9112, section 6.3."""
+    """Whether chunks delimit the body. Source: RFC 9112, section 6.3."""
     if with_length:
         raise NotHTTP("it has both a Content-Length and a Transfer-Encoding")
     *others, last = [each.strip(" \t").lower() for each in coding.split(",")]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.chunked import ChunkedDecoder
 
 MAX_HEAD = 1_048_576  # bytes
-_INTERIM = frozenset({100, *range(102, 200)})  # RFC 9110, section 15.2: the response itself is to come; 101 ends HTTP
+_INTERIM = frozenset({100, *range(102, 200)})  # RFC 9110, section 15.2: the final response follows; 101 ends HTTP
 _BEGINNING = b"HTTP/1."
 
 
@@ -19,14 +19,14 @@ class ResponseReader:
     Reads one response.
 
     Args:
-        method: That of the request.
+        method: The method of the request.
 
     Attributes:
-        head: None until it is there.
+        head: The head; None until it is complete.
 
-        ended: Whether all of it has come.
+        ended: Whether the response is complete.
 
-        surplus: Whether more than it has come: the connection cannot be used again.
+        surplus: Whether there were bytes after the response, so that the connection cannot be used again.
     """
 
     __slots__ = ("_buffer", "_decoder", "_left", "_method", "ended", "head", "surplus")
@@ -35,16 +35,16 @@ class ResponseReader:
         self.head: ResponseHead | None = None
         self.ended = self.surplus = False
         self._method = method
-        self._buffer: bytearray | None = None  # a head that has not come whole
+        self._buffer: bytearray | None = None  # an incomplete head
         self._decoder: ChunkedDecoder | None = None
-        self._left: int | None = None  # bytes of the body that are still to come; None if that is not known
+        self._left: int | None = None  # bytes of the body that are missing; None if that is not known
 
     def feed(self, data: bytes) -> list[bytes]:
         """
-        What *data* adds to the body.
+        The pieces of the body in *data*.
 
         Raises:
-            NotHTTP: It is not a response.
+            NotHTTP: The response is not valid HTTP.
         """
         if self.head is None:
             rest = self._read_head(data)
@@ -66,16 +66,16 @@ class ResponseReader:
 
     @property
     def within_head(self) -> bool:
-        """Whether a part of the head has come."""
+        """Whether only a part of the head has arrived."""
         return self._buffer is not None
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether the end of the connection is that of the response."""
+        """Whether the end of the connection is the end of the response."""
         return self.head is not None and self._left is None and self._decoder is None
 
     def _read_head(self, data: bytes) -> bytes | None:
-        """What came behind the head; None if that is not whole yet."""
+        """The bytes after the head; None if the head is not complete yet."""
         while (end := self._end_of_head(data)) >= 0:
             if self._buffer is not None:
                 data, self._buffer = bytes(self._buffer), None
@@ -85,7 +85,7 @@ class ResponseReader:
             if head.status not in _INTERIM:
                 self.head, self._left = head, head.length
                 if head.chunked:
-                    from sagemaker_runtime.transport.chunked import ChunkedDecoder  # 0.4 ms, which a start saves
+                    from sagemaker_runtime.transport.chunked import ChunkedDecoder  # takes 0.4 ms, so not at start-up
 
                     self._decoder = ChunkedDecoder()
                 return data
@@ -94,7 +94,7 @@ class ResponseReader:
         return None
 
     def _end_of_head(self, data: bytes) -> int:
-        """Where it ends, in the buffer if there is one; -1 if it goes on."""
+        """The position of the end of the head, in the buffer if there is one; -1 if it is not complete."""
         if self._buffer is None:
             end = data.find(b"\r\n\r\n")
             if end >= 0:

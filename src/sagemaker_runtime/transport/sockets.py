@@ -1,4 +1,4 @@
-"""What the kernel knows of a connection, and asyncio does not say."""
+"""Facts about a connection that the kernel knows and asyncio does not expose."""
 
 from __future__ import annotations
 
@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
-if sys.platform != "win32":
-    from fcntl import ioctl
-    from termios import TIOCOUTQ
-
-_HAS_POLL = hasattr(select, "poll")  # Windows has none, and eventlet takes it away
+_HAS_POLL = hasattr(select, "poll")  # not on Windows, and eventlet removes it
 _INT = struct.Struct("i")
 
 
 def is_readable(transport: asyncio.Transport) -> bool:
-    """Whether something has come that has not been read, or the end."""
+    """Whether there is unread data, or the peer has closed the connection."""
     fileno = _fileno(transport)
     if fileno < 0:
         return False
@@ -33,8 +29,11 @@ def is_readable(transport: asyncio.Transport) -> bool:
 
 
 def unacknowledged(transport: asyncio.Transport) -> int:
-    """Bytes that the kernel has taken and the peer has not; 0 where the system does not say."""
+    """Bytes that the kernel has accepted and the peer has not acknowledged; 0 if the system does not say."""
     if sys.platform != "win32":
+        from fcntl import ioctl
+        from termios import TIOCOUTQ  # takes 0.4 ms, and only large bodies need it
+
         try:
             return int(_INT.unpack(ioctl(_fileno(transport), TIOCOUTQ, bytes(_INT.size)))[0])
         except (OSError, ValueError):
@@ -43,7 +42,7 @@ def unacknowledged(transport: asyncio.Transport) -> int:
 
 
 def duplicate(transport: asyncio.Transport) -> socket.socket:
-    """A second socket for the connection, to be closed by the caller; raises OSError for one that is closed."""
+    """A second socket for the connection, which the caller must close. Raises OSError if the connection is closed."""
     known: socket.socket = transport.get_extra_info("socket")
     copy = socket.socket(known.family, known.type, known.proto, os.dup(known.fileno()))
     copy.settimeout(0.0)

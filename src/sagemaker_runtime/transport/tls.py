@@ -1,4 +1,4 @@
-"""The TLS of a client that trusts other authorities than the system's, or has a certificate of its own."""
+"""The TLS context of a client that trusts other authorities than the system does, or has its own certificate."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from sagemaker_runtime.errors import ConfigError
 
 StrPath: TypeAlias = str | os.PathLike[str]
 
-_HASHED_NAME = r"[0-9a-f]{8}\.[0-9]+"  # by which OpenSSL finds a certificate in a directory
+_HASHED_NAME = r"[0-9a-f]{8}\.[0-9]+"  # file names by which OpenSSL finds certificates in a directory
 
 
 def tls_context(
     ca_bundle: StrPath | None, client_certificate: StrPath | tuple[StrPath, StrPath] | None
 ) -> ssl.SSLContext | None:
     """
-    A context for both. None where neither is given and the machine has certificates: aiohttp's own context then serves.
+    A context for both. None if neither is given and the machine has certificates: aiohttp's own context is then sufficient.
 
     On a machine without certificates, those that botocore ships are trusted.
 
-    Certificates and host names are always checked. TLS 1.2 is the least, as Python has it.
+    Certificates and host names are always checked. TLS 1.2 is the minimum, which is Python's default.
 
     Args:
-        ca_bundle: A file of certificates in PEM, or a directory of such files with the names that ``openssl rehash``
-            gives, trusted instead of the system's. None for the system's.
+        ca_bundle: A PEM file of certificates, or a directory of such files prepared by ``openssl rehash``, trusted instead of
+            the system's. None for the system's.
 
-        client_certificate: A file in PEM with a certificate and its key, not encrypted; or two files.
+        client_certificate: A PEM file with a certificate and its unencrypted key, or two files. None for none.
 
     Raises:
-        ConfigError: A file cannot be read, or does not hold that.
+        ConfigError: A file cannot be read, or has other contents.
     """
     if ca_bundle is not None:
         context = _trusting(os.fspath(ca_bundle))
@@ -51,20 +51,20 @@ def tls_context(
 
 
 def _trusting(ca_bundle: str) -> ssl.SSLContext:
-    if not ca_bundle:  # which OpenSSL would take for the system's
-        raise ConfigError("the CA bundle is an empty name; pass None for the system's")
+    if not ca_bundle:  # OpenSSL would use the system's certificates
+        raise ConfigError("the CA bundle is an empty string; pass None for the system's certificates")
     try:
         folder = Path(os.fsdecode(ca_bundle))
         if folder.is_dir():
             if not _has_certificates(folder):
                 raise ConfigError(
-                    f"the CA bundle {ca_bundle!r} is a directory without certificates under the names by which OpenSSL "
-                    "finds them; run openssl rehash on it, or name a file"
+                    f"the CA bundle {ca_bundle!r} is a directory without certificates under the names that OpenSSL looks for; "
+                    "run openssl rehash on it, or pass a file"
                 )
             return ssl.create_default_context(capath=ca_bundle)
         return ssl.create_default_context(cafile=ca_bundle)
     except (OSError, ValueError) as error:  # SSLError is an OSError
-        raise ConfigError(f"the CA bundle {ca_bundle!r} cannot be read as certificates in PEM: {error}") from error
+        raise ConfigError(f"the CA bundle {ca_bundle!r} cannot be read as PEM certificates: {error}") from error
 
 
 def _has_certificates(folder: Path) -> bool:
@@ -72,7 +72,7 @@ def _has_certificates(folder: Path) -> bool:
 
 
 def _system_has_certificates() -> bool:
-    """Whether OpenSSL has any to look at. Its own count would not say: it reads a directory for one peer at a time."""
+    """Whether OpenSSL finds certificates. Its own count does not tell, because it reads a directory only on demand."""
     if sys.platform == "win32":
         return True  # in the system's store
     paths = ssl.get_default_verify_paths()
@@ -82,19 +82,19 @@ def _system_has_certificates() -> bool:
             return True
         return any(folder.is_dir() and _has_certificates(folder) for folder in folders)
     except OSError as error:
-        return isinstance(error, PermissionError)  # OpenSSL opens a file where we may not list
+        return isinstance(error, PermissionError)  # OpenSSL may open a file in a directory that we must not list
 
 
 def _trusting_botocore() -> ssl.SSLContext:
-    """A context for a machine without certificates. Where it refuses a peer, the error says so: it is the likely reason."""
+    """A context for a machine without certificates. If it refuses a peer, the error mentions this likely reason."""
     bundle = botocore_file("cacert.pem")
     advice = "no certificates are installed on this machine, "
     if bundle is not None and bundle.is_file():  # some distributions remove it
         context = ssl.create_default_context(cafile=bundle)
-        advice += f"so those of botocore ({bundle}) are trusted; name others with ca_bundle= or AWS_CA_BUNDLE"
+        advice += f"so those of botocore ({bundle}) are trusted; set others with ca_bundle= or AWS_CA_BUNDLE"
     else:
         context = ssl.create_default_context()
-        advice += "so none are trusted; name some with ca_bundle= or AWS_CA_BUNDLE"
+        advice += "so none are trusted; set some with ca_bundle= or AWS_CA_BUNDLE"
 
     class Handshake(ssl.SSLObject):
         def do_handshake(self) -> None:
@@ -117,7 +117,7 @@ def _identify(context: ssl.SSLContext, client_certificate: StrPath | tuple[StrPa
         files = f"{certificate!r}"
 
     def refuse() -> NoReturn:  # without this, OpenSSL would ask for the password on the terminal
-        raise ConfigError(f"the client certificate {files} has an encrypted key; give one that is not")
+        raise ConfigError(f"the client certificate {files} has an encrypted key; pass an unencrypted one")
 
     try:
         context.load_cert_chain(certificate, key, password=refuse)

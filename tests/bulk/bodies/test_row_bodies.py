@@ -12,6 +12,7 @@ from bulk.inputs import MemorySource, records_of
 
 from sagemaker_runtime import ConfigError, DecodeError, EncodeError
 from sagemaker_runtime.bulk import CSV, CSVBody, Files, JSONLines, JSONLinesBody, Parquet
+from sagemaker_runtime.bulk.formats.base import AlikeLines
 
 if TYPE_CHECKING:
     from sagemaker_runtime.bulk import Body, Format
@@ -33,6 +34,15 @@ def test_json_lines_are_sent_as_lines() -> None:
     assert (b'{"a": 1.10}\n[2]\n', LINES, LINES) == (encoded.body, encoded.content_type, body.accept)
     assert b'["1","x"]\n' == sent(body, CSV(header=False), b"1,x\n")
     assert b'{"a": 1}\n' == body.encode([b'{"a":\n1}\n'], Files(JSON), "a.json").body
+
+
+def test_lines_that_look_alike_are_sent_without_being_read() -> None:
+    """To read them costs as much as to send them. One alone is read: so a bad one is found when its request has failed."""
+    records = AlikeLines(b'{"a":\r1}\n{bad}\n{"a": 3}', 3)
+
+    assert b'{"a": 1}\n{bad}\n{"a": 3}\n' == JSONLinesBody(max_rows=9).encode(records, JSONLines(), "a").body
+    with pytest.raises(EncodeError, match="the record is not a JSON document"):
+        JSONLinesBody(max_rows=9).encode(records[1:2], JSONLines(), "a")
 
 
 def test_a_line_that_is_no_json_is_not_sent() -> None:
@@ -75,7 +85,7 @@ def test_the_answer_to_a_request_of_one_record_is_json_as_it_stands() -> None:
         (b"1\n{s3cret\n", LINES, "line 2 has no JSON document: Expecting property name"),
         (b"1\n\xff\n", LINES, "line 2 is not UTF-8"),
         (b"1\n" + b"[" * 99_999, LINES, "line 2 is nested too deeply"),
-        (b"1\n" + b"1" * 9_999, LINES, "line 2 has a number of too many digits"),
+        (b"1\n" + b"1" * 9_999, LINES, "line 2 has a number with too many digits"),
         (b"1,2,3\n", TABLE, "1 answers for 2 records"),
         (b'"s3cret', TABLE, "line 1: unexpected end of data"),
         (b"\xff\n", TABLE, "cannot be read as CSV: invalid start byte at byte 0"),
@@ -125,8 +135,8 @@ def test_the_rows_of_a_table_need_no_columns_and_lists_neither() -> None:
     ("body", "record", "problem"),
     [
         (CSVBody(), b'{"a": 1}', r"give CSVBody\(columns="),
-        (CSVBody(columns=["a"]), b'{"b": "s3cret"}', "the record has no 'a', which is one of columns="),
-        (CSVBody(columns=["a"]), b"[1]", "the record is a list, and columns= takes values of an object"),
+        (CSVBody(columns=["a"]), b'{"b": "s3cret"}', "the record has no 'a', which columns= names"),
+        (CSVBody(columns=["a"]), b"[1]", "the record is a list, but columns= takes values of an object"),
         (CSVBody(), b'"s3cret"', "neither a list nor an object"),
         (CSVBody(), b'[1, ["s3cret"]]', "the value at 1 is a list or an object"),
         (CSVBody(columns=["a"]), b'{"a": {"s3cret": 1}}', "the value at 'a' is a list or an object"),
@@ -144,7 +154,7 @@ def test_a_row_of_csv_of_the_wrong_length_fails_alone() -> None:
     format = CSV()
     records = records_of(format, MemorySource({"a": b"a,b\n1\n"}))
 
-    with pytest.raises(EncodeError, match="it has 1 cells, and the header has 2"):
+    with pytest.raises(EncodeError, match="it has 1 cells, but the header has 2"):
         CSVBody().encode(records, format, "a")
 
 
@@ -167,13 +177,13 @@ def test_the_answers_in_csv_are_cells_of_text(body: bytes, answers: list[bytes])
 @pytest.mark.parametrize("settings", [{"max_rows": 0}, {"max_bytes": 0}])
 def test_limits_that_make_no_sense_are_refused(kind: type[JSONLinesBody | CSVBody], settings: dict[str, int]) -> None:
     """Where they are written."""
-    with pytest.raises(ConfigError, match="max_rows and max_bytes are numbers from 1 on"):
+    with pytest.raises(ConfigError, match="max_rows and max_bytes take numbers, 1 or more"):
         kind(**settings)
 
 
 def test_columns_are_a_list_of_names() -> None:
     """A text would be taken for the list of its letters."""
-    with pytest.raises(ConfigError, match="columns is the text 'abc'"):
+    with pytest.raises(ConfigError, match="columns is the string 'abc'"):
         CSVBody(columns="abc")  # type: ignore[arg-type]
     assert "columns=('a',)" in repr(CSVBody(columns=["a"]))
     assert json.loads(sent(JSONLinesBody(), CSV(), b"a\n1\n")) == {"a": "1"}

@@ -77,13 +77,13 @@ def test_any_text_around_any_field_comes_out_as_it_is(before: str, value: str, n
 @pytest.mark.parametrize(
     ("template", "problem"),
     [
-        ({"inputs": "prompt"}, "the template has no place for a field"),
-        ({"inputs": "{{prompt}}"}, "the template has no place for a field"),
+        ({"inputs": "prompt"}, "the template has no placeholder for a field"),
+        ({"inputs": "{{prompt}}"}, "the template has no placeholder for a field"),
         ({"inputs": "{prompt"}, r"a single \{ in the string that begins with '\{prompt'"),
         ({"inputs": "prompt}"}, r"a single \} in the string"),
         ({"inputs": "{}"}, r"a single \{ in the string"),
-        ('{"inputs": {prompt}}', "the template is no JSON: Expecting property name"),
-        ({"inputs": {1, 2}}, "the template is no JSON: Object of type set"),
+        ('{"inputs": {prompt}}', "the template is not JSON: Expecting property name"),
+        ({"inputs": {1, 2}}, "the template is not JSON: Object of type set"),
     ],
 )
 def test_a_template_that_makes_no_sense_is_refused(template: Any, problem: str) -> None:
@@ -94,7 +94,7 @@ def test_a_template_that_makes_no_sense_is_refused(template: Any, problem: str) 
 
 @pytest.mark.parametrize(
     ("record", "problem"),
-    [(b'{"a": "s3cret"}', "the record has no field 'prompt'"), (b'["s3cret"]', "the record is no object")],
+    [(b'{"a": "s3cret"}', "the record has no field 'prompt'"), (b'["s3cret"]', "the record is not an object")],
 )
 def test_a_record_without_the_field_fails_alone_and_names_it(record: bytes, problem: str) -> None:
     """The others are sent."""
@@ -199,7 +199,7 @@ def test_codecs_of_tables_get_one_of_the_records(codec: ParquetCodec | ArrowCode
 @pytest.mark.parametrize(
     ("records", "problem"),
     [
-        ([b'{"a": 1}', b'["s3cret"]'], "the record is no object"),
+        ([b'{"a": 1}', b'["s3cret"]'], "the record is not an object"),
         ([b'{"a": 1}', b'{"a": "s3cret"}'], r"a column has values of several types \(Arrow"),
     ],
 )
@@ -215,8 +215,8 @@ def test_records_that_are_no_table_are_refused(records: list[bytes], problem: st
     ("codec", "body", "problem"),
     [
         (JSONCodec(), b"[1]", "1 answers for 2 records"),
-        (JSONCodec(), b'{"s3cret": 1}', "JSONCodec makes a dict of it, and no list"),
-        (JSONCodec(), b'"s3cret"', "JSONCodec makes a str of it"),
+        (JSONCodec(), b'{"s3cret": 1}', "JSONCodec decodes it to a dict, not to a list"),
+        (JSONCodec(), b'"s3cret"', "JSONCodec decodes it to a str"),
         (JSONCodec(), b"s3cret", "Expecting value"),
         (
             JSONCodec(type=lambda document: [object(), document]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,9 @@ _of_the_program.__module__ = "__main__"
     [
         (lambda: 1, "a function or class within a function"),
         (SECRET, "credentials; each worker finds its own"),
-        (Client(Options(region="us-east-1")), "a Client, whose connections and credentials are of this process"),
+        (Client(Options(region="us-east-1")), "a Client, whose connections and credentials belong to this process"),
         (SyncClient(Options(region="us-east-1")), "a SyncClient, whose"),
-        (_of_the_program, "which workers cannot import from the program"),
+        (_of_the_program, "which workers cannot import from the main program"),
         ((each for each in ()), "TypeError"),
     ],
     ids=["closure", "credentials", "client", "sync", "main", "generator"],
@@ -92,13 +93,13 @@ def test_what_a_module_has_may_be_sent() -> None:
         ),
         (RECIPE, (override(credentials=SECRET),), {}, "opt_fns cannot be sent"),
         (RECIPE, (), {"engine": "spark"}, "engine is 'spark'; it takes 'ray', 'dask' or None"),
-        (RECIPE, (), {"workers": 0}, "workers is 0; it takes a number from 1 on"),
+        (RECIPE, (), {"workers": 0}, "workers is 0; it takes a number, 1 or more"),
         (RECIPE, (), {"workers": True}, "workers is True"),
-        (RECIPE, (), {"engine": None, "workers": 2}, "workers is for an engine"),
+        (RECIPE, (), {"engine": None, "workers": 2}, "workers needs an engine"),
         (RECIPE, (), {"limit": KneeLimit(on_change=lambda *_: None)}, "limit cannot be sent"),
         (RECIPE, (), {"body": Holding(SECRET)}, "body cannot be sent"),
-        (RECIPE, (), {"engine": "ray"}, r"engine='ray' needs Ray: pip install 'sagemaker-runtime\[ray\]'"),
-        (RECIPE, (), {}, r"engine='dask' needs Dask: pip install 'sagemaker-runtime\[dask\]'"),
+        (RECIPE, (), {"engine": "ray"}, r"engine='ray' needs ray: pip install 'sagemaker-runtime\[ray\]'"),
+        (RECIPE, (), {}, r"engine='dask' needs distributed: pip install 'sagemaker-runtime\[dask\]'"),
     ],
     ids=["client", "opt_fns", "engine", "workers", "flag", "alone", "limit", "body", "ray", "dask"],
 )
@@ -111,8 +112,8 @@ async def test_an_engine_takes_what_can_be_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A plan with arguments that are refused would stand in the way of the right ones."""
-    monkeypatch.setattr("sagemaker_runtime.bulk.engines.on_ray.find_spec", lambda _: None)
-    monkeypatch.setattr("sagemaker_runtime.bulk.engines.on_dask.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     settings = {"engine": "dask", "progress": False} | arguments
 
     with pytest.raises(ConfigError, match=said) as caught:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from bulk.doubling import LIST, doubling, numbers
 from bulk.engines.in_threads import MADE, InThreads, Wire, WorkerDied
 
 from sagemaker_runtime import ConfigError, ValidationError
@@ -22,7 +23,6 @@ from sagemaker_runtime.bulk import (
     ClientRecipe,
     FileBody,
     Files,
-    JSONBody,
     JSONLines,
     Parquet,
     Selected,
@@ -39,14 +39,7 @@ from sagemaker_runtime.bulk.local_folder import LocalDestination
 from sagemaker_runtime.local import Invocation, LocalEndpoint
 from sagemaker_runtime.plugins.concurrency import KneeLimit
 
-LIST = JSONBody(key="instances", max_rows=8)
-
-
-def doubled(invocation: Invocation) -> bytes:
-    rows = json.loads(invocation.body)["instances"]
-    if any(row % 100 == 13 for row in rows):
-        raise ValueError("unlucky")
-    return json.dumps({"predictions": [2 * row for row in rows]}).encode()
+DOUBLED = doubling()
 
 
 class Gate:
@@ -63,7 +56,7 @@ class Gate:
         if self.calls > 20:
             self.came.set()
             await self.opened.wait()
-        return doubled(invocation)
+        return DOUBLED(invocation)
 
 
 GATE = Gate()
@@ -71,7 +64,7 @@ GATE = Gate()
 
 @pytest.fixture
 async def local(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalEndpoint]:
-    async with LocalEndpoint({"m": doubled, "g": GATE}) as endpoint:
+    async with LocalEndpoint({"m": DOUBLED, "g": GATE}) as endpoint:
         GATE.close()
         for name, value in endpoint.environ().items():
             monkeypatch.setenv(name, value)
@@ -86,7 +79,7 @@ def rows(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
     folder.mkdir()
     for name, begin in (("a", 0), ("b", 1_000)):
-        (folder / f"{name}.jsonl").write_text("".join(f"{begin + index}\n" for index in range(300)))
+        numbers(folder, 300, begin=begin, name=name)
     return folder
 
 
@@ -277,6 +270,22 @@ async def test_a_folder_that_a_worker_does_not_see_is_refused(
 
     assert [] == [task for task in MADE[0].tasks if "score" in task]
     assert not (tmp_path / "out" / ".bulk" / "probe").exists()
+
+
+@pytest.mark.parametrize("engine", ["dask", None])
+async def test_what_a_driver_was_killed_over_is_taken_away_by_the_next_one(
+    local: LocalEndpoint, rows: Path, tmp_path: Path, engine: str | None
+) -> None:
+    """A kill leaves the file that it was about to show to the workers, whether the run then goes on with them or without."""
+    await spread(local, rows, tmp_path / "out")
+    state = tmp_path / "out" / ".bulk"
+    left = state / "probe", state / ".probe.new"
+    for path in left:
+        path.write_bytes(b"0123456789abcdef")
+
+    await run(local, rows, tmp_path / "out", engine=engine)
+
+    assert [] == [path.name for path in left if path.exists()]
 
 
 async def test_the_error_that_ends_a_run_is_raised_and_not_one_behind_it(

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from bulk.inputs import MemorySource, assert_resumable, batches_of, records_of, shards_of
@@ -69,6 +71,26 @@ def test_the_record_is_the_row_as_it_stands() -> None:
     ] == documents_of(CSV(), source)
 
 
+def test_a_hundred_thousand_files_are_not_all_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that waits for its turn weighs a kilobyte and a half."""
+    submitted: list[object] = []
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **named: Any) -> Any:
+            submitted.append(arguments)
+            return super().submit(*arguments, **named)
+
+    monkeypatch.setattr(csv_rows, "ThreadPoolExecutor", Pool)
+    source = MemorySource({f"{number:04}.csv": b"a\n1\n" for number in range(500)})
+
+    shards = CSV().shards(source.files(), source)
+    first, ahead = next(iter(shards)), len(submitted)
+
+    assert (0, 32) == (first.file, ahead)
+    assert 499 == sum(1 for _ in shards)
+    assert 500 == len(submitted)
+
+
 def test_a_file_is_one_shard_and_an_empty_one_none() -> None:
     """A line feed within quotes cannot be told from the end of a row at any byte."""
     source = source_of("a\n1\n", **{"b.csv": b"", "c.csv": b"a\n"})
@@ -104,7 +126,7 @@ def test_a_row_of_the_wrong_length_fails_alone() -> None:
     records = records_of(format, source_of("a,b\ns3cret\n1,2\n1,2,3\n"))
 
     for record, cells in ((records[0], 1), (records[2], 3)):
-        with pytest.raises(EncodeError, match=f"it has {cells} cells, and the header has 2") as caught:
+        with pytest.raises(EncodeError, match=f"it has {cells} cells, but the header has 2") as caught:
             format.document(record)
         assert "s3cret" not in str(caught.value)
     assert b'{"a":"1","b":"2"}' == format.document(records[1])
@@ -112,7 +134,7 @@ def test_a_row_of_the_wrong_length_fails_alone() -> None:
 
 @pytest.mark.parametrize(
     ("row", "problem"),
-    [(b"\xff,1", "invalid start byte at byte 0"), (b'"a"b,1', "cell 1 goes on behind its closing quote")],
+    [(b"\xff,1", "invalid start byte at byte 0"), (b'"a"b,1', "cell 1 continues after its closing quote")],
 )
 def test_a_row_that_is_no_csv_fails_alone(row: bytes, problem: str) -> None:
     """Likewise."""
@@ -151,9 +173,7 @@ def test_it_reads_as_it_goes() -> None:
 
 def test_files_of_one_run_have_the_same_header() -> None:
     """The columns of a record would otherwise depend on the file that happened to be read first."""
-    with pytest.raises(
-        ConfigError, match=r"b\.csv has the columns b, a, and a\.csv has a, b; files with other columns"
-    ):
+    with pytest.raises(ConfigError, match=r"b\.csv has the columns b, a, but a\.csv has a, b; make a separate run"):
         shards_of(CSV(), source_of("a,b\n1,2\n", **{"b.csv": b"b,a\n1,2\n"}))
 
 

@@ -37,7 +37,7 @@ def test_a_file_that_no_endpoint_takes_is_refused_before_it_is_read(monkeypatch:
     """It would be read into memory whole."""
     monkeypatch.setattr(files, "MAX_FILE", 8)
 
-    with pytest.raises(ConfigError, match=r"e\.png has 9 bytes, and no endpoint takes more than 8"):
+    with pytest.raises(ConfigError, match=r"e\.png has 9 bytes, but no endpoint takes more than 8"):
         shards_of(Files(), FOUR)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,27 @@ def test_a_file_without_line_ends_is_refused(tmp_path: Path, monkeypatch: pytest
 
     with pytest.raises(ConfigError, match=r"a line of more than 10 bytes, at byte 2; is it JSON Lines\?"):
         batches(source)
+
+
+@pytest.mark.parametrize("before", [0, 50, 99, 101])
+def test_how_long_a_line_may_be_does_not_depend_on_where_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """Or a run that goes on, and reads from another place, would refuse what it has let in."""
+    monkeypatch.setattr(json_lines, "BLOCK", 100)
+    monkeypatch.setattr(json_lines, "LONGEST", 1_600)
+    source = written(tmp_path, b"1" * before + b"\n" + b"2" * 1_800 + b"\n")
+
+    with pytest.raises(ConfigError, match="a line of more than 1600 bytes"):
+        batches(source)
+
+
+@pytest.mark.parametrize("size", [100, sys.maxsize])
+def test_any_number_of_rows_may_be_asked_for(tmp_path: Path, size: int) -> None:
+    """Whoever wants as many as fit says a large number."""
+    source = written(tmp_path, b'{"a": 1}\n' * 10)
+
+    assert [10] == [len(batch.records) for batch in batches(source, rows=sys.maxsize, size=size)]
 
 
 def test_a_byte_order_mark_at_the_beginning_is_skipped(tmp_path: Path) -> None:

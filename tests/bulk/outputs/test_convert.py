@@ -7,6 +7,7 @@ import io
 import json
 import math
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
@@ -88,7 +89,7 @@ def test_a_key_that_is_the_name_of_another_column_gets_another(tmp_path: Path) -
 
 
 @given(st.lists(ROWS, max_size=4))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_rows_can_be_written(tmp_path: Path, rows: list[object]) -> None:
     """Whatever a model answers: a run that cannot publish a part cannot go on."""
     table = csv_of(tmp_path, rows)
@@ -208,7 +209,7 @@ def _full(descriptor: int) -> None:
 
 def test_a_format_that_cannot_be_written_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """CSV needs no pyarrow."""
-    monkeypatch.setattr("sagemaker_runtime.bulk.arrow.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
 
     with pytest.raises(ConfigError, match=r"output_format='parquet' needs pyarrow: pip install"):
         converter("parquet")

@@ -37,6 +37,13 @@ async def served(handler: Handler, ping: Handler = healthy) -> AsyncIterator[str
     application = web.Application()
     application.router.add_get("/ping", ping)
     application.router.add_post("/invocations", handler)
+    async with listening(application) as url:
+        yield url
+
+
+@asynccontextmanager
+async def listening(application: web.Application) -> AsyncIterator[str]:
+    """The URL of a server."""
     runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -84,7 +84,7 @@ async def test_a_component_must_be_named_and_be_there(members: dict[str, str], w
 
 @pytest.mark.parametrize(
     ("components", "words"),
-    [({}, "there is nothing that inferenceComponentName could name"), ({"a b": upper}, "'a b' could never be asked")],
+    [({}, "there is no model for inferenceComponentName to name"), ({"a b": upper}, "no request can name 'a b'")],
 )
 def test_components_that_cannot_be_asked_for_are_refused(components: dict[str, object], words: str) -> None:
     """A slip in the set-up should not wait for the first call."""

@@ -240,7 +240,7 @@ def test_what_is_thrown_away_with_its_event_loop_is_no_failure() -> None:
 @pytest.mark.parametrize("given", [(b"bytes", 500), (None, 500), ("text", "404"), ("text", None)])
 def test_a_model_failure_that_could_not_be_sent_is_refused(given: tuple[str, int]) -> None:
     """The log names the mistake, and the caller gets a ModelError all the same."""
-    with pytest.raises(TypeError, match="ModelFailure takes a text and a number"):
+    with pytest.raises(TypeError, match="ModelFailure takes a str and an int"):
         ModelFailure(*given)
 
 
@@ -266,5 +266,5 @@ class Forgetful:
 async def test_the_log_says_that_a_backend_gave_no_answer() -> None:
     """It is a mistake of who wrote the backend, and no mystery of the server's."""
     async with LocalEndpoint({"it": Forgetful()}) as local, Client(local.options()) as client:
-        with pytest.raises(ModelError, match="the backend gave bytes, and must give an Answer"):
+        with pytest.raises(ModelError, match="the backend returned bytes; it must return an Answer"):
             await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=b""))

@@ -94,10 +94,10 @@ async def test_a_variant_that_does_not_exist_is_a_validation_error() -> None:
 @pytest.mark.parametrize(
     ("variants", "words"),
     [
-        ({}, "there is nothing that targetVariant could name"),
-        ({"a variant": (model, 1.0)}, "'a variant' could never be asked for: .* pattern"),
-        ({"blue": (model, -1.0)}, "each takes a number from 0 up"),
-        ({"blue": (model, float("nan"))}, "each takes a number from 0 up"),
+        ({}, "there is no model for targetVariant to name"),
+        ({"a variant": (model, 1.0)}, "no request can name 'a variant': .* pattern"),
+        ({"blue": (model, -1.0)}, "each must be a number, 0 or more"),
+        ({"blue": (model, float("nan"))}, "each must be a number, 0 or more"),
         ({"blue": (model, 0.0)}, "all weights are 0"),
     ],
 )

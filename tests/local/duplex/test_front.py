@@ -102,7 +102,9 @@ def tampered(stream: Stream) -> bytes:
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        pytest.param(lambda stream: stream.signed(event(b"x"), secret="wrong"), "another than the one", id="secret"),
+        pytest.param(
+            lambda stream: stream.signed(event(b"x"), secret="wrong"), "differs from the one calculated", id="secret"
+        ),
         pytest.param(lambda stream: stream.signed(event(b"x")) * 2, "event 2 .* repeated", id="twice"),
         pytest.param(tampered, "event 2 ", id="one is missing"),
         pytest.param(

@@ -36,7 +36,7 @@ def test_a_model_that_talks_needs_h2(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said where it is made, and not by a connection that is closed."""
     without(monkeypatch, "h2")
 
-    with pytest.raises(ConfigError, match=f"Duplex needs the package h2: {INSTALL}"):
+    with pytest.raises(ConfigError, match=f"Duplex needs h2: {INSTALL}"):
         Duplex(repeats)
 
 
@@ -44,7 +44,7 @@ def test_tls_needs_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said before anything is started."""
     without(monkeypatch, "trustme")
 
-    with pytest.raises(ConfigError, match=f"tls=True needs the package trustme: {INSTALL}"):
+    with pytest.raises(ConfigError, match=f"tls=True needs trustme: {INSTALL}"):
         LocalEndpoint({"it": echo}, tls=True)
 
 
@@ -60,7 +60,7 @@ async def test_a_connection_over_http_2_is_closed_and_the_log_says_why(
         output = await client.invoke_endpoint(InvokeEndpointInput(endpoint_name="it", body=b"one"))
 
     assert b"one" == output.body
-    assert "needs the package h2: pip install 'sagemaker-runtime[local-duplex]'" in caplog.text
+    assert "needs h2: pip install 'sagemaker-runtime[local-duplex]'" in caplog.text
 
 
 async def test_a_container_that_talks_needs_wsproto(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,4 +72,4 @@ async def test_a_container_that_talks_needs_wsproto(monkeypatch: pytest.MonkeyPa
             await stream.done()
 
     assert 424 == stream.status
-    assert "needs the package wsproto: pip install" in stream.error[1]["OriginalMessage"]
+    assert "needs wsproto: pip install" in stream.error[1]["OriginalMessage"]

@@ -424,8 +424,8 @@ async def test_a_fault_of_frames_leaves_a_call_alone_that_does_not_stream(local:
         (lambda: ClockSkew(float("nan")), "ClockSkew(seconds=nan): it takes ten years at most"),
         (lambda: SlowBody(float("nan")), "SlowBody(seconds=nan): it takes 0 or more"),
         (lambda: ErrorAnswer("TeapotException"), "no status is known for the error 'TeapotException'"),
-        (lambda: RandomFaults({Throttled(): 0.9, Reset(): 0.2}, seed=1), "together 1 or less, not 1.1"),
-        (lambda: RandomFaults({Throttled(): -0.5}, seed=1), "must be 0 or more"),
+        (lambda: RandomFaults({Throttled(): 0.9, Reset(): 0.2}, seed=1), "with a sum of 1 or less, not 1.1"),
+        (lambda: RandomFaults({Throttled(): -0.5}, seed=1), "must each be 0 or more"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused_when_it_is_made(make: Callable[[], object], words: str) -> None:

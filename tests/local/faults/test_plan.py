@@ -76,7 +76,7 @@ async def test_a_fault_that_can_never_fire_is_refused(local: LocalEndpoint) -> N
         local.fail("ehco", call=2)
     with pytest.raises(ConfigError, match="no status is known for the error 'TeapotException'"):
         local.fail("echo", call=2, error="TeapotException")
-    with pytest.raises(ConfigError, match="a fault for 0 calls would never be met"):
+    with pytest.raises(ConfigError, match="a fault for 0 calls would never occur"):
         local.inject("echo", Reset(), call=2, times=0)
 
 

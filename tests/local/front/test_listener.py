@@ -108,7 +108,7 @@ async def test_a_mistake_of_the_servers_own_is_logged_and_not_sent_to_the_caller
 
     assert 500 == response.status
     assert "secret" not in body
-    assert ["the local endpoint failed; this is a mistake of its own"] == [
+    assert ["the local endpoint failed; this is a bug in it"] == [
         record.message for record in caplog.records if record.levelno >= logging.WARNING
     ]
     assert "the secret path /home" in caplog.text

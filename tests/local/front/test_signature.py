@@ -287,7 +287,7 @@ def test_no_body_is_left_out_of_a_signature_over_plain_http(claimed: str) -> Non
     code, message = refused(request)
 
     assert "InvalidSignatureException" == code
-    expected = "which takes https" if claimed == "UNSIGNED-PAYLOAD" else "does not match the hash of the body"
+    expected = "which requires https" if claimed == "UNSIGNED-PAYLOAD" else "does not match the hash of the body"
     assert "'x-amz-content-sha256' " in message
     assert expected in message
 

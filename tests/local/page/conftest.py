@@ -1,30 +1,14 @@
-"""A local endpoint with a page, and who looks at it."""
+"""A local endpoint with a page, and a viewer of that page."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from local.page.models import Story, echo
 from local.page.viewer import Viewer, viewing
 
-from sagemaker_runtime.local import Invocation, LocalEndpoint
-
-
-def echo(invocation: Invocation) -> bytes:
-    return invocation.body
-
-
-class Story:
-    """A model that says the next word when it is told to."""
-
-    def __init__(self) -> None:
-        self.turn = asyncio.Semaphore(0)
-
-    async def __call__(self, invocation: Invocation) -> AsyncIterator[bytes]:
-        for word in (b"once ", b"upon ", b"a time"):
-            await self.turn.acquire()
-            yield word
+from sagemaker_runtime.local import LocalEndpoint
 
 
 @pytest.fixture

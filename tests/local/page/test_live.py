@@ -9,7 +9,7 @@ import sys
 import tracemalloc
 
 import pytest
-from local.page.conftest import echo
+from local.page.models import echo
 from local.page.viewer import Viewer, viewing
 from support import NOON, ManualClock
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from local.page.conftest import Story, echo
+from local.page.models import Story, echo
 from local.page.viewer import Viewer, viewing
 
 from sagemaker_runtime import (
@@ -116,16 +116,18 @@ async def test_no_secret_is_shown() -> None:
     async with LocalEndpoint({"echo": echo}, credentials=keys, page=True) as local, viewing(local) as viewer:
         async with Client(local.options(), ONCE) as client:
             await client.invoke_endpoint(echo_input(custom_attributes="patient=7"))
-        async with viewer.session.post(f"{local.url}/x?X-Amz-Signature=0f1e2d", headers={"Cookie": "id=8"}):
+        sent = {"Cookie": "id=8", "X-Api-Key": "key of a gateway", "Proxy-Authorization": "Basic cHc="}
+        async with viewer.session.post(f"{local.url}/x?X-Amz-Signature=0f1e2d", headers=sent):
             pass
         async with viewer.events() as events:
             await events.until_ended(2)
             rows = json.dumps([events.rows, events.state, events.minute])
         said = rows + "".join([json.dumps(await viewer.get(path)) for path in ("exchanges/1", "exchanges/2", "facts")])
 
-    for secret in ("AKIDSECRET", "the secret key", "the session token", "patient=7", "0f1e2d", "id=8", "Signature="):
+    secrets = ("AKIDSECRET", "the secret key", "the session token", "patient=7", "0f1e2d", "id=8", "Signature=")
+    for secret in (*secrets, "key of a gateway", "cHc="):
         assert secret not in said, secret
-    assert said.count("<redacted>") >= 4
+    assert said.count("<redacted>") >= 6
 
 
 @pytest.mark.parametrize("client", ["boto3", "sagemaker_runtime"])
@@ -271,16 +273,16 @@ async def test_a_fault_stays_on_until_it_is_put_off(local: LocalEndpoint, viewer
 @pytest.mark.parametrize(
     ("form", "status", "said"),
     [
-        (b"{", 400, "no JSON"),
-        (b"\xff", 400, "no JSON"),
+        (b"{", 400, "not JSON"),
+        (b"\xff", 400, "not JSON"),
         (b"[" * 100_000, 413, "too large"),
-        (b"[]", 400, "no object"),
+        (b"[]", 400, "not an object"),
         ({}, 400, "no fault None"),
         ({"kind": "Rest", "endpoint": "echo"}, 400, "Did you mean 'Reset'?"),
         ({"kind": ["Reset"], "endpoint": "echo"}, 400, "no fault"),
         ({"kind": "Reset", "endpoint": "ehco"}, 404, "no endpoint 'ehco'; there is echo, story"),
         ({"kind": "Reset", "endpoint": 7}, 404, "no endpoint 7"),
-        ({"kind": "Reset", "endpoint": "echo", "parameters": []}, 400, "no JSON object"),
+        ({"kind": "Reset", "endpoint": "echo", "parameters": []}, 400, "not a JSON object"),
         ({"kind": "Reset", "endpoint": "echo", "parameters": {"after": 1}}, 400, "Did you mean 'after_head'?"),
         ({"kind": "Reset", "endpoint": "echo", "parameters": {"after_head": 1}}, 400, "true or false"),
         ({"kind": "Latency", "endpoint": "echo"}, 400, "needs seconds"),
@@ -405,6 +407,28 @@ async def test_a_member_that_the_form_has_not_is_refused(viewer: Viewer) -> None
         assert "'colour'" in (await response.json())["error"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allowed"),
+    [
+        ("HEAD", "", 405, "GET"),
+        ("PUT", "", 405, "GET"),
+        ("POST", "facts", 405, "GET"),
+        ("DELETE", "exchanges/1", 405, "GET"),
+        ("OPTIONS", "page.js", 405, "GET"),
+        ("GET", "invoke", 405, "POST"),
+        ("PATCH", "inject", 405, "POST"),
+        ("GET", "nothing", 404, None),
+        ("PUT", "nothing", 404, None),
+    ],
+)
+async def test_a_method_that_is_not_served_is_told_which_is(
+    viewer: Viewer, method: str, path: str, status: int, allowed: str | None
+) -> None:
+    """A 404 sends whoever looks with ``curl -I`` in search of another URL."""
+    async with viewer.session.request(method, viewer.url + path, headers={"Origin": viewer.origin}) as response:
+        assert (status, allowed) == (response.status, response.headers.get("Allow"))
+
+
 async def test_an_exchange_that_is_gone_is_said_to_be(local: LocalEndpoint, viewer: Viewer) -> None:
     """A test may take the journal while somebody looks at it."""
     async with Client(local.options(), ONCE) as client:
@@ -414,7 +438,7 @@ async def test_an_exchange_that_is_gone_is_said_to_be(local: LocalEndpoint, view
     for number in ("1", "0", "-1", "²", "x" * 99, "9" * 5000, ""):
         async with viewer.session.get(viewer.url + f"exchanges/{number}") as response:
             assert 404 == response.status
-            assert "not in the journal" in (await response.json())["error"]
+            assert "no longer in the journal" in (await response.json())["error"]
 
 
 async def test_the_endpoints_are_outlined(viewer: Viewer) -> None:
@@ -435,7 +459,7 @@ async def test_the_endpoints_are_outlined(viewer: Viewer) -> None:
 
     assert ("Variants", "target_variant", True) == (found["name"], found["member"], found["sessions"])
     assert [("blue", 3), ("green", 1)] == [(part["name"], part["weight"]) for part in found["parts"]]
-    assert found["parts"][1]["outline"]["name"].endswith("conftest.echo")
+    assert found["parts"][1]["outline"]["name"].endswith("models.echo")
     assert "inference_component_name" == parts["member"]
     assert {"name": "a.tar.gz", "outline": None, "weight": None} == parts["parts"][0]["outline"]["parts"][0]
     assert "http://127.0.0.1:1/base" == container.outline().name

@@ -265,7 +265,7 @@ async def test_a_model_that_takes_too_long_has_failed(taken: float, *, expired: 
     ):
         outcome = await outcome_of(client, await client.invoke_endpoint_async(sent(invocation_timeout_seconds=30)))
 
-    assert ("The model did not answer within 30 seconds." if expired else b"done") == outcome
+    assert ("The model did not respond within 30 seconds." if expired else b"done") == outcome
 
 
 async def ran(tmp_path: Path, held: Held, *keys: str, **changes: Any) -> list[str]:
@@ -289,7 +289,7 @@ async def test_a_model_that_hangs_is_cancelled(tmp_path: Path) -> None:
 
     left = await ran(tmp_path, held, timeout=0.0)
 
-    assert ["The model did not answer within 0 seconds."] == left
+    assert ["The model did not respond within 0 seconds."] == left
     assert 1 == held.cancelled
 
 
@@ -314,7 +314,7 @@ async def test_a_failure_that_has_no_place_either_is_logged(tmp_path: Path, capl
 
     assert ["in the way"] == left
     assert [
-        (logging.ERROR, "the failure of inference i7 cannot be written: The model did not answer within 0 seconds.")
+        (logging.ERROR, "the failure of inference i7 cannot be written: The model did not respond within 0 seconds.")
     ] == [(record.levelno, record.getMessage()) for record in caplog.records]
 
 

@@ -86,11 +86,11 @@ def test_a_location_of_another_scheme_is_refused(location: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "body", "problem"),
     [
-        ({}, b"", "Exactly one of Body and InputLocation must be given, and there are neither."),
+        ({}, b"", "Exactly one of Body and InputLocation must be given, not neither."),
         (
             {"x-amzn-sagemaker-inputlocation": "s3://b/k"},
             b"1",
-            "Exactly one of Body and InputLocation must be given, and there are both.",
+            "Exactly one of Body and InputLocation must be given, not both.",
         ),
         (
             {},

@@ -106,7 +106,7 @@ async def test_a_wrong_secret_is_listed_with_what_else_it_may_be(tmp_path: Path)
         _, _, document = await send(local, signed(local, "PUT", "/inputs/k", b"body", credentials=keys))
 
     message = str(ET.fromstring(document).findtext("Message"))  # noqa: S314 - our own
-    assert "cannot be told from the signature: the secret access key is another" in message
+    assert "signature does not show what differs: it is the secret access key" in message
     assert "x-amz-security-token: (not shown)" in message
     assert str(KEYS.session_token) not in document.decode()
 

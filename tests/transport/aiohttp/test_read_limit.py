@@ -239,7 +239,7 @@ async def test_a_body_that_is_no_bytes_is_refused_before_it_is_sent():
         request = request_to(server)
         request.body = "text"  # type: ignore[assignment]
 
-        with pytest.raises(ConfigError, match="is of type str, and must be bytes"):
+        with pytest.raises(ConfigError, match="is of type str; it must be bytes"):
             await http.send(request, timeout=Timeout())
 
         assert not server.requests

@@ -240,7 +240,7 @@ async def test_a_body_changed_after_its_length_was_computed_is_refused():
         serving() as server,
         client_for(server, api_options=[lambda stack: stack.finalize.add(Append())]) as client,
     ):
-        with pytest.raises(ConfigError, match=r"Content-Length is 7 and the body has 11 bytes.*ComputeContentLength"):
+        with pytest.raises(ConfigError, match=r"Content-Length is 7, but the body has 11 bytes.*ComputeContentLength"):
             await client.invoke_endpoint(params())
 
         assert 0 == server.accepted

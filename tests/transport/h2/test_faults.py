@@ -310,7 +310,7 @@ async def test_a_server_that_speaks_http_1_is_no_connection() -> None:
     server = DuplexServer(never_responds)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     own, client = client_of(server)
-    with pytest.raises(ConnectError, match="it speaks HTTP/1, and no HTTP/2"):
+    with pytest.raises(ConnectError, match="it speaks HTTP/1, not HTTP/2"):
         await client.invoke_endpoint_with_bidirectional_stream(INPUT)
     await client.close()
     await own.close()

@@ -7,17 +7,19 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
-from duplex_server import ServerStream, duplex_client, duplex_server, echo
+from duplex_server import DuplexServer, ServerStream, duplex_client, duplex_server, echo
 from h2.settings import SettingCodes
 from hyperframe.frame import PingFrame, SettingsFrame
 
 from sagemaker_runtime import (
+    ConnectError,
     ConnectionLostError,
     DuplexStream,
     HTTP2Client,
     InvokeEndpointWithBidirectionalStreamInput,
     NopRetryer,
     ServiceUnavailableError,
+    Timeout,
     TruncatedResponseError,
 )
 from sagemaker_runtime.transport.h2.connection import Connection
@@ -108,7 +110,7 @@ async def test_a_peer_that_asks_and_does_not_read_loses_the_connection(monkeypat
                 stream = await client.invoke_endpoint_with_bidirectional_stream(INPUT)
                 sending = _connection(own)._transport.get_extra_info("socket")
                 sending.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # or megabytes fit in
-                with pytest.raises(TruncatedResponseError, match="it asks for more than it reads"):
+                with pytest.raises(TruncatedResponseError, match="it requests more data than it reads"):
                     await _read(stream)
                 await stream.aclose()
         await own.close()
@@ -119,6 +121,45 @@ def _connection(client: HTTP2Client) -> Connection:
     (site,) = pool._sites.values()
     (connection,) = site.connections
     return connection
+
+
+def _allows(server: DuplexServer, *limits: int) -> None:
+    """Have the server tell all its connections how many streams they may have, one after another."""
+    for connection in server.connections:
+        for limit in limits:
+            connection.h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: limit})
+        connection.flush()
+
+
+async def test_a_server_that_takes_no_stream_at_first_is_waited_for() -> None:
+    """It "SHOULD only set a zero value for short durations" (RFC 9113, section 6.5.2); until then, nobody else is asked."""
+    async with duplex_server(echo, max_streams=0) as server, duplex_client(server) as client:
+        calls = [asyncio.create_task(client.invoke_endpoint_with_bidirectional_stream(INPUT)) for _ in range(2)]
+        async with asyncio.timeout(SOON):
+            while not server.connections:
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)
+            assert [] == server.streams
+            assert 1 == len(server.connections)
+
+            _allows(server, 1, 0, 2)  # a change of mind is no invitation
+            for call in calls:
+                async with await call as stream:
+                    await stream.send("now")
+                    assert "now" == (await anext(stream)).text
+
+        assert 1 == len(server.connections)
+
+
+async def test_a_server_that_never_takes_a_stream_is_no_connection() -> None:
+    """Within the time for connecting; what was wrong is said."""
+    async with (
+        duplex_server(echo, max_streams=0) as server,
+        duplex_client(server, retryer=NopRetryer(), timeout=Timeout(connect=0.05)) as client,
+    ):
+        with pytest.raises(ConnectError, match=r"the server allowed no stream for 0\.05 s"):
+            async with asyncio.timeout(SOON), await client.invoke_endpoint_with_bidirectional_stream(INPUT) as stream:
+                await stream.initial_response()
 
 
 async def test_a_limit_that_shrinks_as_a_call_begins_makes_it_wait() -> None:

@@ -257,10 +257,11 @@ async def test_a_peer_that_lives_and_says_nothing_is_left_alone() -> None:
 
 async def test_a_peer_that_takes_nothing_makes_the_sender_wait() -> None:
     """No more is queued than one part."""
+    may_read = asyncio.Event()
 
     async def script(stream: ServerStream) -> None:
         stream.respond()
-        await asyncio.sleep(0.15)
+        await may_read.wait()
         stream.connection.server.reads = True
         while (data := await stream.read()) is not None:
             stream.connection.h2.acknowledge_received_data(len(data), stream.id)
@@ -279,6 +280,7 @@ async def test_a_peer_that_takes_nothing_makes_the_sender_wait() -> None:
         speaking = asyncio.create_task(speak())
         await asyncio.sleep(0.1)
         assert sent * 3_200 < 65_536
+        may_read.set()
         await stream.aclose()
         with suppress(SageMakerRuntimeError):
             await speaking
@@ -310,10 +312,11 @@ async def test_a_call_that_is_cancelled_at_any_turn_leaves_nothing(turns: int) -
 async def test_a_send_that_is_cancelled_leaves_the_chain_of_signatures_whole() -> None:
     """Whole or not at all: half a frame, or a signature that nobody has seen, would end the conversation."""
     got: list[bytes] = []
+    may_read = asyncio.Event()
 
     async def script(stream: ServerStream) -> None:
         stream.respond()
-        await asyncio.sleep(0.02)
+        await may_read.wait()
         stream.connection.h2.acknowledge_received_data(65_535, stream.id)
         stream.connection.server.reads = True
         stream.connection.flush()
@@ -330,6 +333,7 @@ async def test_a_send_that_is_cancelled_leaves_the_chain_of_signatures_whole() -
         await asyncio.sleep(0.005)
         for task in stuck[:2]:
             task.cancel()
+        may_read.set()
         await asyncio.gather(*stuck, return_exceptions=True)
         await stream.send(b"z")
 
@@ -402,7 +406,7 @@ async def test_a_child_process_leaves_the_connections_to_its_parent() -> None:
         ({"headers": Headers.of_raw({"a b": "a"})}, "a b"),
         ({"path": "/a b"}, "percent-encode"),
         ({"path": "a"}, "percent-encode"),
-        ({"body": b"x"}, "has no body"),
+        ({"body": b"x"}, "cannot have a body"),
         ({"host": "h/x"}, "nothing can be sent to"),
         ({"host": 3}, "nothing can be sent to"),
     ],
@@ -456,7 +460,7 @@ async def test_a_server_that_settles_on_something_else_is_no_connection(tls, sel
     server = DuplexServer(echo)
     server.url = f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     async with duplex_client(server, duplex_http_client=own, retryer=QUICK) as client:
-        with pytest.raises(ConnectError, match="the server speaks no HTTP/2: TLS settled on no protocol"):
+        with pytest.raises(ConnectError, match="the server does not speak HTTP/2: TLS negotiated no protocol"):
             await opened(client)
     await own.close()
     listening.close()
@@ -466,7 +470,7 @@ async def test_a_proxy_for_plain_http_is_refused() -> None:
     """It would read HTTP/2 as HTTP/1.1; https goes through a tunnel."""
     own = HTTP2Client(proxies={"http": "http://127.0.0.1:1"})
     async with duplex_server(echo) as server, duplex_client(server, duplex_http_client=own) as client:
-        with pytest.raises(ConfigError, match="carries HTTP/2 for https only"):
+        with pytest.raises(ConfigError, match="HTTP/2 through a proxy requires https"):
             await opened(client)
     await own.close()
 

@@ -1,1 +1,1 @@
-"""How records become requests, and responses one document a record."""
+"""How records become requests, and responses become one document per record."""

@@ -1,4 +1,4 @@
-"""`Body`: how records become the body of a request, and its response one JSON text for each of them."""
+"""`Body`: how records become the body of a request, and its response becomes one JSON text per record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 class Body(Protocol):
-    """Frozen; its ``repr`` is its settings, which a run compares when it continues. It does not block."""
+    """
+    How records become the body of a request, and its response becomes one result per record.
+
+    A body is immutable, and its ``repr`` shows its settings, which a run compares when it continues. Its methods must not block.
+    """
 
     @property
     def max_rows(self) -> int:
@@ -26,30 +30,37 @@ class Body(Protocol):
 
     @property
     def accept(self) -> str | None:
-        """MIME type to ask for. None leaves it to the container."""
+        """The MIME type to ask for. None leaves it to the container."""
         ...
 
     def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
         """
-        The body for records, and its type.
+        The body of a request for records, and its content type.
 
         Args:
-            records: As *format* reads them.
+            records: The records, as *format* reads them.
 
-            format: What has read them.
+            format: The format that they were read with.
 
-            name: The name of their file, whose suffix may tell a type.
+            name: The name of their file, whose suffix may determine the content type.
 
         Raises:
-            EncodeError: One of them cannot be sent. The text does not show it.
+            EncodeError: A record cannot be encoded. The text does not show it.
         """
         ...
 
     def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
         """
-        What a response says of each of *number* records, as JSON texts on one line each.
+        The result of each of *number* records, as a JSON text on one line.
+
+        Args:
+            body: The body of the response.
+
+            content_type: Its content type; None if it has none.
+
+            number: How many records were sent.
 
         Raises:
-            DecodeError: It is not in the format, or not of as many records.
+            DecodeError: The response is in another format, or has another number of results. The text shows nothing of it.
         """
         ...

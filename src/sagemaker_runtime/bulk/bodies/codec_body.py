@@ -1,4 +1,4 @@
-"""`CodecBody`: requests by a codec of the predictor."""
+"""`CodecBody`: requests built with a codec of the predictor."""
 
 # pyarrow has no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -42,7 +42,10 @@ class CodecBody:
     or an array, with one value per record. `ParquetCodec` and `ArrowCodec` encode a table with a row per record, which must be
     an object, and decode a table; pyarrow infers the column types from the JSON. `NumPyCodec` encodes an array.
 
-    Values that JSON does not have are written as by `Parquet`.
+    Values that JSON has no type for are written as by `Parquet`.
+
+    Raises:
+        ConfigError: A limit is less than 1.
     """
 
     codec: Codec[Any, object] = field(repr=lambda codec: type(codec).__name__)
@@ -59,30 +62,32 @@ class CodecBody:
 
     @property
     def accept(self) -> str | None:
-        """See `Body.accept`."""
+        """The MIME type that the codec asks for."""
         return self.codec.accept
 
     def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
-        """See `Body.encode`."""
+        """The records as the codec encodes them; see `Body.encode`."""
         values = [json.loads(format.document(record)) for record in records]
         encoded = self.codec.encode(self._value(values))
         return encoded if isinstance(encoded, Encoded) else Encoded(encoded, self.codec.content_type)
 
     def _value(self, values: list[object]) -> object:
-        """What the codec takes for the JSON of records."""
+        """The value to give to the codec for the JSON of records."""
         if isinstance(self.codec, ArrowCodec | ParquetCodec):
             return _table(values)
         return _array(values) if isinstance(self.codec, NumPyCodec) else values
 
     def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
-        """See `Body.decode`."""
+        """The values that the codec decodes; see `Body.decode`."""
 
         def read(body: bytes) -> list[bytes]:
             value = self.codec.decode(body, content_type)
             to_list: object = getattr(value, "to_pylist", None) or getattr(value, "tolist", None)
             values = to_list() if callable(to_list) else value
             if isinstance(values, str | bytes | Mapping | AbstractSet) or not _is_iterable(values):
-                raise UnreadableError(f"{type(self.codec).__name__} makes a {type(values).__name__} of it, and no list")
+                raise UnreadableError(
+                    f"{type(self.codec).__name__} decodes it to a {type(values).__name__}, not to a list"
+                )
             return [json_text(each) for each in values]
 
         return counted(decoded(read, body, content_type, self.codec.content_type), number)
@@ -92,15 +97,15 @@ def _table(values: list[object]) -> object:
     import pyarrow as pa  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     if not all(isinstance(value, dict) for value in values):
-        raise EncodeError("the record is no object, whose fields could be the columns of a table")
+        raise EncodeError("the record is not an object, whose fields could be the columns of a table")
     try:
         table: object = pa.Table.from_pylist(values)
     except (pa.ArrowException, UnicodeError, OverflowError, TypeError) as error:
-        problem = type(error).__name__  # whose text has the value
+        problem = type(error).__name__  # its text contains the value
     else:
         return table
     raise EncodeError(
-        f"the records of a request are no table, because a column has values of several types ({problem})"
+        f"the records of a request do not form a table, because a column has values of several types ({problem})"
     )
 
 
@@ -109,9 +114,9 @@ def _array(values: list[object]) -> object:
 
     try:
         return np.asarray(values)
-    except (ValueError, OverflowError):  # whose texts may have a value
+    except (ValueError, OverflowError):  # their texts may contain a value
         pass
-    raise EncodeError("the records of a request are no array, because they differ in length")
+    raise EncodeError("the records of a request do not form an array, because they differ in length")
 
 
 def _is_iterable(value: object) -> TypeGuard[Iterable[object]]:

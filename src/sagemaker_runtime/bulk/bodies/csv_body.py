@@ -32,8 +32,11 @@ class CSVBody:
     as it is, numbers and bools as in JSON, null as an empty cell. Objects from JSON Lines need *columns*, because the order of
     their keys may differ from record to record, and a model would not notice.
 
-    The response has one row per record, which becomes a list of text, or just text if it has one cell. A single row with one
-    cell per record, as SageMaker's XGBoost writes it, is split. JSON and JSON Lines are read as by `JSONLinesBody`.
+    The response has one row per record, which becomes a list of strings, or just a string if it has one cell. A single row with
+    one cell per record, as SageMaker's XGBoost writes it, is split. JSON and JSON Lines are read as by `JSONLinesBody`.
+
+    Raises:
+        ConfigError: A limit is less than 1, or *columns* is a single string or empty.
     """
 
     max_rows: int = 1
@@ -43,7 +46,7 @@ class CSVBody:
     """Bytes of records per request, at most; a larger record is sent alone."""
 
     columns: tuple[str, ...] | None = field(default=None, converter=column_names)
-    """Which values of an object are sent, in this order. None for all of a row of CSV or Parquet."""
+    """Which values of an object to send, in this order. None for all values of a CSV or Parquet row."""
 
     output_key: str = "predictions"
     """Key of the list in a JSON response, if the response is an object."""
@@ -54,7 +57,7 @@ class CSVBody:
         check_limits(self)
 
     def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
-        """See `Body.encode`."""
+        """The records as rows of CSV; see `Body.encode`."""
         if isinstance(format, CSV) and self.columns is None and format.is_plain:
             for record in records:
                 format.cells(record)
@@ -65,7 +68,7 @@ class CSVBody:
         return Encoded("".join(lines).removesuffix("\n").encode(), CSV_TYPE)
 
     def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
-        """See `Body.decode`."""
+        """The results in CSV, JSON or JSON Lines; see `Body.decode`."""
         single = self.max_rows == 1
         return answers(body, content_type, number, single=single, key=self.output_key, otherwise=CSV_TYPE)
 
@@ -75,20 +78,20 @@ class CSVBody:
             if self.columns is not None:
                 for name in self.columns:
                     if name not in document:
-                        raise EncodeError(f"the record has no {name!r}, which is one of columns=")
+                        raise EncodeError(f"the record has no {name!r}, which columns= names")
                 return [_cell(document[name], name) for name in self.columns]
             if is_table:
                 return [_cell(value, name) for name, value in document.items()]
-            raise EncodeError("the record is an object, whose keys may stand in any order: give CSVBody(columns=[...])")
+            raise EncodeError("the record is an object, whose keys may be in any order: give CSVBody(columns=[...])")
         if not is_list(document):
-            raise EncodeError("the record is neither a list nor an object, and so no row of CSV")
+            raise EncodeError("the record is neither a list nor an object, so it cannot become a row of CSV")
         if self.columns is not None:
-            raise EncodeError("the record is a list, and columns= takes values of an object")
+            raise EncodeError("the record is a list, but columns= takes values of an object")
         return [_cell(value, index) for index, value in enumerate(document)]
 
 
 def _cell(value: object, place: str | int) -> str:
     text = scalar_text(value)
     if text is None:
-        raise EncodeError(f"the value at {place!r} is a list or an object, and so no cell of CSV")
+        raise EncodeError(f"the value at {place!r} is a list or an object, so it cannot become a cell of CSV")
     return text

@@ -1,4 +1,4 @@
-"""`JSONBody`: records as JSON documents, one a request or a list of them."""
+"""`JSONBody`: records as JSON, a single document or a list per request."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from attrs import frozen
 from sagemaker_runtime.bulk.bodies.answers import listed, one
 from sagemaker_runtime.bulk.bodies.row_answers import check_limits
 from sagemaker_runtime.bulk.formats.base import AlikeLines, joined
+from sagemaker_runtime.bulk.json_texts import check_json
 from sagemaker_runtime.predictor import Encoded, EncodeError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.formats.base import Format
 
 MAX_BYTES = 5 * 2**20
-"""Of a request's records. The service takes 6 MB in most endpoints."""
+"""Bytes of records per request. Most endpoints accept 6 MB."""
 
 _JSON = "application/json"
 
@@ -32,6 +33,9 @@ class JSONBody:
 
     Each request is a single document, or a list if *key* is set or *max_rows* is more than 1. The response to a list is a list
     of the same length, alone or under *output_key*.
+
+    Raises:
+        ConfigError: A limit is less than 1.
     """
 
     key: str | None = None
@@ -52,7 +56,7 @@ class JSONBody:
         check_limits(self)
 
     def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
-        """See `Body.encode`."""
+        """The records as one JSON document, or as a list; see `Body.encode`."""
         documents = records if format.content_type == _JSON else [format.document(record) for record in records]
         if not isinstance(documents, AlikeLines):
             _check(documents)
@@ -62,7 +66,7 @@ class JSONBody:
         return Encoded(b"[%b]" % text if self.max_rows > 1 else text, _JSON)
 
     def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
-        """See `Body.decode`."""
+        """The response as it is, or the elements of its list; see `Body.decode`."""
         if self.key is None and self.max_rows == 1:
             return [one(body, content_type)]
         return listed(body, self.output_key, content_type, number)
@@ -75,18 +79,18 @@ def _opening(key: str) -> bytes:
 
 def _check(documents: Sequence[bytes]) -> None:
     """
-    Raise unless each is one JSON document, or something the service will find out.
+    Raise unless each is one JSON document, apart from mistakes that the response will reveal.
 
-    One alone is read. Several are read only if they do not all begin and end with the same brackets: reading them costs as
-    much as sending them. What else is wrong with one makes the request fail, or the number of answers another, and so it is sent
-    alone. (Three of one request could make up for each other: one that has two documents, and two that are one together.)
+    A single one is parsed. Several are parsed only if they do not all begin and end with the same brackets: parsing them costs
+    as much as sending them. Any other mistake makes the request fail, or changes the number of answers, so the record is then
+    sent alone. (Three records of one request could hide each other's: one with two documents, and two that form one together.)
     """
     if len(documents) > 1 and ({*map(_FIRST, documents)}, {*map(_LAST, documents)}) in _BRACKETS:
         return
     for document in documents:
         problem = False
         try:
-            json.loads(document.decode())  # of bytes, it would take UTF-16 and byte order marks too
+            check_json(document.decode())  # given bytes, it would also accept UTF-16 and byte order marks
         except (ValueError, RecursionError):
             problem = True
         if problem:

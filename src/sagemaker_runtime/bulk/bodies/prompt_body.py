@@ -1,4 +1,4 @@
-"""`PromptBody`: a JSON template with places for the fields of a record."""
+"""`PromptBody`: a JSON template with placeholders for the fields of a record."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 # In the JSON text of a template.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
-# Of a string: a doubled brace, a place for a field, or what is neither.
+# In a string: a doubled brace, a placeholder, a single brace, or any other text.
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+")
 
 
 @frozen
 class _Place:
-    """Where a field goes."""
+    """A placeholder for a field."""
 
     name: str
     is_whole: bool
-    """Whether it is all of its string, and so replaced by the value itself, of any type."""
+    """Whether it is the whole string, and so is replaced by the value itself, of any type."""
 
 
 def _text(template: str | Mapping[str, object]) -> str:
@@ -40,16 +40,16 @@ def _text(template: str | Mapping[str, object]) -> str:
         return json.dumps(document, ensure_ascii=False)
     except (ValueError, TypeError, RecursionError) as error:
         problem = str(error)
-    raise ConfigError(f"the template is no JSON: {problem}")
+    raise ConfigError(f"the template is not JSON: {problem}")
 
 
 def _parts_of(body: PromptBody) -> tuple[bytes | _Place, ...]:
-    """What a template is made of, in order."""
+    """The texts and placeholders of a template, in order."""
     parts = tuple(_divided(body.template))
     if not any(isinstance(part, _Place) for part in parts):
         raise ConfigError(
-            "the template has no place for a field of the record, such as {prompt} within a string, so all requests would be "
-            "the same"
+            "the template has no placeholder for a field of the record, such as {prompt} in a string, so all requests would "
+            "be the same"
         )
     return parts
 
@@ -71,6 +71,9 @@ class PromptBody:
     braces. Keys are never replaced.
 
     Responses are read as by `FileBody`.
+
+    Raises:
+        ConfigError: The template is not JSON, has no placeholder, or has a single brace in a string.
     """
 
     template: str = field(converter=_text)
@@ -85,22 +88,22 @@ class PromptBody:
     max_bytes = 2**30
 
     def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
-        """See `Body.encode`."""
+        """The template, filled with the fields of the record; see `Body.encode`."""
         document: object = json.loads(format.document(records[0]))
         if not is_object(document):
-            raise EncodeError("the record is no object, whose fields the template could take")
+            raise EncodeError("the record is not an object, whose fields the template could use")
         return Encoded(
             b"".join([part if isinstance(part, bytes) else _filled(part, document) for part in self._parts]), JSON
         )
 
     def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
-        """See `Body.decode`."""
+        """The response as one JSON text; see `Body.decode`."""
         return [one(body, content_type)]
 
 
 def _filled(place: _Place, document: dict[str, object]) -> bytes:
     if place.name not in document:
-        raise EncodeError(f"the record has no field {place.name!r}, which the template takes")
+        raise EncodeError(f"the record has no field {place.name!r}, which the template uses")
     value = document[place.name]
     if place.is_whole:
         return json_text(value)
@@ -134,7 +137,7 @@ def _within(text: str) -> Iterator[str | _Place]:
             yield _Place(name, is_whole=False)
         elif part[0] in ("{", "}"):
             raise ConfigError(
-                f"the template has a single {part[0]} in the string that begins with {text[:20]!r}: a place for a field is "
+                f"the template has a single {part[0]} in the string that begins with {text[:20]!r}: a placeholder is "
                 f"{{name}}, and a brace is {2 * part[0]}"
             )
         else:

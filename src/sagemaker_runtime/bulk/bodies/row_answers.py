@@ -1,4 +1,4 @@
-"""The answers to several records in a response, by its type."""
+"""Reads the answers to several records from a response, by its content type."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.bulk.bodies.answers import counted, is_json, listed, media_type, one
-from sagemaker_runtime.bulk.json_texts import json_text
+from sagemaker_runtime.bulk.bodies.answers import counted, listed, one
+from sagemaker_runtime.bulk.json_texts import check_json, json_text
 from sagemaker_runtime.predictor import UnreadableError, decoded
+from sagemaker_runtime.predictor.media_types import JSON_LINES_TYPES, is_json, may_be_csv, media_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,54 +21,54 @@ if TYPE_CHECKING:
 
 JSON_LINES = "application/jsonlines"
 CSV_TYPE = "text/csv"
-_LINES = (JSON_LINES, "application/x-jsonlines", "application/jsonl", "application/x-ndjson", "application/ndjson")
 _BLANKS = b" \t\r"
 
 
 def check_limits(body: Body) -> None:
     """
-    Look at what a body is given as limits.
+    Check the limits of a body.
 
     Raises:
-        ConfigError: They are no numbers from 1 on.
+        ConfigError: One of them is less than 1.
     """
     if body.max_rows < 1 or body.max_bytes < 1:
-        raise ConfigError(f"{body!r}: max_rows and max_bytes are numbers from 1 on")
+        raise ConfigError(f"{body!r}: max_rows and max_bytes take numbers, 1 or more")
 
 
 def answers(
     body: bytes, content_type: str | None, number: int, *, single: bool, key: str, otherwise: str
 ) -> Sequence[bytes]:
     """
-    What a response says of each record, as JSON texts on one line each.
+    The answer to each record, as a JSON text on one line.
 
-    JSON is a list, or an object with one under *key*. JSON Lines have a line for each. CSV has a row for each: a list of
-    text, or text alone if it is one cell; one row with a cell for each record is taken apart, as SageMaker's XGBoost writes it.
+    JSON is a list, or an object with a list under *key*. JSON Lines have a line for each record. CSV has a row for each, which
+    becomes a list of strings, or a string if it has one cell; a single row with a cell for each record, as SageMaker's XGBoost
+    writes it, is split.
 
     Args:
-        body: Of the response.
+        body: The body of the response.
 
-        content_type: What it says it is.
+        content_type: Its content type.
 
-        number: Of records.
+        number: How many records there were.
 
-        single: Whether requests have one record, whose answer is JSON as it stands.
+        single: Whether requests have one record, whose answer is the JSON as it is.
 
-        key: What a list in JSON stands under.
+        key: The key of the list in a JSON object.
 
-        otherwise: What it is read as if its type is none of these: `JSON_LINES` or `CSV_TYPE`.
+        otherwise: How to read a response whose type is none of these: as `JSON_LINES` or `CSV_TYPE`.
 
     Raises:
-        DecodeError: It is not that, or has another number of answers.
+        DecodeError: It is in another format, is labelled as another, or has another number of answers.
     """
     kind = media_type(content_type)
     if is_json(kind):
         if single:
             return [one(body, content_type)]
         return listed(body, key, content_type, number)
-    if kind in _LINES or (kind != CSV_TYPE and otherwise == JSON_LINES):
+    if kind in JSON_LINES_TYPES or (kind != CSV_TYPE and otherwise == JSON_LINES):
         return counted(decoded(_lines, body, content_type, "JSON Lines"), number)
-    return counted(decoded(partial(_rows, number=number), body, content_type, "CSV"), number)
+    return counted(decoded(partial(_rows, content_type=content_type, number=number), body, content_type, "CSV"), number)
 
 
 def _lines(body: bytes) -> list[bytes]:
@@ -77,7 +78,7 @@ def _lines(body: bytes) -> list[bytes]:
         if not text:
             continue
         try:
-            json.loads(text.decode())
+            check_json(text.decode())
         except UnicodeDecodeError:
             problem = "is not UTF-8"
         except json.JSONDecodeError as error:
@@ -85,7 +86,7 @@ def _lines(body: bytes) -> list[bytes]:
         except RecursionError:
             problem = "is nested too deeply"
         except ValueError:
-            problem = "has a number of too many digits"
+            problem = "has a number with too many digits"
         else:
             found.append(text.replace(b"\r", b" "))
             continue
@@ -93,15 +94,17 @@ def _lines(body: bytes) -> list[bytes]:
     return found
 
 
-def _rows(body: bytes, *, number: int) -> list[bytes]:
+def _rows(body: bytes, *, content_type: str | None, number: int) -> list[bytes]:
+    if not may_be_csv(body, content_type):
+        raise UnreadableError("that is another format; if the container sets a wrong content type, correct it there")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"{error.reason} at byte {error.start}, and it is read as UTF-8") from None
+        raise UnreadableError(f"{error.reason} at byte {error.start}; it is read as UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         rows = [row for row in reader if row]
-    except csv.Error as error:  # whose texts name a character of the syntax at most
+    except csv.Error as error:  # its text names at most a character of the syntax
         raise UnreadableError(f"line {reader.line_num}: {error}") from None
     if len(rows) == 1 and len(rows[0]) == number:
         rows = [[cell] for cell in rows[0]]

@@ -1,4 +1,4 @@
-"""`Selected`: a part of each record in another body."""
+"""`Selected`: sends a part of each record with another body."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.formats.base import Format
     from sagemaker_runtime.predictor import Encoded
 
-_DOCUMENTS = JSONLines()  # what a body is told of the parts: each is a JSON document
+_DOCUMENTS = JSONLines()  # the format that the other body sees: each part is a JSON document
 
 
 def _compiled(selected: Selected) -> Callable[[object], object]:
@@ -32,10 +32,13 @@ class Selected:
 
     ``Selected("[height, width]", CSVBody())`` sends two fields of an object as a row of CSV. ``join=True`` and the dead
     letters still show the whole record.
+
+    Raises:
+        ConfigError: *expression* is not valid JMESPath.
     """
 
     expression: str
-    """The JMESPath. It is evaluated on the record's JSON: `Format.document`."""
+    """The JMESPath expression, which is evaluated on the record's JSON: `Format.document`."""
 
     body: Body
     """Builds requests from the selected parts, which are JSON documents."""
@@ -46,26 +49,26 @@ class Selected:
 
     @property
     def max_rows(self) -> int:
-        """See `Body.max_rows`."""
+        """Records per request, at most: that of *body*."""
         return self.body.max_rows
 
     @property
     def max_bytes(self) -> int:
-        """See `Body.max_bytes`. It counts whole records."""
+        """Bytes of records per request, at most: that of *body*. It counts whole records, not the selected parts."""
         return self.body.max_bytes
 
     @property
     def accept(self) -> str | None:
-        """See `Body.accept`."""
+        """The MIME type to ask for: that of *body*."""
         return self.body.accept
 
     def encode(self, records: Sequence[bytes], format: Format, name: str) -> Encoded:
-        """See `Body.encode`."""
+        """The selected parts, as *body* encodes them; see `Body.encode`."""
         parts = [self._part(json.loads(format.document(record))) for record in records]
         return self.body.encode(parts, _DOCUMENTS, name)
 
     def decode(self, body: bytes, content_type: str | None, number: int) -> Sequence[bytes]:
-        """See `Body.decode`."""
+        """The results, as *body* decodes them; see `Body.decode`."""
         return self.body.decode(body, content_type, number)
 
     def _part(self, document: object) -> bytes:

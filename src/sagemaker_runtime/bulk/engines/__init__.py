@@ -1,1 +1,1 @@
-"""Bulk runs in many processes: an engine runs a task for each part, and the driver, which alone commits, publishes them."""
+"""Bulk runs in many processes: an engine runs a task for each part, and the driver alone publishes and commits parts."""

@@ -1,4 +1,4 @@
-"""What an engine does, and what goes to its workers and comes back."""
+"""`Engine`, and the objects that travel to its workers and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.plugins.concurrency import KneeLimit
 
 RETRIES = 5
-"""How often an engine begins a task again whose worker has died."""
+"""How often an engine restarts a task whose worker has died."""
 
 
 @frozen(kw_only=True)
@@ -34,10 +34,10 @@ class Assignment:
     """Where the parts go, as `run_bulk` takes it."""
 
     limit: int | KneeLimit
-    """Calls at once, of each task."""
+    """The concurrent calls of each task."""
 
     drain: float
-    """Seconds that a task which is stopped waits for calls in flight."""
+    """Seconds that a stopped task waits for calls in flight."""
 
 
 @frozen(kw_only=True)
@@ -45,11 +45,11 @@ class Task:
     """A part to be made."""
 
     name: str
-    """The part's."""
+    """The name of the part."""
 
     shard: Shard
     round: int
-    """See `Plan.part`."""
+    """The round, as in `Plan.part`."""
 
     number: int
     """The number of its first record."""
@@ -58,13 +58,13 @@ class Task:
     """The number of the first of its files."""
 
     files: Sequence[InputFile] = field(repr=False)
-    """Those that the shard has records of."""
+    """The files that the records of the shard are in."""
 
     replaces: str | None
-    """The dead letters that it takes up; None if it has records of the input."""
+    """The dead letters that the part retries; None if it is not a retry."""
 
     letters: int
-    """How many those are."""
+    """How many dead letters there are."""
 
 
 @frozen(kw_only=True)
@@ -72,39 +72,39 @@ class Made:
     """A part that has been made."""
 
     entry: Entry
-    """How it ended. Its name is the worker's."""
+    """Its last journal entry, under the worker's name for the part."""
 
     rows: str | None
-    """Where the destination has its results; None if there are none."""
+    """The name of its results in the destination; None if there are none."""
 
     dead: str | None
-    """Where it has its dead letters; None if there are none."""
+    """The name of its dead letters there; None if there are none."""
 
     slowest: Sequence[tuple[float, str, int]]
-    """See `Noted`."""
+    """The slowest requests, as in `Noted`."""
 
     first_failures: Sequence[bytes] = field(repr=False)
-    """See `Noted`."""
+    """The first dead letters, as in `Noted`."""
 
 
 @frozen(kw_only=True)
 class Outcome:
-    """What a task returns. Errors are values, so that an engine retries only what its workers' deaths have lost."""
+    """What a task returns. Errors are values, so that an engine retries a task only if its worker has died."""
 
     made: Made | None = None
-    """The part; None if it was stopped, or is of another kind."""
+    """The part; None if the task was stopped, or does not make a part."""
 
     number: int = 0
-    """What was counted."""
+    """How many records a counting task has found."""
 
     name: str = ""
-    """What was written by a probe."""
+    """The file that a probe has written."""
 
     error: Exception | None = None
 
 
 class Channel(Protocol):
-    """The way between tasks and the driver. It travels to the workers."""
+    """The connection between tasks and the driver. It is sent to the workers."""
 
     def open(self) -> OpenChannel:
         """Called in the thread of the task."""
@@ -116,10 +116,10 @@ class OpenChannel(Protocol):
 
     def exchange(self, name: str, status: Status | None) -> bool:
         """
-        Say how a part is doing; returns whether to go on. It blocks.
+        Report the status of a part; returns whether to continue. It blocks.
 
         Raises:
-            Exception: The driver was not heard.
+            Exception: The driver did not respond.
         """
         ...
 
@@ -133,21 +133,21 @@ class Engine(Protocol):
     """Runs tasks in other processes. All methods but `submit` may block, and are called in threads."""
 
     def open(self) -> int:
-        """Connect to a cluster, or begin one. Returns how many tasks it runs at once."""
+        """Connect to a cluster, or start one. Returns how many tasks it runs concurrently."""
         ...
 
     def close(self) -> None:
-        """Leave the cluster, and end it if it was begun here. Tasks that still run are cancelled."""
+        """Leave the cluster, and shut it down if it was started here. Running tasks are cancelled."""
         ...
 
     def submit(self, function: Function, assignment: Assignment, task: Task) -> asyncio.Future[Outcome]:
-        """Begin a task. What the future raises is about the engine."""
+        """Start a task. If the future raises, the error is the engine's."""
         ...
 
     def everywhere(self, function: Function, assignment: Assignment, task: Task) -> Sequence[Outcome]:
-        """Run a task on each machine that is there now."""
+        """Run a task on each machine that is in the cluster now."""
         ...
 
     def exchange(self, *, stop: bool) -> Mapping[str, Status]:
-        """What tasks have said of their parts, by name. Tells them that the driver is there, and whether to stop."""
+        """The latest status of each part, by name. Also tells tasks that the driver is alive, and whether to stop."""
         ...

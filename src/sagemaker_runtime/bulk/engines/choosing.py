@@ -1,4 +1,4 @@
-"""`spreading`: what has a run made by the engine of a name."""
+"""`spreading`: the driver for an engine, chosen by name."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def spreading(
     drain: float,
 ) -> Spreading:
     """
-    What has the parts of a run made by an engine; the arguments are those of `run_bulk`, or made of them.
+    The driver of a run on an engine; the arguments are those of `run_bulk`, or made from them.
 
     Raises:
-        ConfigError: The engine is not installed; or something cannot be sent to its workers, by name.
+        ConfigError: The engine is not installed, or an argument cannot be sent to its workers; the text names it.
     """
     if not isinstance(recipe, ClientRecipe):
-        raise ConfigError("an engine takes a ClientRecipe in place of the client")
+        raise ConfigError("an engine takes a ClientRecipe instead of a client")
     given: dict[str, object] = {
         "the ClientRecipe": recipe,
         "format": settings.format,

@@ -1,4 +1,4 @@
-"""`Driving`: one round of a run that an engine spreads."""
+"""`Driving`: one round of a run on an engine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.recording import Recorder
     from sagemaker_runtime.bulk.rounds import Rounds
 
-GRACE = 15.0  # seconds, beside the drain, in which tasks that were told to stop save what they have
+GRACE = 15.0  # seconds, besides the drain, for stopped tasks to save what they have
 
 
 @define
@@ -44,12 +44,12 @@ class Pending:
     shard: int
     part: Part
     number: int | None
-    """Of its first record; None if that is to be counted."""
+    """The number of its first record; None if records must be counted first."""
 
 
 @define(eq=False)
 class Driving:
-    """One round."""
+    """One round of a run on an engine."""
 
     engine: Engine
     assignment: Assignment
@@ -95,7 +95,7 @@ class Driving:
                 outcome = self._outcome(future, index)
                 if what == "count":
                     schedule.counted(index, outcome.number)
-                elif outcome.made is None:  # it was stopped by somebody else, or believed that the driver was gone
+                elif outcome.made is None:  # it was stopped from outside, or lost contact with the driver
                     schedule.again(index)
                 else:
                     await self._commit(index, outcome.made)
@@ -124,14 +124,14 @@ class Driving:
 
     def _outcome(self, future: asyncio.Future[Outcome], index: int) -> Outcome:
         """
-        What a task has returned.
+        The outcome of a finished task.
 
         Raises:
-            Exception: What it failed with.
+            Exception: The error that it failed with.
         """
         name = self.pending[index].part.name
         if future.cancelled():
-            raise BulkError(f"the task for {name} was cancelled by somebody else; the same call goes on")
+            raise BulkError(f"the task for {name} was cancelled from outside; the same call continues the run")
         if (error := future.exception()) is not None:
             raise BulkError(
                 f"the engine has given up on the task for {name}: {short(error)}. The logs of its workers may say more"
@@ -145,7 +145,7 @@ class Driving:
         part = self.pending[index].part
         now = asyncio.get_running_loop().time()
         tally = Tally.of([made.entry.counts])
-        tally.seconds, self.committed = now - self.committed, now  # theirs were spent side by side
+        tally.seconds, self.committed = now - self.committed, now  # the tasks' own seconds overlap
         entry = evolve(made.entry, counts=tally.to_json())
         await whole(self.publisher.adopt, part, entry, made.rows, made.dead)
         self.following.end(part.name, tally)
@@ -163,10 +163,10 @@ class Driving:
 
     async def _probe(self) -> None:
         """
-        See that all workers have the input and the output.
+        Check that all workers can access the input and the output.
 
         Raises:
-            ConfigError: One of them does not, or its files are not seen here.
+            ConfigError: One of them cannot, or the driver cannot see its files.
         """
         destination, written = self.publisher.destination, token_bytes(16)
         await whole(self._put_probe, written)
@@ -179,8 +179,8 @@ class Driving:
                 raise outcome.error
             if await whole(self._differs, written, outcome.name):
                 raise ConfigError(
-                    f"what a worker has written to {destination.where} is not seen here: the output must be in S3, or in a folder "
-                    "that all workers have under the same path"
+                    f"the driver does not see what a worker has written to {destination.where}: the output must be in S3, or in a "
+                    "folder that all workers have under the same path"
                 )
 
     def _put_probe(self, data: bytes) -> None:
@@ -205,11 +205,11 @@ class Driving:
             await asyncio.sleep(TICK)
 
     async def _exchange(self) -> None:
-        with suppress(Exception):  # of the engine; if it is gone, the tasks say so
+        with suppress(Exception):  # an error of the engine; if it is gone, the tasks fail as well
             self.following.hear(await in_thread(self.engine.exchange, stop=self.stops))
 
     async def _wind_up(self) -> None:
-        """Tell all tasks to stop, wait until they have saved what they have, and publish what was done in time."""
+        """Tell all tasks to stop, wait until they have saved what they have, and publish the parts that were finished in time."""
         self.stops = True
         if not self.running:
             return
@@ -219,11 +219,11 @@ class Driving:
             what, index = self.running.pop(future)
             if what == "make" and not future.cancelled() and future.exception() is None:
                 made = future.result().made
-                with suppress(OSError, SageMakerRuntimeError):  # another is raised already
+                with suppress(OSError, SageMakerRuntimeError):  # another error is raised already
                     if made is not None:
                         await self._commit(index, made)
 
 
 def short(error: BaseException) -> str:
-    """An engine's error in one line: theirs have pages."""
+    """An engine's error on one line: the full texts fill pages."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

@@ -1,4 +1,4 @@
-"""`Following`: how a run is doing, from what its workers say."""
+"""`Following`: the status of a run, from the reports of its workers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 class Following:
     """
-    Adds up the parts of a round. Workers say absolute numbers, so that what is lost or comes twice does no harm.
+    Adds up the parts of a round. Workers report totals, so a report that is lost or comes twice does no harm.
 
     Args:
-        rounds: Where the run stands.
+        rounds: The progress of the run.
 
-        noted: Says when the process's part of the run began.
+        noted: Knows when this process began.
     """
 
     def __init__(self, rounds: Rounds, noted: Noted) -> None:
@@ -44,11 +44,11 @@ class Following:
         self._began_with = self._done
 
     def begin(self, name: str, length: int) -> None:
-        """A task for a part was submitted; see `length_of`."""
+        """A task for a part was submitted; its length is as by `length_of`."""
         self._lengths[name] = length
 
     def hear(self, said: Mapping[str, Status]) -> None:
-        """Take what workers say."""
+        """Take in the reports of workers."""
         for name, status in said.items():
             if name in self._lengths:
                 self._said[name] = status
@@ -57,7 +57,7 @@ class Following:
                     self._began_with += status.done
 
     def end(self, name: str, tally: Tally) -> None:
-        """A part is published."""
+        """A part was published."""
         said = self._said.pop(name, None)
         if said is not None:
             self._throttled += said.throttled
@@ -67,7 +67,7 @@ class Following:
         self._failed += tally.dead
 
     def status(self, now: float) -> Status:
-        """How the round is doing; *now* in the time of the event loop."""
+        """The status of the round; *now* is the time of the event loop."""
         said = list(self._said.values())
         seconds = now - self._noted.began
         done = self._done + sum(each.done for each in said)

@@ -1,4 +1,4 @@
-"""`Making`: a part while it is made in a worker, and the checkpoint from which another attempt goes on."""
+"""`Making`: a part while a worker makes it, and the checkpoint from which another attempt continues."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.places import Destination
     from sagemaker_runtime.bulk.status import Status
 
-SAVE_EVERY = 10.0  # seconds between two checkpoints; what the death of a worker makes undone, about
-SAVE_SHARE = 20  # or so many times as long as the last one took
+SAVE_EVERY = 10.0  # seconds between two checkpoints: roughly how much work the death of a worker undoes
+SAVE_SHARE = 20  # or this many times as long as the last checkpoint took
 
 
 @define
 class Shown:
-    """The display of a worker: it keeps what the driver is to be told."""
+    """The display of a worker: it keeps the status for the driver."""
 
     status: Status | None = None
 
@@ -51,27 +51,27 @@ class Shown:
 
 @frozen
 class Making:
-    """A part while it is made, and the checkpoint from which another attempt goes on."""
+    """A part while it is made, and the checkpoint from which another attempt continues."""
 
     plan: Plan
-    """Of this part alone, which is the first of it."""
+    """A plan of this part alone."""
 
     part: Part
     publisher: Publisher
     destination: Destination
-    """The run's."""
+    """The run's destination."""
 
     attempt: str
-    """Where it puts what it makes."""
+    """The folder of this attempt in the destination."""
 
     checkpoint: str
-    """Where it leaves how far it is."""
+    """The name of the checkpoint in the destination."""
 
     shown: Shown = field(factory=Shown)
 
     @classmethod
     def begin(cls, assignment: Assignment, task: Task, destination: Destination, folder: Path) -> Making:
-        """Take up a part where the last attempt left it."""
+        """Continue a part where the last attempt left it."""
         settings, staging = assignment.settings, staging_of(assignment.run_id)
         plan = Plan(assignment.run_id, {}, LaterFiles(task.first_file, task.files), [task.shard])
         part = plan.part(0, f".{settings.output_format}", task.round)
@@ -85,7 +85,7 @@ class Making:
         return making
 
     def _entries(self, task: Task) -> list[Entry]:
-        """What the journal of a run would have when it comes to this part."""
+        """The entries that the journal of a run would have when it reaches this part."""
         entries = [
             Entry(f"round-{round}", 0, 0, counts={"shards": [0]}, state="done") for round in range(1, task.round + 1)
         ]
@@ -101,10 +101,10 @@ class Making:
         return [*entries, entry or Entry(self.part.name, self.part.begin, task.number)]
 
     def made(self, noted: Noted) -> Made:
-        """What the driver needs to publish it."""
+        """The part, as the driver needs it to publish it."""
         entry = self.publisher.journal.last(self.part.name)
         if entry is None or entry.state != "done":
-            raise BulkError("the part is not done, though nothing is left of it")
+            raise BulkError("the part is not done, although no work is left")
         return Made(
             entry=entry,
             rows=f"{self.attempt}/{self.part.rows_name}" if entry.rows.length else None,
@@ -114,7 +114,7 @@ class Making:
         )
 
     async def keep(self) -> None:
-        """Save a checkpoint from time to time. One that fails is left out: the next one, or the end, has the same trouble."""
+        """Save a checkpoint from time to time. Failures are ignored: if the cause lasts, publishing the part fails as well."""
         loop = asyncio.get_running_loop()
         took = 0.0
         while True:
@@ -138,7 +138,7 @@ class Making:
 
 
 class LaterFiles(Sequence[InputFile]):
-    """Files that are not the first of the input, in the places that they have there."""
+    """Files from the middle of the input, under the numbers that they have there."""
 
     def __init__(self, first: int, files: Sequence[InputFile]) -> None:
         self._first = first

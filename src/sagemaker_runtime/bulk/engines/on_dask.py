@@ -7,41 +7,39 @@ import os
 import signal
 from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from secrets import token_hex
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, define, field, frozen
 
-from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.engines.base import RETRIES
 from sagemaker_runtime.bulk.status import Status
+from sagemaker_runtime.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sagemaker_runtime.bulk.engines.base import Assignment, Function, Outcome, Task
 
-_SOON = 5.0  # seconds for a word between a task and the driver
-_PROBED = 120.0  # seconds in which each worker must have run something
+_SOON = 5.0  # seconds for a message between a task and the driver
+_PROBED = 120.0  # seconds in which each worker must have run the probe
 _STOP = -1
 
 
 class OnDask:
     """
-    The cluster of the current Dask client; else the one that Dask's configuration names; else a new one on this machine.
+    The cluster of the current Dask client, or else the one that Dask's configuration names, or else a new one on this machine.
 
     Args:
-        workers: Tasks at once. None for one for each thread of the cluster.
+        workers: How many tasks to run concurrently. None for one per thread of the cluster.
 
     Raises:
         ConfigError: Dask is not installed.
     """
 
     def __init__(self, workers: int | None) -> None:
-        if find_spec("distributed") is None:
-            raise ConfigError("engine='dask' needs Dask: pip install 'sagemaker-runtime[dask]'")
+        require("distributed", "dask", "engine='dask'")
         self._workers = workers
         self._client: Any = None
         self._beat: Any = None
@@ -130,7 +128,7 @@ class OnDask:
 
 
 def dask_setup(_: object) -> None:
-    """Called by each worker that is begun here: a terminal sends Ctrl-C to them too, and it is the driver that stops them."""
+    """Called by each worker that is started here. A terminal sends Ctrl-C to workers as well, but only the driver may stop them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -147,7 +145,7 @@ def _settle(future: asyncio.Future[Outcome], outcome: Outcome | None, error: Bas
 
 @frozen
 class DaskChannel:
-    """A topic for what tasks say, and a variable of the same name that changes for as long as the driver is there."""
+    """A topic for the reports of tasks, and a variable of the same name that keeps changing while the driver is alive."""
 
     name: str
 
@@ -174,6 +172,6 @@ class OpenDaskChannel:
             self.worker.log_event(self.name, {"name": name, "status": asdict(status)})
         heard: int = self.beat.get(timeout=_SOON)
         if heard == self.heard != _STOP:
-            raise TimeoutError("the driver has not said that it is there")
+            raise TimeoutError("there has been no sign of the driver")
         self.heard = heard
         return heard != _STOP

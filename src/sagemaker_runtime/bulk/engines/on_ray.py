@@ -6,13 +6,12 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.engines.base import RETRIES
+from sagemaker_runtime.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,28 +19,28 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.engines.base import Assignment, Function, Outcome, Task
     from sagemaker_runtime.bulk.status import Status
 
-_SOON = 5.0  # seconds for a word between a task and the driver
-_PROBED = 120.0  # seconds in which each machine must have run something
+_SOON = 5.0  # seconds for a message between a task and the driver
+_PROBED = 120.0  # seconds in which each machine must have run the probe
 
 
 class OnRay:
     """
-    The cluster that Ray is connected to; else the one that ``RAY_ADDRESS`` names or that runs on this machine; else a new one.
+    The cluster that Ray is connected to, or else the one that ``RAY_ADDRESS`` names or that runs on this machine, or else a new
+    one.
 
     Args:
-        workers: Tasks at once. None for one for each CPU.
+        workers: How many tasks to run concurrently. None for one per CPU of the cluster.
 
     Raises:
         ConfigError: Ray is not installed.
     """
 
     def __init__(self, workers: int | None) -> None:
-        if find_spec("ray") is None:
-            raise ConfigError("engine='ray' needs Ray: pip install 'sagemaker-runtime[ray]'")
+        require("ray", "ray", "engine='ray'")
         self._workers = workers
         self._ray: Any = None
         self._begun = False
-        # The processes of a cluster that is begun here end with the thread that has begun them.
+        # The processes of a cluster that is started here end with the thread that started them.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sagemaker-runtime-ray")
         self._board: Any = None
         self._functions: dict[Function, Any] = {}
@@ -53,7 +52,7 @@ class OnRay:
         if not ray.is_initialized():
             self._begun = True
             self._thread.submit(ray.init, include_dashboard=False, logging_level="ERROR").result()
-        # It works little, so it must take no CPU from the tasks. Begun again, it forgets, and hears all of it once more.
+        # It does little, so it must not take a CPU from the tasks. After a restart it knows nothing, until the tasks report again.
         self._board = ray.remote(Board).options(num_cpus=0, max_restarts=-1).remote()
         return self._workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
@@ -61,7 +60,7 @@ class OnRay:
         """See `Engine.close`."""
         if self._ray is not None:
             for task in self._tasks.values():
-                with suppress(Exception):  # it has come to its end
+                with suppress(Exception):  # it has ended
                     self._ray.cancel(task, force=True)
             if self._board is not None:
                 with suppress(Exception):
@@ -105,20 +104,20 @@ class OnRay:
 
 
 class Board:
-    """An actor: what tasks say, until the driver looks; and whether they are to stop."""
+    """An actor that keeps the reports of tasks until the driver reads them, and whether the tasks must stop."""
 
     def __init__(self) -> None:
         self._said: dict[str, Status] = {}
         self._stops = False
 
     def say(self, name: str, status: Status | None) -> bool:
-        """Keep the last word of a part; returns whether to go on."""
+        """Keep the latest status of a part; returns whether to continue."""
         if status is not None:
             self._said[name] = status
         return not self._stops
 
     def look(self, *, stop: bool) -> Mapping[str, Status]:
-        """What has been said since the last look."""
+        """The reports since the last call."""
         self._stops = stop
         said, self._said = self._said, {}
         return said
@@ -126,7 +125,7 @@ class Board:
 
 @frozen
 class RayChannel:
-    """See `Channel`, and `OpenChannel`: a handle of an actor serves as both."""
+    """A `Channel` and an `OpenChannel` in one: the handle of an actor serves as both."""
 
     board: Any
 

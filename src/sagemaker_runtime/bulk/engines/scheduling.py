@@ -1,4 +1,4 @@
-"""`Schedule`: which part is to be made next, and whose records are to be counted first."""
+"""`Schedule`: decides which part to make next, and whose records to count first."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Schedule:
     """
     The order of the tasks of a round.
 
-    Results have the number of their record in its file, and a file is cut into shards without counting. So a shard can be
-    begun once those before it in its file are done or counted. Parts that can be made come before parts to be counted.
+    Each result has the number of its record in the file, but files are cut into shards without counting. So a shard can start
+    only when those before it in its file are done or counted. Parts that can be made come before parts to be counted.
 
     Args:
         first: The number of the first record of each part; None where it follows from the part before.
@@ -25,12 +25,12 @@ class Schedule:
     def __init__(self, first: Sequence[int | None]) -> None:
         self._first = list(first)
         self._counts: list[int | None] = [None] * len(self._first)
-        self._made = 0  # all before it were given out
+        self._made = 0  # all parts before this one have been handed out
         self._counted = 0
         self._again: list[int] = []
 
     def next(self) -> Step | None:
-        """What to begin with now. None if that depends on what is under way, or there is nothing left."""
+        """The next step. None if it depends on running tasks, or there is nothing left."""
         if self._again:
             return "make", self._again.pop()
         if self._made < len(self._first) and self._first[self._made] is not None:
@@ -43,11 +43,11 @@ class Schedule:
         return None
 
     def first(self, part: int) -> int:
-        """The number of the first record of a part that was given out."""
+        """The number of the first record of a part that was handed out."""
         return self._first[part] or 0
 
     def counted(self, part: int, records: int) -> None:
-        """A part has so many records."""
+        """The records of a part were counted."""
         self._counts[part] = records
         for each in range(part, len(self._first) - 1):
             first, count = self._first[each], self._counts[each]
@@ -56,5 +56,5 @@ class Schedule:
             self._first[each + 1] = first + count
 
     def again(self, part: int) -> None:
-        """A part was given out, and was not made."""
+        """A part was handed out but not made; hand it out again."""
         self._again.append(part)

@@ -1,4 +1,4 @@
-"""`Spreading`: the driver of a run that an engine spreads. It has the plan, the journal and the lock, and commits each part."""
+"""`Spreading`: the driver of a run on an engine. It has the plan, the journal and the lock, and commits each part."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 class Spreading:
     """
-    Has the parts of a run made by the tasks of an engine.
+    Makes the parts of a run with the tasks of an engine.
 
     Args:
         engine: Runs the tasks.
 
-        assignment: What all tasks have in common, but for the run's id. Its limit is that of all of them together.
+        assignment: What all tasks have in common, except the run's id. Its limit is for all of them together.
 
         source: Where the input is.
 
-        display: Shows how the run is doing; None for nothing.
+        display: Shows the progress of the run; None for nothing.
     """
 
     def __init__(self, engine: Engine, assignment: Assignment, source: Source, display: Display | None) -> None:
@@ -52,12 +52,12 @@ class Spreading:
         self, rounds: Rounds, publisher: Publisher, noted: Noted, recorder: Recorder, *, max_errors: int | None
     ) -> None:
         """
-        Make and publish all parts of the round that are not done.
+        Make and publish all unfinished parts of the round.
 
         Raises:
-            ConfigError: A worker does not see the input or the output.
-            BulkError: Too many records have failed; or the engine gave a task up.
-            Exception: What a worker has raised.
+            ConfigError: A worker cannot access the input or the output.
+            BulkError: Too many records have failed, or the engine has given up on a task.
+            Exception: An error that a worker has raised.
         """
         engine = self._engine
         await whole(begin_staging, publisher.journal)
@@ -83,12 +83,12 @@ class Spreading:
             await uninterrupted(whole(engine.close))
 
     def _pending(self, rounds: Rounds, publisher: Publisher) -> list[Pending]:
-        """The parts that are not done. What a run without an engine has begun is left where a task finds it."""
+        """The unfinished parts. One that a run without an engine has begun is saved as a checkpoint, for a task to find."""
         settings, plan, journal = self._assignment.settings, rounds.plan, publisher.journal
         destination = publisher.destination
         feed = Feed(plan, self._source, settings.format, settings.body, destination, journal)
         pending: list[Pending] = []
-        for shard, part, number in list(feed.parts(rounds.shards, rounds.suffix, rounds.current)):
+        for shard, part, number in feed.parts(rounds.shards, rounds.suffix, rounds.current):
             entry = journal.last(part.name)
             if entry is not None and publisher.rows_path(part).exists():
                 opened = OpenPart(part, number or 0, publisher)
@@ -106,8 +106,8 @@ class Spreading:
 
 
 def _opened(engine: Engine) -> int:
-    """Open the engine; returns how many tasks it runs at once."""
+    """Open the engine; returns how many tasks it runs concurrently."""
     try:
         return engine.open()
     except Exception as error:
-        raise BulkError(f"the engine's cluster cannot be reached or begun: {short(error)}") from error
+        raise BulkError(f"the engine's cluster cannot be reached or started: {short(error)}") from error

@@ -1,8 +1,8 @@
 """
-What workers leave beside the output, for the driver and for each other.
+The files that workers leave beside the output, for the driver and for each other.
 
-It stands in a folder of the output whose name begins with a dot, so that readers of data pass it over. Each attempt at a
-part has a folder of its own there, so that a worker which was given up as lost, and is not, changes nothing of another's.
+They are in a folder of the output whose name begins with a dot, so that programs that read the data skip it. Each attempt at a
+part has a separate folder there, so that a worker which was wrongly given up for lost cannot change the files of another.
 """
 
 from __future__ import annotations
@@ -26,27 +26,33 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.places import Destination
 
 PROBE = "probe"
-USED = "staging"  # in the journal: there may be something to be taken away
+USED = "staging"  # the name of a journal entry: there may be files to remove
 _BLOCK = 2**20
 
 
 def staging_of(run_id: str) -> str:
-    """The folder for a run."""
+    """The name of the folder for a run."""
     return f".bulk-{run_id}"
 
 
 def saved_name(run_id: str, part: str) -> str:
-    """Where the checkpoint of a part stands."""
+    """The name of a part's checkpoint."""
     return f"{staging_of(run_id)}/{part}.saved"
 
 
+def clear_probe(folder: Path) -> None:
+    """Remove the probe file that a killed driver has left in the run's folder."""
+    for name in (PROBE, f".{PROBE}.new"):
+        (folder / name).unlink(missing_ok=True)
+
+
 def begin_staging(journal: Journal) -> None:
-    """Put into the journal that there will be something to take away."""
+    """Journal that there will be files to remove."""
     journal.add(Entry(USED, 0, 0))
 
 
 def clear_staging(run_id: str, destination: Destination, journal: Journal) -> None:
-    """Take away what workers have left, if there were any."""
+    """Remove what workers have left, if there were any."""
     entry = journal.last(USED)
     if entry is not None and entry.state != "done":
         destination.clear(staging_of(run_id))
@@ -58,11 +64,11 @@ class Staging:
     The destination of one attempt at a part.
 
     Args:
-        destination: The run's.
+        destination: The run's destination.
 
-        folder: Where in it the attempt puts what it makes.
+        folder: The folder of the attempt in it.
 
-        reads: Dead letters that the part takes up: under which name it knows them, and their real one.
+        reads: The dead letters that the part retries: the name that the part uses, and the real one.
     """
 
     def __init__(self, destination: Destination, folder: str, reads: Mapping[str, str]) -> None:
@@ -84,7 +90,7 @@ class Staging:
         return self._destination.open(self._reads[name])
 
     def remove(self, name: str) -> None:
-        """Do nothing: an attempt puts each file once, and what it replaces is the driver's to remove."""
+        """Do nothing: an attempt puts each file once, and the driver removes what it replaces."""
 
     def copy(self, name: str, to: str) -> None:
         """See `Destination.copy`."""
@@ -102,7 +108,7 @@ class Staging:
 
 def save(entry: Entry, rows: Path, dead: Path, to: Path) -> None:
     """
-    Write an unfinished part into one file, from which another process can go on.
+    Write an unfinished part into one file, from which another process can continue.
 
     Args:
         entry: How far it has come.
@@ -111,7 +117,7 @@ def save(entry: Entry, rows: Path, dead: Path, to: Path) -> None:
 
         dead: Its dead letters; likewise.
 
-        to: The file. It is made anew: what has been published of it under another name stays as it is.
+        to: The file. It is created anew, so an older one that was published as a hard link stays as it is.
     """
     to.unlink(missing_ok=True)
     with open_private(to) as file:
@@ -125,7 +131,7 @@ def save(entry: Entry, rows: Path, dead: Path, to: Path) -> None:
 
 def restore(saved: BinaryIO, rows: Path, dead: Path) -> Entry | None:
     """
-    Read what `save` has written. None if it is damaged; then the files are of no use.
+    Read what `save` has written. None if it is damaged; the files are then useless.
 
     Args:
         saved: The file.
@@ -161,7 +167,7 @@ def _copy(source: BinaryIO, to: BinaryIO, length: int) -> Extent:
 
 
 def open_if_there(destination: Destination, name: str) -> BinaryIO | None:
-    """A file of the destination; None if it is not there."""
+    """Open a file of the destination; None if it does not exist."""
     try:
         return destination.open(name)
     except (FileNotFoundError, ConfigError):

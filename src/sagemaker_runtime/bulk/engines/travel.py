@@ -1,4 +1,4 @@
-"""What can be sent to other processes, and what is refused by name."""
+"""Checks which arguments can be sent to other processes, and names those that cannot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAIN = "__main__"
 
 
 class _RefusedError(Exception):
-    """What an object is that cannot be sent."""
+    """The description of an object that cannot be sent."""
 
 
 class _Packer(pickle.Pickler):
@@ -29,7 +29,7 @@ class _Packer(pickle.Pickler):
 
 def _problem(value: object) -> str | None:
     if isinstance(value, Client | SyncClient):
-        return f"a {type(value).__name__}, whose connections and credentials are of this process"
+        return f"a {type(value).__name__}, whose connections and credentials belong to this process"
     if isinstance(value, Credentials) or callable(getattr(value, "retrieve", None)):
         return "credentials; each worker finds its own"
     if isinstance(value, FunctionType | MethodType | type):
@@ -37,7 +37,7 @@ def _problem(value: object) -> str | None:
         if "<" in name:  # <locals>, <lambda>
             return f"{name}, a function or class within a function"
         if value.__module__ == _MAIN:
-            return f"{name}, which workers cannot import from the program; move it to a module that they have"
+            return f"{name}, which workers cannot import from the main program; move it to a module that they have"
     return None
 
 
@@ -49,8 +49,8 @@ def check_travels(values: Mapping[str, object]) -> None:
         values: The arguments by name.
 
     Raises:
-        ConfigError: One of them is, or holds, a client, credentials, a closure, a class of the program itself, or
-            something else that cannot be pickled.
+        ConfigError: One of them is, or holds, a client, credentials, a closure, a class of the main program, or anything else
+            that cannot be pickled.
     """
     for name, value in values.items():
         try:

@@ -1,4 +1,4 @@
-"""What runs in a worker: a part, made as a run makes it, in a folder of the worker's own."""
+"""The tasks that run in a worker. A part is made as in a run without an engine, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.engines.making import Shown
     from sagemaker_runtime.bulk.places import Destination, Source
 
-SILENT_FOR = 60.0  # seconds without the driver, after which a task stops: nobody would take what it makes
-_COUNTED = 10_000  # records at once
+SILENT_FOR = 60.0  # seconds without the driver after which a task stops: nobody would use what it makes
+_COUNTED = 10_000  # records to count in one go
 _COUNTED_BYTES = 2**20
 
 
@@ -61,7 +61,7 @@ def count(assignment: Assignment, task: Task, _: Channel) -> Outcome:
 
 
 def probe(assignment: Assignment, task: Task, _: Channel) -> Outcome:
-    """Look whether this machine sees the input and the output, and leave a file for the driver to find."""
+    """Check that this machine can access the input and the output, and leave a file for the driver to find."""
 
     async def look(client: Client) -> Outcome:
         source = _source(assignment, task, client)
@@ -90,7 +90,7 @@ def _outcome(function: Callable[[Client], Coroutine[object, None, Outcome]], ass
 
 
 def _travelling(error: Exception) -> Exception:
-    """An error as it is, if it can be sent to the driver."""
+    """The error itself if it can be sent to the driver, otherwise a `BulkError` with its text."""
     try:
         pickle.dumps(error)
     except (pickle.PickleError, AttributeError, RecursionError, TypeError, ValueError):
@@ -113,7 +113,7 @@ def _destination(assignment: Assignment, client: Client, folder: Path) -> Destin
 
 
 def _records(assignment: Assignment, task: Task, source: Source) -> int:
-    if isinstance(assignment.settings.format, Parquet):  # which has it in its own unit
+    if isinstance(assignment.settings.format, Parquet):  # its unit is the record
         return task.shard.end - task.shard.begin
     files = LaterFiles(task.first_file, task.files)
     batches = assignment.settings.format.batches(
@@ -154,7 +154,7 @@ async def _score(assignment: Assignment, task: Task, channel: OpenChannel, clien
         try:
             async with _beside(_keep_in_touch(channel, task.name, making.shown, scoring)), _beside(making.keep()):
                 await scoring
-        except asyncio.CancelledError:  # the driver wants an end, or the engine does
+        except asyncio.CancelledError:  # the driver or the engine stops the task
             await uninterrupted(whole(making.save))
             return Outcome()
         except Exception as error:
@@ -182,7 +182,7 @@ def _job(assignment: Assignment, task: Task, client: Client, making: Making) -> 
         suffix=f".{settings.output_format}",
         convert=making.publisher.convert,
         settings={},
-        max_errors=None,  # the driver counts them, of all tasks
+        max_errors=None,  # the driver counts dead letters over all tasks
         drain=assignment.drain,
         watch=Watch(),
         observers=(),
@@ -193,7 +193,7 @@ def _job(assignment: Assignment, task: Task, client: Client, making: Making) -> 
 
 @asynccontextmanager
 async def _beside(work: Coroutine[object, None, None]) -> AsyncGenerator[None]:
-    """A context beside which something else is done, until its end."""
+    """A context manager during which *work* is done concurrently; it is cancelled at the end."""
     doing = asyncio.ensure_future(work)
     try:
         yield
@@ -203,13 +203,13 @@ async def _beside(work: Coroutine[object, None, None]) -> AsyncGenerator[None]:
 
 
 async def _keep_in_touch(channel: OpenChannel, name: str, shown: Shown, scoring: asyncio.Future[None]) -> None:
-    """Tell the driver how the part is doing, and end it if the driver says so, or is gone."""
+    """Report the status of the part to the driver, and stop if the driver says so or is gone."""
     loop = asyncio.get_running_loop()
     heard = loop.time()
     while True:
         await asyncio.sleep(TICK)
         goes_on = True
-        with suppress(Exception):  # of the engine; whatever it is, the driver was not heard
+        with suppress(Exception):  # an error of the engine; whatever it is, the driver did not respond
             goes_on = await in_thread(channel.exchange, name, shown.status)
             heard = loop.time()
         if not goes_on or loop.time() - heard >= SILENT_FOR:

@@ -1,4 +1,4 @@
-"""`Format`: how files are read as records, and what a batch of them is."""
+"""`Format`: how files are read as records, and batches of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.places import InputFile, Source
 
 SHARD_BYTES = 32 * 2**20
-"""About how much of a file becomes one part of the output. Source: measured; with 256 KiB, runs take twice as long."""
+"""How much of the input becomes one part of the output, roughly. Source: measured; with 256 KiB, runs take twice as long."""
 
 
 @frozen
@@ -21,16 +21,16 @@ class Shard:
     """A stretch of the input that becomes one part of the output."""
 
     file: int
-    """The number of its file; of the first one, if it has several."""
+    """The number of its file, or of the first one if it has several."""
 
     begin: int
     """Where it begins, in the format's own unit: bytes of the file, rows of it, or files."""
 
     end: int
-    """Where it ends: it has the records that begin before."""
+    """Where it ends: the shard has the records that begin before this."""
 
 
-@define  # and not frozen, which takes 1 µs more to make
+@define  # not frozen, which would cost 1 µs more per object
 class Batch:
     """Consecutive records of one file, for one request."""
 
@@ -38,30 +38,30 @@ class Batch:
     """The name of their file."""
 
     first: int
-    """The number of the first one in its file, from 0."""
+    """The number of the first record in its file, from 0."""
 
     records: Sequence[bytes] = field(repr=lambda records: f"<{len(records)} records>")
-    """Each as the format reads it."""
+    """The records, as the format reads them."""
 
     begin: int
-    """Where they were read from, in the format's unit: `Format.batches` from there finds them again."""
+    """Where they begin, in the format's unit: `Format.batches` from there finds them again."""
 
     end: int
-    """Where the input goes on after them."""
+    """Where the input continues after them."""
 
     next: int
-    """The number of the record that is there."""
+    """The number of the record there."""
 
     size: int
-    """Bytes of the records."""
+    """The size of the records in bytes."""
 
 
 @define
 class AlikeLines(Sequence[bytes]):
     """
-    Several lines that all begin with ``{`` and end with ``}``, or with square brackets, as one piece of text.
+    Several lines as one text. All begin with ``{`` and end with ``}``, or all with square brackets.
 
-    They are divided when somebody asks for one; but most are only put into a request, all of them.
+    They are split only when one is needed; most go into a request all together.
     """
 
     text: bytes
@@ -86,7 +86,7 @@ class AlikeLines(Sequence[bytes]):
 
 
 def joined(records: Sequence[bytes], separator: bytes) -> bytes:
-    """Records one behind the other."""
+    """The records, joined by *separator*."""
     if isinstance(records, AlikeLines):
         return records.text.replace(b"\n", separator)
     return separator.join(records)
@@ -94,19 +94,20 @@ def joined(records: Sequence[bytes], separator: bytes) -> bytes:
 
 class Format(Protocol):
     """
-    How files are read as records. Frozen; its ``repr`` is its settings, which a run compares when it continues.
+    How files are read as records.
 
-    All methods may block, and are called in threads.
+    A format is immutable, and its ``repr`` shows its settings, which a run compares when it continues. All methods may block;
+    they are called in threads.
     """
 
     @property
     def content_type(self) -> str | None:
-        """MIME type of one record as it is read; None if each file has its own."""
+        """The MIME type of one record as it is read; None if each file has its own."""
         ...
 
     def shards(self, files: Sequence[InputFile], source: Source) -> Iterator[Shard]:
         """
-        How the input is divided, from its first record to its last.
+        Divide the input, from its first record to its last.
 
         Raises:
             ConfigError: A file is not in this format.
@@ -117,34 +118,34 @@ class Format(Protocol):
         self, files: Sequence[InputFile], source: Source, shard: Shard, *, at: int, number: int, rows: int, size: int
     ) -> Iterator[Batch]:
         """
-        The records of a shard, from *at* on.
+        Read the records of a shard, from *at* on.
 
         Args:
-            files: All.
+            files: All files of the input.
 
             source: Opens them.
 
-            shard: Which records.
+            shard: The shard.
 
             at: Where to begin: the shard's beginning, or the `end` of one of its batches.
 
-            number: The number of the record that is there: 0 at the beginning of a file, elsewhere the `next` of the batch
-                before. (Files are cut into shards without counting their records.)
+            number: The number of the record there: 0 at the beginning of a file, elsewhere the `next` of the batch before.
+                (Files are cut into shards without counting their records.)
 
-            rows: Records of a batch, at most.
+            rows: The most records in a batch.
 
-            size: Bytes of the records of a batch, at most; one that is larger comes alone.
+            size: The most bytes of records in a batch; a larger record comes alone.
 
         Raises:
-            ConfigError: What is read there is not in this format.
+            ConfigError: The input is not in this format.
         """
         ...
 
     def document(self, record: bytes) -> bytes:
         """
-        A record as JSON text on one line, for what is joined, selected, or a dead letter.
+        A record as JSON on one line, for ``join``, ``select`` and dead letters.
 
         Raises:
-            EncodeError: It is not what the format says; the text does not show it.
+            EncodeError: The record is not in this format. The text does not show the record.
         """
         ...

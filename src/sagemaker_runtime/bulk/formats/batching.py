@@ -1,4 +1,4 @@
-"""What formats have in common: lines of a stream, records in batches, and what is refused of any file."""
+"""What formats have in common: reading lines, grouping records into batches, and refusing compressed files."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
-_CHUNK = 2**20  # bytes of a read
+_CHUNK = 2**20  # bytes per read
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
-HEAD = 4  # bytes that tell whether a file is compressed
+HEAD = 4  # bytes that show whether a file is compressed
 
 
 def lines(stream: BinaryIO, at: int, limit: int, name: str) -> Iterator[list[bytes]]:
     """
-    The lines from a place on, without their line feeds, some at a time.
+    The lines from a position on, without their line feeds, some at a time.
 
-    The last list has one line, what stands behind the last line feed; it may be empty.
+    The last list has one line: whatever follows the last line feed, which may be nothing.
 
     Args:
         stream: The file.
 
-        at: The place.
+        at: The position.
 
-        limit: Bytes of a line, at most.
+        limit: The most bytes in a line.
 
         name: The name of the file, for the error.
 
@@ -53,20 +53,20 @@ def batched(
     name: str, records: Iterable[tuple[bytes, int]], *, at: int, number: int, rows: int, size: int
 ) -> Iterator[Batch]:
     """
-    Records in batches.
+    Group records into batches.
 
     Args:
         name: The name of their file.
 
-        records: Each with the place behind it.
+        records: The records, each with the position after it.
 
-        at: See `Format.batches`, as of the others.
+        at: The position of the first one.
 
-        number: The number of the first one.
+        number: The number of the first one in the file.
 
-        rows: Records of a batch, at most.
+        rows: The most records in a batch.
 
-        size: Bytes of a batch, at most; one that is larger comes alone.
+        size: The most bytes in a batch; a larger record comes alone.
     """
     group: list[bytes] = []
     total, end = 0, at
@@ -84,27 +84,27 @@ def batched(
 
 def refuse_compressed(head: bytes, name: str) -> None:
     """
-    Look at the first bytes of a file.
+    Check the first bytes of a file.
 
     Raises:
-        ConfigError: It is compressed.
+        ConfigError: The file is compressed.
     """
     for magic, kind in _COMPRESSED.items():
         if head.startswith(magic):
             raise ConfigError(
-                f"{name} is compressed ({kind}), so no place in it can be found again: decompress it first"
+                f"{name} is compressed ({kind}), so a run could not continue within it: decompress it first"
             )
 
 
 def column_names(columns: Sequence[str] | None) -> tuple[str, ...] | None:
     """
-    What ``columns=`` was given.
+    The converter of ``columns=``.
 
     Raises:
-        ConfigError: It is one text, or names nothing.
+        ConfigError: It is a single string, or empty.
     """
     if isinstance(columns, str):
-        raise ConfigError(f"columns is the text {columns!r}; it takes a list of names")
+        raise ConfigError(f"columns is the string {columns!r}; it takes a list of names")
     if columns is not None and not columns:
         raise ConfigError("columns is empty; it takes the names of columns, or None for all")
     return None if columns is None else tuple(columns)

@@ -1,4 +1,4 @@
-"""`Files`: each file a record."""
+"""`Files`: each file is one record."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.bulk.bodies.answers import is_json, media_type, one
+from sagemaker_runtime.bulk.bodies.answers import one
 from sagemaker_runtime.bulk.formats.base import SHARD_BYTES, Batch, Shard
 from sagemaker_runtime.predictor import DecodeError, EncodeError
+from sagemaker_runtime.predictor.media_types import is_json, media_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.places import InputFile, Source
 
 MAX_FILE = 2**30
-"""Bytes of a file. Source: an asynchronous endpoint, which takes the most, takes 1 GB."""
+"""The most bytes in a file. Source: asynchronous endpoints, which accept the largest bodies, accept 1 GB."""
 
-_FILES = 1_000  # of a shard
+_FILES = 1_000  # in a shard, at most
 
 
 @frozen
@@ -27,18 +28,18 @@ class Files:
     """
     Each file is one record, and is sent alone, as it is: images, audio, documents.
 
-    In results and dead letters its JSON is null, so that they never have the content of a binary file: they name the file.
-    With a *content_type* of JSON or text it is the document, or the text as a string.
+    Results and dead letters name the file; the JSON of the record is null, so that they never contain binary data. If
+    *content_type* is JSON or text, the JSON is the document, or the text as a string.
     """
 
     content_type: str | None = None
-    """MIME type of all files. None for that of each one's suffix; see `FileBody`."""
+    """The MIME type of all files. None to choose it by each file's suffix, as `FileBody` does."""
 
     def shards(self, files: Sequence[InputFile], source: Source) -> Iterator[Shard]:
-        """See `Format.shards`."""
+        """Groups of up to 1,000 files and about 32 MiB; see `Format.shards`. Refuses a file of more than 1 GiB."""
         for file in files:
             if file.size > MAX_FILE:
-                raise ConfigError(f"{file.name} has {file.size} bytes, and no endpoint takes more than {MAX_FILE}")
+                raise ConfigError(f"{file.name} has {file.size} bytes, but no endpoint takes more than {MAX_FILE}")
         begin = size = 0
         for number, file in enumerate(files):
             if number > begin and (size + file.size > SHARD_BYTES or number - begin >= _FILES):
@@ -51,14 +52,14 @@ class Files:
     def batches(
         self, files: Sequence[InputFile], source: Source, shard: Shard, *, at: int, number: int, rows: int, size: int
     ) -> Iterator[Batch]:
-        """See `Format.batches`. The unit is the file."""
+        """Each file in a batch of its own; see `Format.batches`. The unit of positions is the file."""
         for index in range(at, shard.end):
             with source.open(files[index]) as stream:
                 record = stream.read()
             yield Batch(files[index].name, 0, [record], index, index + 1, 0, len(record))
 
     def document(self, record: bytes) -> bytes:
-        """See `Format.document`."""
+        """The content of a file as JSON if *content_type* is JSON or text, otherwise null; see `Format.document`."""
         kind = media_type(self.content_type)
         if not (is_json(kind) or kind.startswith("text/")):
             return b"null"

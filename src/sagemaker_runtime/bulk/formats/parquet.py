@@ -1,4 +1,4 @@
-"""`Parquet`: rows of a table; needs the extra ``sagemaker-runtime[bulk]``."""
+"""`Parquet`: the rows of Parquet files; needs the extra ``sagemaker-runtime[bulk]``."""
 
 # pyarrow has no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.bulk.arrow import require_pyarrow
 from sagemaker_runtime.bulk.formats.base import SHARD_BYTES, Shard
 from sagemaker_runtime.bulk.formats.batching import batched, column_names
 from sagemaker_runtime.bulk.json_texts import JSON, json_text
+from sagemaker_runtime.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.formats.base import Batch
     from sagemaker_runtime.bulk.places import InputFile, Source
 
-_BATCH_BYTES = 2**20  # of rows that are in memory as Python's values, about
-_BATCH_ROWS = 8_192  # and at most
-_BUFFER = 2**20  # bytes of a column that are read at once; by default all of a row group are
-_EXACT_DIGITS = 15  # of a decimal, that a double gives back
+_BATCH_BYTES = 2**20  # of rows that are in memory as Python objects, roughly
+_BATCH_ROWS = 8_192  # the most of such rows
+_BUFFER = 2**20  # bytes of a column per read; the default is all of a row group
+_EXACT_DIGITS = 15  # of a decimal, which a double preserves
 
 
 @frozen
@@ -38,27 +38,32 @@ class Parquet:
     """
     The rows of Parquet files, each as a JSON object. Needs the extra ``sagemaker-runtime[bulk]``.
 
-    Row groups become parts of the output, small ones together. Memory depends on the size of rows and pages, and
-    not on that of the file or of its row groups.
+    Row groups become parts of the output; small ones are combined. Memory depends on the size of rows and pages, not on that of
+    files or row groups.
 
-    What JSON has not becomes:
+    Values that JSON has no type for become:
 
-    - NaN and infinities: ``NaN``, ``Infinity`` and ``-Infinity``, as by `JSONCodec`.
-    - Dates, times and timestamps: text in ISO 8601, with as many digits of a second as their unit has. Timestamps with a time
+    - NaN and infinities: ``NaN``, ``Infinity`` and ``-Infinity``, as in `JSONCodec`.
+    - Dates, times and timestamps: strings in ISO 8601, with as many digits of a second as their unit has. Timestamps with a time
       zone are in UTC, and end with ``Z``.
     - Durations: seconds.
-    - Decimals: a number if the column has at most 15 digits; otherwise text, which has them all. Text within lists and structs.
+    - Decimals: a number if the column has at most 15 digits, otherwise a string with all digits; in lists and structs, always a
+      string.
     - Binary: base64.
-    - Structs are objects, and maps lists of pairs.
+    - Structs: objects.
+    - Maps: lists of pairs.
+
+    Raises:
+        ConfigError: *columns* is a single string, or empty.
     """
 
     columns: tuple[str, ...] | None = field(default=None, converter=column_names)
-    """Which columns, in this order. None for all."""
+    """The columns to read, in this order. None for all."""
 
     content_type = JSON
 
     def shards(self, files: Sequence[InputFile], source: Source) -> Iterator[Shard]:
-        """See `Format.shards`."""
+        """Row groups, with small ones combined; see `Format.shards`. Refuses a file without one of *columns*."""
         for number, file in enumerate(files):
             with _opened(source, file) as opened:
                 self._names(opened, file)
@@ -77,18 +82,18 @@ class Parquet:
     def batches(
         self, files: Sequence[InputFile], source: Source, shard: Shard, *, at: int, number: int, rows: int, size: int
     ) -> Iterator[Batch]:
-        """See `Format.batches`."""
+        """The rows of a shard in batches; see `Format.batches`. The unit of positions is the row."""
         file = files[shard.file]
         with _opened(source, file) as opened:
             records = self._rows(opened, file, at, shard.end)
             yield from batched(file.name, records, at=at, number=number, rows=rows, size=size)
 
     def document(self, record: bytes) -> bytes:
-        """The record, which is JSON."""
+        """The record itself, which is JSON."""
         return record
 
     def _rows(self, opened: pq.ParquetFile, file: InputFile, at: int, end: int) -> Iterator[tuple[bytes, int]]:
-        """The rows from one to another, each with the number of the next."""
+        """The rows from *at* to *end*, each with the number of the next."""
         names = self._names(opened, file)
         behind = 0
         for index in range(opened.metadata.num_row_groups):
@@ -97,7 +102,7 @@ class Parquet:
             if behind <= at or row >= end:
                 continue
             rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES * group.num_rows // max(1, group.total_byte_size)))
-            # One at a time: given several, it reads the next one ahead.
+            # One row group at a time: given several, pyarrow reads ahead.
             for batch in opened.iter_batches(rows, row_groups=[index], columns=names, use_threads=False):
                 skipped = min(max(0, at - row), batch.num_rows)
                 row += skipped
@@ -111,7 +116,7 @@ class Parquet:
         The columns to read.
 
         Raises:
-            ConfigError: One of them is not there, or there twice.
+            ConfigError: A column is missing, or is there twice.
         """
         there: list[str] = opened.schema_arrow.names
         names = list(there if self.columns is None else self.columns)
@@ -126,12 +131,12 @@ class Parquet:
 @contextmanager
 def _opened(source: Source, file: InputFile) -> Generator[pq.ParquetFile]:
     """
-    A file that is read within.
+    A context manager in which a file is read.
 
     Raises:
-        ConfigError: It is no Parquet, or broken; or pyarrow is missing.
+        ConfigError: The file is not Parquet, or is damaged; or pyarrow is missing.
     """
-    require_pyarrow("Parquet")
+    require("pyarrow", "bulk", "Parquet")
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -141,23 +146,23 @@ def _opened(source: Source, file: InputFile) -> Generator[pq.ParquetFile]:
         except pa.ArrowException as error:
             problem = str(error).partition("\n")[0]
         except OSError as error:
-            if error.errno is not None:  # the disk's or the network's, and not pyarrow's word for a broken page
+            if error.errno is not None:  # from the disk or the network; pyarrow's own, for a damaged page, has none
                 raise
             problem = str(error).partition("\n")[0]
-        except (OverflowError, ValueError):  # whose text has the value
-            problem = "Python has nothing for one of its values, such as a time in nanoseconds within a list; leave its column out by columns="
+        except (OverflowError, ValueError):  # whose text contains the value
+            problem = "Python has no type for one of its values, such as a time in nanoseconds in a list; leave out its column with columns="
         else:
             return
     raise ConfigError(f"{file.name} cannot be read as Parquet: {problem}")
 
 
 def _values(column: pa.Array) -> list[object]:
-    """The values of a column, of kinds that `json_text` takes."""
+    """The values of a column, of types that `json_text` takes."""
     import pyarrow as pa
     import pyarrow.compute as pc  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     kind = column.type
-    if pa.types.is_timestamp(kind):  # Python's have no nanoseconds, and end with the year 9999
+    if pa.types.is_timestamp(kind):  # Python's datetime has no nanoseconds, and ends with the year 9999
         texts = pc.strftime(column.cast(pa.timestamp(kind.unit)), "%Y-%m-%dT%H:%M:%S")
         column = texts if kind.tz is None else pc.binary_join_element_wise(texts, "Z", "")
     elif pa.types.is_date(kind) or pa.types.is_time(kind):

@@ -1,1 +1,1 @@
-"""What parts of the output are published as."""
+"""The formats in which parts of the output are published."""

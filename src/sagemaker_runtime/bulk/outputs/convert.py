@@ -1,4 +1,4 @@
-"""`convert`: rows in JSON Lines as a file of another format."""
+"""`convert`: converts results from JSON Lines to another format."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from sagemaker_runtime import ConfigError
-from sagemaker_runtime.bulk.arrow import require_pyarrow
 from sagemaker_runtime.bulk.outputs.csv_output import write_csv
 from sagemaker_runtime.bulk.outputs.parquet_output import write_parquet
+from sagemaker_runtime.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,15 +22,15 @@ OutputFormat: TypeAlias = Literal["jsonl", "csv", "parquet"]
 
 def converter(format: OutputFormat) -> Callable[[Path, Path], None] | None:
     """
-    What makes parts of rows; None if rows are published as they are.
+    The function that converts results to *format*; None if they are published as they are.
 
     Raises:
-        ConfigError: There is no such format; or pyarrow is needed and missing.
+        ConfigError: There is no such format, or pyarrow is needed and missing.
     """
     if format not in get_args(OutputFormat):
         raise ConfigError(f"output_format is {format!r}; it takes 'jsonl', 'csv' or 'parquet'")
     if format == "parquet":
-        require_pyarrow("output_format='parquet'")
+        require("pyarrow", "bulk", "output_format='parquet'")
     return None if format == "jsonl" else partial(convert, format=format)
 
 
@@ -38,21 +38,21 @@ def convert(rows: Path, to: Path, format: OutputFormat) -> None:
     """
     Write rows in another format. It blocks.
 
-    The same rows become the same bytes. Memory does not depend on how many there are. They are read twice: what columns there
-    are, and of which types, is known only at the end. Each part is looked at alone, so a column may be missing in one part, or
-    have integers in one and floats in another.
+    The same rows always give the same bytes, and memory does not depend on their number. They are read twice, because the
+    columns and their types are known only at the end. Each part is converted on its own, so a column may be missing in one part,
+    or hold integers in one and floats in another.
 
     Args:
-        rows: JSON Lines: objects of ``file``, ``record`` and ``output``, or whatever was selected.
+        rows: JSON Lines: objects with ``file``, ``record`` and ``output``, or whatever was selected.
 
-        to: Where they go. Nothing is there before all of it is on the disk; what was there is replaced.
+        to: The file to write. It appears only when it is complete and on disk; an existing file is replaced.
 
-        format: ``"csv"``: a column for each key of a row, but for ``output``: for each of its keys if it is an object, for each of
-            its elements if it is a list. Null is an empty cell; lists and objects within are JSON.
+        format: ``"csv"``: a column for each key of a row, except ``output``, which has one for each key if it is an object, and
+            one for each element if it is a list. Null is an empty cell; nested lists and objects are JSON.
 
-            ``"parquet"``: a column for each key, with lists and structs as they are. Integers become floats beside floats.
-            Values of types that do not fit together, integers of more than 64 bits, and objects that are empty or have more
-            than 1,000 keys become JSON, as text.
+            ``"parquet"``: a column for each key, with lists and structs as they are. Integers become floats if the column
+            also has floats. Values of incompatible types, integers of more than 64 bits, and objects that are empty or have
+            more than 1,000 keys become JSON, as text.
 
     Raises:
         ConfigError: pyarrow is needed and missing.

@@ -1,4 +1,4 @@
-"""Rows as CSV."""
+"""Writes results as CSV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OUTPUT = "output"
 
 
 def write_csv(rows: Path, sink: BinaryIO) -> None:
-    """Write rows of JSON Lines as CSV with a header; see `convert`."""
+    """Write rows of JSON Lines as CSV with a header, as `convert` describes."""
     columns = _Columns()
     for batch in batches(rows):
         for row in batch:
@@ -35,20 +35,20 @@ def write_csv(rows: Path, sink: BinaryIO) -> None:
 
 
 def _flush(lines: CSVLines, sink: BinaryIO) -> None:
-    # A half of a surrogate pair, which JSON can say and UTF-8 cannot, is written as JSON says it.
+    # Half of a surrogate pair, which JSON can express and UTF-8 cannot, is written as its JSON escape.
     sink.write("".join(lines).encode(errors="backslashreplace"))
     lines.clear()
 
 
 @define
 class _Columns:
-    """What columns rows have, in the order in which they are first seen."""
+    """The columns of the rows, in the order in which they first appear."""
 
     keys: dict[str, None] = field(factory=dict[str, None])
-    """Of rows, but for the output's."""
+    """The keys of rows, without ``output``."""
 
     seen: set[str] = field(factory=set[str])
-    """The keys of rows, with the output's."""
+    """The keys of rows, with ``output``."""
 
     has_output: bool = False
     """Whether a row has an output at all."""
@@ -57,10 +57,10 @@ class _Columns:
     """Whether an output is neither an object nor a list."""
 
     length: int = 0
-    """Of the longest list."""
+    """The length of the longest output that is a list."""
 
     inner_keys: dict[str, None] = field(factory=dict[str, None])
-    """Of objects that are an output."""
+    """The keys of outputs that are objects."""
 
     def see(self, row: object) -> None:
         if is_object(row):
@@ -81,11 +81,11 @@ class _Columns:
 
     @property
     def _is_plain(self) -> bool:
-        """Whether there is a column for an output that is neither; or that is always null."""
+        """Whether there is a column ``output``: for outputs that are neither objects nor lists, or if all are null."""
         return self.has_scalar or (self.has_output and not (self.inner_keys or self.length))
 
     def names(self) -> list[str]:
-        """What the header has. Where a key of an output is the name of another column, it has the output's before it."""
+        """The names in the header. A key of an output that is also the name of another column is prefixed with ``output_``."""
         names = list(self.keys)
         if self._is_plain:
             names.append(_OUTPUT)
@@ -97,7 +97,7 @@ class _Columns:
         return names
 
     def cells(self, row: object) -> Iterable[str]:
-        """The cells of a row, as many as there are names."""
+        """The cells of a row, one for each name."""
         output = row.get(_OUTPUT) if is_object(row) else row
         cells = [_cell(row.get(key)) if is_object(row) else "" for key in self.keys]
         if self._is_plain:

@@ -1,4 +1,4 @@
-"""`Kind`: the type of a column, found by looking at its values."""
+"""`Kind`: the type of a column, inferred from its values."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from sagemaker_runtime.bulk.json_texts import is_list, is_object, json_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_DEEP = 32  # levels of lists and objects; what is deeper is JSON
-_WIDE = 1_000  # keys of an object; more are data, and no columns
+_DEEP = 32  # levels of lists and objects; anything deeper becomes JSON
+_WIDE = 1_000  # keys of an object; if there are more, they are data rather than columns
 _NAMES: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "text", list: "list", dict: "struct"}
 
 
 @define
 class Kind:
-    """What values were seen to be."""
+    """The type of the values seen so far."""
 
     name: str = "null"
-    """``null``, ``bool``, ``int``, ``float``, ``text``, ``list``, ``struct``, or ``json`` for what fits no other."""
+    """``null``, ``bool``, ``int``, ``float``, ``text``, ``list``, ``struct``, or ``json`` for values that fit no other."""
 
     is_promoted: bool = False
-    """Whether it is a float, and some were integers."""
+    """Whether it is a float although some values were integers."""
 
     item: Kind | None = None
-    """Of a list."""
+    """The type of a list's elements."""
 
     fields: dict[str, Kind] = field(factory=dict[str, "Kind"])
-    """Of a struct."""
+    """The types of a struct's fields."""
 
     def see(self, values: Iterable[object], depth: int = 0) -> None:
-        """Take more values into account, of a column or of what stands within one."""
+        """Take more values into account, of a column or nested in one."""
         present = [value for value in values if value is not None]
         for kind in {*map(type, present)}:
             self._become(_NAMES[kind])
@@ -48,7 +48,7 @@ class Kind:
             self._see_structs([value for value in present if is_object(value)], depth)
 
     def settle(self) -> None:
-        """To be called when all values were seen: a struct without fields, which Parquet has not, is JSON."""
+        """Call this when all values have been seen: a struct without fields, which Parquet cannot store, becomes JSON."""
         if self.item is not None:
             self.item.settle()
         for kind in self.fields.values():
@@ -57,7 +57,7 @@ class Kind:
             self.name = "json"
 
     def converter(self) -> Callable[[object], object] | None:
-        """What makes a value fit; None if all do as they are."""
+        """The function that converts a value to this type; None if all values fit as they are."""
         if self.name == "json":
             return _json
         if self.name == "float" and self.is_promoted:
@@ -98,7 +98,7 @@ class Kind:
 
 
 def scrubbed(value: object) -> object:
-    """A value whose text can be written: a half of a surrogate pair becomes what JSON says for it."""
+    """A value whose strings can be encoded: half of a surrogate pair becomes its JSON escape."""
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if is_list(value):

@@ -1,4 +1,4 @@
-"""Rows as Parquet; needs the extra ``sagemaker-runtime[bulk]``."""
+"""Writes results as Parquet; needs the extra ``sagemaker-runtime[bulk]``."""
 
 # pyarrow has no types.
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -24,7 +24,7 @@ _GROUP = 32 * 2**20  # bytes of a row group in memory
 
 
 def write_parquet(rows: Path, sink: BinaryIO) -> None:
-    """Write rows of JSON Lines as Parquet; see `convert`."""
+    """Write rows of JSON Lines as Parquet, as `convert` describes."""
     import pyarrow as pa
     import pyarrow.parquet as pq  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
@@ -48,7 +48,7 @@ def write_parquet(rows: Path, sink: BinaryIO) -> None:
 
 
 def _batches(rows: Path) -> Iterator[list[dict[str, object]]]:
-    """The rows, some at a time. What is selected and no object stands under ``output``."""
+    """The rows, some at a time. A selected value that is not an object becomes the column ``output``."""
     for batch in batches(rows):
         yield [row if is_object(row) else {"output": row} for row in batch]
 

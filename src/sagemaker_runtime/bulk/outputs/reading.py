@@ -1,4 +1,4 @@
-"""Rows in JSON Lines, read again."""
+"""Reads results in JSON Lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BATCH = 2**20  # bytes of JSON that are in memory as Python's values
+BATCH = 2**20  # bytes of JSON that are in memory as Python objects
 
 
 def batches(rows: Path) -> Iterator[list[object]]:

@@ -1,1 +1,1 @@
-"""The page of a run: a report as people look at it."""
+"""The HTML page of a run's report."""

@@ -1,8 +1,8 @@
 """
-Charts, as SVG that is as wide as its place.
+Charts, as SVG that fills the available width.
 
-The lines stand in a picture that is stretched; texts and marks stand beside it, at percentages, so that they are not. On a
-telephone some of the marks are left out.
+The lines are in a picture that is stretched; texts and marks are placed outside it, by percentages, so that they are not
+stretched. On a phone, some of the marks are left out.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 HEIGHT, FOOT, LEFT = 150, 34, 54  # CSS pixels
 _TICKS = 8
-EDGE = 0.05  # of the width, within which a label would stand over the edge
-_LABELLED = 45.0  # units of width, from which on a stop has room for its length
-_TOUCH = 0.01  # units of width, within which two spans touch
-_SEEN = 3.0  # units of width, below which a stop is a line
+EDGE = 0.05  # of the width: closer to the edge, a centred label would be cut
+_LABELLED = 45.0  # units of width from which a stop has room for its length
+_TOUCH = 0.01  # units of width within which two spans touch
+_SEEN = 3.0  # units of width below which a stop is drawn as a line
 
 
 class Scale(Protocol):
-    """Where numbers stand."""
+    """Maps numbers to heights."""
 
     @property
     def marks(self) -> Sequence[float]:
-        """The numbers at the axis."""
+        """The numbers on the axis."""
         ...
 
     def y(self, number: float) -> float:
@@ -48,7 +48,7 @@ class Span:
     begin: float
     end: float
     tip: str
-    """What all charts say of it."""
+    """The beginning of its tooltip on all charts."""
 
     waited: bool = False
     """Whether every attempt failed."""
@@ -60,16 +60,16 @@ class Series:
 
     name: str
     style: str
-    """A class of the style sheet; with an ``area`` of the same name, it is filled."""
+    """A class of the style sheet; a filled series also uses the ``area`` of that name."""
 
     values: Sequence[float | None]
     """One for each span."""
 
     filled: bool = False
-    """Whether the ground below it has its colour."""
+    """Whether the area below it is coloured."""
 
     counted: bool = False
-    """Whether it counts what happens now and then: it is drawn where it is above 0, down to the axis."""
+    """Whether it counts occasional events: it is drawn only where it is above 0, down to the axis."""
 
 
 @frozen
@@ -79,7 +79,7 @@ class Axes:
     time: TimeScale
     spans: Sequence[Span]
     resumed: Sequence[float] = field(factory=list[float])
-    """When processes went on behind a stop."""
+    """When processes resumed the run after a stop."""
 
 
 def chart(
@@ -97,17 +97,17 @@ def chart(
     Args:
         title: What it shows.
 
-        unit: Of its numbers.
+        unit: The unit of its numbers.
 
         axes: Its times.
 
-        series: Its numbers; later ones stand over earlier ones.
+        series: Its numbers; later series are drawn over earlier ones.
 
-        scale: Where they stand.
+        scale: Maps the numbers to heights.
 
-        number: How they are written.
+        number: Formats a number.
 
-        mark: How they are written at the axis.
+        mark: Formats a number on the axis.
     """
     key = "".join(f'<span><i class="key {each.style}"></i>{shown(each.name, 40)}</span>' for each in series)
     most = ", ".join(
@@ -171,12 +171,12 @@ def _tick(tick: Tick, style: str) -> Iterator[str]:
 
 
 def _waits(axes: Axes) -> Iterator[str]:
-    """A ground behind the times at which every attempt failed."""
+    """A background for the times at which every attempt failed."""
     boxes: list[tuple[float, float]] = []
     for span in axes.spans:
         if span.waited:
             left, right = axes.time.x(span.begin), axes.time.x(span.end)
-            if boxes and left - boxes[-1][1] <= _TOUCH:  # one ground, or seams would be seen in it
+            if boxes and left - boxes[-1][1] <= _TOUCH:  # one rectangle, or seams would show
                 left = boxes.pop()[0]
             boxes.append((left, right))
     for left, right in boxes:
@@ -186,7 +186,7 @@ def _waits(axes: Axes) -> Iterator[str]:
 def _stops(axes: Axes) -> Iterator[str]:
     for stop in axes.time.stops:
         width = stop.right - stop.left
-        said = f"no process was at work for {duration(stop.end - stop.begin)}, from {moment(stop.begin)} UTC"
+        said = f"no process was running for {duration(stop.end - stop.begin)}, from {moment(stop.begin)} UTC"
         if width < _SEEN:
             x = f"{stop.right / WIDTH:.3%}"
             yield f'<line class="resumed" x1="{x}" x2="{x}" y1="0" y2="{HEIGHT}"><title>{said}</title></line>'

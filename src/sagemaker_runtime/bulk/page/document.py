@@ -1,7 +1,7 @@
 """
-The page of a run: one file that runs no script and loads nothing, which its own policy makes sure of.
+The page of a run: one file that runs no script and loads nothing, which its Content-Security-Policy enforces.
 
-It is made of a `BulkReport` alone. All texts in it that are not of this package went through `shown` or `plain`.
+It is made from a `BulkReport` alone. All texts from outside this package go through `shown` or `plain`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HATCH = (
     'patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line class="hatch" x1="0" y1="0" x2="0" y2="6"/>'
     "</pattern></defs></svg>"
 )
-CODES = 12  # of errors, in the table
+CODES = 12  # error codes in the table
 
 
 def document(report: BulkReport) -> bytes:
@@ -63,8 +63,8 @@ def _body(report: BulkReport) -> Iterator[str]:
     if report.over_time:
         yield _numbers(report)
     yield (
-        f"<footer>Made by sagemaker-runtime {__version__}, of what the run noted. <code>sagemaker-runtime bulk report "
-        "FOLDER</code> makes this page again. It runs no script and loads nothing.</footer>"
+        f"<footer>Made by sagemaker-runtime {__version__} from the journal and history of the run. <code>sagemaker-runtime "
+        "bulk report FOLDER</code> makes this page again. It runs no script and loads nothing.</footer>"
     )
 
 
@@ -94,8 +94,12 @@ def _tiles(report: BulkReport) -> str:
     tiles = [
         ("Records", count(report.records), f"{count(report.succeeded)} with a result"),
         ("Failed", count(report.failed), share(report.failed, report.records)),
-        ("Throughput", f"{count(report.records_per_second)} /s", "records, while at work"),
-        ("At work", duration(report.seconds), f"and {duration(paused)} stopped" if paused >= 1 else "without a stop"),
+        ("Throughput", f"{count(report.records_per_second)} /s", "records, while running"),
+        (
+            "Running time",
+            duration(report.seconds),
+            f"plus {duration(paused)} stopped" if paused >= 1 else "without a stop",
+        ),
         (
             "Requests",
             count(report.requests),
@@ -115,7 +119,7 @@ def _tiles(report: BulkReport) -> str:
 def _over_time(report: BulkReport) -> str:
     notes = [f"Each step is {duration(report.interval)}. Times are UTC."]
     if stops(report.processes):
-        notes.append('<i class="swatch stopping"></i>no process was at work; a long stop is drawn shorter than it was.')
+        notes.append('<i class="swatch stopping"></i>no process was running; long stops are shortened.')
     if any(point["waited"] for point in _points(report)):
         notes.append('<i class="swatch waiting"></i>every attempt failed, and the run waited for the endpoint.')
     return f'<h2>Over time</h2><p class="note">{"".join(f"<span>{note}</span>" for note in notes)}</p>' + "".join(
@@ -137,7 +141,7 @@ def _variants(report: BulkReport) -> str:
     heads = ("variant", "requests", "share", "p50", "p90", "p99", "max")
     charts = "".join(variant_timelines(report)) if report.over_time else ""
     more = len(report.variants) - len(busiest(report))
-    note = f'<p class="note">Charts of the {VARIANTS} with most of the requests.</p>' if more and charts else ""
+    note = f'<p class="note">The charts show the {VARIANTS} with the most requests.</p>' if more and charts else ""
     return f"<h2>By variant</h2>{_table(heads, rows, numbers=set(range(1, 7)), hidden={2, 4}, wide=True)}{note}{charts}"
 
 
@@ -145,7 +149,7 @@ def _processes(report: BulkReport) -> str:
     pauses = stops(report.processes)
     number = len(report.processes) + report.processes_omitted
     if number == 1:
-        line = "One process did all of it." if report.share >= 1 else "One process has worked on it."
+        line = "One process did the whole run." if report.share >= 1 else "One process has worked on the run."
     else:
         line = f"{number} processes, with {duration(sum(after - before for before, after in pauses))} between them."
     if report.processes_omitted:
@@ -159,7 +163,7 @@ def _processes(report: BulkReport) -> str:
         )
         for each in report.processes
     ]
-    table = _table(("began, UTC", "at work", "records", "end"), rows, numbers={1, 2})
+    table = _table(("started, UTC", "running for", "records", "end"), rows, numbers={1, 2})
     return f'<h2>Processes</h2><p class="note">{line}</p>{table}'
 
 
@@ -170,7 +174,7 @@ def _end(process: Mapping[str, Any], *, is_last: bool, is_whole: bool) -> str:
     if process["end"] == "stopped":
         reason = process["reason"]
         return f"{retry}stopped" if reason is None else f"{retry}stopped: {shown(reason)}"
-    return f"{retry}goes on, or was killed" if is_last and not is_whole else f"{retry}killed"
+    return f"{retry}still running, or killed" if is_last and not is_whole else f"{retry}killed"
 
 
 def _failures(report: BulkReport) -> str:
@@ -181,11 +185,11 @@ def _failures(report: BulkReport) -> str:
         rest = sum(number for _, number in more)
         rows.append((f"{len(more):,} other codes", count(rest), share(rest, total)))
     saved = total - report.failed
-    note = f" {count(saved)} of them were saved by a retry, or tried again." if saved > 0 else ""
+    note = f" {count(saved)} of them got a result in a retry, or failed again." if saved > 0 else ""
     letters = "".join(map(_letter, report.first_failures))
     first = f'<p class="note">The first ones:</p><ul class="letters">{letters}</ul>' if letters else ""
     return (
-        f'<h2>Failed records</h2><p class="note">By the code of their error.{note}</p>'
+        f'<h2>Failed records</h2><p class="note">By error code.{note}</p>'
         f"{_table(('code', 'records', 'share'), rows, numbers={1, 2})}{first}"
     )
 
@@ -197,7 +201,7 @@ def _letter(letter: Mapping[str, Any]) -> str:
         f"<li><p><b>{shown(letter.get('file'))}</b>, record {count(_float(letter.get('record')))}: "
         f"{shown(letter.get('code'), 80)}{status}, {_of(int(_float(letter.get('attempts'))), 'attempt')}</p>"
         f'<p class="what">{shown(letter.get("message"))}</p>'
-        + (f"<p><small>request {shown(request, 100)}</small></p>" if request else "")
+        + (f"<p><small>request id {shown(request, 100)}</small></p>" if request else "")
         + "</li>"
     )
 
@@ -224,7 +228,7 @@ def _table(
     hidden: AbstractSet[int] = frozenset(),
     wide: bool = False,
 ) -> str:
-    """A table; columns of *numbers* are aligned by their last digit, those *hidden* are left out on a telephone."""
+    """A table. Columns of *numbers* are aligned to the right; those *hidden* are left out on a phone."""
 
     def row(tag: str, texts: Sequence[str]) -> str:
         return "".join(f"<{tag}{styles[index]}>{text}</{tag}>" for index, text in enumerate(texts))

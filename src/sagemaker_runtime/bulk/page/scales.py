@@ -1,4 +1,4 @@
-"""Where times and numbers stand on a chart."""
+"""Scales: the positions of times and numbers on a chart."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 WIDTH = 1_000.0  # of a chart, in units of its own
-GAP = 0.06  # of the time at work: as wide as a stop is drawn at most
-GAPS = 0.3  # of the time at work: all stops together
+GAP = 0.06  # of the running time: the width of a stop, at most
+GAPS = 0.3  # of the running time: the width of all stops together, at most
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
 _MINUTE = 60
-_DECADES = 20  # of the largest to the smallest number, from which on 2 and 5 have no marks
+_DECADES = 20  # ratio of the largest to the smallest number above which 2 and 5 have no marks
 
 
 @frozen
 class Stop:
-    """A stretch in which no process was at work."""
+    """A stretch of time in which no process was running."""
 
     begin: float
     end: float
@@ -34,24 +34,24 @@ class Stop:
 
 @frozen
 class Tick:
-    """A mark at an axis, and what it says."""
+    """A mark on the time axis, and its label."""
 
     at: float
     label: str
     note: str = ""
-    """The day, where it is another one than that of the mark before."""
+    """The day, if it differs from that of the mark before."""
 
 
 class TimeScale:
     """
-    Times, from left to right. Stops that are long are drawn shorter than they were, or there would be nothing else to see.
+    Times, from left to right. Long stops are shortened, or there would be nothing else to see.
 
     Args:
         begin: Seconds since 1970.
 
         end: After *begin*.
 
-        stops: When no process was at work, in order: pairs of times.
+        stops: When no process was running, in order: pairs of times.
     """
 
     def __init__(self, begin: float, end: float, stops: Sequence[tuple[float, float]]) -> None:
@@ -69,7 +69,7 @@ class TimeScale:
             left, last = right, after
 
     def x(self, at: float) -> float:
-        """Where a time stands."""
+        """The position of a time."""
         at = min(max(at, self.begin), self.end)
         left, last = 0.0, self.begin
         for stop in self.stops:
@@ -81,7 +81,7 @@ class TimeScale:
         return left + (at - last) * self._scale
 
     def ticks(self, most: int) -> Sequence[Tick]:
-        """At most so many, at round times."""
+        """At most *most* marks, at round times."""
         room = WIDTH / most
         step = next((each for each in _STEPS if each * self._scale >= room), _STEPS[-1])
         while step * self._scale < room:
@@ -98,7 +98,7 @@ class TimeScale:
         return found
 
     def _round_times(self, step: int) -> Iterator[float]:
-        """Those at which a process was at work."""
+        """The round times at which a process was running."""
         begin = self.begin
         for end, next_begin in [*((stop.begin, stop.end) for stop in self.stops), (self.end, self.end)]:
             at = math.ceil(begin / step) * step
@@ -110,12 +110,12 @@ class TimeScale:
 
 class LinearScale:
     """
-    Numbers from 0 up, as far as a round number.
+    Numbers from 0 up to a round number.
 
     Args:
         most: The largest number.
 
-        whole: Whether there are whole numbers only.
+        whole: Whether all numbers are integers.
     """
 
     def __init__(self, most: float, *, whole: bool = False) -> None:
@@ -125,7 +125,7 @@ class LinearScale:
         if whole:
             step = max(1.0, math.ceil(step))
         self.marks = [step * number for number in range(math.ceil((most or 1.0) / step - 1e-9) + 1)]
-        """The numbers at the axis."""
+        """The numbers on the axis."""
 
     def y(self, number: float) -> float:
         """The height of a number, from 0.0 to 1.0."""
@@ -149,7 +149,7 @@ class LogScale:
         high = min((each for each in steps if each >= most * 0.999), default=steps[-1])
         inside = [each for each in steps if low <= each <= high]
         self.marks = inside if len(inside) > 1 else [low, low * 10]
-        """The numbers at the axis."""
+        """The numbers on the axis."""
 
     def y(self, number: float) -> float:
         """The height of a number, from 0.0 to 1.0."""

@@ -1,4 +1,4 @@
-"""The style sheet of the page: calm on a screen, dark if the reader's system is, and on paper."""
+"""The style sheet of the page: for screens, light or dark like the reader's system, and for print."""
 
 from __future__ import annotations
 

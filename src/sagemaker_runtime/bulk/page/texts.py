@@ -1,28 +1,28 @@
-"""Texts and numbers of the page. Whatever a peer, a file or a user wrote goes through `shown`."""
+"""Formats texts and numbers for the page. Whatever an endpoint, a file or a user wrote goes through `shown` or `plain`."""
 
 from __future__ import annotations
 
 import html
 from datetime import UTC, datetime
 
-LENGTH = 400  # characters of somebody else's text
+LENGTH = 400  # characters of an untrusted text
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _SMALL = 1e-3  # seconds
 _LEAST, _TEN = 0.0001, 10  # percent
 _COMPACT_FROM, _MILLION = 10_000, 1_000_000
-_WHOLE_FROM = 100  # numbers that are shown without a fraction
+_WHOLE_FROM = 100  # numbers from here on are shown without a fraction
 
 
 def shown(text: object, length: int = LENGTH) -> str:
     """
-    Somebody else's text, for the page: without markup, without a character that would not be seen or would reorder others,
-    and not too long. It is isolated from its surroundings, which it may not be read in the direction of.
+    An untrusted text, as HTML: its markup escaped, its invisible and reordering characters replaced, and cut if it is too long.
+    Its writing direction is isolated from that of the text around it.
     """
     return f"<bdi>{plain(text, length)}</bdi>"
 
 
 def plain(text: object, length: int = LENGTH) -> str:
-    """The same for where no markup can stand: an attribute, a title."""
+    """The same for places that allow no markup: an attribute, a title."""
     whole = str(text)
     cut = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in whole[:length])
     more = len(whole) - length
@@ -30,21 +30,21 @@ def plain(text: object, length: int = LENGTH) -> str:
 
 
 def count(number: float) -> str:
-    """A number of things: ``1,234``, and ``0.25`` if it is an average."""
+    """A count: ``1,234``; or an average of counts: ``0.25``."""
     if number == int(number) or abs(number) >= _WHOLE_FROM:
         return f"{number:,.0f}"
     return f"{number:.3g}"
 
 
 def compact(number: float) -> str:
-    """The same, as short as an axis wants it: ``150k``, ``2.5M``."""
+    """The same, abbreviated for an axis: ``150k``, ``2.5M``."""
     if number < _COMPACT_FROM:
         return count(number)
     return f"{number / _MILLION:g}M" if number >= _MILLION else f"{number / 1_000:g}k"
 
 
 def share(part: float, whole: float) -> str:
-    """``12 %``; of little, as many digits as it takes."""
+    """A percentage: ``12 %``; a small one has as many digits as it needs."""
     percent = 100 * part / whole if whole else 0.0
     if percent in (0.0, 100.0):
         return f"{percent:.0f} %"
@@ -76,7 +76,7 @@ def moment(at: float) -> str:
 
 
 def period(begin: float, end: float) -> str:
-    """``30 Nov 2026, 10:07:43 to 12:00:00 UTC``, with the day of the end if it is another one."""
+    """``30 Nov 2026, 10:07:43 to 12:00:00 UTC``, with the day of the end if that differs."""
     until = clock(end) if day(begin) == day(end) and end - begin < _DAY else moment(end)
     return f"{moment(begin).removesuffix(clock(begin)).rstrip()}, {clock(begin)} to {until} UTC"
 

@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     Points = Sequence[Mapping[str, Any]]
     Processes = Sequence[Mapping[str, Any]]
 
-VARIANTS = 6  # with charts of their own
-_LOG_FROM = 12  # times the smallest median that the largest 99th percentile is
+VARIANTS = 6  # that get their own charts
+_LOG_FROM = 12  # ratio of the largest 99th percentile to the smallest median above which the axis is logarithmic
 _COLOURS = ("blue", "amber", "teal", "violet", "bad", "brown")
 _PERCENTILES = (("p99", "violet3"), ("p90", "violet2"), ("p50", "violet"))
 
 
 def stops(processes: Processes) -> list[tuple[float, float]]:
-    """When none of the processes was at work: pairs of times."""
+    """When none of the processes was running: pairs of times."""
     return [
         (before["seen"], after["began"]) for before, after in pairwise(processes) if after["began"] > before["seen"]
     ]
 
 
 def timelines(report: BulkReport) -> Iterator[str]:
-    """The charts: how fast, with how many calls at once, what failed, and how long requests took."""
+    """The charts: throughput, concurrency, failures and latency."""
     points: Points = report.over_time
     axes = axes_of(report)
     yield _throughput(report, axes)
@@ -49,7 +49,7 @@ def timelines(report: BulkReport) -> Iterator[str]:
 
 
 def variant_timelines(report: BulkReport) -> Iterator[str]:
-    """The charts of the variants that had most of the requests: how many requests each had, and how long they took."""
+    """The charts of the variants with the most requests: the traffic and latency of each."""
     points: Points = report.over_time
     axes = axes_of(report)
     several: dict[str, Points] = {
@@ -71,13 +71,13 @@ def variant_timelines(report: BulkReport) -> Iterator[str]:
 
 
 def busiest(report: BulkReport) -> list[str]:
-    """The variants with charts of their own."""
+    """The variants that get their own charts."""
     by_requests = sorted(report.variants, key=lambda name: -(report.variants[name]["requests"] or 0))
     return sorted(by_requests[:VARIANTS])
 
 
 def axes_of(report: BulkReport) -> Axes:
-    """The times of a run that has points."""
+    """The time axis of a run that has points."""
     points: Points = report.over_time
     processes: Processes = report.processes
     begin, end = points[0]["at"], points[-1]["at"] + points[-1]["seconds"]
@@ -112,7 +112,7 @@ def _throughput(report: BulkReport, axes: Axes) -> str:
 
 
 def _errors(report: BulkReport, axes: Axes) -> Iterator[str]:
-    """Attempts and records apart: there may be thousands of the ones, and each of the others counts."""
+    """Attempts and records on separate charts: there may be thousands of failed attempts, and every failed record matters."""
     points: Points = report.over_time
     kinds = (("throttled", "throttled", "amber"), ("failed otherwise", "errors", "brown"), ("failed", "failed", "bad"))
     attempts, records = (
@@ -124,7 +124,7 @@ def _errors(report: BulkReport, axes: Axes) -> Iterator[str]:
         for some in (kinds[:2], kinds[2:])
     )
     if not attempts and not records:
-        yield '<p class="note">No attempt was throttled, none failed, and no record failed.</p>'
+        yield '<p class="note">No attempt was throttled or failed, and no record failed.</p>'
     for title, what, series in (("Failed attempts", "attempts", attempts), ("Failed records", "records", records)):
         if series:
             yield chart(title, f"{what} in {duration(report.interval)}", axes, series, _linear(series, whole=True))

@@ -1,4 +1,4 @@
-"""Input and output of a bulk run in S3, through the client's own `S3Client`: no further dependency is needed."""
+"""Input and output of a bulk run in S3, through the client's own `S3Client`: no other dependency is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`S3Calls`: requests to S3 for code in threads, tried again for a while."""
+"""`S3Calls`: requests to S3 for code in threads, with retries."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime import S3Client, S3Response
 
-PATIENCE = 120.0  # seconds from the first attempt on; what fails then stops the run, which can go on later
+PATIENCE = 120.0  # seconds of retries; a failure after that stops the run, which can be continued later
 LONGEST_WAIT = 5.0  # seconds between two attempts
-_LOOK = 5.0  # seconds between two looks at whether the event loop is still there
+_LOOK = 5.0  # seconds between two checks that the event loop is still open
 _PASSING = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
 _GOOD = range(200, 300)  # HTTP status
 _LATE = frozenset({"CompleteMultipartUpload", "CopyObject"})  # may fail after S3 has begun to respond, with 200
@@ -38,11 +38,11 @@ _RIGHTS = {
     "PutObject": "s3:PutObject on {objects}",
     "UploadPart": "s3:PutObject on {objects}",
 }
-"""What each operation needs. Source: Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"."""
+"""The permissions that each operation needs. Source: Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"."""
 
 
 class S3Request(TypedDict, total=False):
-    """What a request may have beside its object."""
+    """The optional parts of a request."""
 
     query: Mapping[str, str] | None
     """Parameters, not percent-encoded."""
@@ -50,19 +50,19 @@ class S3Request(TypedDict, total=False):
     headers: Mapping[str, str] | None
     body: bytes
     patience: float
-    """Seconds in which it is tried again."""
+    """For how many seconds to retry it."""
 
 
 class S3Calls:
     """
-    Requests to S3 that block the thread of the caller. They are made in the event loop of the client.
+    Makes requests to S3 that block the caller's thread. They run in the event loop of the client.
 
-    An S3 that is busy or unreachable is tried again for two minutes. Every request here may be repeated without harm.
+    While S3 is busy or unreachable, a request is retried for two minutes. Every request here can safely be repeated.
 
     Args:
         s3: Makes the requests.
 
-        loop: Where. None for the one that runs.
+        loop: The event loop to make them in. None for the running one.
     """
 
     def __init__(self, s3: S3Client, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -71,29 +71,29 @@ class S3Calls:
 
     def call(self, operation: str, method: str, bucket: str, key: str = "", **request: Unpack[S3Request]) -> S3Response:
         """
-        Make a request, and give what S3 responds if it is no refusal.
+        Make a request, and return the response if it succeeds.
 
         Args:
-            operation: As S3's API reference calls it.
+            operation: The name in S3's API reference.
 
-            method: Of HTTP.
+            method: The HTTP method.
 
-            bucket: Its name.
+            bucket: The name of the bucket.
 
-            key: Not percent-encoded. Empty for the bucket itself.
+            key: The key, not percent-encoded. Empty for the bucket itself.
 
-            request: The rest of it.
+            request: The optional parts.
 
         Raises:
-            ConfigError: There is no such bucket; or the object was changed or archived.
-            ServiceError: S3 refused otherwise; the text says which right may be missing.
+            ConfigError: There is no such bucket, or the object is gone, changed or archived.
+            ServiceError: S3 refused for another reason; the text names the permission that may be missing.
             TransportError: S3 could not be reached.
             CredentialsError: There are no credentials.
         """
         return self.result(self.begin(self.call_async(operation, method, bucket, key, **request)))
 
     def begin(self, call: Coroutine[None, None, S3Response]) -> Future[S3Response]:
-        """Begin with what `call_async` gave; `result` waits for it."""
+        """Start the coroutine of a `call_async`; `result` waits for it."""
         if _in(self._loop):
             call.close()
             raise RuntimeError("this would block the event loop that it waits for; call it in a thread")
@@ -102,8 +102,8 @@ class S3Calls:
     def result(self, begun: Future[S3Response]) -> S3Response:
         """Wait for a request. Raises as `call` does."""
         while not wait([begun], _LOOK).done:
-            if self._loop.is_closed():  # and nothing will ever come
-                raise RuntimeError("the event loop was closed while a request to S3 was under way")
+            if self._loop.is_closed():  # no response will ever come
+                raise RuntimeError("the event loop was closed while a request to S3 was in flight")
         return begun.result()
 
     async def call_async(
@@ -151,7 +151,7 @@ def _fails(response: S3Response) -> bool:
 
 
 def _base_delay(error: SageMakerRuntimeError) -> float | None:
-    """What the back-off begins with, in seconds; None for what another attempt would not help."""
+    """The base of the back-off in seconds; None if another attempt would not help."""
     if isinstance(error, ServiceError) and error.code in _PASSING:
         return THROTTLING_BASE_DELAY if error.code == "SlowDown" else BASE_DELAY
     match classify(error):
@@ -164,7 +164,7 @@ def _base_delay(error: SageMakerRuntimeError) -> float | None:
 
 
 def _explained(error: SageMakerRuntimeError, operation: str, bucket: str, key: str) -> SageMakerRuntimeError:
-    """The error with what to do about it."""
+    """The error, with advice on what to do about it."""
     if not isinstance(error, ServiceError):
         error.operation = error.operation or operation
         error.add_note(f"at s3://{bucket}/{key}")
@@ -174,7 +174,7 @@ def _explained(error: SageMakerRuntimeError, operation: str, bucket: str, key: s
             f"there is no bucket {bucket!r}: check its name, and s3_endpoint_url if it is not one of AWS's"
         )
     if error.code == "NoSuchKey":
-        return ConfigError(f"s3://{bucket}/{key} is not there any more")
+        return ConfigError(f"s3://{bucket}/{key} no longer exists")
     if error.status == _PRECONDITION_FAILED:
         return ConfigError(f"s3://{bucket}/{key} was changed while it was read")
     if error.code == "InvalidObjectState":
@@ -182,9 +182,9 @@ def _explained(error: SageMakerRuntimeError, operation: str, bucket: str, key: s
     advice = None
     if error.status == _FORBIDDEN and operation in _RIGHTS and error.code in ("AccessDenied", str(_FORBIDDEN)):
         right = _RIGHTS[operation].format(bucket=f"the bucket {bucket}", objects=f"s3://{bucket}/{key}")
-        advice = f"it needs {right}, and the rights to the KMS key if there is one"
+        advice = f"it needs {right}, and permission to use the KMS key if there is one"
     elif error.code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
-        advice = "the bucket is in another region than s3_endpoint_url is of"
+        advice = "the bucket is not in the region of s3_endpoint_url"
     if advice is not None:
         error.args = (f"{error.message}; {advice}",)
     return error

@@ -1,4 +1,4 @@
-"""`S3Destination`: finished parts in S3, each put whole."""
+"""`S3Destination`: publishes finished parts in S3, each atomically."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime import S3Client
 
-PIECE = 8 * 2**20  # bytes that are sent at once, and held in memory; S3 takes 5 MiB or more
-MAX_PIECES = 10_000  # of an object; S3's
+PIECE = 8 * 2**20  # bytes per request, which are held in memory; S3 requires 5 MiB or more
+MAX_PIECES = 10_000  # of an object; S3's limit
 ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 _TYPES = {
     ".csv": "text/csv",
@@ -36,10 +36,10 @@ class S3Destination:
     """
     A prefix in S3.
 
-    A part of up to 8 MiB is one PUT; a larger one is a multipart upload, which nobody sees before its end. An upload that
-    fails is aborted. What a killed run left of one is aborted when its part is put again.
+    A part of up to 8 MiB is one PUT; a larger one is a multipart upload, which becomes visible only at its end. An upload that
+    fails is aborted. One that a killed run left behind is aborted when its part is put again.
 
-    Two runs, on two machines, that write to one prefix are not found out: whoever puts a part last wins.
+    If two runs on two machines write to one prefix, nothing detects it: whoever puts a part last wins.
 
     Args:
         s3: Makes the requests: `Client.s3_client`.
@@ -50,10 +50,10 @@ class S3Destination:
 
         kms_key: ARN or id of the KMS key; implies ``"aws:kms"``. None for the account's key for S3.
 
-        loop: The event loop of the client. None for the one that runs.
+        loop: The event loop of the client. None for the running one.
 
     Raises:
-        ConfigError: The prefix is not in S3, or the encryption makes no sense.
+        ConfigError: The prefix is not in S3, or the encryption is invalid.
     """
 
     def __init__(
@@ -70,18 +70,16 @@ class S3Destination:
         self._prefix = f"{key.rstrip('/')}/" if key.strip("/") else ""
         self._encryption = encryption_headers(encryption, kms_key)
         self._lock = Lock()
-        self._left: dict[str, set[str]] | None = (
-            None  # by key, the uploads that nobody will finish; None before it is asked
-        )
+        self._left: dict[str, set[str]] | None = None  # the abandoned uploads by key; None until they have been listed
 
     @property
     def where(self) -> str:
-        """See `Destination.where`."""
+        """The prefix, ``s3://bucket/prefix/``."""
         return f"s3://{self._bucket}/{self._prefix}"
 
     def put(self, path: Path, name: str) -> None:
         """
-        See `Destination.put`. The local file stays.
+        Publish a local file as *name*, atomically and durably. The local file stays.
 
         Raises:
             ConfigError: There is no such bucket.
@@ -103,38 +101,38 @@ class S3Destination:
             except ServiceError as error:
                 if error.code != "NoSuchUpload":
                     raise
-                # Another has aborted it; or it was completed, and the response got lost. Either way it can be put again.
+                # Another process aborted it, or it was completed and the response was lost. Either way it can be put again.
                 self._put_in_pieces(key, file, size, headers)
 
     def copy(self, name: str, to: str) -> None:
-        """See `Destination.copy`. S3 copies it: up to 5 GB at once."""
+        """Publish *name* under a second name. S3 makes the copy, of up to 5 GB."""
         headers = {**self._encryption, "x-amz-copy-source": quote(f"/{self._bucket}/{self._prefix}{name}")}
         self._calls.call("CopyObject", "PUT", self._bucket, self._prefix + to, headers=headers)
 
     def clear(self, folder: str) -> None:
-        """See `Destination.clear`."""
+        """Remove all objects below a folder."""
         for each in list(objects(self._calls, self._bucket, f"{self._prefix}{folder}/")):
             self._calls.call("DeleteObject", "DELETE", self._bucket, each.key)
 
     def remove(self, name: str) -> None:
-        """See `Destination.remove`."""
+        """Remove an object, if it exists."""
         self._calls.call("DeleteObject", "DELETE", self._bucket, self._prefix + name)
 
     def names(self) -> set[str]:
-        """See `Destination.names`."""
+        """The names of all objects."""
         found = objects(self._calls, self._bucket, self._prefix)
         return {each.key.removeprefix(self._prefix) for each in found if not each.key.endswith("/")}
 
     def open(self, name: str) -> BinaryIO:
         """
-        See `Destination.open`.
+        Open an object for reading. The caller closes it.
 
         Raises:
-            ConfigError: It is not there.
+            ConfigError: It does not exist.
         """
         found = find(self._calls, self._bucket, self._prefix + name)
         if found is None:
-            raise ConfigError(f"{self.where}{name} is not there any more")
+            raise ConfigError(f"{self.where}{name} no longer exists")
         return open_object(self._calls, self._bucket, found)
 
     def _put_in_pieces(self, key: str, file: BinaryIO, size: int, headers: dict[str, str]) -> None:
@@ -153,7 +151,7 @@ class S3Destination:
             query = {"uploadId": upload}
             self._calls.call("CompleteMultipartUpload", "POST", self._bucket, key, query=query, body=document)
         except BaseException:
-            with suppress(Exception):  # what went wrong first is raised
+            with suppress(Exception):  # the first error is raised
                 self._abort(key, upload, patience=0.0)
             raise
 
@@ -163,7 +161,7 @@ class S3Destination:
         return response.headers["etag"].replace('"', "&quot;")
 
     def _abort_left(self, key: str) -> None:
-        """Abort the uploads of a key that a killed run has left. All of the prefix are asked for once, which is one request."""
+        """Abort the uploads of a key that a killed run has left. Those of the whole prefix are listed once, in one request."""
         with self._lock:
             if self._left is None:
                 left: dict[str, set[str]] = {}
@@ -185,10 +183,10 @@ class S3Destination:
 
 def encryption_headers(encryption: str | None, kms_key: str | None) -> dict[str, str]:
     """
-    What asks S3 to encrypt an object.
+    The headers that ask S3 to encrypt an object.
 
     Raises:
-        ConfigError: There is no such encryption, or it has no KMS key.
+        ConfigError: There is no such encryption, or it takes no KMS key.
     """
     if kms_key is not None and encryption is None:
         encryption = "aws:kms"
@@ -199,7 +197,7 @@ def encryption_headers(encryption: str | None, kms_key: str | None) -> dict[str,
     headers = {"x-amz-server-side-encryption": encryption}
     if kms_key is not None:
         if encryption == "AES256":
-            raise ConfigError("kms_key and encryption='AES256' exclude each other; S3 has the keys of AES256 itself")
+            raise ConfigError("kms_key and encryption='AES256' exclude each other; with AES256, S3 manages the keys")
         headers["x-amz-server-side-encryption-aws-kms-key-id"] = kms_key
     return headers
 

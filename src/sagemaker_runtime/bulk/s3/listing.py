@@ -1,4 +1,4 @@
-"""What is in a bucket: objects, and uploads that nobody has finished."""
+"""Lists what is in a bucket: objects, and unfinished uploads."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.bulk.s3.calls import S3Calls
 
-PAGE = 1_000  # keys of a response, at most; S3 gives no more
+PAGE = 1_000  # keys per response, at most; S3's limit
 _LOCATION = re.compile(r"s3://([^/]+)(?:/(.*))?", re.DOTALL)
 
 
 @frozen
 class Listed:
-    """An object, as a listing has it."""
+    """An object in a listing."""
 
     key: str
     size: int
-    """In bytes."""
+    """The size in bytes."""
 
     etag: str
     """Without its quotes."""
@@ -46,7 +46,7 @@ def parse(location: str) -> tuple[str, str]:
     """
     match = _LOCATION.fullmatch(location)
     if match is None:
-        raise ConfigError(f"{location!r} is no place in S3; write it like s3://bucket/prefix/")
+        raise ConfigError(f"{location!r} is not a place in S3; write it like s3://bucket/prefix/")
     return match[1], match[2] or ""
 
 
@@ -66,8 +66,8 @@ def find(calls: S3Calls, bucket: str, key: str) -> Listed | None:
     """
     One object, or None.
 
-    A listing of one key, and no HEAD: of that S3 says nothing but the status when it refuses, so that credentials which have
-    expired could not be told from a missing right. It is the first of all keys that begin like it.
+    This lists one key rather than making a HEAD request: S3 refuses a HEAD with nothing but a status, so expired credentials
+    would look like a missing permission. Among all keys that begin with *key*, it comes first.
     """
     query = {"list-type": "2", "encoding-type": "url", "prefix": key, "max-keys": "1"}
     page = calls.call("ListObjectsV2", "GET", bucket, query=query).body.decode(errors="replace")
@@ -75,7 +75,7 @@ def find(calls: S3Calls, bucket: str, key: str) -> Listed | None:
 
 
 def unfinished_uploads(calls: S3Calls, bucket: str, prefix: str) -> Iterator[tuple[str, str]]:
-    """The key and the id of each multipart upload below a prefix that was begun and has not ended."""
+    """The key and the id of each multipart upload below a prefix that was started and not finished."""
     query = {"uploads": "", "encoding-type": "url", "prefix": prefix}
     while True:
         page = calls.call("ListMultipartUploads", "GET", bucket, query=query).body.decode(errors="replace")
@@ -88,7 +88,7 @@ def unfinished_uploads(calls: S3Calls, bucket: str, prefix: str) -> Iterator[tup
 
 
 def upload_id(document: bytes) -> str:
-    """That of an upload which was just begun."""
+    """The id of a new upload, from the response to CreateMultipartUpload."""
     return _needed(document.decode(errors="replace"), "UploadId")
 
 
@@ -109,5 +109,5 @@ def _element(document: str, name: str) -> str | None:
 def _needed(document: str, name: str) -> str:
     value = _element(document, name)
     if value is None:
-        raise InvalidResponseError(f"a response of S3 has no {name}; whatever is at s3_endpoint_url is no S3")
+        raise InvalidResponseError(f"a response of S3 has no {name}; whatever is at s3_endpoint_url is not S3")
     return value

@@ -1,4 +1,4 @@
-"""`Prefetch`: small objects, fetched before they are asked for."""
+"""`Prefetch`: fetches small objects before they are needed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.places import InputFile
     from sagemaker_runtime.bulk.s3.calls import S3Calls
 
-SMALL = 2**19  # bytes of an object that is fetched whole
-AHEAD = 12  # objects that are fetched before they are asked for: one after another, S3 gives some 30 a second
-_KEPT = 2 * AHEAD  # that nobody has asked for, at most; several threads may read at several places
+SMALL = 2**19  # bytes of an object that is fetched whole, at most
+AHEAD = 12  # objects to fetch ahead; one after another, S3 delivers some 30 per second
+_KEPT = 2 * AHEAD  # the most objects that wait to be read; several threads may read in several places
 
 
 class Prefetch:
@@ -25,7 +25,7 @@ class Prefetch:
     Args:
         calls: Makes the requests.
 
-        files: All, in that order.
+        files: All files, in that order.
     """
 
     def __init__(self, calls: S3Calls, files: Sequence[InputFile]) -> None:
@@ -37,7 +37,7 @@ class Prefetch:
 
     def get(self, file: InputFile) -> bytes | None:
         """
-        The content of a small object; None for one that is large, or not as it was listed.
+        The content of a small object; None if it is large, or has changed since it was listed.
 
         Raises as `S3Calls.call` does.
         """

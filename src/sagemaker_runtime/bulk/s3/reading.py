@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.s3.calls import S3Calls
     from sagemaker_runtime.bulk.s3.listing import Listed
 
-READ_AHEAD = 2 * 2**20  # bytes that a small read fetches: at 30 ms a request, some 50 MB/s
-LARGEST_READ = 8 * 2**20  # bytes of a request
+READ_AHEAD = 2 * 2**20  # bytes that a small read fetches: at 30 ms per request, some 50 MB/s
+LARGEST_READ = 8 * 2**20  # bytes per request, at most
 _PARTIAL = 206  # HTTP status
 
 
 def open_object(calls: S3Calls, bucket: str, found: Listed) -> BinaryIO:
-    """An object to be read from any place in it. What is read is all of the version that was found, or an error."""
+    """Open an object for reading from any position. All reads return the version that was found, or fail."""
     return io.BufferedReader(S3File(calls, bucket, found), READ_AHEAD)
 
 
 class S3File(io.RawIOBase):
     """
-    An object, read by ranges.
+    An object, read in ranges.
 
     Reading raises ConfigError if the object has been changed or removed since it was found.
 
     Args:
         calls: Makes the requests.
 
-        bucket: Has the object.
+        bucket: The bucket.
 
         found: The object.
     """
@@ -47,11 +47,11 @@ class S3File(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def tell(self) -> int:
@@ -59,7 +59,7 @@ class S3File(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Read from there on; nothing is fetched."""
+        """Set where the next read begins. Nothing is fetched."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._found.size}[whence]
         if base + offset < 0:
             raise ValueError(f"cannot seek to {base + offset}, before the beginning")
@@ -67,7 +67,7 @@ class S3File(io.RawIOBase):
         return self._position
 
     def readall(self) -> bytes:
-        """The rest of it, in as few requests as may be: Python's own takes 8 KiB at once."""
+        """The rest, in as few requests as possible; Python's default reads 8 KiB at a time."""
         data = bytearray(max(0, self._found.size - self._position))
         read = 0
         while read < len(data):
@@ -75,7 +75,7 @@ class S3File(io.RawIOBase):
         return bytes(data)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fetch as much as the buffer takes, but no more than 8 MiB; 0 at the end."""
+        """Fetch as much as fits into the buffer, but at most 8 MiB; returns 0 at the end."""
         view = memoryview(buffer).cast("B")
         begin = self._position
         end = min(begin + min(len(view), LARGEST_READ), self._found.size)
@@ -86,7 +86,7 @@ class S3File(io.RawIOBase):
         data = response.body if response.status == _PARTIAL else response.body[begin:end]  # of a store without ranges
         if len(data) != end - begin:
             raise TruncatedResponseError(
-                f"S3 gave {len(data)} bytes of s3://{self._bucket}/{self._found.key} for {end - begin}"
+                f"S3 returned {len(data)} bytes of s3://{self._bucket}/{self._found.key} instead of {end - begin}"
             )
         view[: len(data)] = data
         self._position += len(data)

@@ -26,20 +26,21 @@ class S3Source:
     """
     Objects, prefixes and globs in S3.
 
-    Of a prefix, all objects below it; not those whose name, or a folder of it, begins with a dot or an underscore, nor the
-    empty objects whose key ends with a slash, which stand for folders. In a glob, ``*`` and ``?`` do not match a slash,
-    ``**`` does, and ``[[]`` is a bracket; a name that begins with a dot or an underscore must be asked for: ``rows/_*``.
+    A prefix stands for all objects below it, except those whose name, or a folder's name on the way, begins with a dot or an
+    underscore, and empty objects whose key ends with a slash, which stand for folders. In a glob, ``*`` and ``?`` do not match
+    a slash, ``**`` does, and ``[[]`` is a bracket. It finds names that begin with a dot or an underscore only by name:
+    ``rows/_*``.
 
-    What has been opened is read in one version: an object that is changed meanwhile is an error.
+    An open object is read in one version: it is an error if the object changes meanwhile.
 
     Args:
         s3: Makes the requests: `Client.s3_client`.
 
         places: ``s3://bucket/key``, ``s3://bucket/prefix/`` or ``s3://bucket/rows/**/*.jsonl``.
 
-        besides: A prefix whose objects are none of the input: the output, which may lie below one.
+        besides: A prefix whose objects are not part of the input: the output, which may lie below one of *places*.
 
-        loop: The event loop of the client. None for the one that runs.
+        loop: The event loop of the client. None for the running one.
 
     Raises:
         ConfigError: A place is not in S3.
@@ -59,7 +60,7 @@ class S3Source:
         self._besides = None if besides is None else f"{besides.rstrip('/')}/"
 
     def files(self) -> Sequence[InputFile]:
-        """See `Source.files`. A request for each 1,000 objects, which has their identities too."""
+        """The objects, sorted by name, with their current identity. Takes one request per 1,000 objects."""
         found = {
             f"s3://{bucket}/{each.key}": each
             for place, bucket, key in self._places
@@ -75,19 +76,19 @@ class S3Source:
         return files
 
     def expect(self, files: Sequence[InputFile]) -> None:
-        """Know in which order files will be opened, so that small ones can be fetched ahead."""
+        """Tell in which order files will be opened, so that small ones can be fetched ahead."""
         self._prefetch = Prefetch(self._calls, files)
 
     def identity(self, file: InputFile) -> Mapping[str, str | int]:
-        """See `Source.identity`: the ETag and the size, by one request."""
+        """The current ETag and size of an object. Takes one request."""
         bucket, key = parse(file.location)
         found = find(self._calls, bucket, key)
         if found is None:
-            raise ConfigError(f"input {file.location!r} is not there any more")
+            raise ConfigError(f"input {file.location!r} no longer exists")
         return _identity(found)
 
     def open(self, file: InputFile) -> BinaryIO:
-        """See `Source.open`. Fetches a small object whole, and begins with those that follow it; nothing yet of a large one."""
+        """Open an object for reading. A small one is fetched whole, and those after it are fetched ahead; a large one not yet."""
         content = None if self._prefetch is None else self._prefetch.get(file)
         if content is not None:
             return BytesIO(content)
@@ -117,11 +118,11 @@ class S3Source:
             yield each, each.key.removeprefix(prefix)
 
     def _matches(self, bucket: str, pattern: str) -> Iterator[tuple[Listed, str]]:
-        """What a glob finds, and what is in folders that it finds; each with the path that tells whether it is hidden."""
+        """The objects that a glob matches, or that are in a folder that it matches; each with the path that may make it hidden."""
         try:
             expression = re.compile(f"{_expression(pattern.rstrip('/'))}(?:/(.*))?", re.DOTALL)
         except re.error as error:
-            raise ConfigError(f"the glob 's3://{bucket}/{pattern}' makes no sense: {error}") from None
+            raise ConfigError(f"the glob 's3://{bucket}/{pattern}' is invalid: {error}") from None
         beginning = _WILDCARD.split(pattern, maxsplit=1)[0]
         folder = beginning[: beginning.rfind("/") + 1]
         takes_hidden = _is_hidden(pattern.removeprefix(folder))
@@ -136,8 +137,8 @@ def _is_hidden(path: str) -> bool:
 
 
 def _common_folder(locations: Sequence[str]) -> str:
-    """The longest folder that all are in, with its slash."""
-    first, last = min(locations), max(locations)  # what these two have in common, all between them have
+    """The deepest folder that contains all of them, with its slash."""
+    first, last = min(locations), max(locations)  # what these two have in common, all others have as well
     length = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
     return first[: first.rfind("/", 0, length) + 1]
 

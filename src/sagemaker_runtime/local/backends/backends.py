@@ -1,4 +1,4 @@
-"""`Backend`: what answers for an endpoint, and the one that calls a Python function."""
+"""`Backend`: what serves an endpoint; and the backend that calls a Python function."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 
-class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of the model, and makes a ModelError of it
+class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of the model, and turns it into a ModelError
     """
-    Raised by a model, or by a backend in its place, to fail with a status; any other exception means 500.
+    Raise this in a model or a backend to fail with a certain status. Any other exception means 500.
 
     Args:
-        message: What the caller sees as ``OriginalMessage``.
+        message: The caller's ``OriginalMessage``.
 
-        status: What the caller sees as ``OriginalStatusCode``.
+        status: The caller's ``OriginalStatusCode``.
 
-        error_code: What the caller of a duplex call sees as ``error_code``; None for the usual one.
+        error_code: The ``error_code`` in a duplex call. None for ``StreamBroken``.
 
     Raises:
-        TypeError: One of them is of another type, which no response could carry.
+        TypeError: The message is not a str, or the status not an int.
     """
 
     def __init__(self, message: str, status: int = 500, *, error_code: str | None = None) -> None:
         if not _are_text_and_number(message, status):
-            raise TypeError(f"ModelFailure takes a text and a number, not {(message, status)!r:.200}")
+            raise TypeError(f"ModelFailure takes a str and an int, not {(message, status)!r:.200}")
         super().__init__(message)
         self.message = message
         self.status = status
@@ -51,33 +51,33 @@ class ModelFailure(Exception):  # noqa: N818 - the service calls it a failure of
 
 
 def _are_text_and_number(message: object, status: object) -> bool:
-    """Whether they are, in a user's code, which no type checker may have seen."""
+    """Checked at run time, because a user's code may not be type-checked."""
     return isinstance(message, str) and isinstance(status, int)
 
 
 @runtime_checkable
 class Backend(Protocol):
     """
-    Answers for an endpoint. One serves all its requests, many at once.
+    Serves an endpoint: all its requests, concurrently.
 
-    It is an object, not its class, and is used in one place at a time: until it has been stopped, it cannot be started
-    in another place, in the same local endpoint or not.
+    Pass an object, not its class, and use it in one place at a time: until it has been stopped, it cannot be started in
+    another place, whether in the same local endpoint or in another one.
     """
 
     async def start(self) -> None:
-        """Get ready; called when the local endpoint starts, perhaps again after `stop`."""
+        """Get ready. Called when the local endpoint starts, perhaps again after `stop`."""
         ...
 
     async def stop(self) -> None:
-        """Release everything; may be called again."""
+        """Release everything. May be called several times."""
         ...
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """
-        The answer to one request. It is cancelled when the caller leaves.
+        Respond to one request. It is cancelled when the caller leaves.
 
         Raises:
-            FailureError: The platform itself refuses, for example a variant that does not exist.
+            FailureError: The platform itself refuses the request, for example because a variant does not exist.
             Exception: The model failed.
         """
         ...
@@ -97,7 +97,7 @@ class FunctionBackend:
         """Nothing to do."""
 
     async def invoke(self, invocation: Invocation) -> Answer:
-        """The function's result, as an `Answer`."""
+        """Call the function, and return its result as an `Answer`."""
         return _as_answer(await result_of(self._model, invocation, in_thread=self._in_thread))
 
     def outline(self) -> Outline:
@@ -119,24 +119,24 @@ class Backends:
     Args:
         models: Models by name.
 
-        constraint: The constraint on a name.
+        constraint: The constraint on the names.
 
     Raises:
-        ConfigError: There is no model, or no request could ask for a name.
+        ConfigError: There is no model, or a name is one that no request can have.
     """
 
     def __init__(self, models: Mapping[str, Model | Backend], constraint: Constraint | Range) -> None:
         if not models:
-            raise ConfigError(f"there is nothing that {constraint.member} could name; give one model at least")
+            raise ConfigError(f"there is no model for {constraint.member} to name; give at least one")
         for name in models:
             problem = constraint.problem(name)
             if problem is not None:
-                raise ConfigError(f"{name!r} could never be asked for: {problem}")
+                raise ConfigError(f"no request can name {name!r}: {problem}")
         self._backends = {name: as_backend(model) for name, model in models.items()}
         self._started = AsyncExitStack()
 
     async def start(self) -> None:
-        """Start all, one after another; if one fails, those before it are stopped."""
+        """Start all backends, one after the other. If one fails, those before it are stopped."""
         async with AsyncExitStack() as started:
             for backend in self._backends.values():
                 await begin(backend)
@@ -144,21 +144,21 @@ class Backends:
             self._started = started.pop_all()
 
     async def stop(self) -> None:
-        """Stop all that run, the last one first."""
+        """Stop all running backends, the last one first."""
         await self._started.aclose()
 
     def get(self, name: str) -> Backend | None:
-        """The one of that name, if there is one."""
+        """The backend of that name; None if there is none."""
         return self._backends.get(name)
 
     def outlines(self) -> dict[str, Outline]:
-        """What each of them is."""
+        """The outline of each backend."""
         return {name: outline_of(backend) for name, backend in self._backends.items()}
 
 
 def as_backend(model: Model | Backend) -> Backend:
     """
-    *model* if it is a backend, else a backend that calls it.
+    *model* itself if it is a backend, otherwise a backend that calls it.
 
     Raises:
         ConfigError: It is neither a backend nor callable, or it is the class of a backend.
@@ -167,13 +167,13 @@ def as_backend(model: Model | Backend) -> Backend:
         _refuse_class(model)
         return model
     if not callable(model):
-        raise ConfigError(f"an object of type {type(model).__name__} can neither be called, nor is it a backend")
+        raise ConfigError(f"an object of type {type(model).__name__} is neither a callable nor a backend")
     return FunctionBackend(model)
 
 
 def _refuse_class(backend: object) -> None:
     if inspect.isclass(backend):
-        raise ConfigError(f"{backend.__name__} is a class; give an object of it, such as {backend.__name__}()")
+        raise ConfigError(f"{backend.__name__} is a class; give an instance of it, such as {backend.__name__}()")
 
 
 # Keyed by identity, since a backend need not be hashable. The second item is the event loop that it runs in.
@@ -182,15 +182,15 @@ _at_work: dict[int, tuple[Backend, asyncio.AbstractEventLoop]] = {}
 
 async def begin(backend: Backend) -> None:
     """
-    Start a backend. Each place needs its own: one that was shared would be stopped by one place and used by the other.
+    Start a backend. Each place needs its own: otherwise one place would stop it while the other uses it.
 
     Raises:
         ConfigError: It is in use in another place.
     """
     ours = (backend, asyncio.get_running_loop())
-    claim = _at_work.setdefault(id(backend), ours)  # atomic, since others may be in other threads
-    if claim is not ours and not claim[1].is_closed():  # a loop that has ended may have stopped nothing
-        raise ConfigError(f"{backend!r} is in use in another place; give each place an object of its own")
+    claim = _at_work.setdefault(id(backend), ours)  # atomic, since other threads may do the same
+    if claim is not ours and not claim[1].is_closed():  # a closed loop may have left backends running
+        raise ConfigError(f"{backend!r} is in use in another place; give each place its own object")
     _at_work[id(backend)] = ours
     try:
         await backend.start()
@@ -213,7 +213,7 @@ async def result_of(
     *,
     in_thread: Callable[[Callable[[], None]], Awaitable[None]] | None = None,
 ) -> R:
-    """The result of a user's function: in a thread, or in the event loop if it is a coroutine function."""
+    """Call a user's function in a thread, or in the event loop if it is a coroutine function, and return its result."""
     results: list[R | Awaitable[R]] = []
 
     def call() -> None:
@@ -238,7 +238,7 @@ async def _in_thread(function: Callable[[], None]) -> None:
 
 
 def _is_coroutine_function(function: object) -> bool:
-    """Whether it is one, or an object whose ``__call__`` is one."""
+    """Whether *function* is a coroutine function, or an object whose ``__call__`` is one."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 

@@ -1,4 +1,4 @@
-"""`InferenceComponents`: several models behind one endpoint, each of which is asked for by name."""
+"""`InferenceComponents`: several models behind one endpoint; each request names one of them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class InferenceComponents:
     Calls the model that ``inference_component_name`` names.
 
     Args:
-        components: Models by the component's name.
+        components: The models by the component's name.
 
     Raises:
-        ConfigError: There is no component, or one cannot have its name.
+        ConfigError: There is no component, or a name is invalid.
     """
 
     def __init__(self, components: Mapping[str, Model | Backend]) -> None:
@@ -40,10 +40,10 @@ class InferenceComponents:
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """
-        The component's answer.
+        The response of the component that the request names.
 
         Raises:
-            FailureError: No component is named, or there is none of that name.
+            FailureError: The request names no component, or one that does not exist.
         """
         name = invocation.inference_component_name
         if name is None:

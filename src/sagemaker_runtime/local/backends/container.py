@@ -1,4 +1,4 @@
-"""`Container`: a model behind HTTP, as the platform hosts it: any server that handles ``/ping`` and ``/invocations``."""
+"""`Container`: a model behind HTTP, as on the platform: any server that handles ``/ping`` and ``/invocations``."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ class Container:
     Calls a server over HTTP: ``POST /invocations`` for each request, and a WebSocket at
     ``/invocations-bidirectional-stream`` for each duplex call.
 
-    The server receives only those headers that the platform passes on. Pieces of its response are passed on as they
-    arrive. A status other than 2xx, redirects included, is a `ModelFailure` with that status and the text of the
-    body. An incomplete response, or none, is one with the status 0.
+    The server receives only the headers that the platform passes on. Pieces of its response are passed on as they arrive.
+    A status other than 2xx, redirects included, is a `ModelFailure` with that status and the text of the body. An
+    incomplete or missing response is one with the status 0.
 
-    One part of a duplex call is one frame: a text or a binary one, the last of its message or not. When the caller ends, the
-    container is sent a Close frame, and what it sends before its own is passed on; a container that closes first has failed,
-    and the code is the error's. It is pinged every 60 s, and given up after 5 pings that it did not answer.
+    Each part of a duplex call is one WebSocket frame: text or binary, final or not. When the caller has sent its last part,
+    the container gets a Close frame; what it sends before its own Close frame is passed on. A container that closes first
+    has failed, and its close code is the error code. It is pinged every 60 s, and has failed after 5 unanswered pings.
 
     Args:
-        url: Where it listens, such as ``http://127.0.0.1:8080``; a path stays before those of the contract.
+        url: The server's URL, such as ``http://127.0.0.1:8080``. The paths above are appended to its path.
 
         timeout: Seconds until the response, and between two pieces of it. The platform's is 60.
 
@@ -117,12 +117,12 @@ class Container:
             await self._clock.sleep(PING_INTERVAL)
 
     async def _ping(self) -> str | None:
-        """What is wrong with it; None if it is healthy."""
+        """What is wrong with the container; None if it is healthy."""
         try:
             response = await self._http.send(self._request("GET", "/ping"), timeout=PING_TIMEOUT)
         except TransportError as error:
             return f"failed: {error}"
-        if response.status == HTTPStatus.OK:  # a body has nothing to add
+        if response.status == HTTPStatus.OK:  # the body does not matter
             response.close()
             return None
         return f"returned {response.status} {await _text(response, PING_TIMEOUT)!r}"
@@ -137,7 +137,13 @@ class Container:
         await http.close()
 
     async def invoke(self, invocation: Invocation) -> Answer:
-        """The server's response, its body still to come."""
+        """
+        The server's response, as soon as its head has arrived.
+
+        Raises:
+            ModelFailure: The status is not 2xx, or there is no response.
+            InvalidHeaderError: A header of the response cannot be passed on.
+        """
         request = self._request("POST", "/invocations", _headers(invocation), invocation.body)
         try:
             response = await self._http.send(request, timeout=self._timeout)
@@ -160,7 +166,7 @@ class Container:
             raise
 
     async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
-        """What the server sends over the WebSocket, frame for frame."""
+        """The frames that the server sends over the WebSocket."""
         from sagemaker_runtime.local.duplex.websocket import bridged  # it needs wsproto
 
         parts = bridged(
@@ -185,7 +191,7 @@ class Container:
 
 
 class _Pieces(AsyncIterator[bytes]):
-    """The body of a response. Not a generator: one that was never begun would not close the connection."""
+    """The body of a response. Not a generator: one that was never started would not close the connection."""
 
     def __init__(self, response: Response) -> None:
         self._response = response
@@ -207,7 +213,7 @@ class _Pieces(AsyncIterator[bytes]):
 
 
 def _transport() -> AioHTTPClient:
-    return AioHTTPClient(proxies={})  # a container is local; a proxy would not find it
+    return AioHTTPClient(proxies={})  # a container is local; a proxy could not reach it
 
 
 def _headers(invocation: Invocation) -> Headers:
@@ -225,10 +231,10 @@ def _headers(invocation: Invocation) -> Headers:
 
 
 async def _text(response: Response, timeout: Timeout) -> str:
-    """The beginning of an error's body, as far as it comes within the read timeout. Closes the response."""
+    """The beginning of an error's body, or as much of it as arrives within the read timeout. Closes the response."""
     body = bytearray()
     try:
-        async with asyncio.timeout(timeout.read):  # for the whole body: each byte by itself may come in time
+        async with asyncio.timeout(timeout.read):  # for the whole body: each byte by itself may arrive in time
             while len(body) < 4 * MAX_MESSAGE and (piece := await response.body.chunk()):
                 body += piece
     except (TransportError, TimeoutError):

@@ -1,4 +1,4 @@
-"""Exceptions of a user's code, which may raise anything: whether one is ours, and its text."""
+"""Exceptions from a user's code, which may raise anything: whether we caused them, and their text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import suppress
 
 def is_ours(error: BaseException) -> bool:
     """
-    Whether the local endpoint ended the user's code, because a caller left or the endpoint stops.
+    Whether the local endpoint ended the user's code, because a caller left or the endpoint is stopping.
 
-    Anything else is the code's own, even SystemExit, and even the CancelledError of something that it waited for.
+    Anything else is the code's own error, even SystemExit, and even the CancelledError of something that it awaited.
     """
     if not isinstance(error, asyncio.CancelledError | GeneratorExit):
         return False
@@ -22,7 +22,7 @@ def is_ours(error: BaseException) -> bool:
 
 
 def text_of(error: BaseException) -> str:
-    """Its text, or the name of its type if the text is empty or cannot be made."""
+    """The error's text, or the name of its type if the text is empty or cannot be made."""
     with suppress(BaseException):  # its `__str__` is the user's code too
         return str(error) or type(error).__name__
     return type(error).__name__

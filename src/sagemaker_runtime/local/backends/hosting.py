@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -18,7 +18,7 @@ from sagemaker_runtime.local.faults.kinds import ErrorAnswer, Throttled
 from sagemaker_runtime.local.front.failures import FailureError, failure, model_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Generator
 
     from sagemaker_runtime.local.backends.backends import Backend
     from sagemaker_runtime.local.backends.invocation import Invocation
@@ -31,10 +31,10 @@ logger = logging.getLogger("sagemaker_runtime.local")
 
 @frozen
 class Reply:
-    """A model's answer, perhaps not complete yet. To be used in ``async with aclosing(reply.pieces)``."""
+    """A model's response, which may not be complete yet. Use it in ``async with aclosing(reply.pieces)``."""
 
     head: Answer
-    """All but its body."""
+    """Everything but its body."""
 
     pieces: AsyncGenerator[bytes]
     """Its body. Raises FailureError when the model fails, before the first piece or later."""
@@ -42,10 +42,10 @@ class Reply:
 
 class HostedEndpoint:
     """
-    One endpoint: each request that reaches it is counted, and goes to its backend unless a fault takes its place.
+    One endpoint: it counts each request that reaches it, and passes it to its backend, unless a fault replaces that.
 
     Attributes:
-        calls: Requests that have reached it, those that met a fault included.
+        calls: Requests that have reached it, including those with a fault.
     """
 
     def __init__(self, name: str, backend: Backend, *, region: str, plan: FaultPlan) -> None:
@@ -56,53 +56,47 @@ class HostedEndpoint:
         self._plan = plan
 
     def inject(self, fault: Fault, *, call: int, times: int | None) -> None:
-        """See `LocalEndpoint.inject`."""
+        """Inject a fault into requests, for `LocalEndpoint.inject`."""
         if call <= self.calls:
             raise ConfigError(f"call {call} of endpoint {self.name!r} is over: it has had {self.calls} calls")
         if times is None:
             self._plan.add_lasting(self.name, call, fault)
             return
         if times < 1:
-            raise ConfigError(f"a fault for {times} calls would never be met; times takes 1 or more")
+            raise ConfigError(f"a fault for {times} calls would never occur; times takes 1 or more")
         for number in range(call, call + times):
             self._plan.add(self.name, number, fault)
 
     def withdraw(self, kind: type[Fault] | None = None) -> None:
-        """See `LocalEndpoint.withdraw`."""
+        """Withdraw faults, for `LocalEndpoint.withdraw`."""
         self._plan.withdraw(self.name, kind)
 
     @property
     def pending(self) -> list[PendingFault]:
-        """The faults that requests will meet which have not come yet; those that are drawn by chance are not known."""
+        """The injected faults that have not occurred yet. Random ones are not among them."""
         return self._plan.pending(self.name, self.calls)
 
     def due(self, *, streamed: bool, duplex: bool = False) -> InjectedFault | None:
-        """The fault that the next request will meet; None for no fault."""
+        """The fault of the next request; None for no fault."""
         return self._plan.due(self.name, self.calls + 1, streamed=streamed, duplex=duplex)
 
     def count(self, injected: InjectedFault | None) -> None:
-        """Count a request, and log the fault that it has met."""
+        """Count a request, and record its fault."""
         self.calls += 1
         if injected is not None:
             self._plan.happened(injected)
 
     async def invoke(self, invocation: Invocation, fault: Fault | None) -> Reply:
         """
-        The backend's answer.
+        The backend's response.
 
         Raises:
-            FailureError: The fault is a failure, the platform refuses, or the model failed.
+            FailureError: The fault is an error, the platform refuses the request, or the model failed.
         """
         if isinstance(fault, ErrorAnswer | Throttled):
             raise self.answer_of(fault)
-        try:
+        with self._failing():
             answer = _checked(await self.backend.invoke(invocation))
-        except FailureError:
-            raise
-        except BaseException as error:
-            if is_ours(error):
-                raise
-            raise self._failure_of(error) from error
         return Reply(answer, self._pieces(answer))
 
     async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
@@ -110,7 +104,7 @@ class HostedEndpoint:
         The backend's parts of a conversation.
 
         Raises:
-            FailureError: The endpoint does not talk both ways, the platform refuses, or the model failed.
+            FailureError: The endpoint does not support duplex calls, the platform refuses, or the model failed.
         """
         backend = self.backend
         if not isinstance(backend, DuplexBackend):
@@ -120,14 +114,8 @@ class HostedEndpoint:
         parts = backend.converse(conversation)
         try:
             while True:
-                try:
+                with self._failing():
                     part = await anext(parts, None)
-                except FailureError:
-                    raise
-                except BaseException as error:
-                    if is_ours(error):
-                        raise
-                    raise self._failure_of(error) from error
                 if part is None:
                     return
                 yield part
@@ -135,21 +123,29 @@ class HostedEndpoint:
             await close(parts)
 
     def answer_of(self, fault: ErrorAnswer | Throttled) -> FailureError:
-        """The failure in place of the model."""
+        """The error response of a fault that replaces the model."""
         return self._with_details(fault.answer())
 
     async def _pieces(self, answer: Answer) -> AsyncGenerator[bytes]:
         async with aclosing(pieces_of(answer.body)) as pieces:
             while True:
-                try:
+                with self._failing():
                     piece = await anext(pieces, None)
-                except BaseException as error:
-                    if is_ours(error):
-                        raise
-                    raise self._failure_of(error) from error
                 if piece is None:
                     return
                 yield piece
+
+    @contextmanager
+    def _failing(self) -> Generator[None]:
+        """A context in which whatever the backend raises becomes the endpoint's failure."""
+        try:
+            yield
+        except FailureError:
+            raise
+        except BaseException as error:
+            if is_ours(error):
+                raise
+            raise self._failure_of(error) from error
 
     def _with_details(self, injected: FailureError) -> FailureError:
         if injected.code != "ModelError":
@@ -165,7 +161,7 @@ class HostedEndpoint:
 
 
 def _checked(answer: object) -> Answer:
-    """What a user's backend gave, which no type checker may have seen."""
+    """Checked at run time, because a user's backend may not be type-checked."""
     if not isinstance(answer, Answer):
-        raise TypeError(f"the backend gave {type(answer).__name__}, and must give an Answer")
+        raise TypeError(f"the backend returned {type(answer).__name__}; it must return an Answer")
     return answer

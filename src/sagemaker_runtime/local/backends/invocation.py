@@ -1,4 +1,4 @@
-"""What a model gets and gives: `Invocation`, `Answer`, and the `Model` between them."""
+"""The types of a model: `Model`, its input `Invocation`, and its output `Answer`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T", str, str | None)
 
 Body: TypeAlias = bytes | Iterator[bytes] | AsyncIterator[bytes]
 """
-What a model says: all at once, or in pieces.
+The body of a model's response: whole, or in pieces.
 
 InvokeEndpointWithResponseStream sends each piece as one part, as soon as it is there; InvokeEndpoint joins them. A plain
 iterator runs in a thread. At its end, or when the caller leaves, its ``aclose`` or ``close`` is called, if it has one.
@@ -33,38 +33,38 @@ def _sendable(_: object, attribute: Attribute[T], value: T) -> None:
 @frozen(kw_only=True)
 class Invocation:
     """
-    One request, as the front passes it on. Members that are None were not sent.
+    One request, as the model gets it. Members that are None were not sent.
 
     Attributes:
         endpoint_name: The endpoint called.
 
-        body: The input. Shown in no log.
+        body: The input. No log shows it.
 
         content_type: MIME type of the body.
 
-        accept: MIME type wanted for the response.
+        accept: Desired MIME type of the response.
 
-        custom_attributes: Text of the caller. Shown in no log.
+        custom_attributes: The caller's text. No log shows it.
 
-        target_model: File name of the model wanted.
+        target_model: File name of the requested model.
 
-        target_variant: Name of the production variant wanted.
+        target_variant: Name of the requested production variant.
 
-        target_container_hostname: Host name of the container wanted.
+        target_container_hostname: Host name of the requested container.
 
         inference_id: The caller's id for this inference.
 
-        enable_explanations: JMESPath expression of the records to explain.
+        enable_explanations: JMESPath expression that selects the records to explain.
 
-        inference_component_name: Name of the inference component wanted.
+        inference_component_name: Name of the requested inference component.
 
-        session_id: ``"NEW_SESSION"``, or the id of the session to go on with. Behind `Sessions`, always an id.
+        session_id: ``"NEW_SESSION"``, or the id of the session to continue. Behind `Sessions`, always an id.
 
         new_session: Whether `Sessions` opens the session with this request.
 
-        prefix_aware_id: What requests with the same prefix share.
+        prefix_aware_id: An id shared by requests with the same prompt prefix.
 
-        headers: All headers as they came, for tests of what a client sends. A container sees few of them.
+        headers: All headers, as received, for tests of what a client sends. A container receives few of them.
     """
 
     endpoint_name: str
@@ -87,7 +87,7 @@ class Invocation:
 @frozen(kw_only=True)
 class Answer:
     """
-    A model's answer, for a model that says more than the bytes.
+    A model's response, for a model that sets more than the body.
 
     Raises:
         TypeError: The body is neither bytes nor an iterator.
@@ -95,34 +95,34 @@ class Answer:
     """
 
     body: Body = field(repr=_length, validator=instance_of((bytes, Iterator, AsyncIterator)))
-    """Shown in no log."""
+    """The body of the response. No log shows it."""
 
     content_type: str = field(default="application/octet-stream", validator=_sendable)
     """MIME type of the body."""
 
     custom_attributes: str | None = field(default=None, repr=False, validator=_sendable)
-    """Text for the caller. Shown in no log."""
+    """Text for the caller; None for none. No log shows it."""
 
     invoked_production_variant: str = field(default="AllTraffic", validator=_sendable)
-    """Name of the production variant that answered; a console-made endpoint's only one is called ``AllTraffic``."""
+    """Name of the variant that responded. ``AllTraffic`` is the only one of an endpoint made in the AWS console."""
 
     new_session_id: str | None = field(default=None, validator=_sendable)
-    """The session just opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``. Not sent with a stream."""
+    """The session that was just opened, as ``<id>; Expires=YYYY-MM-DDThh:mm:ssZ``; None for none. Not sent with a stream."""
 
     closed_session_id: str | None = field(default=None, validator=_sendable)
-    """The session just closed. Not sent with a stream."""
+    """The id of the session that was just closed; None for none. Not sent with a stream."""
 
     headers: Headers | None = field(default=None, repr=False, validator=optional(instance_of(Headers)))
     """
-    All headers of a container's response, as they came. The caller sees none but those above; an asynchronous inference is
-    refused for what they are. None for a model that is no container.
+    All headers of a container's response, as received. The caller gets only those above; an asynchronous inference is
+    refused if they are too long or lack a Content-Length. None for a model that is not a container.
     """
 
 
 Model: TypeAlias = Callable[[Invocation], Body | Answer | Awaitable[Body | Answer]]
 """
-Answers for an endpoint: a function, a generator, or any object that can be called.
+The model of an endpoint: a function, a generator function, or any other callable.
 
-A plain one runs in a thread, several at once; a coroutine function and an asynchronous generator run in the event loop,
-and are cancelled when the caller leaves.
+A plain function runs in threads, several calls at a time; a coroutine function and an asynchronous generator run in the
+event loop, and are cancelled when the caller leaves.
 """

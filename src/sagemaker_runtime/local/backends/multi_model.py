@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sagemaker_runtime.local")
 
 Loaded: TypeAlias = "Backend | FailureError | ModelFailure"
-"""A model, or the reason why there is none."""
+"""A loaded model, or why it could not be loaded."""
 
 Load: TypeAlias = Callable[[str], Model | Backend | Awaitable[Model | Backend]]
-"""Returns the model of a name; a plain function runs in a thread. KeyError or FileNotFoundError means there is none."""
+"""Returns the model of that name. A plain function runs in a thread. It raises KeyError or FileNotFoundError for none."""
 
 
 class MultiModel:
     """
     Calls the model that ``target_model`` names.
 
-    A request for a model that is not loaded starts the loading and fails with ModelNotReadyException, as do all requests
-    until it is loaded. (The service first waits for it, up to 60 s.) With no room left, the least recently used model is
-    unloaded, but never one that is running: if all are, nothing is loaded for now. If the loading fails, the next request
-    gets that failure, and the one after it starts another.
+    A request for a model that is not loaded starts loading it, and fails with ModelNotReadyException, as do all requests
+    until it is loaded. (The service first waits for it, up to 60 s.) At full capacity, the least recently used model is
+    unloaded, but never one that is running: if all are running, nothing is loaded for now. If loading fails, the next
+    request gets that error, and the one after it starts loading again.
 
     Args:
-        load: Models by name, or a function that returns them. It may use names as paths: it is not called with one that
-            leads out of a folder, such as ``../other``.
+        load: Models by name, or a function that returns them. The function may use names as paths: it is not called with
+            one that leads out of a folder, such as ``../other``.
 
-        capacity: Models loaded at once.
+        capacity: How many models can be loaded at the same time.
 
     Raises:
         ConfigError: *capacity* is below 1.
@@ -62,10 +62,10 @@ class MultiModel:
         self._unloading: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Nothing to do: no model is loaded yet."""
+        """Do nothing: models are loaded on demand."""
 
     async def stop(self) -> None:
-        """Unload all models, and give up loading."""
+        """Unload all models, and cancel those that are loading."""
         slots, self._slots = list(self._slots.values()), {}
         for slot in slots:
             slot.loading.cancel()
@@ -74,11 +74,11 @@ class MultiModel:
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """
-        The model's answer.
+        The response of the model that the request names.
 
         Raises:
-            FailureError: No model is named, there is none of that name, or it is not loaded yet.
-            ModelFailure: It could not be loaded.
+            FailureError: The request names no model, or one that does not exist, or is not loaded yet.
+            ModelFailure: The model could not be loaded.
         """
         name = invocation.target_model
         if name is None:
@@ -96,7 +96,7 @@ class MultiModel:
         return await slot.serve(loaded, invocation)
 
     def outline(self) -> Outline:
-        """The models that are known by name, and those that are loaded."""
+        """The models whose names are known, and those that are loaded."""
         parts: dict[str, Outline | None] = dict.fromkeys(self._known)
         for name, slot in self._slots.items():
             loaded = None if not slot.loading.done() or slot.loading.cancelled() else slot.loading.result()
@@ -116,8 +116,8 @@ class MultiModel:
         self._slots[name] = _Slot(asyncio.create_task(self._loaded(name)))
 
     async def _loaded(self, name: str) -> Loaded:
-        if self._unloading:  # the model that makes room, or this one itself, if it was asked for again
-            await asyncio.wait(self._unloading)  # they go on if this is cancelled
+        if self._unloading:  # the model that makes room, or this one itself, if it was requested again
+            await asyncio.wait(self._unloading)  # they continue if this is cancelled
         try:
             backend = as_backend(await result_of(self._load, name))
             await begin(backend)
@@ -145,7 +145,7 @@ class _Slot:
         return self.serving > 0 or not self.loading.done()
 
     async def serve(self, backend: Backend, invocation: Invocation) -> Answer:
-        """The model's answer; it is busy until the end of the body."""
+        """The model's response. The model is busy until the end of the body."""
         self.serving += 1
         try:
             answer = await backend.invoke(invocation)
@@ -194,7 +194,7 @@ class _Watched(AsyncIterator[bytes]):
 
 
 def _stays_inside(name: str) -> bool:
-    path = PureWindowsPath(name)  # which knows the slash, the backslash and the drive
+    path = PureWindowsPath(name)  # it knows slashes, backslashes and drives
     return not path.anchor and ".." not in path.parts
 
 

@@ -1,4 +1,4 @@
-"""`outline_of`: what stands behind an endpoint, for people to read."""
+"""`outline_of`: a description of the backends of an endpoint, for the page."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ class Outline:
     """A backend, and the backends within it."""
 
     name: str
-    """Of a function, with its module; of a container, its URL; of another backend, its class."""
+    """The name of a function, with its module; the URL of a container; or the class of another backend."""
 
     member: str | None = None
-    """The member of an input that chooses among the parts, such as ``"target_variant"``; None without parts."""
+    """The member of an input that chooses one of the parts, such as ``"target_variant"``; None if it has no parts."""
 
     parts: Mapping[str, Outline | None] = field(factory=dict[str, "Outline | None"])
-    """By the name to choose them by; None for a model that is not loaded."""
+    """The backends within it, by the name that chooses them; None for a model that is not loaded."""
 
     weights: Mapping[str, float] | None = None
-    """Of each part, if they share requests out by weight."""
+    """The weight of each part; None if requests are not distributed by weight."""
 
     sessions: bool = False
     """Whether it has sessions."""
 
     duplex: bool = False
-    """Whether it takes nothing but duplex calls."""
+    """Whether it accepts only duplex calls."""
 
 
 @runtime_checkable
 class _Outlined(Protocol):
-    """A backend that can tell."""
+    """A backend that describes itself."""
 
     def outline(self) -> Outline: ...
 
 
 def outline_of(backend: object) -> Outline:
-    """The outline of a backend, of whatever class."""
+    """The outline of any backend; one that does not describe itself has only its class."""
     return backend.outline() if isinstance(backend, _Outlined) else Outline(name=type(backend).__name__)
 
 
 def name_of(function: object) -> str:
-    """What a function is called, as it would be imported."""
+    """A function's name, with its module."""
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
     return f"{module}.{name}" if module and name else type(function).__name__

@@ -1,4 +1,4 @@
-"""`pieces_of`: a model's body piece by piece, whatever its type."""
+"""`pieces_of`: the pieces of a model's body, whatever its type."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sagemaker_runtime.local")
 
 _END: Final = object()
-_EXITED = "the model raised GeneratorExit"  # which would also end our own generators, out of order
-# By then the response is out, or nobody waits for it. The log is for the model's author.
+_EXITED = "the model raised GeneratorExit"  # which would end our own generators, too
+# By then the response has been sent, or nobody waits for it. The log is for the model's author.
 _CLOSING = "a model's generator failed when it was closed"
 
 
 async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
     """
-    The pieces of a body, each when the one before it has been taken. To be closed, which closes the model's generator.
+    The pieces of a body, each requested only when the one before it has been used. Close it to close the model's generator.
 
     Raises:
         TypeError: A piece is not bytes.
@@ -56,13 +56,13 @@ async def pieces_of(body: Body) -> AsyncGenerator[bytes]:
         finally:
             at_work = threaded.at_work
             closing = loop.run_in_executor(executor, threaded.close)
-            if not at_work:  # or this would wait for a model that may never end
-                # Shielded: a caller that leaves may cause two errors, a failing write and a cancellation.
+            if not at_work:  # otherwise this would wait for a model that may never end
+                # Shielded: a caller who leaves may cause two errors, a failing write and a cancellation.
                 await asyncio.shield(closing)
 
 
 async def discard(body: Body) -> None:
-    """Close a body of which nothing is wanted."""
+    """Close a body without reading it."""
     if isinstance(body, AsyncIterator):
         await close(body)
     elif not isinstance(body, bytes):
@@ -78,7 +78,7 @@ class _Threaded:
 
     @property
     def at_work(self) -> bool:
-        """Whether it is in the middle of a piece that nobody waits for any more."""
+        """Whether it is busy with a piece that nobody waits for any more."""
         return self._turn.locked()
 
     def next(self) -> object:
@@ -100,7 +100,7 @@ class _Threaded:
 
 
 async def close(pieces: AsyncIterator[object]) -> None:
-    """Close what a model gives; what that raises is logged."""
+    """Close a model's iterator. Its exceptions are logged."""
     aclose: Callable[[], Awaitable[object]] | None = getattr(pieces, "aclose", None)
     if aclose is not None:
         try:
@@ -114,4 +114,4 @@ async def close(pieces: AsyncIterator[object]) -> None:
 def _checked(piece: object) -> bytes:
     if isinstance(piece, bytes):
         return piece
-    raise TypeError(f"the model gave a piece of type {type(piece).__name__}; each must be bytes")
+    raise TypeError(f"the model yielded a piece of type {type(piece).__name__}; each must be bytes")

@@ -1,4 +1,4 @@
-"""`Sessions`: the sticky sessions of an endpoint, opened with ``NEW_SESSION`` and over when they expire or are closed."""
+"""`Sessions`: an endpoint's sticky sessions, from ``NEW_SESSION`` until they expire or are closed."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NEW_SESSION = "NEW_SESSION"
-MAX_SESSIONS = 10_000  # at once; with more, the oldest is forgotten
-MAX_LIFETIME = 315_576_000.0  # seconds; beyond the calendar, an expiry could not be written
+MAX_SESSIONS = 10_000  # open at the same time; above that, the oldest is forgotten
+MAX_LIFETIME = 315_576_000.0  # seconds; an expiry must be within the calendar
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Sessions:
     """
-    Keeps the sessions of a model: of a function, which need not know of them, or of any other backend.
+    Keeps the sessions of a model: of a function, which need not know about them, or of any other backend.
 
-    ``NEW_SESSION`` reaches a function as an id just made, with ``invocation.new_session``; a `Container`, which may have
-    sessions of its own, gets ``NEW_SESSION`` itself. The id and the expiry that the model sets in
-    ``Answer.new_session_id`` take precedence over those made here. A request in a session that is not open is refused. The
-    model closes a session by naming it in ``Answer.closed_session_id``.
+    For ``NEW_SESSION``, a function gets a new id, with ``invocation.new_session``; a `Container`, which may have its own
+    sessions, gets ``NEW_SESSION`` itself. The id and the expiry that the model sets in ``Answer.new_session_id`` take
+    precedence over those made here. A request in a session that is not open is refused. The model closes a session by
+    naming it in ``Answer.closed_session_id``.
 
-    The same variant answers all requests of a session, whether `Variants` are inside or around.
+    The same variant responds to all requests of a session, whether `Variants` are inside or outside.
 
     Args:
         model: The model.
@@ -45,7 +45,7 @@ class Sessions:
         clock: Measures *lifetime*. None for the machine's.
 
     Raises:
-        ConfigError: The lifetime is not above 0, or more than ten years.
+        ConfigError: The lifetime is 0 or less, or more than ten years; or the model cannot be called.
     """
 
     def __init__(self, model: Model | Backend, *, lifetime: float = 1200.0, clock: Clock | None = None) -> None:
@@ -67,7 +67,7 @@ class Sessions:
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """
-        The model's answer.
+        The model's response.
 
         Raises:
             FailureError: The session is not open.
@@ -84,7 +84,7 @@ class Sessions:
         return answer
 
     def outline(self) -> Outline:
-        """That of the model."""
+        """The model's outline, with sessions."""
         return evolve(outline_of(self._backend), sessions=True)
 
     async def _open(self, invocation: Invocation) -> Answer:
@@ -103,7 +103,7 @@ class Sessions:
 
 
 def opened(new_session_id: str) -> tuple[str, float | None]:
-    """The id in ``Answer.new_session_id``, and the expiry in seconds since 1970, or None if there is none to be read."""
+    """The id in ``Answer.new_session_id``, and its expiry in seconds since 1970; None if it has none that can be parsed."""
     session_id, _, expires = new_session_id.partition(";")
     try:
         moment = datetime.strptime(expires.strip(), f"Expires={_TIME}").replace(tzinfo=UTC)
@@ -113,7 +113,7 @@ def opened(new_session_id: str) -> tuple[str, float | None]:
 
 
 def remember(table: dict[str, T], session_id: str, value: T) -> None:
-    """Keep what belongs to a session, and forget the oldest one if there are too many. No id, no session."""
+    """Store the value of a session, and remove the oldest one if there are too many. An empty id is ignored."""
     if not session_id:
         return
     table[session_id] = value

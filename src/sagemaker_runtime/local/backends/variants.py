@@ -31,15 +31,15 @@ class Variants:
 
         Variants({"blue": (model, 9.0), "green": (Container("http://127.0.0.1:8080"), 1.0)})
 
-    If ``target_variant`` names one, that one answers. The variant that opened a session answers all its requests.
+    If ``target_variant`` names one, that one responds. The variant that opened a session responds to all its requests.
 
     Args:
-        variants: Model and weight by the variant's name. With the weight 0 a variant answers only when it is named.
+        variants: Model and weight by the variant's name. A variant with the weight 0 responds only when it is named.
 
         seed: The same seed gives the same order of variants.
 
     Raises:
-        ConfigError: A weight is not a number from 0 up; all weights are 0; or a variant cannot have its name.
+        ConfigError: There is no variant; a weight is negative or not finite; all weights are 0; or a name is invalid.
     """
 
     def __init__(self, variants: Mapping[str, tuple[Model | Backend, float]], *, seed: int = 0) -> None:
@@ -48,10 +48,10 @@ class Variants:
         )
         self._weights = {name: weight for name, (_, weight) in variants.items()}
         if not all(math.isfinite(weight) and weight >= 0 for weight in self._weights.values()):
-            raise ConfigError(f"the weights are {self._weights}; each takes a number from 0 up")
+            raise ConfigError(f"the weights are {self._weights}; each must be a number, 0 or more")
         if not any(self._weights.values()):
-            raise ConfigError("all weights are 0, so that no variant could answer; give one a weight above 0")
-        self._random = Random(seed)  # noqa: S311 - which variant answers is no secret
+            raise ConfigError("all weights are 0, so that no variant would respond; give one a weight above 0")
+        self._random = Random(seed)  # noqa: S311 - the choice of a variant is not a secret
         self._sessions: dict[str, str] = {}
 
     async def start(self) -> None:
@@ -64,7 +64,7 @@ class Variants:
 
     async def invoke(self, invocation: Invocation) -> Answer:
         """
-        The answer of the variant whose turn it is.
+        The response of the variant that is named, or chosen.
 
         Raises:
             FailureError: There is no such variant.
@@ -81,10 +81,10 @@ class Variants:
 
     async def converse(self, conversation: Conversation) -> AsyncGenerator[Part]:
         """
-        The parts of the variant whose turn it is.
+        The parts of the variant that is named, or chosen.
 
         Raises:
-            FailureError: There is no such variant, or it does not talk both ways.
+            FailureError: There is no such variant, or it does not support duplex calls.
         """
         name = conversation.target_variant or self._draw()
         backend = self._backends.get(name)

@@ -1,4 +1,4 @@
-"""`Workers`: calls of plain functions in threads, many for each trip to a thread and back."""
+"""`Workers`: calls plain functions in threads, many for each switch to a thread and back."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
 THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as an event loop's default executor has
-PATIENCE = 0.001  # seconds that a call waits for busy threads before it gets another one
-CALLS_PER_TURN = 16  # in a thread, before other work gets its turn
+PATIENCE = 0.001  # seconds that a call waits for busy threads before another one is started
+CALLS_PER_TURN = 16  # calls that a thread makes in a row, before other work gets its turn
 
 
 _executors: dict[asyncio.AbstractEventLoop, tuple[Executor, AsyncGenerator[Executor]]] = {}
@@ -28,10 +28,10 @@ _executors: dict[asyncio.AbstractEventLoop, tuple[Executor, AsyncGenerator[Execu
 
 async def model_executor(executor: Executor | None = None) -> Executor:
     """
-    The threads in which models run in this event loop. Its end waits for them, as for its own, which may be full.
+    The threads in which this event loop's models run. Not the loop's own, which may be full; its end waits for both.
 
     Args:
-        executor: Runs models from now on in this event loop. None for the one that does; at first, that is a new one.
+        executor: Runs this event loop's models from now on. None for the current one, which is created if necessary.
     """
     loop = asyncio.get_running_loop()
     if executor is not None or loop not in _executors:
@@ -84,11 +84,11 @@ class Workers:
     """
     Calls functions in the threads of an executor, the oldest call first.
 
-    The threads compete for one interpreter: with many calls in flight, `asyncio.to_thread` costs 120 µs of CPU each, more
-    than the rest of a call. Here one thread works through the queue, and results that are ready together wake the event
-    loop once; that costs 20 µs. More threads join when a call has to wait, so that slow calls run side by side.
+    The threads compete for one interpreter: with many calls in flight, `asyncio.to_thread` costs 120 µs of CPU for each,
+    more than the rest of a call. Here one thread works through the queue, and results that are ready together wake the
+    event loop once, which costs 20 µs. More threads join when a call has to wait, so that slow calls run in parallel.
 
-    All but `_work` runs in the event loop.
+    Everything but `_work` runs in the event loop.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -101,7 +101,7 @@ class Workers:
         self._woken = False  # whether `_settle` is scheduled
 
     def run(self, function: Callable[[], object]) -> asyncio.Future[object]:
-        """A future of the result of *function*. If it is cancelled before its turn, *function* is not called."""
+        """A future for the result of *function*. If it is cancelled before its turn, *function* is not called."""
         loop = asyncio.get_running_loop()
         call = _Call(partial(copy_context().run, function), loop.create_future())
         self._waiting.append(call)
@@ -117,12 +117,12 @@ class Workers:
 
     def _leave(self, worker: asyncio.Future[None]) -> None:
         self._hired -= 1
-        if self._waiting:  # its turn was over, or a call came when it had just found none
+        if self._waiting:  # its turn was over, or a call arrived just after it had found none
             self._hire(worker.get_loop())
             self._watch(worker.get_loop())
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Schedule a look at the queue, so that no call waits long for those before it."""
+        """Schedule a check of the queue, so that no call waits long for those before it."""
         if self._watched or self._hired >= THREADS:
             return
         with suppress(IndexError):  # a thread has just taken the last one

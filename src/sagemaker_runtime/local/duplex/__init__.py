@@ -1,1 +1,1 @@
-"""Streams that go both ways: HTTP/2 before the models, and what answers behind it."""
+"""Duplex calls: the HTTP/2 server, and the models behind it."""

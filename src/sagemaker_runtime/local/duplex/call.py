@@ -1,4 +1,4 @@
-"""`DuplexCall`: one duplex call as it goes on: its stream, the way its errors are sent, and its page of the journal."""
+"""`DuplexCall`: one duplex call in progress: its stream, its journal entry, and how its errors are sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.duplex.stream import H2Stream
     from sagemaker_runtime.local.front.journal import Exchange, Journal
 
-# What the duplex operation calls the errors of the others.
+# The duplex operation has its own names for some errors.
 _NAMES = {
     "ValidationError": "InputValidationError",
     "InternalFailure": "InternalServerError",
@@ -31,12 +31,12 @@ CONTENT_TYPE = "application/vnd.amazon.eventstream"
 
 class DuplexCall:
     """
-    One duplex call: its stream, and its page of the journal.
+    One duplex call: its stream, and its entry in the journal.
 
     Attributes:
-        https: Whether it came over TLS.
+        https: Whether it uses TLS.
 
-        skew: Seconds by which the service's clock is wrong for it.
+        skew: Seconds by which the service's clock is ahead for this call.
     """
 
     def __init__(self, stream: H2Stream, exchange: Exchange, journal: Journal, clock: Clock) -> None:
@@ -49,19 +49,19 @@ class DuplexCall:
         self._failure: FailureError | None = None
 
     def note(self, sender: Literal["caller", "endpoint"], name: str, part: Part | None = None) -> None:
-        """Write what was done into the journal."""
+        """Add an event to the journal."""
         response = self.exchange.response
         if response is not None and part is not None and sender == "endpoint":
             response.size += len(part.bytes)
         self._journal.note(self.exchange, ConversationEvent(self._clock.now(), sender, name, part))
 
     def note_if_watched(self, name: str, body: bytes | None = None) -> None:
-        """The same for what the endpoint did, if anybody follows the journal."""
+        """Add an event of the endpoint, if the journal is watched."""
         if self._journal.watchers:
             self.note("endpoint", name, None if body is None else Part(body))
 
     async def received(self, parts: AsyncIterator[Part]) -> AsyncGenerator[Part]:
-        """The parts of the caller, each noted. What breaks them is kept, since a model may not let it pass."""
+        """The caller's parts, each recorded. An error in them is kept, because a model may swallow it."""
         try:
             async for part in parts:
                 self.note("caller", "PayloadPart", part)
@@ -74,7 +74,7 @@ class DuplexCall:
         self.note("caller", "end")
 
     async def frames(self, parts: AsyncGenerator[Part], conversation: Conversation) -> AsyncGenerator[bytes]:
-        """The frames of the model's parts, and of what fails once the response has begun."""
+        """The frames of the model's parts, and of an error after the response has begun."""
         try:
             async with aclosing(parts):
                 async for part in parts:
@@ -89,7 +89,7 @@ class DuplexCall:
             yield self.exception(self._failure or error)
 
     def exception(self, error: FailureError) -> bytes:
-        """The frame of an exception, noted."""
+        """The frame of an error, which is recorded."""
         error = _renamed(error)
         name = "ModelStreamError" if error.code == "ModelError" else error.code
         self.exchange.error_code = name
@@ -97,7 +97,7 @@ class DuplexCall:
         return exception_of(error)
 
     def head(self, variant: str = "AllTraffic") -> None:
-        """Send the head of the response; does nothing if it has been sent, or the caller has left."""
+        """Send the head of the response. Does nothing if it has been sent, or if the caller has left."""
         if self.exchange.status is None and not self.stream.lost:
             headers = {"content-type": CONTENT_TYPE, "x-amzn-invoked-production-variant": variant}
             self._head(200, headers)
@@ -113,7 +113,7 @@ class DuplexCall:
         self.note("endpoint", "head")
 
     async def fail(self, error: FailureError) -> None:
-        """Respond with an error; in the stream, if the response has begun."""
+        """Respond with an error, in the stream if the response has begun."""
         if self.exchange.status is not None:
             await self.stream.send(self.exception(error))
             return
@@ -134,6 +134,6 @@ class DuplexCall:
 
 
 def _renamed(error: FailureError) -> FailureError:
-    """The error under the name that the duplex operation has for it."""
+    """The error under the duplex operation's name for it."""
     name = _NAMES.get(error.code or "")
     return error if name is None else FailureError(name, error.status, error.document)

@@ -1,4 +1,4 @@
-"""`H2Connection`: the server's side of one HTTP/2 connection. It knows streams and windows, and nothing of SageMaker."""
+"""`H2Connection`: the server's side of one HTTP/2 connection. It knows streams and windows, but not SageMaker."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 
     from h2.events import Event
 
-WINDOW = 131_072  # bytes of a stream that the peer may send unread: the back pressure
-_CONNECTION_WINDOW: Final = 2**30  # or one unread stream would starve all others
+WINDOW = 131_072  # bytes that the peer may send on a stream before they are read: the back-pressure
+_CONNECTION_WINDOW: Final = 2**30  # large, or one unread stream would starve all others
 _NO_LIMIT: Final = 2**31 - 1
 
 
 class H2Connection(asyncio.Protocol):
     """
-    Serves the streams of one connection, each in a task of its own.
+    Serves the streams of one connection, each in its own task.
 
     Args:
         handle: Serves a stream. It is cancelled when the peer resets the stream, or the connection is lost.
 
-        max_streams: Streams at once, which the peer is told; one more is refused with REFUSED_STREAM.
+        max_streams: Concurrent streams, as announced to the peer; further ones are refused with REFUSED_STREAM.
 
-        lost: Called when the connection is gone.
+        lost: Called when the connection is lost.
 
     Attributes:
-        newest: Number of the last stream that it began to serve.
+        newest: The number of the last stream that it began to serve.
     """
 
     def __init__(
@@ -71,28 +71,28 @@ class H2Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the settings, and open the window of the connection."""
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass
         machine = self._machine
-        told = {
+        announced = {
             SettingCodes.MAX_CONCURRENT_STREAMS: self._max_streams,
             SettingCodes.INITIAL_WINDOW_SIZE: WINDOW,
             SettingCodes.ENABLE_PUSH: 0,
         }
-        machine.local_settings = Settings(client=False, initial_values=told)
+        machine.local_settings = Settings(client=False, initial_values=announced)
         machine.initiate_connection()
-        # The machine itself would end the connection for one stream too many, so it must not know of the limit.
-        unlimited = told | {SettingCodes.MAX_CONCURRENT_STREAMS: _NO_LIMIT}
+        # The machine would close the connection because of one stream too many, so it must not know the limit.
+        unlimited = announced | {SettingCodes.MAX_CONCURRENT_STREAMS: _NO_LIMIT}
         machine.local_settings = Settings(client=False, initial_values=unlimited)
         machine.increment_flow_control_window(_CONNECTION_WINDOW)
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come; a peer that breaks the protocol loses the connection."""
+        """Process what has arrived. A peer that violates the protocol loses the connection."""
         if self._silent:
             return
         try:
             events = self._machine.receive_data(data)
-        except (H2Error, ValueError):  # hpack and hyperframe raise their own, and some ValueErrors
+        except (H2Error, ValueError):  # hpack and hyperframe raise errors of their own, and ValueErrors
             self.flush()
             self.close()
             return
@@ -124,7 +124,7 @@ class H2Connection(asyncio.Protocol):
 
     def _open(self, number: int, headers: list[tuple[str, str]]) -> None:
         if self._last is not None and number > self._last:
-            return  # the peer has been told, or is about to be, and tries again elsewhere
+            return  # the peer has had a GOAWAY, or will have, and tries again elsewhere
         if len(self._streams) >= self._max_streams:
             self.reset(number, ErrorCodes.REFUSED_STREAM)
             return
@@ -145,7 +145,7 @@ class H2Connection(asyncio.Protocol):
                 self.close()
 
     def _forget(self, number: int) -> None:
-        """End what serves a stream that the peer has reset."""
+        """Cancel the task of a stream that is gone."""
         stream, task = self._streams.pop(number, None), self._tasks.get(number)
         if stream is not None:
             stream.lose()
@@ -159,7 +159,7 @@ class H2Connection(asyncio.Protocol):
 
     async def send(self, stream: H2Stream, data: bytes) -> None:
         """
-        Send some of a body, no faster than the peer takes it.
+        Send a part of a body, no faster than the peer's windows allow.
 
         Raises:
             ConnectionResetError: The stream is gone.
@@ -188,22 +188,22 @@ class H2Connection(asyncio.Protocol):
         self.flush()
 
     def reset(self, number: int, code: int) -> None:
-        """Reset a stream; does nothing if it is over."""
+        """Reset a stream. Does nothing if it has ended."""
         with suppress(H2Error):
             self._machine.reset_stream(number, code)
         self.flush()
 
     def taken(self, number: int, size: int) -> None:
-        """Let the peer send as much as has been read; of a stream that is gone, to the others."""
+        """Let the peer send as much as has been read: on this stream, or if that is gone, on others."""
         with suppress(H2Error, ValueError):
             self._machine.acknowledge_received_data(size, number)
         self.flush()
 
     def go_away(self, last: int, code: int = ErrorCodes.NO_ERROR) -> None:
         """
-        Say that no stream after *last* is served. Those up to it go on.
+        Announce that no stream after *last* is served. Those up to it continue.
 
-        The frame is written past the machine, whose own GOAWAY would end every stream.
+        The frame is not sent through the machine, whose own GOAWAY would end every stream.
         """
         self._last = last if self._last is None else min(last, self._last)
         self.flush()
@@ -213,7 +213,7 @@ class H2Connection(asyncio.Protocol):
             self._forget(number)
 
     def fall_silent(self) -> None:
-        """Read and write no more, not even the response to a PING, as a peer whose cable was cut."""
+        """Stop reading and writing, even responses to PINGs, as if the cable were cut."""
         self._silent = True
 
     def flush(self) -> None:
@@ -223,11 +223,11 @@ class H2Connection(asyncio.Protocol):
             self.transport.write(data)
 
     def pause_writing(self) -> None:
-        """The peer does not keep up."""
+        """Wait: the peer does not keep up."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """Continue: the peer keeps up again."""
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -239,12 +239,12 @@ class H2Connection(asyncio.Protocol):
         self._lost(self)
 
     def close(self) -> None:
-        """Close the connection when all that was written has been sent."""
+        """Close the connection after all that was written has been sent."""
         if self.transport is not None:
             self.transport.close()
 
     async def stop(self, grace: float) -> None:
-        """End all streams, and close the connection; what serves them has *grace* seconds to end."""
+        """End all streams, and close the connection. Their tasks have *grace* seconds to end."""
         self.go_away(0)
         tasks = list(self._tasks.values())
         if tasks:

@@ -1,19 +1,18 @@
-"""What a model that talks both ways gets and gives: `Conversation`, `Part`, and the backend `Duplex` around a function."""
+"""The types of a model of duplex calls: `Conversation`, `Part`, and the backend `Duplex`, which calls a function."""
 
 from __future__ import annotations
 
 import builtins
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from attrs import field, frozen
 
 from sagemaker_runtime import ConfigError, Headers
+from sagemaker_runtime.extras import require
 from sagemaker_runtime.local.backends.backends import Backend, ModelFailure
 from sagemaker_runtime.local.backends.outline import Outline, name_of
-from sagemaker_runtime.local.duplex.missing import needed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable
@@ -31,46 +30,46 @@ class Part:
     """One part of a conversation, which is one frame of a container's WebSocket."""
 
     bytes: builtins.bytes = field(repr=_length)
-    """Shown in no log."""
+    """The content of the part. No log shows it."""
 
     is_text: bool = False
-    """Whether its ``DataType`` is ``UTF8``: a frame of text."""
+    """Whether it is text: its ``DataType`` is ``UTF8``."""
 
     partial: bool = False
-    """Whether the message goes on in the next part: its ``CompletionState`` is ``PARTIAL``."""
+    """Whether the message continues in the next part: its ``CompletionState`` is ``PARTIAL``."""
 
     @property
     def text(self) -> str:
         """
-        The bytes as UTF-8.
+        The bytes, decoded as UTF-8.
 
         Raises:
-            UnicodeDecodeError: They are not. A partial part may end inside a character.
+            UnicodeDecodeError: They are not UTF-8. A partial part may end inside a character.
         """
         return self.bytes.decode()
 
 
 class Conversation(AsyncIterator[Part]):
     """
-    The caller's side of a conversation: its parts, as they come, until the caller has no more to say.
+    The caller's side of a conversation: its parts, as they arrive, until the caller has sent the last one.
 
-    One is read when the model asks for it; a caller who is too fast waits. The response begins, with status 200, when
-    the model first reads, or gives its first part: a model that fails before is a ModelError.
+    A part is read when the model asks for it; a caller who sends faster has to wait. The response begins, with status 200,
+    when the model first reads or yields a part: if the model fails before that, the call fails with a ModelError.
 
     Args:
-        parts: What the caller sends.
+        parts: The caller's parts.
 
-        accepted: Called when the response is to begin.
+        accepted: Called when the response should begin.
 
         endpoint_name: The endpoint called.
 
-        target_variant: Name of the production variant wanted; None for any.
+        target_variant: Name of the requested production variant; None for any.
 
-        path: Of the container's WebSocket, without a slash before it; None for the usual one.
+        path: The path of the container's WebSocket, without a slash before it; None for the usual one.
 
-        query: Of the container's WebSocket; None for none.
+        query: The query of the container's WebSocket; None for none.
 
-        headers: All headers as they came.
+        headers: All headers, as received; None for none.
 
     Attributes:
         invoked_production_variant: Name of the variant that responds, for the head of the response.
@@ -97,7 +96,7 @@ class Conversation(AsyncIterator[Part]):
         self._accepted: Callable[[], object] | None = accepted
 
     def accept(self) -> None:
-        """Let the response begin; later calls do nothing."""
+        """Let the response begin. Later calls have no effect."""
         accepted, self._accepted = self._accepted, None
         if accepted is not None:
             accepted()
@@ -111,7 +110,7 @@ class Conversation(AsyncIterator[Part]):
 
     async def messages(self) -> AsyncGenerator[str | bytes]:
         """
-        Whole messages: the parts of each joined. The last one may be unfinished, if the caller left it so.
+        Whole messages, each joined from its parts. The last one is incomplete if the caller did not finish it.
 
         Raises:
             UnicodeDecodeError: A text is not UTF-8.
@@ -138,14 +137,14 @@ def _message(held: list[bytes], *, is_text: bool) -> str | bytes:
 
 @runtime_checkable
 class DuplexBackend(Backend, Protocol):
-    """A `Backend` that answers InvokeEndpointWithBidirectionalStream too."""
+    """A `Backend` that also serves InvokeEndpointWithBidirectionalStream."""
 
     def converse(self, conversation: Conversation) -> AsyncIterator[Part]:
         """
-        The parts of the response, as they are made. It is closed when the caller leaves.
+        The parts of the response, as they are made. The iterator is closed when the caller leaves.
 
         Raises:
-            FailureError: The platform itself refuses.
+            FailureError: The platform itself refuses the call.
             Exception: The model failed: a ModelError before `Conversation.accept`, then a ModelStreamError.
         """
         ...
@@ -153,15 +152,15 @@ class DuplexBackend(Backend, Protocol):
 
 DuplexModel: TypeAlias = Callable[[Conversation], AsyncIterable[str | bytes | Part]]
 """
-Talks both ways: an asynchronous generator, or any object whose call gives an asynchronous iterator.
+A model of duplex calls: an asynchronous generator, or any callable that returns an asynchronous iterable.
 
-It gives ``str`` for a text, ``bytes`` for binary data, or a `Part` to say more.
+It yields ``str`` for text, ``bytes`` for binary data, or a `Part` for a part of a message.
 """
 
 
 class Duplex:
     """
-    A Python function that answers InvokeEndpointWithBidirectionalStream::
+    A Python function that serves InvokeEndpointWithBidirectionalStream::
 
         async def shout(conversation: Conversation) -> AsyncIterator[str]:
             async for part in conversation:
@@ -170,8 +169,8 @@ class Duplex:
 
         LocalEndpoint({"shout": Duplex(shout)})
 
-    It runs in the event loop, and is closed when the caller leaves. An exception is a ModelError before the model has
-    read or given a part, and a ModelStreamError from then on; a `ModelFailure` may have an error code.
+    It runs in the event loop, and is closed when the caller leaves. Its exceptions become a ModelError before it has read
+    or yielded a part, and a ModelStreamError from then on. A `ModelFailure` may have an error code.
 
     Args:
         model: The function.
@@ -183,13 +182,10 @@ class Duplex:
     def __init__(self, model: DuplexModel) -> None:
         if not callable(model) or inspect.iscoroutinefunction(model):
             raise ConfigError(
-                "Duplex takes an asynchronous generator, or what gives an asynchronous iterator when it is called, not "
+                "Duplex takes an asynchronous generator, or a callable that returns an asynchronous iterator, not "
                 + ("a coroutine function: let it yield" if callable(model) else f"{type(model).__name__}")
             )
-        try:
-            import_module("h2")  # here, and not when a connection comes
-        except ImportError as error:
-            raise needed("h2", "Duplex") from error
+        require("h2", "local-duplex", "Duplex")  # here, and not when a connection is made
         self._model = model
 
     async def start(self) -> None:
@@ -199,9 +195,9 @@ class Duplex:
         """Nothing to do."""
 
     async def invoke(self, invocation: Invocation) -> Answer:
-        """Refused: the model answers streams that go both ways only."""
+        """Refuse the request: the model serves duplex calls only."""
         raise ModelFailure(
-            f"{invocation.endpoint_name} answers InvokeEndpointWithBidirectionalStream only: its model is a Duplex", 405
+            f"{invocation.endpoint_name} serves InvokeEndpointWithBidirectionalStream only: its model is a Duplex", 405
         )
 
     def outline(self) -> Outline:
@@ -212,7 +208,7 @@ class Duplex:
         """The function's parts."""
         given = self._model(conversation)
         if not _is_iterable(given):
-            raise TypeError(f"the model gave {type(given).__name__}; it must give an asynchronous iterator")
+            raise TypeError(f"the model returned {type(given).__name__}; it must return an asynchronous iterator")
         parts = aiter(given)
         try:
             async for part in parts:
@@ -224,7 +220,7 @@ class Duplex:
 
 
 def _is_iterable(given: object) -> bool:
-    """Whether it is, in a user's code, which no type checker may have seen."""
+    """Checked at run time, because a user's code may not be type-checked."""
     return isinstance(given, AsyncIterable)
 
 
@@ -235,4 +231,4 @@ def _as_part(given: object) -> Part:
         return Part(given.encode(), is_text=True)
     if isinstance(given, bytes):
         return Part(given)
-    raise TypeError(f"the model gave a part of type {type(given).__name__}; each must be str, bytes or a Part")
+    raise TypeError(f"the model yielded a part of type {type(given).__name__}; each must be str, bytes or a Part")

@@ -1,7 +1,7 @@
 """
-`EventChain`: the check of the signed events of a request, each of which covers the one before it.
+`EventChain`: checks the signed events of a request. Each signature covers the one before it.
 
-A second implementation of the specification, for the reason that `sigv4` has.
+It is a second implementation of the specification, for the same reason as `sigv4`.
 
 Source: Smithy, "Event stream signing".
 """
@@ -28,24 +28,24 @@ _HEADERS = {":date", ":chunk-signature"}
 
 
 def date_header(date: datetime) -> bytes:
-    """The ``:date`` header as it is on the wire: its name, its type, and milliseconds since 1970."""
+    """The ``:date`` header as sent: its name, its type, and milliseconds since 1970."""
     return b"\x05:date\x08" + ((date - _EPOCH) // timedelta(milliseconds=1)).to_bytes(8, signed=True)
 
 
 class ChainError(Exception):
-    """An event that does not continue the chain. Its text says what is wrong, in words for the caller."""
+    """An event does not continue the chain. The text tells the caller why."""
 
 
 class EventChain:
     """
-    Checks the events of one request in their order.
+    Checks the events of one request, in order.
 
     Args:
         seed: The signature of the request, in hex.
 
-        credentials: What they must be signed with.
+        credentials: The keys that they must be signed with.
 
-        region: What they must be signed for.
+        region: The region that they must be signed for.
 
         now: The service's time.
     """
@@ -62,12 +62,12 @@ class EventChain:
         The event within a signed message; empty for the one that ends the stream.
 
         Raises:
-            ChainError: It is not signed as it should be.
+            ChainError: It is not signed correctly.
         """
         self._number += 1
         date, signature = message.headers.get(":date"), message.headers.get(":chunk-signature")
         if not isinstance(date, datetime) or not isinstance(signature, bytes) or set(message.headers) != _HEADERS:
-            raise self._wrong("it takes the headers ':date', a time, and ':chunk-signature', bytes, and no others")
+            raise self._wrong("it must have the headers ':date', a time, and ':chunk-signature', bytes, and no others")
         now = datetime.fromtimestamp(self._now(), UTC)
         if abs(date - now) > SKEW:
             raise self._wrong(f"its date is {date:%Y%m%dT%H%M%SZ}, and it is now {now:%Y%m%dT%H%M%SZ}")
@@ -86,8 +86,8 @@ class EventChain:
         expected = hmac.digest(signing_key(self._secret, scope), text.encode(), "sha256")
         if not hmac.compare_digest(expected, signature):
             raise self._wrong(
-                "its signature is another than the one calculated: an event was changed, lost, repeated or sent out of "
-                "order, or the chain did not begin with the signature of this request"
+                "its signature differs from the one calculated: an event was changed, lost, repeated or sent out of order, "
+                "or the chain did not begin with the signature of this request"
             )
         self._prior = expected.hex()
         return message.payload

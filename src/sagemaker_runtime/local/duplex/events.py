@@ -1,4 +1,4 @@
-"""The events of both directions: what the caller sends, checked and unwrapped, and what the model says, wrapped."""
+"""The events of both directions: checks and unwraps those of the caller, and wraps the parts of the model."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ async def parts_of(read: Callable[[], Awaitable[bytes]], chain: EventChain) -> A
     The parts that the caller sends, until its signed end.
 
     Args:
-        read: The next bytes of the request; empty at their end.
+        read: Returns the next bytes of the request; empty at the end.
 
         chain: Checks each event.
 
     Raises:
-        FailureError: An event is not signed as it should be, breaks the API model or is no event; or the request ended
-            without its signed end.
+        FailureError: An event is malformed, is not signed correctly or violates the API model; or the request ended
+            without the signed end.
     """
     outer = Decoder()
     try:
@@ -66,7 +66,7 @@ def _part(event: bytes) -> Part:
     message = decoder.take()
     decoder.end()
     if message is None:
-        raise _refused("A signed message holds no whole event.")
+        raise _refused("A signed message does not contain a whole event.")
     headers = message.headers
     kind, name = headers.get(":message-type"), headers.get(":event-type")
     if kind != "event" or name != "PayloadPart":
@@ -95,7 +95,7 @@ def frame_of(part: Part) -> bytes:
 
 
 def exception_of(error: FailureError) -> bytes:
-    """The frame that ends a response which has begun. A ModelError is a ModelStreamError here; others keep their name."""
+    """The frame of an error that ends the stream. A ModelError becomes a ModelStreamError; others keep their name."""
     document = error.document
     if error.code == "ModelError":
         name = "ModelStreamError"

@@ -1,4 +1,4 @@
-"""How the faults of duplex calls are met: in place of the model, or in the middle of a request."""
+"""Carries out the faults of duplex calls: instead of the model, or in the middle of a request."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ async def before_model(
     fault: Fault | None, call: DuplexCall, parts: AsyncIterator[Part], hosted: HostedEndpoint
 ) -> None:
     """
-    Meet *fault* if it takes the model's place.
+    Carry out *fault*, if it replaces the model.
 
     Raises:
-        FailureError: It is an error of the service.
-        OverError: The stream was reset, or is beyond a GOAWAY.
+        FailureError: The fault is an error of the service.
+        OverError: The stream was reset, or refused by a GOAWAY.
     """
     match fault:
         case ErrorAnswer() | Throttled():
@@ -59,7 +59,7 @@ async def before_model(
 
 
 async def in_request(fault: Fault | None, call: DuplexCall, parts: AsyncGenerator[Part]) -> AsyncGenerator[Part]:
-    """The parts of the caller, with a GOAWAY among them if that is the fault; this call goes on."""
+    """The caller's parts. If the fault is a GOAWAY, it is sent between two of them; this call continues."""
     if not isinstance(fault, GoAway):
         async for part in parts:
             yield part

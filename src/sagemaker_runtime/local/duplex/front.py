@@ -1,4 +1,4 @@
-"""`DuplexFront`: what stands before the models that talk both ways. It checks requests, and carries both directions."""
+"""`DuplexFront`: the HTTP/2 side before the models. It checks requests, and passes parts on in both directions."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from sagemaker_runtime.local.front.journal import Exchange
 from sagemaker_runtime.local.front.responses import CutError, cut, pieces_under
 from sagemaker_runtime.local.front.signature import ReceivedRequest, check_signature
 from sagemaker_runtime.local.front.streaming import spoil
+from sagemaker_runtime.local.front.welcome import WELCOME, is_browser
 from sagemaker_runtime.operations import DUPLEX_OPERATIONS
 from sagemaker_runtime.operations.routes import route
 from sagemaker_runtime.verification import Authorization
@@ -42,20 +43,20 @@ logger = logging.getLogger("sagemaker_runtime.local")
 
 class DuplexFront:
     """
-    Responds to each stream of HTTP/2 as the service would.
+    Responds to each HTTP/2 stream as the service would.
 
     Args:
         hosted: The endpoints by name.
 
         region: The region that requests must be signed for.
 
-        credentials: What they must be signed with.
+        credentials: The keys that they must be signed with.
 
-        clock: The service's time.
+        clock: The service's clock.
 
-        journal: Where each request is kept.
+        journal: Where each request is recorded.
 
-        connection_of: What is known of a connection.
+        connection_of: Returns what is known about a connection.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class DuplexFront:
                 raise
             return
         except Exception:
-            logger.exception("the local endpoint failed; this is a mistake of its own")
+            logger.exception("the local endpoint failed; this is a bug in it")
             return
         match exchange.fault:
             case InjectedFault(CutKeepAlive(at_next_request=True)):
@@ -122,11 +123,13 @@ class DuplexFront:
             exchange.fault = connection.doom
             raise CutError("reset")
         if found is None or found.prefix:
-            raise failure("UnknownOperationException", "The operation is not known over HTTP/2.", 404)
+            browser = is_browser(exchange.method, exchange.target, exchange.headers)
+            message = WELCOME if browser else "The operation is not known over HTTP/2."
+            raise failure("UnknownOperationException", message, 404)
         hosted = self._hosted.get(found.labels["endpoint_name"])
         exchange.fault = None if hosted is None else hosted.due(streamed=True, duplex=True)
         fault = None if exchange.fault is None else exchange.fault.fault
-        if hosted is not None and isinstance(fault, ClockSkew):  # refused or not, it was met
+        if hosted is not None and isinstance(fault, ClockSkew):  # even if it is refused
             hosted.count(exchange.fault)
         due, exchange.fault = exchange.fault, exchange.fault if isinstance(fault, ClockSkew) else None
         chain = self._check(call, fault)
@@ -142,7 +145,7 @@ class DuplexFront:
         await self._talk(call, hosted, chain, members, fault)
 
     def _check(self, call: DuplexCall, fault: Fault | None) -> EventChain:
-        """Check the signature of the request, which is the seed of its events'."""
+        """Check the signature of the request, which the signatures of its events begin with."""
         skew = fault.seconds if isinstance(fault, ClockSkew) else 0.0
         exchange = call.exchange
         call.skew = skew

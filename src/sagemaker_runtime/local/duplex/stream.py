@@ -1,4 +1,4 @@
-"""`H2Stream`: one stream of an `H2Connection`, as the front reads and writes it."""
+"""`H2Stream`: one stream of an `H2Connection`, for the front to read and write."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class H2Stream:
     One request and its response.
 
     Args:
-        connection: What it belongs to.
+        connection: The connection that it belongs to.
 
-        number: Its id on the wire.
+        number: Its stream id.
 
-        headers: As they came, the pseudo-headers among them.
+        headers: The headers, as received, including the pseudo-headers.
 
     Attributes:
-        window: Set when there may be room for more of the body.
+        window: Set when the peer's window may have room for more of the body.
 
-        lost: Whether the peer has reset it, or the connection is gone.
+        lost: Whether the peer has reset it, or the connection is lost.
     """
 
     def __init__(self, connection: H2Connection, number: int, headers: list[tuple[str, str]]) -> None:
@@ -39,11 +39,11 @@ class H2Stream:
         self.lost = False
         self._pieces: deque[tuple[bytes, int]] = deque()
         self._came = asyncio.Event()
-        self._ended = False  # the peer has sent all
-        self._closed = False  # we have
+        self._ended = False  # by the peer, which has sent everything
+        self._closed = False  # by us
 
     def fed(self, data: bytes | None, size: int) -> None:
-        """Add what came: None is the end. *size* is what it took of the window."""
+        """Add received data; None is the end. *size* is how much of the window it used."""
         if data is None:
             self._ended = True
         else:
@@ -52,7 +52,7 @@ class H2Stream:
 
     async def read(self) -> bytes:
         """
-        What has come; empty at the end. The window opens again by as much.
+        The data received so far; empty at the end. The window is opened again by as much.
 
         Raises:
             ConnectionResetError: The stream is gone.
@@ -85,7 +85,7 @@ class H2Stream:
 
     async def send(self, data: bytes) -> None:
         """
-        Send some of the body, no faster than the peer takes it.
+        Send a part of the body, no faster than the peer's windows allow.
 
         Raises:
             ConnectionResetError: The stream is gone.
@@ -104,31 +104,31 @@ class H2Stream:
         self._let_go()
 
     def reset(self, code: int) -> None:
-        """Reset it."""
+        """Reset the stream."""
         if not self.lost:
             self._closed = True
             self.connection.reset(self.number, code)
             self._let_go()
 
     def close(self) -> None:
-        """Reset it unless the response has ended."""
+        """Reset the stream, unless the response has ended."""
         if not self._closed:
             self.reset(ErrorCodes.INTERNAL_ERROR)
 
     def lose(self) -> None:
-        """It is gone; whoever reads or writes learns it."""
+        """Mark the stream as gone; reads and writes that wait raise ConnectionResetError."""
         self.lost = True
         self._let_go()
         self._came.set()
         self.window.set()
 
     def check(self) -> None:
-        """Raise ConnectionResetError if it is gone."""
+        """Raise ConnectionResetError if the stream is gone."""
         if self.lost:
             raise ConnectionResetError("the caller has reset the stream, or left")
 
     def _let_go(self) -> None:
-        """What is not read leaves room in the window of the connection."""
+        """Drop unread data, and open the window of the connection by as much."""
         size = sum(weight for _, weight in self._pieces)
         self._pieces.clear()
         if size:

@@ -1,4 +1,4 @@
-"""`bridged`: a conversation carried to a container's WebSocket and back, frame for frame."""
+"""`bridged`: passes a conversation to a container's WebSocket and back, frame by frame."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import codecs
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
+from sagemaker_runtime.extras import missing
 from sagemaker_runtime.local.backends.backends import ModelFailure
 from sagemaker_runtime.local.duplex.conversation import Part
-from sagemaker_runtime.local.duplex.missing import needed
 from sagemaker_runtime.local.front.failures import failure
 
 try:
@@ -26,8 +26,8 @@ try:
         TextMessage,
     )
     from wsproto.utilities import LocalProtocolError, RemoteProtocolError
-except ImportError as missing:
-    raise needed("wsproto", "a container that talks both ways") from missing
+except ImportError as error:
+    raise missing("wsproto", "local-duplex", "a duplex call to a container") from error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PATH = "invocations-bidirectional-stream"
 PING_INTERVAL = 60.0  # seconds
-PINGS = 5  # that may go unanswered
+PINGS = 5  # that may remain unanswered
 _READ = 65_536  # bytes
 _NORMAL = 1000
 _NO_STATUS = 0  # the service's status for a container that sent no response
@@ -50,19 +50,19 @@ async def bridged(
     The parts that a container sends.
 
     Args:
-        conversation: What the container gets.
+        conversation: What the caller sends.
 
-        url: Where it speaks HTTP; a path stays before that of the WebSocket.
+        url: The container's URL, to whose path that of the WebSocket is appended.
 
         accept_timeout: Seconds that it has to accept the WebSocket.
 
-        close_timeout: Seconds that it has to close it, when the caller has ended.
+        close_timeout: Seconds that it has to close it after the caller's last part.
 
-        clock: Measures the time between two pings, and that for closing.
+        clock: Measures the time between pings, and the time to close.
 
     Raises:
-        FailureError: The caller sent what no WebSocket can carry.
-        ModelFailure: The container did not accept, closed the WebSocket first, or dropped it.
+        FailureError: The caller sent something that a WebSocket cannot transport.
+        ModelFailure: The container did not accept the WebSocket, closed it first, or dropped it.
     """
     try:
         async with asyncio.timeout(accept_timeout):
@@ -105,10 +105,10 @@ class _WebSocket:
     @classmethod
     async def open(cls, url: str, path: str, query: str | None) -> _WebSocket:
         """
-        Connect, and ask for the WebSocket.
+        Connect, and request the WebSocket.
 
         Raises:
-            OSError: There is no connection.
+            OSError: The container cannot be reached.
             ModelFailure: The container refuses.
         """
         from urllib.parse import urlsplit
@@ -136,7 +136,7 @@ class _WebSocket:
                 self._machine.receive_data(data or None)
             except RemoteProtocolError as error:
                 raise ModelFailure(f"The container does not speak WebSocket: {error}", _NO_STATUS) from error
-            for event in self._machine.events():  # what follows the first is for `parts`: it may have come with it
+            for event in self._machine.events():  # later events are for `parts`: they may have arrived with the first
                 match event:
                     case AcceptConnection():
                         return
@@ -154,7 +154,7 @@ class _WebSocket:
                 raise ModelFailure("The container hung up before it accepted the WebSocket.", status or _NO_STATUS)
 
     async def carry(self, conversation: Conversation, close_timeout: float, clock: Clock) -> None:
-        """Send the caller's parts, then Close. The container's own Close is waited for, with what it still says before."""
+        """Send the caller's parts, then a Close frame, and wait for the container's own, and for its parts before that."""
         await self._send_all(conversation)
         self._closing = True
         self._write(CloseConnection(code=_NORMAL))
@@ -169,7 +169,7 @@ class _WebSocket:
                 raise failure("InputValidationError", "The parts of one message must have one DataType.")
             is_text = part.is_text if part.partial else None
             if part.is_text:
-                try:  # a character that is cut goes into the frame of its end
+                try:  # a character that is cut in two goes into the second frame
                     text = decoder.decode(part.bytes, final=not part.partial)
                 except UnicodeDecodeError as error:
                     raise failure("InputValidationError", f"A text is not UTF-8: {error.reason}.") from None
@@ -179,7 +179,7 @@ class _WebSocket:
             await self._writer.drain()
 
     async def ping(self, clock: Clock) -> None:
-        """Ping now and then; a container that answers none is given up."""
+        """Ping the container regularly. If it answers none of several pings, it has failed."""
         while True:
             await clock.sleep(PING_INTERVAL)
             if self._unanswered >= PINGS:
@@ -188,7 +188,7 @@ class _WebSocket:
             self._write(Ping())
 
     async def parts(self) -> AsyncGenerator[Part]:
-        """What the container sends: each frame, whole. Raises what ends the conversation before its time."""
+        """The container's frames, each as a whole. Raises the error that ends the conversation early."""
         held: list[str | bytes | bytearray] = []
         lost = False
         while True:
@@ -236,11 +236,11 @@ class _WebSocket:
         )
 
     def _write(self, event: Ping | Pong | CloseConnection | TextMessage | BytesMessage) -> None:
-        with suppress(LocalProtocolError):  # the container has closed; whoever reads learns it
+        with suppress(LocalProtocolError):  # the container has closed, which `parts` will see
             self._writer.write(self._machine.send(event))
 
     def ended(self, task: asyncio.Task[None]) -> None:
-        """What failed in a task beside is raised to whoever reads `parts`."""
+        """Let `parts` raise the error of another task."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._failure = error

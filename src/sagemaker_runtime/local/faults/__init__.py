@@ -1,1 +1,1 @@
-"""Faults: what is injected into calls on request."""
+"""Faults that are injected into calls on request."""

@@ -1,4 +1,4 @@
-"""`RandomFaults` and `FaultPlan`: which call meets which fault."""
+"""`RandomFaults` and `FaultPlan`: which fault affects which call."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ def _shares(_: object, attribute: Attribute[Mapping[Fault, float]], shares: Mapp
     total = sum(shares.values())
     if not (all(share >= 0 for share in shares.values()) and total <= 1 + 1e-9):
         raise ConfigError(
-            f"the {attribute.name} of the faults must be 0 or more, and together 1 or less, not {total:g}"
+            f"the {attribute.name} of the faults must each be 0 or more, with a sum of 1 or less, not {total:g}"
         )
 
 
 @frozen
 class RandomFaults:
     """
-    Faults for a share of all calls, the same calls each time: chance depends only on seed, endpoint and call number.
+    Faults for a share of all calls. They depend only on the seed, the endpoint and the number of the call.
 
     Raises:
-        ConfigError: A share is negative, or together they are more than 1.
+        ValueError: There is no fault.
+        ConfigError: A share is negative, or their sum exceeds 1.
     """
 
     shares: Mapping[Fault, float] = field(validator=[min_len(1), _shares])
-    """For each fault, the share of calls that meet it, from 0.0 to 1.0."""
+    """For each fault, the share of calls that it affects, from 0.0 to 1.0."""
 
     seed: int = field(kw_only=True)
+    """The same seed injects the same faults into the same calls."""
 
     def fault(self, endpoint_name: str, call: int) -> Fault | None:
-        """The fault that a call meets, as `LocalEndpoint.calls` counts them; None for no fault."""
+        """The fault of a call, numbered as `LocalEndpoint.calls` counts; None for no fault."""
         drawn = random.Random(f"{self.seed}/{endpoint_name}/{call}").random()  # noqa: S311 - a seed for tests, no secret
         for fault, share in self.shares.items():
             drawn -= share
@@ -53,15 +55,19 @@ class RandomFaults:
 
 @frozen
 class InjectedFault:
-    """One fault that a request has met."""
+    """A fault that was injected into a request."""
 
     fault: Fault
+    """The fault, such as ``Reset()``."""
+
     endpoint_name: str
+    """The endpoint that was called."""
+
     call: int
     """Which request to the endpoint, as `LocalEndpoint.calls` counts them."""
 
     seed: int | None = None
-    """The seed of the `RandomFaults` that it came from; None for one that was injected by the number of the call."""
+    """The seed of the `RandomFaults` that it came from; None if it came from `LocalEndpoint.inject`."""
 
     @property
     def name(self) -> str:
@@ -71,22 +77,22 @@ class InjectedFault:
 
 @frozen
 class PendingFault:
-    """A fault that was injected into requests which have not come yet."""
+    """A fault for requests that have not arrived yet."""
 
     fault: Fault
     call: int
     """The first of these requests, as `LocalEndpoint.calls` counts them."""
 
     times: int | None
-    """How many they are, in a row; None for all that come."""
+    """How many requests in a row; None for all from there on."""
 
 
 class FaultPlan:
     """
-    Which request meets which fault, and the log of those that were met.
+    Which fault affects which request, and the log of those that occurred.
 
     Attributes:
-        met: The last `FAULTS_KEPT`, oldest first.
+        met: The last `FAULTS_KEPT` faults that occurred, oldest first.
     """
 
     def __init__(self, by_chance: RandomFaults | None) -> None:
@@ -96,15 +102,15 @@ class FaultPlan:
         self._lasting: dict[str, PendingFault] = {}
 
     def add(self, endpoint_name: str, call: int, fault: Fault) -> None:
-        """Let a call meet *fault*, whatever chance says. The last fault given for a call counts."""
+        """Set the fault of one call, instead of a random one. The last one added for a call applies."""
         self._by_number[endpoint_name, call] = fault
 
     def add_lasting(self, endpoint_name: str, call: int, fault: Fault) -> None:
-        """Let a call and all after it meet *fault*, but for those that `add` was given one for."""
+        """Set the fault of a call and of all calls after it, except for those with a fault of `add`."""
         self._lasting[endpoint_name] = PendingFault(fault, call, None)
 
     def withdraw(self, endpoint_name: str, kind: type[Fault] | None) -> None:
-        """Forget the faults of an endpoint that were added; those of one kind, if it is given."""
+        """Remove the faults that were added for an endpoint: those of one kind, or all if *kind* is None."""
         for (name, call), fault in list(self._by_number.items()):
             if name == endpoint_name and (kind is None or isinstance(fault, kind)):
                 self._by_number.pop((name, call), None)
@@ -113,7 +119,7 @@ class FaultPlan:
             self._lasting.pop(endpoint_name, None)
 
     def pending(self, endpoint_name: str, calls: int) -> list[PendingFault]:
-        """What was added, and will be met by requests after the first *calls*; the next one first."""
+        """The faults that were added for requests after the first *calls*, in the order of the requests; the one for all further requests comes last."""
         found: list[PendingFault] = []
         numbers = sorted(call for name, call in list(self._by_number) if name == endpoint_name and call > calls)
         for call in numbers:
@@ -127,7 +133,7 @@ class FaultPlan:
         return found if lasting is None else [*found, lasting]
 
     def due(self, endpoint_name: str, call: int, *, streamed: bool, duplex: bool = False) -> InjectedFault | None:
-        """The fault that a request would meet as that call; None for no fault."""
+        """The fault of that call; None for no fault."""
         fault, seed = self._by_number.get((endpoint_name, call)), None
         if fault is None and self._lasting:
             lasting = self._lasting.get(endpoint_name)
@@ -141,6 +147,6 @@ class FaultPlan:
         return InjectedFault(fault, endpoint_name, call, seed)
 
     def happened(self, injected: InjectedFault) -> None:
-        """Write it into the log."""
+        """Add it to the log, and remove it from what is pending."""
         self._by_number.pop((injected.endpoint_name, injected.call), None)
         self.met.append(injected)

@@ -1,1 +1,1 @@
-"""What stands before the models: the service's paths, its checks, the signature, and its responses."""
+"""The HTTP side before the models: paths, checks, signatures and responses."""

@@ -17,21 +17,24 @@ async def read_body(
     request: web.BaseRequest, most: int, *, too_large: Callable[[], Exception], cut: Callable[[], Exception]
 ) -> bytes:
     """
-    The whole body. aiohttp's own limit would respond in aiohttp's words.
+    The whole body. aiohttp's own limit is not used, because its response would not be the service's.
 
     Args:
         request: The request.
 
-        most: Bytes.
+        most: The maximum size, in bytes.
 
-        too_large: Makes the error for a body of more bytes.
+        too_large: Makes the error for a larger body.
 
-        cut: Makes the error for a body that does not come to its end.
+        cut: Makes the error for an incomplete body.
+
+    Raises:
+        Exception: What *too_large* or *cut* makes.
     """
     if (request.content_length or 0) > most:
         raise too_large()
     content = request.content
-    if content.is_eof() and content.exception() is None:  # a short one that came with its head: no wait to limit
+    if content.is_eof() and content.exception() is None:  # a short body that arrived with its head: no wait to limit
         whole = content.read_nowait()
         if len(whole) > most:
             raise too_large()
@@ -43,6 +46,6 @@ async def read_body(
                 body += piece
                 if len(body) > most:
                     raise too_large()
-    except (TimeoutError, web.RequestPayloadError):  # the latter is of aiohttp's parser in Python, not of that in C
+    except (TimeoutError, web.RequestPayloadError):  # the latter is from aiohttp's Python parser, not from its C parser
         raise cut() from None
     return bytes(body)

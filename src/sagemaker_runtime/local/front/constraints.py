@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from sagemaker_runtime.operations import Binding
 
 MAX_BODY = 6_291_456  # bytes; service-2.json, shape BodyBlob
-MAX_NUMBER = 2**31 - 1  # of an integer that the model does not limit
-MAX_TEXT = 8_192  # characters of a text that the model does not limit; what a header line may have
+MAX_NUMBER = 2**31 - 1  # for an integer that the model does not limit
+MAX_TEXT = 8_192  # characters, for a text that the model does not limit: the longest header line
 
 
 @frozen
 class Constraint:
-    """The constraint on a member that is a text."""
+    """The constraint on a member that is text."""
 
     member: str
-    """The name in the API model, as the service's message has it."""
+    """The name in the API model, as in the service's messages."""
 
     header: str
     """The header that carries it; empty for the endpoint's name, which is in the path."""
 
     pattern: str
-    """Of the whole text; in the model's dialect, Java's, as the service's message has it."""
+    """The regular expression for the whole text, in the model's dialect, Java's, as in the service's messages."""
 
     max: int
-    """Characters."""
+    """The maximum number of characters."""
 
     min: int = 0
     sensitive: bool = False
-    """Whether the message may repeat the text."""
+    """Whether the message must not repeat the text."""
 
     def problem(self, value: str) -> str | None:
         """What is wrong with *value*, in the service's words, or None."""
@@ -60,7 +60,7 @@ class Range:
     """The constraint on a member that is a number, or on the length of a member."""
 
     member: str
-    """The name in the API model, as the service's message has it."""
+    """The name in the API model, as in the service's messages."""
 
     header: str
     """The header that carries it; empty for the size of the body, in bytes."""
@@ -86,13 +86,13 @@ class Range:
         return f"Value{shown} at '{self.member}' failed to satisfy constraint: {broken}"
 
 
-_TEXT = r"\p{ASCII}*"  # where the model says nothing: what a header carries
+_TEXT = r"\p{ASCII}*"  # where the model has no pattern: what a header can carry
 _ACRONYMS = {"ttl": "TTL"}  # in the names of the model
 
 
 @cache
 def constraints_of(operation: str) -> dict[str, Constraint | Range]:
-    """The constraints of the operation on its labels and headers, by the name of the member's attribute."""
+    """The constraints on the operation's labels and headers, by attribute name."""
     return {
         attribute: _constraint(attribute, binding)
         for attribute, binding in bindings(known(operation).input_type).items()
@@ -102,7 +102,7 @@ def constraints_of(operation: str) -> dict[str, Constraint | Range]:
 
 @cache
 def body_of(operation: str) -> Range:
-    """The constraint of the operation on the size of its body."""
+    """The constraint on the size of the operation's body."""
     for attribute, binding in bindings(known(operation).input_type).items():
         if binding.location == "payload":
             return Range(_member(attribute), "", 0, binding.shape.max or MAX_BODY, measured="length")
@@ -118,7 +118,7 @@ def _constraint(attribute: str, binding: Binding) -> Constraint | Range:
 
 
 def _member(attribute: str) -> str:
-    """The name of a member as the service's messages have it."""
+    """The name of a member in the service's messages."""
     first, *words = attribute.split("_")
     return first + "".join(_ACRONYMS.get(word, word.capitalize()) for word in words)
 
@@ -128,7 +128,7 @@ def check(operation: str, members: Mapping[str, str], body: bytes) -> None:
     Check a request against the constraints of its operation.
 
     Raises:
-        FailureError: Members break their constraints; it names all of them.
+        FailureError: At least one member breaks its constraint; the message names all of them.
     """
     limits = constraints_of(operation)
     problems = [

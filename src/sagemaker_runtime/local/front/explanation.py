@@ -1,8 +1,8 @@
 """
-`explain`: why a signature is not the one that was expected.
+`explain`: why a signature does not match.
 
-Who has the secret can try what usually goes wrong: the signature is made once more for the request as it would have been
-without the mistake, and if the two agree, that was it.
+With the secret, the usual mistakes can be tried one by one: the request is signed as it would have been without the
+mistake, and if the two signatures agree, that was the mistake.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from sagemaker_runtime.verification import Authorization
 
 _METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
-_MAX_SECONDS = 300  # that a date may have been moved; the service allows as much skew
+_MAX_SECONDS = 300  # by which a date may have been moved; the service allows as much skew
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
-# What programs and frameworks put there by themselves, before or after the signature.
+# Values that programs and frameworks set by default, before or after signing.
 _USUAL = {
     "accept": ("*/*", "application/json"),
     "accept-encoding": ("identity", "gzip", "gzip, deflate", "gzip, deflate, br", "br"),
@@ -46,7 +46,7 @@ _USUAL = {
 
 @frozen(repr=False)
 class _Try:
-    """What would have been signed, had it been that."""
+    """A request as it may have been signed; *what* says how it differs from the request received."""
 
     what: str
     method: str
@@ -62,18 +62,18 @@ def explain(
     request: ReceivedRequest, authorization: Authorization, payload_hash: str, timestamp: str, secret: str
 ) -> str:
     """
-    Why the signature is another, as a sentence or two: what differs, or what may.
+    Why the signature does not match, in a sentence or two: what differs, or what may differ.
 
     Args:
-        request: As it came.
+        request: The request, as received.
 
-        authorization: What came with it.
+        authorization: Its ``Authorization`` header.
 
-        payload_hash: What the signature was expected to cover of the body.
+        payload_hash: The hash of the body that the signature should cover.
 
         timestamp: The request's ``X-Amz-Date``.
 
-        secret: The secret access key that was expected.
+        secret: The secret access key that it should be signed with.
     """
     lost = sorted(name for name in authorization.signed_headers if name not in request.headers)
     if lost:
@@ -97,8 +97,8 @@ def explain(
     names = ", ".join(f"'{name}'" for name, _ in headers)
     lines = "; ".join(f"{name}: {shown(name, value)}" for name, value in headers)
     return (
-        "What differs cannot be told from the signature: the secret access key is another, or one of these was changed "
-        f"after signing: the method, the path, the query, the body, or a header of {names}. They arrived as: "
+        "The signature does not show what differs: it is the secret access key, or one of these was changed after "
+        f"signing: the method, the path, the query, the body, or one of the headers {names}. They arrived as: "
         f"{request.method} {request.target.partition('?')[0]!r}; {lines}; the payload hash {payload_hash}."
     )
 
@@ -122,7 +122,7 @@ def _tries(came: _Try, authorization: Authorization, request: ReceivedRequest) -
 
 def _secrets(came: _Try) -> Iterator[_Try]:
     secret = came.secret
-    around = "the secret access key, which was used with a blank, a line end or a quotation mark around it"
+    around = "the secret access key, which was used with spaces, line ends or quotation marks around it"
     for text in (f"{secret}\n", f"{secret}\r\n", f"{secret} ", f" {secret}", f'"{secret}"', f"'{secret}'"):
         yield evolve(came, what=around, secret=text)
     for text in (quote(secret, safe="", errors="replace"), unquote(secret)):
@@ -136,14 +136,14 @@ def _bodies(came: _Try, request: ReceivedRequest) -> Iterator[_Try]:
         yield evolve(came, what=f"the body, whose hash was signed as {how}", payload_hash=given)
     ends = (
         (b"", "an empty one"),
-        (body + b"\n", "one with a line end more"),
-        (body.rstrip(), "one without its last blanks"),
+        (body + b"\n", "one with a line end added"),
+        (body.rstrip(), "one without the white space at its end"),
     )
     for other, how in ends:
         what = f"the body, which was signed as {how}"
         yield evolve(came, what=what, payload_hash=sha256(other).hexdigest())
     real = sha256(body).hexdigest()
-    signed_as = "the body that came" if body else "an empty body"
+    signed_as = "the body that arrived" if body else "an empty body"
     what = f"the header 'x-amz-content-sha256', which was signed as the hash of {signed_as}"
     pairs = [pair for pair in came.pairs if pair[0].lower() != "x-amz-content-sha256"]
     yield evolve(came, what=what, payload_hash=real, pairs=[*pairs, ("x-amz-content-sha256", real)])
@@ -157,14 +157,14 @@ def _lines(came: _Try, service: str) -> Iterator[_Try]:
         yield evolve(came, what="the query, which was not signed", target=path)
     plain = unquote(path)
     ways = (
-        (_quoted(path), "encoded twice, and S3 takes it encoded once")
+        (_quoted(path), "encoded twice; S3 expects it encoded once")
         if service == "s3"
-        else (path, "encoded once, and all services but S3 take it encoded twice"),
-        (_quoted(path), "with its dots and slashes as they are"),
+        else (path, "encoded once; all services but S3 expect it encoded twice"),
+        (_quoted(path), "with its dots and slashes unresolved"),
         (normpath(path), "with its dots and slashes resolved"),
         (_quoted(plain), "in another encoding"),
         (_quoted(_quoted(plain)), "in another encoding"),
-        (plain, "without being encoded"),
+        (plain, "without encoding"),
         (path.rstrip("/"), "without the slash at its end"),
         (f"{path}/", "with a slash at its end"),
     )
@@ -177,13 +177,13 @@ def _quoted(path: str) -> str:
 
 
 def _values(name: str, request: ReceivedRequest, region: str) -> Iterator[tuple[str, str]]:
-    """What a header may have been signed as, and in words how it differs."""
+    """The values that a header may have been signed with, each with a text that says how it differs."""
     given = [value for each, value in request.pairs if each.lower() == name]
-    yield "", "which was signed as an empty one"
+    yield "", "which was signed as empty"
     yield ",".join(reversed(given)), "whose lines were signed in another order"
     yield ", ".join(given), "whose lines were joined after signing"
     for value in given:
-        yield value, "which came twice, and was signed once"
+        yield value, "which arrived twice, but was signed once"
         yield value.lower(), "which was signed in lower case"
         yield value.partition(";")[0], "to which a parameter was added after signing"
         yield f"{value}; charset=utf-8", "which was signed with '; charset=utf-8'"
@@ -198,7 +198,7 @@ def _values(name: str, request: ReceivedRequest, region: str) -> Iterator[tuple[
 
 
 def _hosts(host: str, region: str) -> Iterator[str]:
-    yield from (f"runtime.sagemaker.{region}.amazonaws.com", f"s3.{region}.amazonaws.com")  # sent on to here
+    yield from (f"runtime.sagemaker.{region}.amazonaws.com", f"s3.{region}.amazonaws.com")  # forwarded to here
     name, colon, port = host.rpartition(":")
     name, port = (name, port) if colon and port.isdigit() else (host, "")
     for each in (name, "localhost", "127.0.0.1", "[::1]"):

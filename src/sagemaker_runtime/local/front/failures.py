@@ -1,4 +1,4 @@
-"""Failures: the error responses of the service."""
+"""The error responses of the service."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ACCOUNT = "000000000000"
-MAX_MESSAGE = 2048  # characters of what a model said; service-2.json, shape Message
+MAX_MESSAGE = 2048  # characters of a model's message; service-2.json, shape Message
 _CLIENT_ERRORS = range(400, 500)  # HTTP statuses
 
-# Name to status and message. Source: service-2.json for the names and statuses of all but ThrottlingException, which is in
-# no model, and which the service sends with a null for its message; the last three are the duplex operation's.
+# Name to status and message. Source of the names and statuses: service-2.json, except for ThrottlingException, which is in no
+# model, and which the service sends with a null message. The last three are the duplex operation's.
 KNOWN: Mapping[str, tuple[int, str | None]] = {
     "InternalFailure": (500, "An internal failure occurred."),
     "ServiceUnavailable": (503, "The service is currently unavailable."),
@@ -33,10 +33,10 @@ KNOWN: Mapping[str, tuple[int, str | None]] = {
 
 class FailureError(Exception):
     """
-    A failure: an error response of the service.
+    An error response of the service. A backend raises one when the platform itself would refuse the request.
 
     Attributes:
-        code: Its name in ``X-Amzn-ErrorType``; None sends no such header.
+        code: The error's name, sent in ``X-Amzn-ErrorType``; None sends no such header.
 
         status: HTTP status.
 
@@ -50,20 +50,20 @@ class FailureError(Exception):
         self.document = document
 
     def with_error_code(self, error_code: str) -> FailureError:
-        """The same with an ``ErrorCode``, which errors of the duplex operation have beside their name."""
+        """A copy with an ``ErrorCode``, which errors of the duplex operation have in addition to their name."""
         return FailureError(self.code, self.status, {**self.document, "ErrorCode": error_code})
 
 
 def failure(code: str, message: str | None = None, status: int | None = None) -> FailureError:
     """
-    A failure by the name of its error.
+    Make an error response by the error's name.
 
     Args:
         code: The name, such as ``"ServiceUnavailable"``.
 
-        message: None for the one in `KNOWN`.
+        message: The error's message. None for the known one; an unknown error then has an empty one.
 
-        status: None for the one in `KNOWN`.
+        status: HTTP status. None for the known one.
 
     Raises:
         ConfigError: No status is given, and none is known for the name.
@@ -79,7 +79,7 @@ def failure(code: str, message: str | None = None, status: int | None = None) ->
 
 
 def refusal(code: str, message: str) -> FailureError:
-    """The failure (403) for a request that is not signed as it should be."""
+    """The error response (403) for a request that is not signed correctly."""
     return FailureError(code, 403, {"Message": message})
 
 
@@ -87,7 +87,7 @@ def model_error(
     endpoint_name: str, original: str, *, region: str, status: int = 424, original_status: int = 500
 ) -> FailureError:
     """
-    The failure for a model that failed.
+    The error response for a model that failed.
 
     Args:
         endpoint_name: The endpoint called.
@@ -102,7 +102,7 @@ def model_error(
     """
     original = original[:MAX_MESSAGE]
     group = f"/aws/sagemaker/Endpoints/{endpoint_name}"
-    party = "client" if original_status in _CLIENT_ERRORS else "server"  # the latter also for 0: no status
+    party = "client" if original_status in _CLIENT_ERRORS else "server"  # "server" also for 0, which means no status
     document: dict[str, str | int | None] = {
         "Message": (
             f'Received {party} error ({original_status}) from primary with message "{original}". See https://{region}.'
@@ -117,7 +117,7 @@ def model_error(
 
 
 def stream_failure(failed: FailureError) -> Message:
-    """The last message of a stream whose model failed after the first part, in place of the `model_error` *failed*."""
+    """The last message of a stream whose model failed after the first part, made from its `model_error`."""
     document = {"Message": failed.document["OriginalMessage"], "ErrorCode": "StreamBroken"}
     headers = {
         ":message-type": "exception",

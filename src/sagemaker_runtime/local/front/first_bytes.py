@@ -1,4 +1,4 @@
-"""`FirstBytes`: looks at what a connection begins with, and leaves it to the protocol that speaks so."""
+"""`FirstBytes`: reads the first bytes of a connection, and hands it over to HTTP/1.1 or HTTP/2."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113, section 3.4; no HTTP/
 
 class FirstBytes(asyncio.Protocol):
     """
-    Serves a connection until its first bytes have come.
+    Serves a connection until its first bytes have arrived.
 
     Args:
-        http1: Makes the protocol of a connection that speaks HTTP/1.1.
+        http1: Makes the protocol for a connection over HTTP/1.1.
 
-        http2: The same for HTTP/2.
+        http2: The same for HTTP/2. If it returns None, the connection is closed.
 
-        waiting: Where the connection is as long as it has said nothing.
+        waiting: Contains the connection until its first bytes have arrived.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class FirstBytes(asyncio.Protocol):
         self._waiting.add(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Choose, as soon as what has come cannot be both."""
+        """Choose, as soon as the bytes leave only one protocol possible."""
         transport, self._data = self._transport, self._data + data
         if transport is None or (len(self._data) < len(PREFACE) and PREFACE.startswith(self._data)):
             return
@@ -55,7 +55,7 @@ class FirstBytes(asyncio.Protocol):
         protocol.data_received(self._data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing was said."""
+        """Forget the connection: it was closed before its first bytes."""
         del exc
         if self._transport is not None:
             self._waiting.discard(self._transport)

@@ -1,4 +1,4 @@
-"""`Front`: what stands before the models. It knows the service's paths, checks requests, and writes the responses."""
+"""`Front`: the HTTP/1.1 side before the models. It knows the service's paths, checks requests, and writes responses."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class Front:
 
         region: The region that requests must be signed for.
 
-        credentials: What they must be signed with.
+        credentials: The keys that they must be signed with.
 
-        clock: The service's time.
+        clock: The service's clock.
 
-        journal: Where each request is kept.
+        journal: Where each request is recorded.
 
         asynchronous: The queue for asynchronous inferences.
     """
@@ -88,7 +88,7 @@ class Front:
         self._connected = 0
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The response to *request*, whatever it is. Each has an id of its own."""
+        """The response to *request*, whatever it is. Each has its own request id."""
         transport = request.transport
         if transport is None:
             return _to_nobody()
@@ -130,7 +130,7 @@ class Front:
         return _to_nobody()
 
     def connection_of(self, transport: asyncio.WriteTransport) -> Connection:
-        """What is known of a connection."""
+        """What is known about a connection."""
         connection = self._connections.get(transport)
         if connection is None:
             self._connected += 1
@@ -143,7 +143,7 @@ class Front:
         streamed = operation.streams
         hosted = self._hosted.get(name)
         due = None if hosted is None else hosted.due(streamed=streamed)
-        if hosted is not None and due is not None and isinstance(due.fault, ClockSkew):  # refused or not, it was met
+        if hosted is not None and due is not None and isinstance(due.fault, ClockSkew):  # even if it is refused
             exchange.fault = due
             hosted.count(due)
         received = ReceivedRequest(
@@ -209,18 +209,18 @@ class Front:
     async def _send(self, request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
         date = http_date(int(self._now(exchange)))
         headers = {**outgoing.headers, "x-amzn-RequestId": exchange.request_id, "Date": date}
-        body = whole(b"") if request.method == "HEAD" else outgoing.body  # whose response has only a head
+        body = whole(b"") if request.method == "HEAD" else outgoing.body  # its response has only a head
         outgoing = Outgoing(outgoing.status, headers, body, outgoing.length)
         fault = None if exchange.fault is None else exchange.fault.fault
         outgoing = under(fault, outgoing, self._clock)
         if self._journal.watchers:
-            from sagemaker_runtime.local.front.watched import write_watched  # by few programs, and by no test
+            from sagemaker_runtime.local.front.watched import write_watched  # few programs watch
 
             return await write_watched(request, outgoing, exchange, partial(self._note, exchange))
         return await write(request, outgoing, exchange)
 
     def _note(self, exchange: Exchange, name: str, part: Part | None) -> None:
-        """Add to a watched journal what was done."""
+        """Add an event to a watched journal."""
         sender: Literal["caller", "endpoint"] = "caller" if name == "left" else "endpoint"
         self._journal.note(exchange, ConversationEvent(self._clock.now(), sender, name, part))
 
@@ -244,16 +244,16 @@ def http_date(seconds: int) -> str:
 
 
 def _too_large() -> FailureError:
-    # Without a name: what users report is a bare 413.
+    # Without an error name: what users report is a bare 413.
     return FailureError(None, 413, {"Message": f"Request body is larger than {MAX_BODY} bytes."})
 
 
 def _cut() -> FailureError:
-    return failure("RequestTimeout", "The body did not come to its end.", 408)
+    return failure("RequestTimeout", "The body did not arrive completely.", 408)
 
 
 def _is_queued(operation: Operation[OperationInput, OperationOutput]) -> bool:
-    """Whether the response only says where the result will be."""
+    """Whether the response only says where the result will be stored."""
     return "output_location" in bindings(operation.output_type)
 
 
@@ -268,7 +268,7 @@ def _not_served(operation: Operation[OperationInput, OperationOutput]) -> str | 
     whole = any(binding.location == "payload" for binding in bindings(operation.output_type).values())
     if operation.streams or whole or _is_queued(operation):
         return None
-    return "its response has no body for what a model says"
+    return "its response has no body for a model's output"
 
 
 _MEMBERS = {attribute.name for attribute in fields(Invocation)} - {"body", "headers", "new_session"}
@@ -277,5 +277,5 @@ _MEMBERS = {attribute.name for attribute in fields(Invocation)} - {"body", "head
 def _invocation(route: Route, body: bytes, headers: Headers) -> Invocation:
     values = route.members(headers)
     check(route.operation.name, values, body)
-    known = {name: value for name, value in values.items() if name in _MEMBERS}  # the headers have the others
+    known = {name: value for name, value in values.items() if name in _MEMBERS}  # the others are in the headers
     return Invocation(body=body, new_session=False, headers=headers, **known)

@@ -18,79 +18,85 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.faults.plan import InjectedFault
 
 MAX_EXCHANGES = 1_000
-MAX_EVENTS = 10_000  # of one exchange
+MAX_EVENTS = 10_000  # per exchange
 MAX_EVENT_BYTES = 1_048_576  # of the events of one exchange
-_EVENT = 100  # bytes that an event weighs beside its own
+_EVENT = 100  # bytes that an event counts for, beside those of its part
 MAX_BYTES = 16_777_216  # of requests: bodies, headers and targets
 
 
 @frozen
 class ConversationEvent:
-    """One thing that a caller, or the local endpoint, did in a duplex call."""
+    """One thing that the caller or the local endpoint did in a duplex call."""
 
     time: float
-    """Seconds since 1970 by the local endpoint's clock."""
+    """Seconds since 1970, on the local endpoint's clock."""
 
     sender: Literal["caller", "endpoint"]
+    """Who did it."""
+
     name: str
     """
     ``"PayloadPart"``, or the name of the exception that ended the response; ``"head"`` and ``"end"`` of a response, ``"end"``
     of a request; ``"RST_STREAM"`` and ``"GOAWAY"``; ``"left"`` for a caller who reset the stream or the connection.
 
-    In a watched journal also ``"body"`` for a piece of a response that is no event stream; ``"broken frame"`` and ``"cut
-    frame"`` of one that is; ``"reset"`` and ``"cut"`` for a connection that a fault has reset or closed.
+    In a watched journal also: ``"body"``, a piece of a response that is not an event stream; ``"broken frame"`` and
+    ``"cut frame"`` of one that is; ``"reset"`` and ``"cut"``, for a connection that a fault has reset or closed.
     """
 
     part: Part | None = None
-    """What a ``PayloadPart`` had. Its bytes are shown in no log."""
+    """What the event carried: the content of a ``PayloadPart``, for example. None for nothing. No log shows its bytes."""
 
 
 @define(eq=False)
 class SentResponse:
-    """What was sent in response, as far as it has been sent. The parts of its body are among the `Exchange.events`."""
+    """What has been sent in response so far. The parts of its body are among the `Exchange.events`."""
 
     headers: Mapping[str, str] = field(repr=False)
+    """The headers by name."""
+
     size: int = 0
-    """Bytes of its body; of an event stream, those of its parts."""
+    """Bytes of its body so far; of an event stream, those of its parts."""
 
 
 @define(eq=False, repr=False, kw_only=True)
 class Exchange:
-    """One request and its response. What is not known, or not known yet, is None."""
+    """One request and its response. Facts that are unknown, or not known yet, are None."""
 
     number: int = 0
-    """1 for the first request that came."""
+    """1 for the first request that arrived."""
 
     connection: int
-    """Of the TCP connection, 1 for the first one that brought a request: equal for requests that shared it."""
+    """The number of the TCP connection, 1 for the first one with a request. Requests on the same connection share it."""
 
     time: float
-    """When the head of the request had come, in seconds since 1970 by the local endpoint's clock."""
+    """When the head of the request had arrived, in seconds since 1970, on the local endpoint's clock."""
 
     method: str
+    """HTTP method."""
+
     target: str
-    """Path and query as they came."""
+    """Path and query, as received."""
 
     raw_headers: tuple[tuple[bytes, bytes], ...]
-    """The headers as they came, one by one."""
+    """The header lines, as received."""
 
     headers: Headers
-    """The same by name."""
+    """The headers by name."""
 
     request_id: str
     """Its id in the response, ``x-amzn-RequestId``."""
 
     body: bytes = b""
-    """As it came; empty if it never came whole, or was too large."""
+    """The body, as received; empty if it was incomplete or too large."""
 
     operation: str | None = None
-    """Such as ``"InvokeEndpoint"``."""
+    """The operation, such as ``"InvokeEndpoint"``."""
 
     endpoint_name: str | None = None
-    """As the path has it, whether there is such an endpoint or not."""
+    """The endpoint in the path, even if it does not exist."""
 
     signature_holds: bool | None = None
-    """Whether it was signed as it must be; None if that was not checked."""
+    """Whether the signature is valid; None if it was not checked."""
 
     invocation: Invocation | None = None
     """What the model gets; None for a request that was refused."""
@@ -108,22 +114,22 @@ class Exchange:
     """Whether the response was sent to its end."""
 
     response: SentResponse | None = None
-    """What was sent in response; None unless the journal was watched, see `Journal.watch`."""
+    """What was sent in response; None unless the journal was watched (`Journal.watch`)."""
 
     events: deque[ConversationEvent] = field(factory=deque["ConversationEvent"])
     """
-    What both sides did in a duplex call, in order; the last 10,000, and 1 MiB of parts. The other calls have events only
-    if the journal was watched: what was sent in response.
+    What both sides did in a duplex call, in order: the last 10,000 events, with at most 1 MiB. Other calls have events
+    only if the journal was watched: what was sent in response.
     """
 
     kept: bool = False
     """Whether the journal still has it."""
 
     size: int = 0
-    """Bytes that it weighs in the journal."""
+    """Bytes that it counts for in the journal."""
 
     event_bytes: int = 0
-    """Those of the events among them."""
+    """How many of these are for its events."""
 
     @property
     def parts(self) -> list[Part]:
@@ -144,25 +150,25 @@ class Exchange:
 
 
 Watcher: TypeAlias = Callable[[Exchange, ConversationEvent | None], object]
-"""Called with an exchange that has just been recorded, and None; then with each event that is added to it."""
+"""Called with an exchange that was just recorded, and None; then with the exchange and each event that is added to it."""
 
 
 class Journal(Sequence[Exchange]):
     """
     The exchanges of a local endpoint, oldest first. One is added with its request; its response is filled in later.
 
-    It may be used from any thread. It is bounded: the oldest exchanges are dropped when there are too many, or when
-    what came with them is too large together.
+    It may be used from any thread. It is bounded: the oldest exchanges are dropped if there are too many, or if their
+    total size is too large.
 
     Args:
-        max_exchanges: How many are kept.
+        max_exchanges: How many exchanges are kept.
 
-        max_bytes: Size of their requests together, each with target, headers and body.
+        max_bytes: Their total size: target, headers, body and events of each.
 
     Attributes:
-        dropped: How many exchanges were lost to the bounds; an assertion about all calls should find 0.
+        dropped: How many exchanges were dropped; check that it is 0 before an assertion about all calls.
 
-        watchers: Who is called when something happens; see `watch`.
+        watchers: The functions that `watch` was given.
 
     Raises:
         ConfigError: A bound is below 1.
@@ -178,10 +184,10 @@ class Journal(Sequence[Exchange]):
         self._recorded = 0
         self._exchanges: deque[Exchange] = deque()
         self._bytes = 0
-        self._turn = Lock()  # of whoever changes it
+        self._turn = Lock()  # for changes
 
     def record(self, exchange: Exchange) -> None:
-        """Number an exchange and keep it; its body must not change any more. Called by the local endpoint."""
+        """Number an exchange and keep it; its body must not change any more. The local endpoint calls this."""
         size = len(exchange.body) + len(exchange.target)
         for name, value in exchange.raw_headers:
             size += len(name) + len(value)
@@ -196,7 +202,7 @@ class Journal(Sequence[Exchange]):
             watcher(exchange, None)
 
     def note(self, exchange: Exchange, event: ConversationEvent) -> None:
-        """Add an event to an exchange. Called by the local endpoint."""
+        """Add an event to an exchange. The local endpoint calls this."""
         with self._turn:
             events = exchange.events
             events.append(event)
@@ -213,17 +219,17 @@ class Journal(Sequence[Exchange]):
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """
-        Follow what happens.
+        Call *watcher* with each new exchange, and with each event.
 
-        As long as anybody does, all calls have `Exchange.events` and an `Exchange.response`, not only duplex calls: what
-        was sent, piece by piece, with its time. They count towards *max_bytes*. The last event of a call is ``"end"``,
+        While the journal is watched, all calls, not only duplex calls, have `Exchange.events` and an `Exchange.response`:
+        what was sent, piece by piece, with its time. They count towards *max_bytes*. The last event of a call is ``"end"``,
         ``"left"``, ``"reset"``, ``"cut"`` or ``"RST_STREAM"``.
 
         Args:
-            watcher: Is called in the thread of the local endpoint, which waits for it. It must not raise.
+            watcher: Called in the thread of the local endpoint, which waits for it. It must not raise.
 
         Returns:
-            What ends it.
+            A function that stops it.
         """
         with self._turn:
             self.watchers = (*self.watchers, watcher)
@@ -242,7 +248,7 @@ class Journal(Sequence[Exchange]):
             self.dropped += 1
 
     def of(self, endpoint_name: str) -> list[Exchange]:
-        """The exchanges with one endpoint, those that were refused included."""
+        """The exchanges with one endpoint, including those that were refused."""
         return [exchange for exchange in list(self._exchanges) if exchange.endpoint_name == endpoint_name]
 
     def attempts_of(self, invocation_id: str) -> list[Exchange]:
@@ -250,14 +256,14 @@ class Journal(Sequence[Exchange]):
         return [exchange for exchange in list(self._exchanges) if exchange.invocation_id == invocation_id]
 
     def take(self) -> list[Exchange]:
-        """Return all exchanges and forget them."""
+        """Return all exchanges, and remove them from the journal."""
         with self._turn:
             taken = list(self._exchanges)
             self._forget()
         return taken
 
     def clear(self) -> None:
-        """Forget all exchanges. Their numbers go on."""
+        """Remove all exchanges. The numbers of later ones continue from there."""
         with self._turn:
             self._forget()
 

@@ -1,4 +1,4 @@
-"""How a response is written: whole, or as a fault spoils it."""
+"""Writes a response: whole, or spoiled by a fault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class CutError(Exception):
-    """The exchange ends here, and so does the connection; see `cut`."""
+    """The exchange ends here, and its connection is closed: by a reset, or in order (see `cut`)."""
 
     def __init__(self, how: Literal["reset", "end"]) -> None:
         super().__init__(how)
@@ -36,17 +36,17 @@ class CutError(Exception):
 
 @define(eq=False)
 class Connection:
-    """What the front knows of a connection."""
+    """What the front knows about a connection."""
 
     number: int
-    """1 for the first one that brought a request."""
+    """1 for the first connection with a request."""
 
     doom: InjectedFault | None = None
-    """The fault that cuts it when the next request comes."""
+    """The fault that resets it when the next request arrives."""
 
 
 def cut(transport: asyncio.WriteTransport, how: Literal["reset", "end"]) -> None:
-    """Close a connection: by a reset (RST), or in order (FIN), when all that was written has been sent."""
+    """Close a connection: immediately, by a reset (RST), or in order (FIN), after all that was written has been sent."""
     if how == "end":
         transport.close()
         return
@@ -63,14 +63,14 @@ class Outgoing:
     status: int
     headers: Mapping[str, str]
     body: bytes | AsyncGenerator[bytes]
-    """At once, or in pieces, which may raise FailureError before the first one, and `CutError` at any time."""
+    """Whole, or in pieces, which may raise FailureError before the first one, and `CutError` at any time."""
 
     length: int | None = None
-    """Bytes that the head promises; None for chunked coding."""
+    """The Content-Length; None for chunked coding."""
 
 
 async def whole(body: bytes) -> AsyncGenerator[bytes]:
-    """A body that is there at once."""
+    """The pieces of a body that is in memory: one."""
     yield body
 
 
@@ -95,14 +95,14 @@ def failed(error: FailureError) -> Outgoing:
 
 async def write(request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange) -> web.StreamResponse:
     """
-    Send a response, no faster than the caller takes it. The head goes out with the first piece of the body.
+    Send a response, no faster than the caller reads it. The head is sent with the first piece of the body.
 
     Raises:
         FailureError: The body failed before its first piece; nothing was sent.
-        CutError: The connection is to be closed.
+        CutError: A fault closes the connection.
         ConnectionError: The caller has left.
     """
-    if isinstance(outgoing.body, bytes):  # one write, head and all: pieces would cost two, and so two wake-ups
+    if isinstance(outgoing.body, bytes):  # one write for head and body: pieces would take two, and so two wake-ups
         complete = web.Response(status=outgoing.status, body=outgoing.body, headers=outgoing.headers)
         await complete.prepare(request)
         exchange.status = outgoing.status
@@ -115,7 +115,7 @@ async def write(request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange
         piece = await anext(body, None)
         await response.prepare(request)
         exchange.status = outgoing.status
-        while piece is not None and request.method != "HEAD":  # whose response has no body
+        while piece is not None and request.method != "HEAD":  # its response has no body
             await response.write(piece)
             piece = await anext(body, None)
     await response.write_eof()
@@ -124,13 +124,13 @@ async def write(request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange
 
 
 def pieces_under(fault: Fault | None, body: AsyncGenerator[bytes], clock: Clock) -> AsyncGenerator[bytes]:
-    """A body in pieces as *fault* spoils it, if the fault is one of the body."""
+    """The pieces of a body, spoiled by *fault* if it is a fault of the body."""
     spoiled = under(fault, Outgoing(200, {}, body), clock).body
     return whole(spoiled) if isinstance(spoiled, bytes) else spoiled
 
 
 def under(fault: Fault | None, outgoing: Outgoing, clock: Clock) -> Outgoing:
-    """The response as *fault* spoils it, if the fault is one of the body."""
+    """The response, spoiled by *fault* if it is a fault of the body."""
     if fault is None:
         return outgoing
     length = outgoing.length
@@ -138,7 +138,7 @@ def under(fault: Fault | None, outgoing: Outgoing, clock: Clock) -> Outgoing:
     match fault:
         case SlowBody():
             return evolve(outgoing, body=_slow(body, fault, clock))
-        case Reset():  # after the head: with one before it there is no response
+        case Reset():  # after the head: a reset before it leaves no response
             return evolve(outgoing, body=_reset(body), length=None if length is None else max(length, 1))
         case TruncatedBody(kept):
             promised = None if length is None else max(length, min(length, kept) + 1)

@@ -1,7 +1,7 @@
 """
-The check of a request's signature: the request is signed once more, and the two signatures must agree.
+Checks the signature of a request: the request is signed once more, and the two signatures must agree.
 
-This package's own signer is not used, since it would agree with its own mistakes; see `sigv4`. The messages are the
+This package's own signer is not used, because it would agree with its own mistakes; see `sigv4`. The messages are the
 service's.
 """
 
@@ -40,25 +40,25 @@ _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 
 @frozen(repr=False)
 class ReceivedRequest:
-    """A request as it came over the wire."""
+    """A request as received."""
 
     method: str
     target: str
-    """Path and query, byte for byte as they were sent."""
+    """Path and query, byte for byte as received."""
 
     pairs: Iterable[tuple[str, str]]
-    """The headers one by one."""
+    """The header lines."""
 
     headers: Headers
-    """The same by name."""
+    """The headers by name."""
 
     body: bytes
     https: bool = False
     streams: bool = False
-    """Whether the body is a stream of events, each with a signature of its own."""
+    """Whether the body is a stream of events, each with its own signature."""
 
     def as_sent(self) -> Request:
-        """As the client sent it."""
+        """The request as the client sent it."""
         path, _, query = self.target.partition("?")
         scheme = "https" if self.https else "http"
         return Request(self.method, scheme, self.headers.get("host", ""), path, query, self.headers, self.body)
@@ -66,20 +66,19 @@ class ReceivedRequest:
 
 def check_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
     """
-    Check that *request* was signed with *credentials*, for *region*, about *now*, and arrived as it was signed.
+    Check that *request* was signed with *credentials*, for *region*, at about *now*, and was not changed since.
 
     Args:
         request: The request.
 
-        credentials: What it must be signed with.
+        credentials: The keys that it must be signed with.
 
-        region: What it must be signed for.
+        region: The region that it must be signed for.
 
         now: The service's time.
 
     Raises:
-        FailureError: What the service would respond, and what is behind it where the service says only that the signature
-            is another.
+        FailureError: The service's response. If that says only that the signature does not match, the reason is added.
     """
     try:
         _check(request, credentials, region, now)
@@ -105,7 +104,9 @@ def _check(request: ReceivedRequest, credentials: Credentials, region: str, now:
         if differences:
             raise changed(differences)
         if differences == []:
-            raise _invalid(f"{MISMATCH} Here the request is as it was signed, so the secret access key is another.")
+            raise _invalid(
+                f"{MISMATCH} The request is unchanged since it was signed, so the secret access key must differ."
+            )
         secret = credentials.secret_access_key
         raise _invalid(f"{MISMATCH} {explain(request, authorization, payload_hash, timestamp, secret)}")
 
@@ -118,7 +119,7 @@ def is_signed_with(
     payload_hash: str,
     timestamp: str,
 ) -> bool:
-    """Whether the signature is the one that *credentials* make for the request as it came."""
+    """Whether *credentials* make the same signature for the request as received."""
     expected = signature_of(
         request.method,
         request.target,
@@ -143,9 +144,9 @@ def _check_time(timestamp: str, now: datetime) -> str:
     return timestamp
 
 
-@lru_cache(maxsize=16)  # requests of one second share it, and to parse it takes 10 µs
+@lru_cache(maxsize=16)  # requests of the same second share it, and parsing takes 10 µs
 def moment_of(timestamp: str) -> datetime | None:
-    """The moment in ``X-Amz-Date``; None if the text is not one."""
+    """The time in an ``X-Amz-Date`` header; None if it is malformed."""
     try:
         return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC)
     except ValueError:

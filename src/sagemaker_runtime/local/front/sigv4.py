@@ -1,8 +1,8 @@
 """
 Signature Version 4, as a verifier computes it.
 
-It is a second implementation of the specification. This package's signer would agree with its own mistakes; botocore's
-costs 80 µs a request and leaves out headers, such as ``user-agent``, that another client may have signed.
+It is a second implementation of the specification. This package's signer would agree with its own mistakes. botocore's
+takes 80 µs per request, and leaves out headers, such as ``user-agent``, that another client may have signed.
 
 Source: AWS IAM User Guide, "Create a signed AWS API request".
 """
@@ -36,26 +36,26 @@ def signature_of(
     canonical_path: str | None = None,
 ) -> str:
     """
-    The signature that a request must bear, in hex.
+    The signature that a request must have, in hex.
 
     Args:
-        method: In capitals.
+        method: The HTTP method, in capitals.
 
         target: Path and query, as they were sent.
 
-        pairs: The headers one by one.
+        pairs: The header lines.
 
-        signed_headers: The names that are covered, in lower case.
+        signed_headers: The names of the signed headers, in lower case.
 
-        payload_hash: SHA-256 of the body in hex, or what the service takes in its place.
+        payload_hash: SHA-256 of the body in hex, or what the service accepts instead.
 
-        timestamp: As in ``X-Amz-Date``.
+        timestamp: The time, as in ``X-Amz-Date``.
 
-        scope: Date, region, service and ``aws4_request``, with slashes between.
+        scope: Date, region, service and ``aws4_request``, separated by slashes.
 
-        secret_access_key: What the key is derived from.
+        secret_access_key: The key that the signing key is derived from.
 
-        canonical_path: The path as it is signed. None for the way of the service in the scope.
+        canonical_path: The canonical path. None for the usual one of the service in the scope.
     """
     path, _, query = target.partition("?")
     values: dict[str, list[str]] = {name: [] for name in sorted(signed_headers)}
@@ -74,7 +74,7 @@ def signature_of(
             payload_hash,
         )
     )
-    # A byte that is not UTF-8 comes as half a surrogate pair, which no signature covers.
+    # A byte that is not UTF-8 arrives as a lone surrogate, which no signature covers.
     digest = sha256(canonical.encode(errors="replace")).hexdigest()
     text = f"{ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
     return hmac.digest(signing_key(secret_access_key, scope), text.encode(), "sha256").hex()
@@ -82,9 +82,9 @@ def signature_of(
 
 @lru_cache(maxsize=256)
 def _canonical_path(path: str, service: str) -> str:
-    if service == "s3":  # the key of an object is decoded and encoded again, with its dots and its slashes as they are
+    if service == "s3":  # an object's key is decoded and encoded again; its dots and slashes are not resolved
         return quote(unquote(path, errors="surrogateescape"), safe=f"/{_UNRESERVED}", errors="surrogateescape")
-    normal = f"/{normpath(path).strip('/')}"  # two slashes at the start are a root of their own to normpath
+    normal = f"/{normpath(path).strip('/')}"  # normpath keeps two slashes at the start
     if normal != "/" and path.endswith("/"):
         normal += "/"
     return quote(normal, safe=f"/{_UNRESERVED}", errors="replace")
@@ -101,7 +101,7 @@ def _encoded(text: str) -> str:
 
 @lru_cache(maxsize=16)  # it changes with the day
 def signing_key(secret_access_key: str, scope: str) -> bytes:
-    """The key of a scope: date, region, service and ``aws4_request``, with slashes between."""
+    """The signing key of a scope: date, region, service and ``aws4_request``, separated by slashes."""
     key = f"AWS4{secret_access_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")

@@ -21,13 +21,13 @@ _EXCEPTION = {":message-type": "exception", ":content-type": "application/json"}
 
 async def frames_of(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     """
-    The frames of a model's answer, as it comes.
+    The frames of a model's response, each as soon as its piece is there.
 
     Args:
-        pieces: Each becomes one part, or several if it does not fit into one.
+        pieces: The pieces of the response. Each becomes one part, or several if it does not fit into one.
 
     Raises:
-        FailureError: The model failed before its first piece; until then it is a failure like any other.
+        FailureError: The model failed before its first piece. A later failure becomes the last message of the stream.
     """
     piece = await anext(pieces, None)
     try:
@@ -40,7 +40,7 @@ async def frames_of(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 
 async def spoil(frames: AsyncGenerator[bytes], fault: FrameFault) -> AsyncGenerator[bytes]:
-    """The frames of a response as *fault* spoils them."""
+    """The frames of a response, spoiled by *fault*."""
     good = fault.after
     async with aclosing(frames):
         async for frame in frames:

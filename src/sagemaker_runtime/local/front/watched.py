@@ -1,4 +1,4 @@
-"""`write_watched`: a response that is written as always, and noted in the journal piece by piece."""
+"""`write_watched`: writes a response as usual, and records it in the journal piece by piece."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.front.journal import Exchange
     from sagemaker_runtime.local.front.responses import Outgoing
 
-KEPT = 262_144  # bytes of one piece; with whole bodies of 6 MiB the journal would soon keep nothing else
+KEPT = 262_144  # bytes of one piece; whole bodies of 6 MiB would soon push everything else out of the journal
 _STREAM = "application/vnd.amazon.eventstream"
 
 
@@ -29,16 +29,16 @@ async def write_watched(
     request: web.BaseRequest, outgoing: Outgoing, exchange: Exchange, note: Callable[[str, Part | None], None]
 ) -> web.StreamResponse:
     """
-    Send a response as `write` does, which see.
+    Send a response as `write` does, with the same errors.
 
     Args:
         request: The request.
 
         outgoing: The response.
 
-        exchange: Gets the `SentResponse`.
+        exchange: Its ``response`` is set to a `SentResponse`.
 
-        note: Takes the name of an event, and the part that it brought.
+        note: Called with the name of each event, and the part that belongs to it or None.
     """
     exchange.response = sent = SentResponse(outgoing.headers)
     if isinstance(outgoing.body, bytes):
@@ -53,7 +53,7 @@ async def write_watched(
 
 
 async def _noted(body: AsyncGenerator[bytes], pieces: _Pieces) -> AsyncGenerator[bytes]:
-    """The pieces of a body, each noted when the next one is asked for: by then it has been sent."""
+    """The pieces of a body, each recorded when the next one is requested: by then it has been sent."""
     begun = False
     async with aclosing(body):
         async for piece in body:
@@ -69,7 +69,7 @@ async def _noted(body: AsyncGenerator[bytes], pieces: _Pieces) -> AsyncGenerator
 
 
 class _Pieces:
-    """The pieces of a body that has no frames."""
+    """Records a body without frames, piece by piece."""
 
     def __init__(self, sent: SentResponse, note: Callable[[str, Part | None], None]) -> None:
         self._sent = sent
@@ -90,7 +90,7 @@ class _Pieces:
 
 
 class _Frames(_Pieces):
-    """The frames of an event stream, whatever pieces they are sent in."""
+    """Records the frames of an event stream, whatever pieces they are sent in."""
 
     def __init__(self, sent: SentResponse, note: Callable[[str, Part | None], None]) -> None:
         super().__init__(sent, note)

@@ -1,1 +1,1 @@
-"""The page of a local endpoint: what arrives, and how to make it fail, in a browser. Imported only where it is on."""
+"""The page of a local endpoint: a browser's view of its calls and faults. Imported only if the page is on."""

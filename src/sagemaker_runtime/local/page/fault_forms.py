@@ -1,4 +1,4 @@
-"""The faults as a form has them: which there are, with what parameters, and how what was filled in becomes one."""
+"""The forms of the faults: the kinds with their parameters, and the fault that a filled form describes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ KINDS: Mapping[str, type[Fault]] = {kind.__name__: kind for kind in get_args(Fau
 MAX_TIMES = 1_000  # requests in a row
 _MAX_NUMBER = 2**31 - 1
 _FAILURES = range(400, 600)  # HTTP statuses
-# Where the class has no default, because a test should say it.
+# For parameters that have no default, because a test should name them.
 _SUGGESTED: Mapping[tuple[str, str], float] = {
     ("Latency", "seconds"): 2.0,
     ("SlowBody", "seconds"): 0.2,
     ("ClockSkew", "seconds"): 3600.0,
 }
-_WANTED: Mapping[type, str] = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
+_WANTED: Mapping[type, str] = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
 _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("ErrorAnswer", "error"): tuple(KNOWN),
     ("StreamError", "error"): ("ModelStreamError", "InternalStreamFailure"),
@@ -34,7 +34,7 @@ _CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 
 def forms() -> list[dict[str, object]]:
-    """Each kind of fault, in order: its name, what it is, which calls meet it, and its parameters."""
+    """Each kind of fault, in order: its name, its description, the calls that it affects, and its parameters."""
     return [
         {
             "kind": name,
@@ -68,7 +68,7 @@ def _parameters(kind: type[Fault]) -> list[dict[str, object]]:
 
 
 def _types(kind: type[Fault]) -> dict[str, tuple[type, bool]]:
-    """Of each parameter the type, and whether it may be None."""
+    """The type of each parameter, and whether it may be None."""
     hints: dict[str, object] = get_type_hints(kind)
     found: dict[str, tuple[type, bool]] = {}
     for each in fields(kind):
@@ -83,7 +83,7 @@ def _first_sentence(text: str) -> str:
 
 
 def written(fault: Fault) -> str:
-    """A fault as it would be written in a test, without what it has by default."""
+    """A fault as it would be written in a test, without its defaults."""
     kind = type(fault)
     values: dict[str, object] = asdict(fault, recurse=False)
     given = [f"{each.name}={values[each.name]!r}" for each in fields(kind) if values[each.name] != each.default]
@@ -92,7 +92,7 @@ def written(fault: Fault) -> str:
 
 def kind_of(name: object) -> type[Fault]:
     """
-    The fault of that name.
+    The class of the fault of that name.
 
     Raises:
         ConfigError: There is none.
@@ -108,16 +108,16 @@ def fault_of(name: object, parameters: object) -> Fault:
     The fault that a form describes.
 
     Args:
-        name: Of its class.
+        name: The name of its class.
 
-        parameters: What was filled in, as it came: by name, the values.
+        parameters: The values that were filled in, by name, as received.
 
     Raises:
-        ConfigError: There is no such fault, or it has no such parameter, or not with this value.
+        ConfigError: There is no such fault, or a parameter is unknown, missing or invalid.
     """
     kind = kind_of(name)
     if not is_object(parameters):
-        raise ConfigError(f"the parameters of {kind.__name__} are no JSON object")
+        raise ConfigError(f"the parameters of {kind.__name__} are not a JSON object")
     types = _types(kind)
     given: dict[str, object] = {}
     for parameter, value in parameters.items():
@@ -136,7 +136,7 @@ def fault_of(name: object, parameters: object) -> Fault:
 
 
 def is_object(document: object) -> TypeGuard[dict[str, object]]:
-    """Whether what JSON gave is an object."""
+    """Whether parsed JSON is an object."""
     return isinstance(document, dict)
 
 
@@ -150,7 +150,7 @@ def _hint(name: object, known: Iterable[str]) -> str:
 
 
 def _maker(kind: type[Fault]) -> Callable[..., Fault]:
-    """The class, for arguments that are known to be of its types; it checks their values itself."""
+    """The class, typed for arguments whose types were checked. It checks their values itself."""
     return kind
 
 
@@ -167,20 +167,20 @@ def _checked(kind: str, parameter: str, value: object, of_type: type, *, optiona
 
 
 def _check_answer(given: Mapping[str, object]) -> None:
-    """What would go into the head of a response."""
+    """Check the values that would go into the head of a response."""
     error, status = given.get("error"), given.get("status")
     if isinstance(error, str) and re.fullmatch(r"[A-Za-z][\w.]{0,99}", error, re.ASCII) is None:
         raise ConfigError(f"{error!r:.60} cannot be the name of an error: write letters and digits")
     if isinstance(status, int) and status not in _FAILURES:
-        raise ConfigError(f"status={status}: that of an error is 400 to 599")
+        raise ConfigError(f"status={status}: the status of an error is 400 to 599")
 
 
 def times_of(value: object) -> int | None:
     """
-    How many requests are to meet a fault; None for all.
+    How many requests a fault should affect; None for all.
 
     Raises:
-        ConfigError: It is no such number.
+        ConfigError: *value* is not such a number.
     """
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""`Gate`: who may see the page of a local endpoint: whoever has its URL, at this machine's own names, from itself alone."""
+"""`Gate`: checks that requests to the page have its token, name this machine, and come from the page itself."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Refusal:
 
 class Gate:
     """
-    Looks at each request to the page before anything else does.
+    Checks each request to the page before anything else does.
 
-    The token is the first segment of the path, and not a cookie: cookies do not know ports, so that every other server on
-    this machine would be sent it. The page links to everything by relative URLs, and so never has to spell it.
+    The token is the first segment of the path, not a cookie: cookies ignore ports, so a browser would send it to every
+    other server on this machine. All links in the page are relative, so the page never contains the token.
 
     Args:
-        host: Where the local endpoint listens.
+        host: The host that the local endpoint listens on.
 
     Attributes:
-        address: Where the page listens.
+        address: The address that the page listens on.
 
     Raises:
-        ConfigError: The host is not loopback. Whoever sees the page may call and break the endpoints.
+        ConfigError: The host is not loopback. Whoever sees the page may call the endpoints and inject faults.
     """
 
     def __init__(self, host: str) -> None:
@@ -59,25 +59,25 @@ class Gate:
         self._hosts: frozenset[str] = frozenset()
 
     def open(self, port: int) -> None:
-        """Let in what asks for the page at *port*."""
+        """Accept requests for the page at *port*."""
         self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "[::1]", LOCALHOST, _in_url(self.address)))
 
     @property
     def prefix(self) -> str:
-        """What the path of each URL of the page begins with."""
+        """The beginning of the path of all the page's URLs."""
         return f"/{self._token}/"
 
     def refusal(self, request: web.BaseRequest) -> Refusal | None:
         """Why a request is not served; None if it is."""
         host = request.headers.get("Host", "").lower()
-        if host not in self._hosts:  # a name of somebody else's, which leads here: DNS rebinding
-            return Refusal(421, "This page is served at this machine's own names only, such as 127.0.0.1.")
+        if host not in self._hosts:  # somebody else's name, which resolves to this machine: DNS rebinding
+            return Refusal(421, "This page is served only under this machine's own names, such as 127.0.0.1.")
         origins = request.headers.getall("Origin", [])
         if any(origin.lower() != f"http://{host}" for origin in origins):
             return Refusal(403, "Another page may not make requests to this one.")
         token = request.raw_path.removeprefix("/").partition("/")[0]
         if not hmac.compare_digest(token.encode(errors="replace"), self._token.encode()):
-            return Refusal(403, "Open the whole URL that the local endpoint has printed; its path is a password.")
+            return Refusal(403, "Open the whole URL that the local endpoint printed; its path is a password.")
         return None
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ def loopback(host: str) -> str:
     The loopback address that *host* stands for.
 
     Raises:
-        ConfigError: It is another host, or a name that may lead anywhere.
+        ConfigError: It is another host, or a name that may resolve to any address.
     """
     if host.lower() == LOCALHOST:
         return "127.0.0.1"
@@ -100,7 +100,7 @@ def loopback(host: str) -> str:
     if address is None or not address.is_loopback:
         raise ConfigError(
             f"the page is served at a loopback host only, such as '127.0.0.1', not {host!r}: whoever sees it may call "
-            "the endpoints and break them"
+            "the endpoints and inject faults"
         )
     return str(address)
 

@@ -1,4 +1,4 @@
-"""How a client finds the local endpoint: lines to paste into a shell, which show no secret."""
+"""Shell lines with which a client finds the local endpoint. They contain no secret."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ _KEYS = "AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_
 
 def shell_lines(environ: Mapping[str, str], *, given_keys: bool, storage: bool) -> list[str]:
     """
-    What makes a shell's AWS clients call the local endpoint.
+    The lines that make a shell's AWS clients call the local endpoint.
 
     Args:
         environ: `LocalEndpoint.environ`.
 
-        given_keys: Whether the keys were given by the user, who has them; they are not written down then. Keys that were
-            made up are in a file, which the lines name.
+        given_keys: Whether the user gave the keys, and so has them. Random keys are in a file, which the lines name.
 
-        storage: Whether S3 is looked for here, too. Other uses of it in that shell are left alone otherwise.
+        storage: Whether S3 calls should go to the local endpoint, too. Otherwise, S3 in that shell is not affected.
     """
     lines = [_export(environ, name) for name in (*_PLACE, *(_STORAGE if storage else ()), *_TRUST) if name in environ]
     if given_keys:
-        return [*lines, "# and the keys that the local endpoint was given"]
+        return [*lines, "# and the keys that you gave the local endpoint"]
     return [*lines, *(_export(environ, name) for name in _FROM_FILE), f"unset {_KEYS}"]
 
 

@@ -1,4 +1,4 @@
-"""`called`: the call that the form of the page makes, and what comes of it, as it comes."""
+"""`called`: the call that the page's form makes, and its results as they arrive."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MEMBERS: Final = (
     "session_id",
     "inference_id",
 )
-MAX_BODY = 16_777_216  # bytes; more than the service takes, so that its own refusal can be seen
+MAX_BODY = 16_777_216  # bytes; more than the service accepts, so that its own error can be seen
 
 
 async def called(
@@ -41,15 +41,15 @@ async def called(
     Make a call.
 
     Args:
-        client: What makes it.
+        client: The client that makes it.
 
-        members: Those of the input, by the names of their attributes; empty ones are not sent.
+        members: The members of the input, by attribute name; empty ones are not sent.
 
-        body: The input's.
+        body: The input's body.
 
-        streams: Whether to ask for the response as a stream.
+        streams: Whether to request a streamed response.
 
-        retries: Whether to try again as the client does by default.
+        retries: Whether to retry as the client does by default.
 
     Yields:
         ``{"part": base64}`` for each part of the response; then ``{"done": {...}}`` or ``{"error": {...}}``.
@@ -59,7 +59,7 @@ async def called(
     """
     unknown = sorted(set(members) - set(MEMBERS))
     if unknown:
-        raise ConfigError(f"{unknown[0]!r:.60} is nothing that this form sends; it has {', '.join(MEMBERS)}")
+        raise ConfigError(f"{unknown[0]!r:.60} is not a field of this form; it has {', '.join(MEMBERS)}")
     given = {name: value for name, value in members.items() if value}
     name = given.pop("endpoint_name", "")
     options = () if retries else (override(retryer=NopRetryer()),)

@@ -1,4 +1,4 @@
-"""`Feed`: what a browser is told as it happens, by server-sent events, no more than it can take."""
+"""`Feed`: server-sent events for the browser, no faster than it can read them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from sagemaker_runtime import Clock
     from sagemaker_runtime.local.front.journal import ConversationEvent, Exchange, Journal
 
-MAX_ROWS = 5_000  # that a page is told at once, and keeps
-MAX_READERS = 5  # pages open at once: browsers make six connections to a server, and one must be left for the rest
-PACE = 0.1  # seconds between two messages; all that happens meanwhile is one
-TICK = 1.0  # seconds after which the numbers are looked at, even if nothing has happened
+MAX_ROWS = 5_000  # in one message, and kept by a page
+MAX_READERS = 5  # open pages: browsers make six connections to a server, and one must be left for other requests
+PACE = 0.1  # seconds between two messages; everything that happens in between is one message
+TICK = 1.0  # seconds after which the numbers are checked, even if nothing has happened
 
 
 @define(eq=False)
 class _Reader:
-    """One page that is open."""
+    """One open page."""
 
     changed: dict[int, Exchange] = field(factory=dict[int, "Exchange"])
-    """By number, what it has not been told yet."""
+    """The exchanges that it has not been sent yet, by number."""
 
     behind: bool = True
-    """Whether it is to be told everything anew: at first, and when it has been too slow."""
+    """Whether to send everything again: at first, and when it has been too slow."""
 
     woken: asyncio.Event = field(factory=asyncio.Event)
-    told: dict[str, str] = field(factory=dict[str, str])
-    """The last of each kind of message, which is not repeated."""
+    sent: dict[str, str] = field(factory=dict[str, str])
+    """The last message of each kind, which is not repeated."""
 
 
 class Feed:
@@ -47,9 +47,9 @@ class Feed:
     Args:
         journal: The journal.
 
-        clock: That of the local endpoint, by which the last minute is measured.
+        clock: The local endpoint's clock, which measures the last minute.
 
-        state: What else a page shows and may change at any time: the endpoints, the pending faults.
+        state: Returns the rest of what a page shows and may change: the endpoints and the pending faults.
     """
 
     def __init__(self, journal: Journal, clock: Clock, state: Callable[[], dict[str, object]]) -> None:
@@ -66,18 +66,18 @@ class Feed:
         return len(self._readers) >= MAX_READERS
 
     def start(self) -> None:
-        """Begin to follow the journal."""
+        """Start following the journal."""
         self._end = self._journal.watch(self._notice)
 
     def stop(self) -> None:
-        """End it, and all `messages`."""
+        """Stop following it, and end all `messages`."""
         end, self._end = self._end, None
         if end is not None:
             end()
         self.wake()
 
     def wake(self) -> None:
-        """Look at the state at once."""
+        """Check the state immediately."""
         for reader in self._readers:
             reader.woken.set()
 
@@ -98,7 +98,7 @@ class Feed:
             reader.woken.set()
 
     async def messages(self) -> AsyncGenerator[bytes]:
-        """What to write to one page, until `stop`."""
+        """The messages for one page, until `stop`."""
         reader = _Reader()
         self._readers.add(reader)
         try:
@@ -112,8 +112,8 @@ class Feed:
                     yield _message("rows", [row_of(each) for each in changed.values()])
                 for kind, data in (("state", self._state()), ("minute", self._minute.numbers(self._clock.now()))):
                     text = json.dumps(data)
-                    if reader.told.get(kind) != text:
-                        reader.told[kind] = text
+                    if reader.sent.get(kind) != text:
+                        reader.sent[kind] = text
                         yield _message(kind, data)
                 await asyncio.sleep(PACE)
                 await _within(TICK, reader.woken)
@@ -128,5 +128,5 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
 
 
 def _message(kind: str, data: object) -> bytes:
-    """A server-sent event. JSON has no line breaks, so that it is one line."""
+    """A server-sent event. JSON has no line breaks, so the data is one line."""
     return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()

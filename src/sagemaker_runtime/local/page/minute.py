@@ -1,4 +1,4 @@
-"""`Minute`: the numbers of the last sixty seconds."""
+"""`Minute`: the statistics of the last sixty seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import define, field
 from sagemaker_runtime.wire import SUCCESS
 
 SECONDS = 60
-MAX_TIMED = 200  # calls of one second whose durations are kept; the quantiles are theirs
+MAX_TIMED = 200  # calls per second whose durations are kept, for the quantiles
 _REFUSALS = range(400, 500)  # HTTP statuses
 
 
@@ -26,8 +26,8 @@ class Minute:
     """
     Counts the calls that have ended.
 
-    They are sorted by what the caller can do: ``ok``; ``refused``, with a 4xx, which asks for another request; ``failed``,
-    with a 5xx or without an end.
+    They are classified by what the caller can do: ``ok``; ``refused``, a 4xx, which needs another request; ``failed``, a
+    5xx or an incomplete response.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Minute:
         Args:
             now: When it ended, in seconds since 1970.
 
-            status: The response's.
+            status: The response's HTTP status; None if there was no response.
 
             whole: Whether the response was sent to its end, without an error in it.
 
@@ -59,7 +59,7 @@ class Minute:
     def _second(self, at: int) -> _Second:
         if not self._seconds or self._seconds[-1].at < at:
             self._seconds.append(_Second(at))
-        return self._seconds[-1]  # for a clock that was set back, too
+        return self._seconds[-1]  # also if the clock was set back
 
     def numbers(self, now: float) -> dict[str, object]:
         """The counts of each second, the oldest first, and the quantiles of the durations in milliseconds."""
@@ -79,7 +79,7 @@ class Minute:
 
 
 def _quantile(values: list[float], share: float) -> float | None:
-    """In milliseconds; None if there are no values."""
+    """The quantile in milliseconds; None if there are no values."""
     if not values:
         return None
     return round(values[min(int(share * len(values)), len(values) - 1)] * 1000, 2)

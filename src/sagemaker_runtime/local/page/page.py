@@ -1,4 +1,4 @@
-"""`Page`: the page of a local endpoint, at a port of its own."""
+"""`Page`: the page of a local endpoint, on its own port."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.backends.outline import Outline
     from sagemaker_runtime.local.front.journal import Exchange, Journal
 
-MAX_FORM = 65_536  # bytes of what is sent to put a fault on
+MAX_FORM = 65_536  # bytes of the form that injects a fault
 _MAX_DIGITS = 18  # of the number of an exchange
+_VIEWS = ("events", "facts", "exchanges")
+_FORMS = ("invoke", "inject", "withdraw")
 _TYPES: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 class PageError(Exception):
     """
-    What the page shows in place of a result.
+    An error that the page shows instead of a result.
 
     Args:
         message: What is wrong, and what to do.
@@ -55,24 +57,24 @@ class PageError(Exception):
 
 class Page:
     """
-    Shows a local endpoint to a browser: its endpoints, its journal as it grows, its faults, and a form that calls.
+    Shows a local endpoint in a browser: its endpoints, its journal as it grows, its faults, and a form for calls.
 
-    It has no secret to show: headers that are shown nowhere are redacted, and keys are not among what it says.
+    It shows no secrets: sensitive headers are redacted, and keys are never sent to it.
 
     Args:
-        host: Where the local endpoint listens.
+        host: The host that the local endpoint listens on.
 
         hosted: The endpoints by name.
 
-        journal: What it shows.
+        journal: The journal to show.
 
-        clock: The local endpoint's.
+        clock: The local endpoint's clock.
 
-        options: Makes the options of a client of the local endpoint.
+        options: Returns options for a client of the local endpoint.
 
-        environ: Makes the environment variables of one.
+        environ: Returns environment variables for a client of the local endpoint.
 
-        given_keys: Whether the keys are the user's own, and not made up.
+        given_keys: Whether the keys are the user's own, not random ones.
 
         given_folder: Whether the folder served as S3 is the user's own.
 
@@ -108,7 +110,7 @@ class Page:
     @property
     def url(self) -> str:
         """
-        Where it is. The path is a password.
+        The URL of the page. Its path is a password.
 
         Raises:
             ConfigError: It is not running.
@@ -117,10 +119,10 @@ class Page:
 
     async def start(self) -> None:
         """
-        Listen; the local endpoint does already.
+        Start listening. The local endpoint must already be running.
 
         Raises:
-            ListenError: It cannot.
+            ListenError: It cannot listen.
         """
         self._files = await in_thread(_static_files)
         options = self._options()
@@ -137,8 +139,8 @@ class Page:
         self._feed.start()
 
     async def stop(self) -> None:
-        """Close the port. Does nothing if it does not listen."""
-        async with AsyncExitStack() as stopping:  # each of them, even if another fails
+        """Close the port. Does nothing if it is not running."""
+        async with AsyncExitStack() as stopping:  # each step, even if another one fails
             client, self._client = self._client, None
             if client is not None:
                 stopping.push_async_callback(client.close)
@@ -161,29 +163,33 @@ class Page:
 
     async def _respond(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         folder, _, name = path.partition("/")
-        match request.method, folder:
-            case "GET", "events":
+        file = self._files.get(path or "index.html")
+        method = "POST" if folder in _FORMS else "GET" if folder in _VIEWS or file is not None else None
+        if method is None:
+            raise PageError("There is nothing here.", 404)
+        if request.method != method:
+            return _text(f"This is served to {method} only.", 405, Allow=method)
+        match folder:
+            case "events":
                 return await self._tell(request)
-            case "GET", "facts":
+            case "facts":
                 return _json(self._facts)
-            case "GET", "exchanges":
+            case "exchanges":
                 return _json(self._exchange(name))
-            case "GET", _ if (path or "index.html") in self._files:
-                content_type, data = self._files[path or "index.html"]
-                return web.Response(body=data, headers={**SECURITY, "Content-Type": f"{content_type}; charset=utf-8"})
-            case "POST", "invoke":
+            case "invoke":
                 return await self._invoke(request)
-            case "POST", "inject":
+            case "inject":
                 form = await _form(request)
                 fault = fault_of(form.get("kind"), form.get("parameters", {}))
                 hosted = self._find(form.get("endpoint"))
                 hosted.inject(fault, call=hosted.calls + 1, times=times_of(form.get("times", 1)))
-            case "POST", "withdraw":
+            case "withdraw":
                 form = await _form(request)
                 kind = form.get("kind")
                 self._find(form.get("endpoint")).withdraw(None if kind is None else kind_of(kind))
             case _:
-                raise PageError("There is nothing here.", 404)
+                content_type, data = file or ("", b"")
+                return web.Response(body=data, headers={**SECURITY, "Content-Type": f"{content_type}; charset=utf-8"})
         self._feed.wake()
         return _json({})
 
@@ -224,14 +230,14 @@ class Page:
         is_number = number.isdecimal() and number.isascii() and len(number) <= _MAX_DIGITS
         found = _numbered(self._journal[:], int(number)) if is_number else None
         if found is None:
-            raise PageError(f"Exchange {number:.20} is not in the journal any more.", 404)
+            raise PageError(f"Exchange {number:.20} is no longer in the journal.", 404)
         attempts = [found] if found.invocation_id is None else self._journal.attempts_of(found.invocation_id)
         return detail_of(found, attempts[-20:])
 
     async def _invoke(self, request: web.BaseRequest) -> web.StreamResponse:
         client = self._client
         if client is None:
-            raise PageError("The local endpoint is being stopped.", 503)
+            raise PageError("The local endpoint is stopping.", 503)
         body = await _body(request, MAX_BODY)
         members = {name: value for name, value in request.query.items() if name not in ("streams", "retries")}
         streams, retries = "streams" in request.query, "retries" in request.query
@@ -255,7 +261,7 @@ class Page:
 
 
 def _static_files() -> dict[str, tuple[str, bytes]]:
-    """What a browser loads: by name, the content type and the bytes."""
+    """The files that a browser loads: the content type and the bytes, by name."""
     folder = files("sagemaker_runtime.local.page") / "static"
     return {each.name: (_TYPES[each.name.rpartition(".")[2]], each.read_bytes()) for each in folder.iterdir()}
 
@@ -283,18 +289,16 @@ def _outline(outline: Outline | None) -> dict[str, object] | None:
 
 async def _body(request: web.BaseRequest, most: int) -> bytes:
     too_large = partial(PageError, f"The body is too large: this page takes {most:,} bytes.", 413)
-    return await read_body(
-        request, most, too_large=too_large, cut=partial(PageError, "The body did not come to its end.")
-    )
+    return await read_body(request, most, too_large=too_large, cut=partial(PageError, "The body is incomplete."))
 
 
 async def _form(request: web.BaseRequest) -> dict[str, object]:
     try:
         form: object = json.loads(await _body(request, MAX_FORM))
     except (ValueError, RecursionError) as error:
-        raise PageError(f"What was sent is no JSON: {error}") from None
+        raise PageError(f"The form is not JSON: {error}") from None
     if not is_object(form):
-        raise PageError("What was sent is JSON, but no object.")
+        raise PageError("The form is JSON, but not an object.")
     return form
 
 
@@ -303,5 +307,5 @@ def _json(document: object, status: int = 200) -> web.Response:
     return web.Response(status=status, body=json.dumps(document).encode(), headers=headers)
 
 
-def _text(message: str, status: int) -> web.Response:
-    return web.Response(status=status, text=f"{message}\n", headers=SECURITY)
+def _text(message: str, status: int, **headers: str) -> web.Response:
+    return web.Response(status=status, text=f"{message}\n", headers={**SECURITY, **headers})

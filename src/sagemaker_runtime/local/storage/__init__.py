@@ -1,1 +1,1 @@
-"""The small S3 of the local endpoint, and the queue that leaves its results there."""
+"""The local endpoint's small S3, and the queue that stores its results there."""

@@ -1,4 +1,4 @@
-"""`Asynchronous`: the queue behind InvokeEndpointAsync, and what it leaves in the storage."""
+"""`Asynchronous`: the queue behind InvokeEndpointAsync, and the results that it stores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sagemaker_runtime.local.faults.kinds import Fault
     from sagemaker_runtime.operations.routes import Route
 
-CONCURRENCY = 4  # inferences of one endpoint at once; what waits for its turn is the queue
+CONCURRENCY = 4  # concurrent inferences of one endpoint; the others wait in the queue
 TTL = 21_600  # seconds; service-2.json, member RequestTTLSeconds
 INVOCATION_TIMEOUT = 900  # seconds; service-2.json, member InvocationTimeoutSeconds
 MAX_HEADERS = (
@@ -41,7 +41,7 @@ _LONG_HEADERS = (
     f"Response received from the primary container has headers with length greater than {MAX_HEADERS} bytes. Reduce the "
     "length of your container's response headers and update your endpoint."
 )
-_OUTPUTS = "async-endpoint-outputs"  # as the SageMaker Python SDK has it, and the next
+_OUTPUTS = "async-endpoint-outputs"  # this and the next are the SageMaker Python SDK's
 _FAILURES = "async-endpoint-failures"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")  # for the name of a file
 _S3_URI = re.compile(r"s3://([^/]+)/(.+)", re.DOTALL)
@@ -52,35 +52,35 @@ logger = logging.getLogger("sagemaker_runtime.local")
 
 @frozen
 class Queued:
-    """A request that may wait its turn."""
+    """A request for the queue."""
 
     invocation: Invocation
-    """Without a body, if the body is at the `input_location`."""
+    """The request. Its body is empty if the input is at `input_location`."""
 
     inference_id: str
     input_location: str | None
     output_key: str
     failure_key: str
     ttl: float
-    """Seconds it may wait."""
+    """Seconds that it may wait."""
 
     timeout: float
-    """Seconds the model may take."""
+    """Seconds that the model may take."""
 
 
 def queued(route: Route, body: bytes, headers: Headers) -> Queued:
     """
-    A request as the queue takes it.
+    Make a request for the queue.
 
     Args:
         route: The operation, and the endpoint's name.
 
-        body: Empty for none: on the wire they are the same.
+        body: The body. An empty one means none: in a request, the two are the same.
 
-        headers: As they came.
+        headers: The headers, as received.
 
     Raises:
-        FailureError: It breaks the API model.
+        FailureError: It violates the API model.
     """
     values = route.members(headers)
     check(route.operation.name, values, body)
@@ -88,14 +88,14 @@ def queued(route: Route, body: bytes, headers: Headers) -> Queued:
     input_location = values.get("input_location")
     if (input_location is None) == (not body):
         given = "neither" if not body else "both"
-        raise failure("ValidationError", f"Exactly one of Body and InputLocation must be given, and there are {given}.")
+        raise failure("ValidationError", f"Exactly one of Body and InputLocation must be given, not {given}.")
     inference_id = values.get("inference_id", str(uuid4()))
-    # Several requests may share an id, and each has a result of its own, so the id alone cannot be the name.
+    # Several requests may share an id, but each has its own result, so the id alone cannot be the name.
     filename = values.get("filename", f"{_UNFIT.sub('-', inference_id)}-{secrets.token_hex(4)}.out")
     extension = values.get("s3_output_path_extension", "").strip("/")
     output_key = "/".join(part for part in (_OUTPUTS, name, extension, filename) if part)
     problem = key_problem(output_key)
-    if problem is not None:  # S3 would take it; a folder must not
+    if problem is not None:  # S3 would accept it; a folder must not
         raise failure("ValidationError", f"The output cannot be stored under the key '{output_key}': {problem}.")
     return Queued(
         invocation=Invocation(
@@ -118,9 +118,9 @@ def queued(route: Route, body: bytes, headers: Headers) -> Queued:
 
 def refusal_of(answer: Answer) -> str | None:
     """
-    Why the service takes no such answer for an asynchronous inference, in its words; None if it does.
+    Why the service refuses the response for an asynchronous inference, in its words; None if it does not.
 
-    A function has no headers of its own. What counts is what a container in its place would have to send.
+    A function has no headers. The headers that a container would have to send instead are checked.
     """
     headers = answer.headers
     if headers is None:
@@ -141,10 +141,10 @@ def refusal_of(answer: Answer) -> str | None:
 
 class Asynchronous:
     """
-    Infers in the background: for each endpoint a few requests at a time, in the order in which they came.
+    Runs inferences in the background: a few at a time for each endpoint, in the order of their requests.
 
     Args:
-        storage: Where inputs are read, and results and failures written.
+        storage: Where inputs are read, and results and failures are written.
 
         clock: Measures the time in the queue.
     """
@@ -164,13 +164,13 @@ class Asynchronous:
 
             hosted: The endpoint.
 
-            fault: The fault that the request meets; None for no fault.
+            fault: The fault of the request; None for no fault.
 
         Returns:
-            Head and body of the response.
+            The headers and the body of the response.
 
         Raises:
-            FailureError: The fault is a failure of the service. A failure of the model is written to the storage later.
+            FailureError: The fault is an error of the service. An error of the model is written to the storage later.
         """
         if isinstance(fault, ErrorAnswer | Throttled) and fault.answer().code != "ModelError":
             raise fault.answer()
@@ -186,7 +186,7 @@ class Asynchronous:
         return head, json.dumps({"InferenceId": request.inference_id}).encode()
 
     async def stop(self) -> None:
-        """Drop all requests, queued or running; nothing is written for them. What does not end in time is left running."""
+        """Drop all requests, queued or running, and write nothing for them. Those that do not end in time keep running."""
         self._turns.clear()  # the next start may be in another event loop
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
@@ -228,10 +228,10 @@ class Asynchronous:
                     raise failure("ModelError", refusal)
                 async with aclosing(reply.pieces) as pieces:
                     body = b"".join([piece async for piece in pieces])
-            if self._clock.monotonic() - began > request.timeout:  # on a clock that a test has moved forward
+            if self._clock.monotonic() - began > request.timeout:  # if a test has moved the clock forward
                 raise TimeoutError
         except TimeoutError:
-            message = f"The model did not answer within {request.timeout:g} seconds."
+            message = f"The model did not respond within {request.timeout:g} seconds."
             raise failure("InternalFailure", message) from None
         return body, reply.head.content_type
 

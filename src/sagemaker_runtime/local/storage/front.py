@@ -1,4 +1,4 @@
-"""`StorageFront`: the small S3 before a `Storage`. It only reads and writes whole objects."""
+"""`StorageFront`: a small S3 in front of a `Storage`. It only reads and writes whole objects."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from aiohttp import web
 from sagemaker_runtime import Headers
 from sagemaker_runtime.local.front.bodies import read_body
 from sagemaker_runtime.local.front.signature import ReceivedRequest
+from sagemaker_runtime.local.front.welcome import WELCOME, is_browser
 from sagemaker_runtime.local.storage.signature import check_payload, check_storage_signature
 from sagemaker_runtime.local.storage.storage import Storage, StorageError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_OBJECT = 1_073_741_824  # bytes; inputs of asynchronous inference, which this is for, are up to 1 GB
 
-# To ignore one of these would return, or store, something else than was asked for.
+# Headers that cannot be ignored, because something else than requested would be returned or stored.
 _NOT_IMPLEMENTED = ("range", "if-match", "if-none-match", "x-amz-copy-source")
 
 
@@ -36,9 +37,9 @@ class StorageFront:
 
         region: The region that requests must be signed for.
 
-        credentials: What they must be signed with.
+        credentials: The keys that they must be signed with.
 
-        clock: S3's time.
+        clock: S3's clock.
     """
 
     def __init__(self, storage: Storage, *, region: str, credentials: Credentials, clock: Clock) -> None:
@@ -48,7 +49,7 @@ class StorageFront:
         self._clock = clock
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
-        """The response to *request*, whatever it is. Each has an id of its own."""
+        """The response to *request*, whatever it is. Each has its own request id."""
         request_id = secrets.token_hex(8).upper()
         try:
             response = await self._respond(request)
@@ -59,9 +60,11 @@ class StorageFront:
 
     async def _respond(self, request: web.BaseRequest) -> web.Response:
         headers = Headers.received(request.headers.items())
+        if is_browser(request.method, request.raw_path, headers):
+            return web.Response(text=f"{WELCOME}\n", headers={"Cache-Control": "no-store"})
         received = ReceivedRequest(request.method, request.raw_path, request.headers.items(), headers, b"")
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        # The head has all that is signed, the body's hash included: nobody without a key is to fill the memory.
+        # The head has everything that is signed, including the body's hash: nobody without a key must fill the memory.
         check_storage_signature(received, credentials=self._credentials, region=self._region, now=now)
         body = await read_body(request, MAX_OBJECT, too_large=_too_large, cut=_cut)
         check_payload(headers, body)
@@ -95,9 +98,9 @@ def _cut() -> StorageError:
 
 
 def _names(request: ReceivedRequest) -> tuple[str, str]:
-    """The bucket and the key; the key is empty where the bucket itself is meant."""
+    """The bucket and the key; the key is empty if the bucket itself is meant."""
     path, _, query = request.target.partition("?")
-    if query and not query.startswith("x-id="):  # which some clients add, without a meaning
+    if query and not query.startswith("x-id="):  # which some clients add; it has no effect
         raise _not_implemented("Query", query)
     for name in _NOT_IMPLEMENTED:
         if name in request.headers:

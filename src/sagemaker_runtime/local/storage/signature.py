@@ -1,4 +1,4 @@
-"""The check of a request's signature as S3 does it, with S3's words for what is wrong."""
+"""Checks the signature of a request as S3 does, with S3's error messages."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 
 def check_storage_signature(request: ReceivedRequest, *, credentials: Credentials, region: str, now: datetime) -> None:
     """
-    Check that the head of *request* was signed for S3 with *credentials*, in *region*, about *now*.
+    Check that the head of *request* was signed for S3 with *credentials*, in *region*, at about *now*.
 
     `check_payload` checks the body.
 
     Raises:
-        StorageError: What S3 would respond.
+        StorageError: S3's response.
     """
     headers = request.headers
     if "authorization" not in headers:
@@ -63,7 +63,7 @@ def check_payload(headers: Headers, body: bytes) -> None:
     Check that the body is the one that was signed.
 
     Raises:
-        StorageError: What S3 would respond.
+        StorageError: S3's response.
     """
     claimed = headers["x-amz-content-sha256"]
     if claimed.startswith("STREAMING-"):

@@ -1,8 +1,8 @@
 """
 `Storage`: a folder that serves as S3. Each bucket is a folder in it, and each object a file at its key.
 
-The files in the folder are the objects as they are, and a file that is put there by hand is an object too. The types of
-objects that were written are beside the buckets, in ``.types``: no bucket can have that name.
+The files contain nothing but the objects, and a file that is put there by hand is an object too. The content types of objects
+that were written are in the folder ``.types``, beside the buckets; no bucket can have that name.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEFAULT_TYPE = "binary/octet-stream"  # S3's, for an object that was stored without
+DEFAULT_TYPE = "binary/octet-stream"  # S3's, for an object that was stored without a type
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MAX_KEY = 1024  # bytes; S3's
-_MAX_NAME = 255  # bytes, of a part between two slashes; most file systems'
+_MAX_NAME = 255  # bytes between two slashes; the limit of most file systems
 
 
 class StorageError(Exception):
@@ -38,13 +38,13 @@ class StorageError(Exception):
     An error response of S3.
 
     Args:
-        code: S3's name for it.
+        code: S3's error code.
 
         status: HTTP status.
 
-        message: S3's words.
+        message: S3's message.
 
-        elements: What else is in its XML.
+        elements: Other elements of its XML; None for none.
     """
 
     def __init__(self, code: str, status: int, message: str, elements: Mapping[str, str] | None = None) -> None:
@@ -57,7 +57,7 @@ class StorageError(Exception):
 
 @frozen
 class StoredObject:
-    """An object, whole."""
+    """An object in the storage."""
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
     content_type: str
@@ -66,19 +66,19 @@ class StoredObject:
 
     @property
     def etag(self) -> str:
-        """What S3 has in ``ETag``: the body's MD5, in quotes."""
+        """S3's ``ETag``: the body's MD5, in quotes."""
         return f'"{md5(self.body, usedforsecurity=False).hexdigest()}"'
 
 
 def key_problem(key: str) -> str | None:
-    """Why a key cannot be the path of a file in a bucket's folder, or None. S3 itself takes nearly any."""
+    """Why a key cannot be the path of a file in a bucket's folder; None if it can. S3 itself accepts nearly any key."""
     if len(key.encode(errors="replace")) > _MAX_KEY:
         return f"it is longer than {_MAX_KEY} bytes"
     for name in key.split("/"):
         if name in ("", ".", ".."):
             return f"it has {name!r} between two slashes, or at an end"
         if "\\" in name or not name.isprintable():  # lone surrogates, NUL; a backslash is a slash on some systems
-            return "it has a character that the name of a file cannot have everywhere"
+            return "it has a character that is not allowed in file names everywhere"
         if len(name.encode()) > _MAX_NAME:
             return f"it has more than {_MAX_NAME} bytes between two slashes"
     return None
@@ -88,13 +88,13 @@ class Storage:
     """
     Objects in a folder.
 
-    All files are read and written in one thread, one after the other, so an object and its type change together. It is
-    not one of asyncio's own threads: models that never end may have taken all of them.
+    All files are read and written in one thread, one after the other, so an object and its type change together. It is not
+    one of asyncio's own threads, because models that never end may occupy all of them.
 
     Args:
         folder: The folder, created if necessary. None for a temporary one, which `stop` removes.
 
-        bucket: A bucket that is there from the start.
+        bucket: A bucket that exists from the start.
     """
 
     def __init__(self, folder: Path | None, *, bucket: str) -> None:
@@ -106,7 +106,7 @@ class Storage:
 
     async def start(self) -> None:
         """
-        Be ready to read and to write.
+        Create the folder and its bucket, and start the thread.
 
         Raises:
             ConfigError: The folder that was given cannot be used.
@@ -132,7 +132,7 @@ class Storage:
 
     async def read(self, bucket: str, key: str) -> StoredObject:
         """
-        An object.
+        Read an object.
 
         Raises:
             StorageError: There is no such bucket or object, a name is invalid, or the file cannot be read.
@@ -141,19 +141,19 @@ class Storage:
 
     async def write(self, bucket: str, key: str, body: bytes, content_type: str | None = None) -> StoredObject:
         """
-        Put an object in its place, at once: nobody sees half of it.
+        Write an object atomically.
 
         Raises:
-            StorageError: There is no such bucket, the key cannot be that of a file, or the file cannot be written.
+            StorageError: There is no such bucket, the key cannot be the path of a file, or the file cannot be written.
         """
         return await self._in_thread(lambda: self._write(bucket, key, body, content_type or DEFAULT_TYPE))
 
     async def create_bucket(self, bucket: str) -> None:
         """
-        Make a bucket, if it is not there.
+        Create a bucket, if it does not exist.
 
         Raises:
-            StorageError: It cannot have that name.
+            StorageError: The name is invalid.
         """
         await self._in_thread(lambda: self._path("", bucket).mkdir(exist_ok=True))
 
@@ -162,7 +162,7 @@ class Storage:
             raise StorageError("ServiceUnavailable", 503, "The storage has been stopped.")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except OSError as error:  # most likely one key followed by a slash is the beginning of another
+        except OSError as error:  # most likely, one key is a folder in the path of another
             raise _invalid_key(f"the file system says: {error.strerror}") from error
 
     def _read(self, bucket: str, key: str) -> StoredObject:
@@ -182,7 +182,7 @@ class Storage:
         path = self._object(bucket, key)
         partial = self._root / f".partial-{secrets.token_hex(8)}"
         try:
-            # The object first: if it cannot be written, no type must stay behind and block that of another object.
+            # The object first: if it cannot be written, no type must remain that would block the type of another object.
             for target, content in (
                 (path, body),
                 (self._path(".types", bucket, key), content_type.encode(errors="replace")),
@@ -204,11 +204,11 @@ class Storage:
         return self._path("", bucket, key)
 
     def _path(self, beside: str, bucket: str, key: str = "") -> Path:
-        """A path in the folder, wherever its links lead. The key has been checked."""
+        """A path in the folder, even after its links are followed. The key has been checked."""
         if _BUCKET.fullmatch(bucket) is None or ".." in bucket:
             raise StorageError("InvalidBucketName", 400, "The specified bucket is not valid.", {"BucketName": bucket})
         path = self._root / beside / bucket / key
-        real = Path(os.path.realpath(path))  # unlike resolve, it accepts links in a circle
+        real = Path(os.path.realpath(path))  # unlike Path.resolve, it accepts circular links
         if not real.is_relative_to(self._root):
             raise StorageError("AccessDenied", 403, "Access Denied")
         return path
@@ -216,5 +216,5 @@ class Storage:
 
 def _invalid_key(problem: str) -> StorageError:
     return StorageError(
-        "InvalidURI", 400, f"Couldn't parse the specified URI: here the key is that of a file, and {problem}."
+        "InvalidURI", 400, f"Couldn't parse the specified URI: here, a key is the path of a file, and {problem}."
     )

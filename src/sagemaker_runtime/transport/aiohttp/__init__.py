@@ -1,1 +1,1 @@
-"""HTTP/1.1 on connections that aiohttp opens: the only folder, but for the local endpoint, that imports aiohttp."""
+"""HTTP/1.1 on connections that aiohttp opens. Besides the local endpoint, only this package imports aiohttp."""

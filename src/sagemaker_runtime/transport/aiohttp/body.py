@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from sagemaker_runtime.errors import SageMakerRuntimeError
     from sagemaker_runtime.transport.aiohttp.connection import Connection
 
-LARGE = 4_096  # bytes; pieces of this size are returned one by one, because to join them would copy them
-_OBJECT = 64  # bytes; what a piece weighs beside its contents
+LARGE = 4_096  # bytes; pieces of this size are returned one by one, because joining them would copy them
+_OBJECT = 64  # bytes; the overhead of a bytes object
 _PIECES_FREE = 1_024
-HELD = 131_072  # bytes that may wait here for a reader; above it the server has to wait
+HELD = 131_072  # bytes that are buffered for the reader; above this, the server must wait
 
 
 class Body:
     """
-    A response's body; see `ResponseBody`. The connection feeds it.
+    A response's body, a `ResponseBody`. The connection feeds it.
 
     Args:
         delimited: Whether the head says where it ends.
 
-        connection: Whose body it is, until it ends; None for one that has come whole.
+        connection: The connection that receives the body, until it ends; None for a body that is already complete.
 
-        data: All of it, if it has come.
+        data: The whole body, if it is already complete.
     """
 
     __slots__ = ("_connection", "_data", "_failure", "_held", "_pieces", "_rest", "_waiter", "_whole", "delimited")
@@ -35,10 +35,10 @@ class Body:
         self.delimited = delimited
         self._connection = connection
         self._data = data
-        self._rest = data  # of that, what `chunk` has not given out
+        self._rest = data  # the part of it that `chunk` has not returned
         self._pieces: list[bytes] = []
         self._held = 0  # bytes in the pieces
-        self._whole = False  # somebody reads all of it
+        self._whole = False  # whether somebody reads the whole body
         self._failure: SageMakerRuntimeError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -46,19 +46,19 @@ class Body:
         if self._waiter is not None:
             raise _two_readers()
         if self._data is None:
-            self._whole = True  # what comes is collected, however much it is
+            self._whole = True  # everything is buffered, without a limit
             try:
                 while self._connection is not None:
                     await self._wait(self._connection)
                 if self._failure is not None:
-                    raise self._failure.with_traceback(None)  # or it would grow with each read
+                    raise self._failure.with_traceback(None)  # otherwise the traceback would grow with each read
             finally:
                 self._whole = False
             self._data = self._rest = b"".join(self._pieces)
             self._pieces.clear()
         return self._data
 
-    def chunk(self) -> Awaitable[bytes]:  # not async itself: one coroutine less for each piece of a stream
+    def chunk(self) -> Awaitable[bytes]:  # not async, which saves one coroutine for each piece of a stream
         return self._next()
 
     async def _next(self) -> bytes:
@@ -70,7 +70,7 @@ class Body:
         while not self._pieces:
             if self._connection is None:
                 if self._failure is not None:
-                    raise self._failure.with_traceback(None)  # or it would grow with each read
+                    raise self._failure.with_traceback(None)  # otherwise the traceback would grow with each read
                 return b""
             await self._wait(self._connection)
         pieces, held = self._pieces, self._held
@@ -86,7 +86,7 @@ class Body:
         return piece
 
     async def _wait(self, connection: Connection) -> None:
-        """Until something more has come, or the end."""
+        """Wait until more data has arrived, or the body has ended."""
         if self._held > HELD:
             connection.resume_reading()
         self._waiter = waiter = connection.begin_wait()
@@ -94,7 +94,7 @@ class Body:
             await waiter
         finally:
             self._waiter = None
-            if self._connection is not None:  # or the connection may be another exchange's by now
+            if self._connection is not None:  # otherwise another exchange may use the connection by now
                 connection.end_wait()
 
     def close(self) -> None:
@@ -102,21 +102,21 @@ class Body:
         if connection is not None:
             connection.abort()
 
-    # What the connection calls.
+    # Called by the connection.
 
     def feed(self, pieces: list[bytes]) -> bool:
-        """Add what has come; whether the server may send more."""
+        """Add received data; whether the server may send more."""
         self._pieces += pieces
         for piece in pieces:
             self._held += len(piece)
-        # Or tiny chunks would weigh thirty times what they hold.
+        # Otherwise tiny chunks would need thirty times the memory of their contents.
         if (len(self._pieces) - _PIECES_FREE) * _OBJECT > self._held:
             self._pieces = [b"".join(self._pieces)]
         self._wake()
         return self._held <= HELD or self._whole
 
     def end(self, failure: SageMakerRuntimeError | None = None) -> None:
-        """Nothing more will come; *failure* says why, if that is not its end."""
+        """End the body, with *failure* if it is incomplete."""
         self._connection = None
         self._failure = failure
         self._wake()

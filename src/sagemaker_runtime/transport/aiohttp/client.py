@@ -1,8 +1,8 @@
 """
 The default transport: HTTP/1.1 on connections that aiohttp's connector opens.
 
-aiohttp's session, pool and protocol take no part in a call: they cost more than the call itself, and do things that a
-signed request does not allow, such as sending it twice, cookies and redirects.
+aiohttp's session, pool and protocol are not used: they cost more than the call itself, and do things that a signed
+request does not allow, such as sending it twice, adding cookies and following redirects.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class AioHTTPClient:
     HTTP/1.1 through aiohttp, with keep-alive connections and one pool per event loop.
 
     A pool is created by the first request in a loop, and closed by `close` or at the end of its loop, so one client serves
-    one ``asyncio.run`` after another. Do not share it between threads. After a fork, use it in a new event loop.
+    one ``asyncio.run`` after another. Do not share a client between threads. After a fork, use it in a new event loop.
 
     Certificates and host names are always checked, and TLS 1.2 is the minimum. A request is sent once, whatever its method;
-    retries are up to the retryer.
+    only the retryer decides about retries.
 
     Args:
         ca_bundle: The certificates to trust instead of the system's: a PEM file, or a directory prepared by ``openssl
@@ -86,7 +86,7 @@ class AioHTTPClient:
         _CLIENTS.add(self)
 
     async def send(self, request: Request, *, timeout: Timeout) -> Response:
-        """Send *request*; see `HTTPClient.send`."""
+        """Send *request*, and return when the head of the response has arrived; see `HTTPClient.send`."""
         if self._closed:
             raise ClientClosedError("the HTTP client is closed; make a new one")
         try:
@@ -102,24 +102,26 @@ class AioHTTPClient:
         route = scheme, host, proxy
         try:
             connection = pool.take(route)
-        except TypeError as error:  # from a host that is a list, say
+        except TypeError as error:  # for example from a host that is a list
             raise ConfigError(f"nothing can be sent to scheme {scheme!r} and host {host!r}: {error}") from None
         try:
             if connection is None:
                 connection = await pool.connect(route, timeout.connect)
-            response = await connection.exchange(head, request, timeout.write, pool.read_limit(timeout.read))
+            exchange = connection.exchange(head, request, timeout.write, pool.read_limit(timeout.read))
+            del head  # 1 KB, not needed during the wait
+            response = await exchange
         except FAILURES as error:
             failure = closed_during_call() if self._closed else translate(error, request, timeout, proxy)
             is_fit = isinstance(error, aiohttp.ClientConnectorError | OSError)
-            cause = error.with_traceback(None) if is_fit else None  # whose frames hold the request
+            cause = error.with_traceback(None) if is_fit else None  # the frames of the traceback refer to the request
         else:
             if proxy is not None:
                 response.proxy_headers = proxy.headers
             return response
         try:
-            raise failure from cause  # out here, where what was caught is not its context
+            raise failure from cause  # outside the except block, so that the caught error is not its context
         finally:
-            del failure, cause  # or they and this frame would keep one another alive
+            del failure, cause  # otherwise they and this frame would be a reference cycle
 
     def proxy_for(self, url: str) -> str | None:
         """
@@ -162,7 +164,7 @@ def _forget_connections() -> None:
     """
     In a forked process, leave the connections to the parent.
 
-    They are kept and never touched: to close one would send TLS's goodbye, and with uvloop it would end in the parent too.
+    They are kept and never used: closing one would send a TLS close_notify, and with uvloop end it in the parent too.
     """
     for client in list(_CLIENTS):
         pools, client._pools = client._pools, {}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module

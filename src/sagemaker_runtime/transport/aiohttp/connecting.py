@@ -1,7 +1,7 @@
 """
-Opening a connection, by aiohttp's connector: names, addresses tried in parallel, TLS, proxies.
+Opens connections with aiohttp's connector: DNS, happy eyeballs, TLS, proxies.
 
-What comes of it is a bare transport of asyncio, of which aiohttp knows nothing any more.
+The result is an asyncio transport, which aiohttp no longer uses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 Route: TypeAlias = "tuple[str, str, Proxy | None]"
-"""Where a connection leads: scheme, host (with the port, unless it is the scheme's own), and the proxy, if there is one."""
+"""The target of a connection: scheme, host (with the port, unless it is the scheme's default), and the proxy, or None."""
 
 
 class Connector:
@@ -35,7 +35,7 @@ class Connector:
     Opens connections in one event loop.
 
     Args:
-        tls: Of https connections, with the protocols that it offers (ALPN); None for aiohttp's own context.
+        tls: The context of https connections, with the protocols to offer (ALPN); None for aiohttp's own context.
     """
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
@@ -44,14 +44,14 @@ class Connector:
 
     async def open(self, route: Route, seconds: float, protocol_factory: Callable[[], P]) -> P:
         """
-        Open a connection with a protocol of ours on it, whose ``connection_made`` gets the transport.
+        Open a connection with our own protocol, whose ``connection_made`` gets the transport.
 
         Args:
-            route: Where to.
+            route: The scheme, the host and the proxy.
 
-            seconds: For all of it: the name server, each address, a proxy's CONNECT, TLS.
+            seconds: The limit for all of it: DNS, each address, a proxy's CONNECT, TLS.
 
-            protocol_factory: Makes the protocol.
+            protocol_factory: Creates the protocol.
 
         Raises:
             NotConnected, ProxyRefused, aiohttp.ClientConnectorError, TimeoutError: There is no connection.
@@ -82,7 +82,7 @@ class Connector:
         protocol = protocol_factory()
         transport.pause_reading()  # uvloop asks the protocol for its buffer when reading begins
         transport.set_protocol(protocol)
-        handler.connection_lost(None)  # for aiohttp it ends here: its connector would wait for it when it is closed
+        handler.connection_lost(None)  # otherwise aiohttp's connector would wait for it when it is closed
         connection.close()
         protocol.connection_made(transport)
         transport.resume_reading()

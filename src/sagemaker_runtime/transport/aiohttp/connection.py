@@ -1,5 +1,5 @@
 """
-One connection, and the exchange that is under way on it.
+One connection, and the exchange in progress on it.
 
 ::
 
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.response_head import ResponseHead
     from sagemaker_runtime.wire import Request
 
-WRITTEN_AT_ONCE = 65_536  # bytes; a larger body goes out in slices, and under Timeout.write
-_REFUSALS = 400  # the least status of those
+WRITTEN_AT_ONCE = 65_536  # bytes; a larger body is sent in slices, with Timeout.write
+_REFUSALS = 400  # the lowest status of a refusal
 _LEFT_AT_ONCE = 65_536  # bytes
-_FRESH = (
-    0.01  # seconds in which hardly anything can have come on an idle connection, so that the look (0.65 µs) is saved
-)
+_FRESH = 0.01  # seconds within which an idle connection hardly ever gets data, so the socket is not checked (0.65 µs)
 
 
 class State(enum.Enum):
@@ -54,13 +52,13 @@ IDLE, WAITING, READING, CLOSED = State
 
 class Connection(asyncio.BufferedProtocol):
     """
-    A connection that a connector has opened. One exchange at a time.
+    A connection that a connector has opened, for one exchange at a time.
 
     Args:
-        route: Where it leads.
+        route: The scheme, the host and the proxy.
 
-        buffer: Into which the loop reads. The connections of a loop may share it, as what is read is copied at once: a
-            buffer of 256 KiB for each read, as asyncio makes one for other protocols, costs 13 µs.
+        buffer: The buffer that the loop reads into. The connections of a loop may share it, because data is copied out of
+            it immediately. For other protocols, asyncio allocates 256 KiB for each read, which costs 13 µs.
 
         on_free: Called with the connection when an exchange has ended and another one may begin.
 
@@ -118,16 +116,16 @@ class Connection(asyncio.BufferedProtocol):
         Send a request, and wait for the head of its response.
 
         Args:
-            head: Of the request; see `request_head`.
+            head: The head of the request; see `request_head`.
 
-            request: For its method and body.
+            request: The request; its method and body are used.
 
-            write_limit: Seconds in which the peer must take something, while a large body goes out.
+            write_limit: Seconds within which the peer must accept some of a large body.
 
-            read_limit: Holds from when the request has gone out, and again from each byte of the response on.
+            read_limit: Applies once the request has been sent, and again after each byte of the response.
 
         Raises:
-            Lost, BrokeOff, NotHTTP, NoResponse, Stalled: There is none.
+            Lost, BrokeOff, NotHTTP, NoResponse, Stalled: There is no response.
         """
         body = request.body
         self._reader = reader = ResponseReader(request.method)
@@ -138,36 +136,36 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(head + body)
             read_limit.add(self)
         else:
-            from sagemaker_runtime.transport.aiohttp.upload import Upload  # 0.3 ms, which a start saves
+            from sagemaker_runtime.transport.aiohttp.upload import Upload  # takes 0.3 ms, so not at start-up
 
             self._transport.write(head)
             self._upload = Upload(self._transport, body, write_limit, self._sent, self._fail)
-        del head, body, request  # a call may wait for a minute
+        del head, body, request  # not needed during the wait, which may take a minute
         try:
-            return await self._head  # not by a name of this frame, which its exception would hold
+            return await self._head  # not a local variable, which the exception's traceback would keep alive
         except asyncio.CancelledError:
-            # Unless the response came in the same turn of the loop, and the connection may be another call's by now.
+            # Not if the response arrived in the same iteration of the loop: another call may use the connection by now.
             if self._reader is reader and self.state is not IDLE:
                 self.abort()
             raise
 
     @property
     def usable(self) -> bool:
-        """Whether an idle connection may be used: it is open, and nothing has come that nobody has asked for."""
+        """Whether an idle connection may be used: it is open, and has received no unexpected data."""
         fresh = self._loop.time() - self.idle_since < _FRESH and not self._has_refused
         return not self._transport.is_closing() if fresh else self.quiet
 
     @property
     def quiet(self) -> bool:
-        """The same, with a look at the socket: what has come behind the last response has perhaps not been read yet."""
+        """The same, but also checks the socket, which may have unread data after the last response."""
         return not (self._transport.is_closing() or is_readable(self._transport))
 
     def _sent(self) -> None:
-        """All of a large request has gone out."""
+        """Called when all of a large request has been sent."""
         if self.state is WAITING:
             self._read_limit.add(self)
 
-    # What comes.
+    # Receiving.
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
         return self._reads_into
@@ -184,9 +182,9 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.resume_reading()
 
     def receive(self, data: bytes) -> None:
-        """Take what has come."""
+        """Process received data."""
         if self.state is IDLE or self.state is CLOSED:
-            self.abort()  # nobody has asked for it, and the next call must not get it
+            self.abort()  # unexpected data, which the next call must not get
             return
         reader = self._reader
         try:
@@ -204,11 +202,11 @@ class Connection(asyncio.BufferedProtocol):
     def _begin_body(self, head: ResponseHead, pieces: list[bytes]) -> None:
         self._read_limit.discard(self)
         self._keeps_alive = head.keeps_alive
-        self._has_refused = head.status >= _REFUSALS  # perhaps without having read the request, and is about to close
+        self._has_refused = head.status >= _REFUSALS  # perhaps before reading the request, and about to close
         if self._upload is not None and self._has_refused:
-            self._upload.stop()  # the rest of the request would be for nothing
-            self._keeps_alive = False  # a server that has not read all of it resets the connection, whatever it says
-        if self._reader.ended:  # as small bodies do, it has come with its head
+            self._upload.stop()  # the rest of the request is not needed
+            self._keeps_alive = False  # a server that has not read everything resets the connection, whatever it says
+        if self._reader.ended:  # a small body arrives with the head
             body = Body(delimited=True, data=pieces[0] if len(pieces) == 1 else b"".join(pieces))
             self._over()
         else:
@@ -216,7 +214,7 @@ class Connection(asyncio.BufferedProtocol):
             self.state = READING
             self._feed(pieces)
         waiter, self._head = self._head, None
-        if waiter is None or waiter.done():  # the call was given up in this turn of the loop
+        if waiter is None or waiter.done():  # the call was cancelled in this iteration of the loop
             body.close()
         else:
             waiter.set_result(Response(head.status, head.headers, body))
@@ -231,7 +229,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _over(self) -> None:
-        """The response has come to its end: the one place that decides whether the connection may be used again."""
+        """End the exchange after a complete response. Only this method decides whether the connection is used again."""
         upload, self._upload = self._upload, None
         usable = self._keeps_alive and not self._reader.surplus and not self._transport.is_closing()
         if usable and (upload is None or upload.gone_out):
@@ -253,12 +251,12 @@ class Connection(asyncio.BufferedProtocol):
     # The body's reader.
 
     def begin_wait(self) -> asyncio.Future[None]:
-        """What becomes done when the body gets something, under the read limit."""
+        """A future that the body completes when it gets data; the read limit applies."""
         self._read_limit.add(self)
         return self._loop.create_future()
 
     def end_wait(self) -> None:
-        """The wait is over, and the body has not ended."""
+        """End a wait of a body that has not ended."""
         self._read_limit.discard(self)
 
     def resume_reading(self) -> None:
@@ -267,10 +265,10 @@ class Connection(asyncio.BufferedProtocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
-    # How it ends.
+    # Ending.
 
     def time_out(self) -> None:
-        """The read limit is over."""
+        """Fail, because the read limit has expired."""
         if self.state is WAITING:
             self._fail(NoResponse())
         elif self.state is READING:
@@ -279,20 +277,20 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
 
     def close(self) -> None:
-        """Close a connection that is idle."""
+        """Close an idle connection."""
         self.state = CLOSED
         if os.getpid() == self._process:
-            self._transport.close()  # which sends TLS's goodbye
-            self._transport.abort()  # and does not wait for the peer's
+            self._transport.close()  # sends TLS's close_notify
+            self._transport.abort()  # does not wait for the peer's
 
     def abort(self) -> None:
-        """Drop the connection with all that is still to be sent: to close it would wait for the peer to read that."""
+        """Drop the connection with all unsent data: closing it would wait for the peer to read that."""
         if self.state is READING:
             self._end_body(TruncatedResponseError("the response's body stopped before its end: it was closed"))
         self._drop()
 
     def close_during_call(self) -> None:
-        """End what is under way, because the client is closed."""
+        """End the exchange in progress, because the client is closed."""
         if self.state is IDLE:
             self.close()
         elif self.state is WAITING:
@@ -302,7 +300,7 @@ class Connection(asyncio.BufferedProtocol):
             self._drop()
 
     def _fail(self, error: Exception) -> None:
-        """End the wait for the head with *error*; a body that was under way is cut off."""
+        """End the wait for the head with *error*, or cut off the body."""
         waiter, self._head = self._head, None
         if self.state is READING:
             self._end_body(TruncatedResponseError(f"the response's body stopped before its end: {error}"))
@@ -318,8 +316,8 @@ class Connection(asyncio.BufferedProtocol):
             self._upload.stop()
             self._upload = None
         if os.getpid() != self._process:
-            return  # forked off: to end it here would end it for the parent, whose loop shares its selector with this one
-        with suppress(RuntimeError):  # its loop is closed, and the connection with it
+            return  # a forked child: ending it here would end it for the parent too, because their loops share a selector
+        with suppress(RuntimeError):  # the loop is closed, and so is the connection
             self._transport.abort()
 
     def _end_body(self, failure: SageMakerRuntimeError | None) -> None:
@@ -342,7 +340,7 @@ class Connection(asyncio.BufferedProtocol):
             self._upload.resume()
 
     def eof_received(self) -> None:
-        # To close it would wait until the peer, which says no more, has taken what is still to be sent.
+        # Closing would wait until the peer, which has stopped sending, has accepted all unsent data.
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -367,9 +365,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _receive_what_is_left(self) -> None:
         """
-        A send that failed says nothing of what has come before: a server that refuses a body responds, and closes.
+        Read what arrived before sending failed: a server that refuses a body responds, and closes the connection.
 
-        Over TLS, what is left is ciphertext.
+        This is not possible over TLS, where the rest is ciphertext.
         """
         if self._transport.get_extra_info("sslcontext") is not None:
             return
@@ -379,7 +377,7 @@ class Connection(asyncio.BufferedProtocol):
 
 
 class _LargeReads(asyncio.Protocol):
-    """For a body that fills the buffer of a connection: to copy it out of there costs more than a new buffer for each read."""
+    """For bodies that fill the connection's buffer: copying costs more than a new buffer for each read."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""What ends an exchange, and our exceptions for it; the table in ``retry`` says what each means for another attempt."""
+"""Failures of an exchange, and our exceptions for them; the table in ``retry`` says which are retried."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.proxies import Proxy
     from sagemaker_runtime.wire import Request, Timeout
 
-_REFUSALS = range(400, 500)  # statuses of a proxy that would respond the same again
+_REFUSALS = range(400, 500)  # statuses of a proxy that would respond the same way again
 
 
 class NotConnected(Exception):
-    """No connection to the service that could be used: nothing of the request was sent."""
+    """There was no usable connection to the service, so nothing of the request was sent."""
 
 
 class ProxyRefused(Exception):
-    """A proxy's 4xx to CONNECT, which would be the same again."""
+    """A proxy responded to CONNECT with a 4xx, and would do so again."""
 
 
 class Stalled(Exception):
-    """The peer accepted none of the request for as long as ``Timeout.write``."""
+    """The peer accepted nothing of the request within ``Timeout.write``."""
 
 
 class NoResponse(Exception):
-    """Not a byte of the response came for as long as ``Timeout.read``."""
+    """No byte of the response arrived within ``Timeout.read``."""
 
 
 class Lost(Exception):
-    """The connection ended before a byte of the response."""
+    """The connection ended before the first byte of the response."""
 
     def __init__(self, problem: object, *, large: bool = False) -> None:
         super().__init__(problem)
-        self.large = large  # the body, which the server may have refused
+        self.large = large  # whether the body is large, so that the server may have refused it
 
 
 class BrokeOff(Exception):
@@ -71,18 +71,18 @@ FAILURES = (
     OSError,
     ValueError,
 )
-"""What `translate` knows."""
+"""The exceptions that `translate` accepts."""
 
 
 def closed_during_call() -> ClientClosedError:
-    """Our exception for a call that `close` has ended."""
+    """The exception for a call that was ended by `close`."""
     return ClientClosedError("the HTTP client was closed during the call")
 
 
 def refused_by_proxy(
     error: aiohttp.ClientError, secret_headers: Mapping[str, str] | None
 ) -> NotConnected | ProxyRefused:
-    """What a proxy did instead of connecting us. It may have sent back *secret_headers*, so they are redacted."""
+    """The exception for a proxy that did not connect us. It may have quoted *secret_headers*, so they are redacted."""
     match error:
         case aiohttp.ClientHttpProxyError(status=status, message=message):
             reason = Secrets(secret_headers or {}).redact(message)
@@ -95,10 +95,10 @@ def refused_by_proxy(
 
 
 def translate(error: BaseException, request: Request, timeout: Timeout, proxy: Proxy | None) -> SageMakerRuntimeError:
-    """Our exception for what ended the exchange."""
+    """Our public exception for *error*, which ended the exchange."""
     host = request.host if proxy is None else f"{request.host} through the proxy {proxy.url}"
     match error:
-        case aiohttp.ClientConnectorCertificateError():  # the proxy's, or that of the request's host
+        case aiohttp.ClientConnectorCertificateError():  # of the proxy, or of the request's host
             return CertificateError(
                 f"the certificate of {error.host}:{error.port} was refused: {error.certificate_error}"
             )
@@ -110,13 +110,13 @@ def translate(error: BaseException, request: Request, timeout: Timeout, proxy: P
             return ConnectTimeoutError(f"no connection to {host} in {timeout.connect:g} s")
         case aiohttp.ClientConnectorError(strerror=None):  # lost within TLS; aiohttp's text would end in [None]
             return ConnectError(f"no connection to {host}: {error.os_error!r}")
-        case aiohttp.ClientConnectorError(strerror=why):  # aiohttp's text has the host again, and ssl:default for http
+        case aiohttp.ClientConnectorError(strerror=why):  # aiohttp's text repeats the host, and names ssl:default
             return ConnectError(f"no connection to {host}: {why}")
         case aiohttp.ClientError() | NotConnected():
             return ConnectError(f"no connection to {host}: {error}")
         case ProxyRefused():
             return ProxyRefusedError(f"no connection to {host}: {error}")
-        case ValueError():  # such as a name of a host that cannot be looked up
+        case ValueError():  # for example a host name that cannot be looked up
             return ConfigError(f"{request.method} {request.url!r} cannot be sent: {error}")
         case NotHTTP():
             problem = str(error) if proxy is None else Secrets(proxy.headers or {}).redact(str(error))

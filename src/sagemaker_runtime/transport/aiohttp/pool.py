@@ -1,4 +1,4 @@
-"""The connections of one event loop: those that are idle, those in use, and the calls that wait for one."""
+"""The connections of one event loop, idle and in use, and the calls that wait for one."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.proxies import Proxies
 
 MAX_CONNECTIONS = 2048  # the Go SDK's MaxConnsPerHost
-KEPT_ALIVE = 15.0  # seconds that a connection may be idle; aiohttp's
+KEPT_ALIVE = 15.0  # seconds for which a connection may be idle; aiohttp's default
 READ_LIMITS_KEPT = 16  # different values of Timeout.read, in one loop, whose timers are kept when idle
-BUFFER = 65_536  # bytes that are read at once
+BUFFER = 65_536  # bytes of one read
 ROUTES_KEPT = 256  # hosts; a client calls few
-_FULL = frozenset({errno.EMFILE, errno.ENFILE})  # the process, or the machine, has no descriptor left
-_LOOK_FOR_DESCRIPTORS = 0.05  # seconds between two attempts, where no connection of ours will give one back
+_FULL = frozenset({errno.EMFILE, errno.ENFILE})  # the process, or the machine, has no descriptors left
+_LOOK_FOR_DESCRIPTORS = 0.05  # seconds between two attempts, if none of our connections can release a descriptor
 _FULL_FOR = 5.0  # seconds for which fewer connections are opened after that
-_TURNS = 2  # of the loop, in which a server in the same loop sees the end: asyncio would log the cancellation of its handlers
+_TURNS = 2  # iterations of the loop, in which a server in the same loop ends by itself: asyncio logs cancelled handlers
 
 _Waiter: TypeAlias = "tuple[Route, asyncio.Future[Connection | None]]"
-"""A call that waits for a connection on its route, or for a place to open one."""
+"""A call that waits for a connection on its route, or for a place in which to open one."""
 
 
 class Pool:
     """
     The connections of one event loop.
 
-    Each has a place, from before it is opened until it has ended. Calls that find no place wait in the order they came.
+    Each occupies a place, from before it is opened until it has ended. Calls that find no place wait, first come, first
+    served.
 
     Args:
         connector: Opens connections.
 
-        max_connections: Places.
+        max_connections: The number of places.
 
-        proxies: None to go everywhere directly.
+        proxies: The proxies; None to connect to all hosts directly.
     """
 
     def __init__(self, connector: Connector, max_connections: int, proxies: Proxies | None) -> None:
@@ -59,10 +60,10 @@ class Pool:
         self._owner = before_loop_ends(self._close)
         self._loop = asyncio.get_running_loop()
         self._places = self._max_connections = max_connections
-        self._used = 0  # places
-        self._opener: asyncio.TimerHandle | None = None  # while there are fewer places
+        self._used = 0  # places in use
+        self._opener: asyncio.TimerHandle | None = None  # set while there are fewer places
         self._waiters: deque[_Waiter] = deque()
-        self._gave_up = 0  # of those, at most
+        self._gave_up = 0  # cancelled waiters, at most
         self._connections: set[Connection] = set()
         self._idle: dict[Route, list[Connection]] = {}  # the last one used is the last in its list
         self._sweeper: asyncio.TimerHandle | None = None
@@ -71,13 +72,13 @@ class Pool:
 
     @classmethod
     async def open(cls, *, max_connections: int | None, tls: ssl.SSLContext | None, proxies: Proxies | None) -> Self:
-        """A pool for the running loop; nothing is connected yet."""
+        """Create a pool for the running loop, without connecting."""
         pool = cls(Connector(tls), max_connections or default_max_connections(), proxies)
         await anext(pool._owner)
         return pool
 
     def take(self, route: Route) -> Connection | None:
-        """An idle connection, for an exchange of the caller's; None if there is none."""
+        """Take an idle connection for an exchange; None if there is none."""
         idle = self._idle.get(route)
         while idle:
             connection = idle.pop()
@@ -88,28 +89,28 @@ class Pool:
 
     async def connect(self, route: Route, seconds: float) -> Connection:
         """
-        A connection, for an exchange of the caller's, as soon as there is a place for it.
+        Get a connection for an exchange, as soon as there is a place for it.
 
         Args:
-            route: Where to.
+            route: The scheme, the host and the proxy.
 
-            seconds: For opening one; waiting for a place does not count.
+            seconds: The limit for opening a connection; waiting for a place does not count.
 
         Raises:
-            ConfigError: The route leads nowhere.
-            NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: None could be opened.
+            ConfigError: The scheme and the host do not form an http(s) URL.
+            NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: No connection could be opened.
         """
         if route not in self._idle:
             check_destination(route[0], route[1])
             self._forget_routes()
             self._idle[route] = []
-        deadline = None  # for a descriptor
+        deadline = None  # for getting a descriptor
         while not self.closed:
             connection = self.take(route) or await self._place(route)
             if connection is not None:
                 if connection.quiet:
                     return connection
-                connection.close()  # the server has closed it behind its last response
+                connection.close()  # the server has closed it after the last response
                 continue
             if self.closed:
                 self._give_place_back()
@@ -117,7 +118,7 @@ class Pool:
             try:
                 connection = await self._connector.open(route, seconds, lambda: self._protocol(route))
             except BaseException as error:
-                cause = error.__cause__  # of aiohttp's error for a connection that could not be opened
+                cause = error.__cause__  # aiohttp's error has the OSError as its cause
                 if not (isinstance(cause, OSError) and cause.errno in _FULL):
                     self._give_place_back()
                     raise
@@ -131,12 +132,12 @@ class Pool:
         raise closed_during_call()
 
     def _protocol(self, route: Route) -> Connection:
-        # Where reads are completed by the system, on Windows, two of them may be under way at once.
+        # On Windows, the system completes reads, so two of them may be in progress at the same time.
         buffer = memoryview(bytearray(BUFFER)) if sys.platform == "win32" else self._buffer
         return Connection(route, buffer, self._free, self._lost)
 
     async def _place(self, route: Route) -> Connection | None:
-        """A place for a connection; or one that another call has done with."""
+        """Wait for a place, and return None; or return a connection that another call has released."""
         if self._used < self._places:
             self._used += 1
             return None
@@ -152,7 +153,7 @@ class Pool:
                     self._waiters = deque(waiter for waiter in self._waiters if not waiter[1].done())
                     self._gave_up = 0
             elif future.exception() is None:
-                connection = future.result()  # it came in the same turn
+                connection = future.result()  # it was provided in the same iteration of the loop
                 if connection is None:
                     self._give_place_back()
                 else:
@@ -160,19 +161,19 @@ class Pool:
             raise
 
     async def _wait_for_descriptors(self, error: BaseException, deadline: float) -> None:
-        """There was a place, and no descriptor: so there are fewer places for a while."""
-        self._used -= 1  # to nobody: a call that waits would find no descriptor either
+        """There was a place, but no descriptor, so reduce the places for a while, and wait if necessary."""
+        self._used -= 1  # not passed on, because a waiting call would get no descriptor either
         self._places = max(self._used, 1)
         if self._opener is None:
             self._opener = self._loop.call_later(_FULL_FOR, self._open_places)
-        if not self._connections:  # other code has them all
+        if not self._connections:  # other code has all descriptors
             if self._loop.time() >= deadline:
                 self._open_places()
                 raise error
             await asyncio.sleep(_LOOK_FOR_DESCRIPTORS)
 
     def _open_places(self) -> None:
-        """Have all places again: other code may have given descriptors back."""
+        """Restore all places, because other code may have released descriptors."""
         if self._opener is not None:
             self._opener.cancel()
             self._opener = None
@@ -182,7 +183,7 @@ class Pool:
             self._waiters.popleft()[1].set_result(None)
 
     def _free(self, connection: Connection) -> None:
-        """An exchange has ended, and its connection may be used again."""
+        """Called when an exchange has ended and its connection may be used again."""
         waiter = self._first_waiter()
         if waiter is None:
             self._idle.setdefault(connection.route, []).append(connection)
@@ -191,10 +192,10 @@ class Pool:
         elif waiter[0] == connection.route:
             self._waiters.popleft()[1].set_result(connection)
         else:
-            connection.close()  # its place is for the one that waits
+            connection.close()  # to free its place for the waiting call
 
     def _lost(self, connection: Connection) -> None:
-        """A connection has ended."""
+        """Called when a connection has ended."""
         self._connections.discard(connection)
         idle = self._idle.get(connection.route)
         if idle and connection in idle:
@@ -208,7 +209,7 @@ class Pool:
             self._used -= 1
 
     def _first_waiter(self) -> _Waiter | None:
-        """The call that has waited longest, and still does."""
+        """The first call that is still waiting."""
         while self._waiters:
             if not self._waiters[0][1].done():
                 return self._waiters[0]
@@ -228,7 +229,7 @@ class Pool:
                 del self._idle[route]
 
     def _sweep(self) -> None:
-        """Close what has been idle too long: a server would, and the next call would find out."""
+        """Close connections that have been idle for too long, before the server does so during a call."""
         self._sweeper = None
         oldest, now = None, self._loop.time()
         for idle in self._idle.values():
@@ -240,10 +241,10 @@ class Pool:
             self._sweeper = self._loop.call_at(oldest + KEPT_ALIVE, self._sweep)
 
     def read_limit(self, seconds: float) -> ReadLimit:
-        """The timer for all that wait so long."""
+        """The shared timer for all waits of *seconds*."""
         limit = self._read_limits.get(seconds)
         if limit is None:
-            if len(self._read_limits) >= READ_LIMITS_KEPT:  # somebody gives each call what is left of a budget
+            if len(self._read_limits) >= READ_LIMITS_KEPT:  # perhaps each call gets the rest of a time budget
                 oldest = next(iter(self._read_limits))
                 if not self._read_limits[oldest].idle:
                     return ReadLimit(seconds, kept=False)
@@ -252,13 +253,13 @@ class Pool:
         return limit
 
     async def close(self) -> None:
-        """End all that is under way, and close the connections."""
+        """End all calls in progress, and close the connections."""
         await self._owner.aclose()
 
     async def _close(self) -> None:
         self.closed = True
         if os.getpid() != self._process:
-            return  # forked off within the loop, which ends here too: the connections are the parent's
+            return  # a forked child, in which the loop ends too: the connections belong to the parent
         for timer in (self._sweeper, self._opener):
             if timer is not None:
                 timer.cancel()
@@ -277,15 +278,13 @@ class Pool:
 
 
 def default_max_connections() -> int:
-    """Three quarters of the descriptors that the process may still open, so that a burst leaves some to other code."""
+    """2,048, or three quarters of the descriptors that the process may still open, which leaves some to other code."""
     try:
-        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
-
-        limit = getrlimit(RLIMIT_NOFILE)[0]
+        limit = os.sysconf("SC_OPEN_MAX")  # as RLIMIT_NOFILE, but to import `resource` takes 0.4 ms
         opened = sum(1 for _ in Path("/dev/fd").iterdir())
-    except (ImportError, OSError):  # a system that has no such limit, or does not say
+    except (AttributeError, ValueError, OSError):  # a system without such a limit
         return MAX_CONNECTIONS
-    return MAX_CONNECTIONS if limit == RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, (limit - opened) * 3 // 4))
+    return MAX_CONNECTIONS if limit < 0 else max(1, min(MAX_CONNECTIONS, (limit - opened) * 3 // 4))
 
 
 def _idle_since(connection: Connection) -> float:

@@ -1,4 +1,4 @@
-"""One timer for the read limits of all calls in a loop that have the same limit."""
+"""One timer for all calls in a loop that have the same read limit."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Protocol
 
 
 class Waiting(Protocol):
-    """What waits for the next byte of a response."""
+    """An object that waits for the next byte of a response."""
 
     def time_out(self) -> None:
-        """The limit is over. Called once at most, and never after `ReadLimit.discard`."""
+        """Called when the limit has expired: at most once, and never after `ReadLimit.discard`."""
         ...
 
 
 class ReadLimit:
     """
-    The waits of one length in one event loop, under one timer.
+    The waits of one length in one event loop, with one timer.
 
-    Their deadlines come in the order in which they began, so only the first needs a timer. One for each call, as
-    aiohttp has it, costs 7 µs of a call's 90.
+    Their deadlines are in the order in which they began, so only the first one needs a timer. One timer for each call, as
+    in aiohttp, costs 7 µs of a call's 90.
 
     Args:
         seconds: The length.
 
-        kept: Whether other calls will wait as long; if not, the timer goes with the last wait.
+        kept: Whether other calls will have the same limit; if not, the timer is cancelled after the last wait.
     """
 
     __slots__ = ("_deadlines", "_kept", "_loop", "_timer", "seconds")
@@ -42,7 +42,7 @@ class ReadLimit:
         return not self._deadlines
 
     def add(self, waiting: Waiting) -> None:
-        """Begin a wait, or begin it anew."""
+        """Begin a wait, or restart it."""
         deadlines = self._deadlines
         deadlines.pop(waiting, None)
         deadlines[waiting] = deadline = self._loop.time() + self.seconds
@@ -50,19 +50,19 @@ class ReadLimit:
             self._timer = self._loop.call_at(deadline, self._due)
 
     def discard(self, waiting: Waiting) -> None:
-        """End a wait, if it has begun and not ended."""
+        """End a wait, if there is one."""
         self._deadlines.pop(waiting, None)
         if not self._kept and not self._deadlines:
             self.stop()
 
     def stop(self) -> None:
-        """Cancel the timer; no wait ends by it any more."""
+        """Cancel the timer, so that no wait expires."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None  # a wait that begins after all gets another
+            self._timer = None  # a wait that begins later gets a new one
 
     def _due(self) -> None:
-        # In the next turn of the loop: data that arrived in this one, before a late timer, is delivered first.
+        # In the next iteration of the loop, so that data that arrived before a late timer is processed first.
         self._timer = self._loop.call_soon(self._look)
 
     def _look(self) -> None:

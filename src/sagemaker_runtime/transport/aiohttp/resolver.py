@@ -1,4 +1,4 @@
-"""`Resolver`: looks names up for aiohttp, in threads of its own."""
+"""`Resolver`: looks up names for aiohttp, in its own threads."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from sagemaker_runtime.threads import Threads
 
-# Apart from those for files: without a response of the name server, a lookup takes half a minute.
+# Separate from the threads for files, because a lookup takes half a minute if the name server does not respond.
 _THREADS = Threads(name="sagemaker-runtime-names")
-_ADDRCONFIG = socket.AI_ADDRCONFIG & getattr(socket, "AI_MASK", -1)  # macOS has flags that it does not take
+_ADDRCONFIG = socket.AI_ADDRCONFIG & getattr(socket, "AI_MASK", -1)  # macOS defines flags that it does not accept
 _NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
 
@@ -19,7 +19,7 @@ class Resolver(AbstractResolver):
     """
     aiohttp's ``ThreadedResolver`` without the event loop's executor.
 
-    A program may have filled that with work that waits for a call, and neither would go on.
+    A program may have filled the executor with work that waits for a call, which would be a deadlock.
     """
 
     async def resolve(
@@ -41,16 +41,16 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Resolve
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=_ADDRCONFIG)
     except socket.gaierror:
-        # Windows has no address of this name while it is offline.
+        # While Windows is offline, it does not find localhost with AI_ADDRCONFIG.
         if sys.platform != "win32" or host.rstrip(".").casefold() != "localhost":
             raise
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
     results: list[ResolveResult] = []
     for kind, _, proto, _, address in found:
         name, number = address[:2]
-        if not isinstance(name, str):  # no address: this Python was built without IPv6
+        if not isinstance(name, str):  # not an address, because this Python was built without IPv6
             continue
-        if address[3:] not in ((), (0,)):  # in a zone, as link-local addresses are
+        if address[3:] not in ((), (0,)):  # in a zone, like link-local addresses
             name, service = socket.getnameinfo(address, _NUMERIC)
             number = int(service)
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV

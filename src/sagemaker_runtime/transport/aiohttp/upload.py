@@ -1,4 +1,4 @@
-"""The body of a large request on its way, while the response is already awaited."""
+"""Sends the body of a large request, while the response is already awaited."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 SLICE = (
     262_144  # bytes; with a turn of the loop between, the event loop stalls 1.4 ms at worst for a 6 MB body, against 11
 )
-_LOOKS = 4  # in one write limit, at whether the peer has taken something
-_LONGEST_LOOK = 1.0  # seconds
-_TURNS = 3  # of the loop, in which what has come is read before a slice goes out
+_LOOKS = 4  # checks for progress within one write limit
+_LONGEST_LOOK = 1.0  # seconds between two checks
+_TURNS = 3  # iterations of the loop, so that received data is read before a slice is sent
 
 
 class Upload:
     """
-    A body that goes out in slices, which need no copy, giving way to other tasks between them.
+    Sends a body in slices, without copying it; other tasks run in between.
 
     Args:
-        transport: The head of the request has been written to it.
+        transport: The transport, to which the head of the request has already been written.
 
-        body: All of it.
+        body: The whole body.
 
-        limit: Seconds in which the peer must take something of it.
+        limit: Seconds within which the peer must accept some of it.
 
-        on_sent: Called when the peer has all of it.
+        on_sent: Called when the peer has accepted all of it.
 
-        on_failed: Called with what ended it.
+        on_failed: Called with the error that ended the sending.
     """
 
     __slots__ = ("_limit", "_on_failed", "_on_sent", "_resumed", "_stopped", "_task", "_transport", "_written")
@@ -57,7 +57,7 @@ class Upload:
 
     @property
     def gone_out(self) -> bool:
-        """Whether the kernel has all of it."""
+        """Whether the kernel has accepted all of it."""
         return self._written and not self._transport.get_write_buffer_size()
 
     async def _write(self, view: memoryview) -> None:
@@ -66,38 +66,38 @@ class Upload:
             for start in range(0, len(view), SLICE):
                 await self._let_read()
                 if transport.is_closing():
-                    return  # whoever waits for the response learns why
+                    return  # the waiting call gets the reason
                 transport.write(view[start : start + SLICE])
                 self._written = start + SLICE >= len(view)
                 await self._watch(self._resumed.is_set)
             await self._watch(lambda: self.gone_out and not unacknowledged(transport))
         except asyncio.CancelledError:
-            if not self._stopped:  # by code that cancels all tasks
+            if not self._stopped:  # cancelled by other code, which cancels all tasks
                 self._on_failed(Lost("the sending of the request was cancelled"))
             raise
         except Stalled as error:
             self._on_failed(error)
-        except Exception as error:  # noqa: BLE001 - such as MemoryError; the reader would wait for ever
+        except Exception as error:  # noqa: BLE001 - such as MemoryError; otherwise the call would wait forever
             self._on_failed(Lost(f"the request could not be sent: {type(error).__name__}"))
         else:
             self._on_sent()
 
     async def _let_read(self) -> None:
-        """Let the connection take what has come: a refusal of this very body, perhaps, with which the sending ends."""
+        """Let the connection process received data, perhaps a refusal of this body, which ends the sending."""
         for _ in range(_TURNS):
             await asyncio.sleep(0)
             if not is_readable(self._transport):
                 return
 
     async def _watch(self, is_done: Callable[[], bool]) -> None:
-        """Wait for as long as the peer takes something within the limit."""
+        """Wait until *is_done*, as long as the peer accepts some data within each limit."""
         if is_done():
             return
         loop, transport = asyncio.get_running_loop(), self._transport
         look = min(self._limit / _LOOKS, _LONGEST_LOOK)
         since, seen = loop.time(), None
         while not is_done() and not transport.is_closing():
-            # Any change is progress. Bytes move from one buffer to the next, and over TLS there is one that cannot be seen.
+            # Any change is progress: bytes move from buffer to buffer, one of which is invisible over TLS.
             now = transport.get_write_buffer_size(), unacknowledged(transport)
             if now != seen:
                 since, seen = loop.time(), now
@@ -111,16 +111,16 @@ class Upload:
                         await self._resumed.wait()
 
     def pause(self) -> None:
-        """The transport has as much as it can hold."""
+        """Pause, because the transport's buffer is full."""
         self._resumed.clear()
 
     def resume(self) -> None:
-        """The transport can hold more."""
+        """Continue, because the transport accepts more."""
         self._resumed.set()
 
     def stop(self) -> None:
-        """Send no more of it, and report nothing of it."""
+        """Stop sending, without calling a callback."""
         self._stopped = True
         if self._task is not None:
             self._task.cancel()
-            self._task = None  # or its CancelledError, this and the body would keep one another alive
+            self._task = None  # otherwise its CancelledError, this object and the body would be a reference cycle

@@ -1,4 +1,4 @@
-"""The body of a response on one stream: what the peer may send on before it has been read is bounded by the window."""
+"""The body of a response on one stream. The flow-control window limits the bytes that are received but not read."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from sagemaker_runtime.errors import SageMakerRuntimeError
     from sagemaker_runtime.transport.h2.exchange import Exchange
 
-_ERROR_WAIT = 0.5  # seconds for more of an error's body: its status and headers say enough, and a caller waits
-_ERROR_TIME = 2.0  # seconds for all of it, and
-_ERROR_SIZE = 1_048_576  # bytes of it: one without an end is not to hold up the caller
-_LARGE = 4_096  # bytes; pieces of this size are returned one by one, because to join them would copy them
+_ERROR_WAIT = 0.5  # seconds to wait for more of an error's body: the status and the headers say enough
+_ERROR_TIME = 2.0  # seconds for the whole of it
+_ERROR_SIZE = 1_048_576  # bytes of it, so that an endless body does not delay the error
+_LARGE = 4_096  # bytes; pieces of this size are returned one by one, because joining them would copy them
 
 
 class Body:
-    """A response's body; see `ResponseBody`. Its exchange feeds it."""
+    """A response's body, a `ResponseBody`. Its exchange feeds it."""
 
     __slots__ = ("_data", "_exchange", "_failure", "_held", "_pieces", "_unacknowledged", "_waiter", "ended")
 
-    delimited = True  # END_STREAM is unlike a cut
+    delimited = True  # END_STREAM marks the end, so a truncation is recognized
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._pieces: list[bytes] = []
         self._held = 0  # bytes in the pieces
-        self._unacknowledged = 0  # bytes of the window that are the peer's again once the pieces have been read
+        self._unacknowledged = 0  # bytes of the window to give back to the peer once the pieces have been read
         self._data: bytes | None = None
         self._failure: SageMakerRuntimeError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -54,9 +54,9 @@ class Body:
 
     async def _next_of_error(self, data: bytes) -> bytes:
         """
-        The next piece of an error's body after *data*; nothing where no more comes soon, or *data* is a whole document.
+        The next piece of an error's body after *data*; empty if none arrives soon, or *data* is a complete JSON document.
 
-        A server may hold its end back until it has ours, and whoever waits for the error is to have it at once.
+        A server may delay the end of its body until we end ours, but the error must be raised without delay.
         """
         if data and not self._pieces and not self.ended and json_object(data) is not None:
             return b""
@@ -73,7 +73,7 @@ class Body:
         while not self._pieces:
             if self.ended:
                 if self._failure is not None:
-                    raise self._failure.with_traceback(None)  # or it would grow with each read
+                    raise self._failure.with_traceback(None)  # otherwise the traceback would grow with each read
                 return b""
             if self._waiter is not None:
                 raise RuntimeError("the body is being read already; it has one reader at a time")
@@ -97,13 +97,13 @@ class Body:
         return piece
 
     def close(self) -> None:
-        if not self.ended:  # or there may still be something to send, to one who has said all
+        if not self.ended:  # once the peer has ended, the request may still continue
             self._exchange.close()
 
-    # What the exchange calls.
+    # Called by the exchange.
 
     def feed(self, data: bytes, flow_controlled: int) -> None:
-        """Add what has come, which took *flow_controlled* bytes of the window, padding among them."""
+        """Add received data, which took *flow_controlled* bytes of the window, including padding."""
         if data:
             self._pieces.append(data)
             self._held += len(data)
@@ -111,14 +111,14 @@ class Body:
         self._wake()
 
     def end(self, failure: SageMakerRuntimeError | None = None) -> None:
-        """Nothing more will come; *failure* says why, if that is not its end. What is there can still be read."""
+        """End the body, with *failure* if it is incomplete. Data received before can still be read."""
         if not self.ended:
             self.ended = True
             self._failure = failure
             self._wake()
 
     def discard(self) -> int:
-        """Forget what has not been read; the bytes of the window that it took."""
+        """Drop the unread data, and return the bytes of the window that it took."""
         back, self._unacknowledged = self._unacknowledged, 0
         self._pieces.clear()
         self._held = 0

@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.h2.pool import Pool
     from sagemaker_runtime.wire import Request, Timeout
 
-# Of the parent, in a process that was forked: kept, and never touched. To close a connection would send TLS's goodbye.
+# In a forked process, the parent's pools. They are kept and never used: closing a connection would send a TLS close_notify.
 _INHERITED: list[dict[asyncio.AbstractEventLoop, Pool]] = []
 
 
 @lru_cache(maxsize=1)
 def _default_tls() -> ssl.SSLContext:
-    """Made once: to read the system's authorities takes 50 ms."""
+    """Created once, because loading the system's certificates takes 50 ms."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["h2"])
     return context
 
 
 def _require_h2() -> None:
-    """Say what to install. The class itself can be imported without it, as by ``from sagemaker_runtime import *``."""
+    """Raise ConfigError if h2 is missing. The module can be imported without it: ``from sagemaker_runtime import *``."""
     try:
         import_module("h2.connection")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("h2", "hpack", "hyperframe"):
             raise
         raise ConfigError(
-            "a duplex call goes over HTTP/2, for which h2 is missing: pip install 'sagemaker-runtime[http2]', or give the "
-            "client a transport of your own (Options.duplex_http_client)"
+            "a duplex call needs HTTP/2, for which h2 is missing: pip install 'sagemaker-runtime[http2]', or set your own "
+            "transport as Options.duplex_http_client"
         ) from error
 
 
@@ -55,20 +55,21 @@ class HTTP2Client:
     HTTP/2 for duplex calls: many streams on one connection, one pool of connections per event loop.
 
     With an ``https`` endpoint, HTTP/2 is negotiated in TLS (ALPN); with an ``http`` endpoint, it is assumed. Streams above
-    the server's limit use a second connection, or wait. Do not share it between threads. After a fork, use it in a new event
-    loop.
+    the server's limit use another connection, or wait; a server that allows none at first has Timeout.connect to allow
+    one. Do not share a client between threads. After a fork, use it in a new event loop.
 
     Args:
-        ca_bundle: As for `AioHTTPClient`.
+        ca_bundle: A file or a directory of certificates to trust; None for the system's. Details are in `AioHTTPClient`.
 
-        client_certificate: As for `AioHTTPClient`.
+        client_certificate: A PEM file, or two, with a certificate and its key; None for none. See `AioHTTPClient`.
 
-        proxies: As for `AioHTTPClient`.
+        proxies: Proxies by the scheme of the request, only for https; None for those of the environment, ``{}`` for none. See
+            `AioHTTPClient`.
 
-        max_connections: The maximum number of connections to one host.
+        max_connections: The maximum number of connections to one host, in each loop.
 
-        keep_alive: Seconds within which a vanished peer is noticed while a stream is open. After half of them without a byte,
-            a PING is sent.
+        keep_alive: Seconds within which a peer that no longer responds is detected while a stream is open. After half of
+            this time without a byte, a PING is sent.
 
     Raises:
         ConfigError: h2 is not installed, a file is unusable, or a value is invalid.
@@ -102,7 +103,7 @@ class HTTP2Client:
         self._process = os.getpid()
 
     async def open(self, request: Request, *, timeout: Timeout) -> Exchange:
-        """Send the head of *request*; see `DuplexHTTPClient.open`."""
+        """Send the head of *request*, and return before the response arrives; see `DuplexHTTPClient.open`."""
         if self._closed:
             raise ClientClosedError("the HTTP client is closed; make a new one")
         self._leave_connections_of_parent()
@@ -116,8 +117,8 @@ class HTTP2Client:
         proxy = None if pool.proxies is None else pool.proxies.proxy_for(request.scheme, request.host)
         if proxy is not None and request.scheme == "http":
             raise ConfigError(
-                f"{request.url!r} would go through the proxy {proxy.url}, which carries HTTP/2 for https only: name the host "
-                "in NO_PROXY, or use https"
+                f"{request.url!r} would go through the proxy {proxy.url}, but HTTP/2 through a proxy requires https: list "
+                "the host in NO_PROXY, or use https"
             )
         try:
             connection = await pool.place((request.scheme, request.host, proxy), timeout.connect)
@@ -127,9 +128,9 @@ class HTTP2Client:
         else:
             return connection.open(fields, request.host, timeout)
         try:
-            raise failure from cause  # out here, where what was caught is not its context
+            raise failure from cause  # outside the except block, so that the caught error is not its context
         finally:
-            del failure, cause  # or they and this frame would keep one another alive
+            del failure, cause  # otherwise they and this frame would be a reference cycle
 
     @asyncio_only
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""One HTTP/2 connection: h2 has the rules of the protocol, this has the socket, the streams and the watch over the peer."""
+"""One HTTP/2 connection: h2 implements the protocol; this has the socket, the streams and the keep-alive."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.aiohttp.connecting import Route
     from sagemaker_runtime.wire import Timeout
 
-WINDOW = 131_072  # bytes of one stream that the peer may send ahead of its reader
-_CONNECTION_WINDOW = 2**30  # bytes of all streams: one that nobody reads is not to hold up the others
+WINDOW = 131_072  # bytes of one stream that the peer may send before they are read
+_CONNECTION_WINDOW = 2**30  # bytes of all streams, so that a stream that nobody reads does not block the others
 _MAX_HEAD = 65_536  # bytes
-_LAST_ID = 2**30  # streams of one connection are not numbered further
-_MOST_UNREAD = 2**24  # bytes; what is sent stops far below, but each PING is answered, read or not
-_SHOWN = 200  # characters of what is wrong with the peer's frames
+_LAST_ID = 2**30  # no stream of a connection has a higher number
+_MOST_UNREAD = 2**24  # bytes; data stops far below this, but each PING of the peer is acknowledged
+_SHOWN = 200  # characters of a protocol error
 
 
 class Connection(asyncio.Protocol):
@@ -48,22 +48,23 @@ class Connection(asyncio.Protocol):
     A connection and its streams.
 
     Args:
-        route: Where it leads.
+        route: The scheme, the host and the proxy.
 
-        keep_alive: Seconds in which a peer that has vanished is noticed while a stream is open.
+        keep_alive: Seconds within which a peer that no longer responds is detected while a stream is open.
 
         changed: Called when there may be a place for another stream, or when the connection has ended.
 
     Attributes:
-        exchanges: The streams that are open, by id.
+        exchanges: The open streams, by id.
 
-        reserved: Places that were promised and are not taken yet.
+        reserved: Places that are reserved, but not used yet.
 
-        settled: Done when the peer's settings have come; before that it is not known how many streams it takes.
+        settled: Done when the peer's settings have arrived and allow a stream. Until then its limit of streams is unknown; and
+            for a short time, a peer may allow none (RFC 9113, section 6.5.2).
 
-        writer: Writes the frames, and says when to wait.
+        writer: Writes the frames, and signals when to wait.
 
-        idle_since: By the loop's clock; when the last stream ended.
+        idle_since: When the last stream ended, by the loop's clock.
     """
 
     def __init__(self, route: Route, keep_alive: float, changed: Callable[[Connection], None]) -> None:
@@ -81,31 +82,37 @@ class Connection(asyncio.Protocol):
         self._splitter = GoAwaySplitter()
         self._open = False
         self._going_away = False
+        self._has_settings = False
         self._watch = KeepAlive(keep_alive, ping=self._ping, dead=self._end)
         self._transport: asyncio.Transport
 
-    # What the pool asks.
+    # Used by the pool.
 
     @property
     def places(self) -> int:
-        """Streams that may still be opened on it now."""
+        """The number of further streams that may be opened now."""
         if not self._open or self._going_away:
             return 0
         return self._h2.remote_settings.max_concurrent_streams - len(self.exchanges) - self.reserved
 
     @property
+    def allows_none(self) -> bool:
+        """Whether the peer's settings have come, and allow no stream."""
+        return self._open and self._h2.remote_settings.max_concurrent_streams == 0
+
+    @property
     def usable(self) -> bool:
-        """Whether it is open; it takes further streams once there is a place."""
+        """Whether it is open, and accepts further streams once there is a place."""
         return self._open and not self._going_away
 
     @property
     def alpn(self) -> str | None:
-        """The protocol that TLS has settled on; None without TLS, or without agreement."""
+        """The protocol negotiated in TLS; None without TLS, or without agreement."""
         tls = self._transport.get_extra_info("ssl_object")
         return None if tls is None else tls.selected_alpn_protocol()
 
     def open(self, fields: list[tuple[str, str]], host: str, timeout: Timeout) -> Exchange:
-        """Begin a stream with the head in *fields*, in a place that was reserved."""
+        """Begin a stream with the head in *fields*, in a reserved place."""
         self.reserved -= 1
         id = self._h2.get_next_available_stream_id()
         if id >= _LAST_ID:
@@ -117,7 +124,7 @@ class Connection(asyncio.Protocol):
         return exchange
 
     def close(self) -> None:
-        """End it, and its streams with it: the client is closed, or nobody has used it for long."""
+        """Close the connection and its streams: the client is closed, or the connection has been idle for too long."""
         for exchange in list(self.exchanges.values()):
             exchange.client_closed()
         if self._open and os.getpid() == self._process:
@@ -125,37 +132,37 @@ class Connection(asyncio.Protocol):
                 self._h2.close_connection()
             self.writer.flush()
             self._open = False
-            self._transport.close()  # which sends TLS's goodbye
-            self._transport.abort()  # and does not wait for the peer's
+            self._transport.close()  # sends TLS's close_notify
+            self._transport.abort()  # does not wait for the peer's
 
-    # What a stream asks.
+    # Used by the streams.
 
     def room(self, id: int) -> int:
-        """Bytes that may be sent on the stream now, in one frame."""
+        """The number of bytes that may be sent on the stream now, in one frame."""
         if self.writer.paused:
             return 0
         return min(self._h2.local_flow_control_window(id), self._h2.max_outbound_frame_size)
 
     def send_at_once(self, id: int, data: bytes, *, end: bool) -> bool:
-        """Send *data* in one frame, if the windows take all of it; whether they did."""
+        """Send *data* in one frame if the windows allow all of it; whether they did."""
         if self.writer.paused or len(data) > self.room(id):
             return False
         self.send_data(id, data, end=end)
         return True
 
     def send_data(self, id: int, data: bytes, *, end: bool = False) -> None:
-        """Send what `room` has said there is room for."""
+        """Send *data*, of no more bytes than `room` allows."""
         self._h2.send_data(id, data, end_stream=end)
         self.writer.flush_soon(len(data))
 
     def acknowledge(self, size: int, id: int) -> None:
-        """*size* bytes of the stream have been read, so the peer may send as many more."""
+        """Let the peer send *size* more bytes, because as many of the stream have been read."""
         if size and self._open:
             self._h2.acknowledge_received_data(size, id)
             self.writer.flush_soon(0)
 
     def forget(self, exchange: Exchange, *, reset: bool) -> None:
-        """The stream has ended; *reset* tells the peer."""
+        """Remove a stream that has ended; with *reset*, tell the peer."""
         if self.exchanges.pop(exchange.id, None) is None:
             return
         if self._open and reset and os.getpid() == self._process:
@@ -190,18 +197,20 @@ class Connection(asyncio.Protocol):
         self._watch.received()
         data, goaways = self._splitter.split(data)
         if not self.settled.done() and data.startswith(b"HTTP/1"):
-            self._end("it speaks HTTP/1, and no HTTP/2")
+            self._end("it speaks HTTP/1, not HTTP/2")
             return
         try:
             events = self._h2.receive_data(data) if data else ()
         except H2Error as error:
             self.writer.flush()
-            self._end(f"what it sent is not HTTP/2: {str(error)[:_SHOWN]}")
+            self._end(f"it sent data that is not HTTP/2: {str(error)[:_SHOWN]}")
             return
         widened: set[int] = set()
         for event in events:
             self._handle(event, widened)
-        # Not before the last event: for h2, a stream whose reset is among them is closed already.
+        if self._has_settings and not self.settled.done() and not self.allows_none:  # by the last of several settings
+            self.settled.set_result(None)
+        # Only after the last event: if they include the reset of a stream, h2 has already closed it.
         for exchange in list(self.exchanges.values()) if 0 in widened else map(self.exchanges.get, widened):
             if exchange is not None:
                 exchange.pump()
@@ -228,11 +237,11 @@ class Connection(asyncio.Protocol):
     # Inside.
 
     def _handle(self, event: Event, widened: set[int]) -> None:
-        """Pass an event on; into *widened* goes the stream that may send more, or 0 for all of them."""
+        """Pass an event on. Add a stream that may now send more to *widened*, or 0 for all streams."""
         match event:
             case DataReceived(data=data, stream_id=id):
                 exchange = self.exchanges.get(id)
-                if exchange is None:  # cancelled by us, and still on its way
+                if exchange is None:  # data of a stream that we have cancelled
                     self.acknowledge(event.flow_controlled_length or 0, id)
                 else:
                     exchange.data(data or b"", event.flow_controlled_length or 0)
@@ -244,19 +253,18 @@ class Connection(asyncio.Protocol):
             case StreamEnded(stream_id=id):
                 if (exchange := self.exchanges.get(id or 0)) is not None:
                     exchange.end()
-            case StreamReset(stream_id=id):  # by the peer; or by h2, where the peer has broken a rule of the stream
+            case StreamReset(stream_id=id):  # by the peer, or by h2 after a stream error
                 if (exchange := self.exchanges.get(id)) is not None:
                     exchange.reset(int(event.error_code or 0))
             case RemoteSettingsChanged():
-                if not self.settled.done():
-                    self.settled.set_result(None)
-                widened.add(0)  # the initial window is among them
+                self._has_settings = True
+                widened.add(0)  # the settings include the initial window
                 self._changed(self)
             case _:  # acknowledgements, trailers, 1xx, extensions
                 pass
 
     def _go_away(self, last_stream_id: int) -> None:
-        """The peer takes no further streams; those that it has begun with go on."""
+        """Handle a GOAWAY: the peer accepts no further streams, but streams up to *last_stream_id* continue."""
         self._going_away = True
         for exchange in [each for each in self.exchanges.values() if each.id > last_stream_id]:
             exchange.refused()
@@ -265,7 +273,7 @@ class Connection(asyncio.Protocol):
         self._changed(self)
 
     def _end(self, problem: str) -> None:
-        """All is over, for what *problem* says."""
+        """End the connection and all its streams because of *problem*."""
         if self._open:
             self._open = False
             self._transport.abort()
@@ -285,4 +293,4 @@ class Connection(asyncio.Protocol):
         if self._open and os.getpid() == self._process:
             self._transport.write(data)
             if self.writer.paused and self._transport.get_write_buffer_size() > _MOST_UNREAD:
-                self._end("it asks for more than it reads")
+                self._end("it requests more data than it reads")

@@ -1,4 +1,4 @@
-"""One stream of a connection: the request's events go out, the response comes in, and either may end first."""
+"""One stream of a connection: the request is sent while the response arrives, and either may end first."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 
 class Exchange:
     """
-    A request and its response; see `DuplexExchange`.
+    A request and its response, a `DuplexExchange`.
 
     Args:
-        connection: It is a stream of.
+        connection: The connection of the stream.
 
-        id: The stream's.
+        id: The number of the stream.
 
-        host: The peer's, for errors.
+        host: The peer's host, for errors.
 
-        timeout: ``read`` holds for the response's head, ``write`` for each wait for the peer to take something.
+        timeout: ``read`` limits the wait for the response's head, ``write`` each wait for the peer to accept data.
 
     Attributes:
-        status: The response's; 0 before it has come.
+        status: The status of the response; 0 before it has arrived.
     """
 
     __slots__ = (
@@ -79,23 +79,23 @@ class Exchange:
         self._head: asyncio.Future[None] = self._loop.create_future()
         self._response: Response | None = None
         self._body = Body(self)
-        self._failure: SageMakerRuntimeError | None = None  # of what is sent
-        self._pending: deque[memoryview] = deque()  # what the windows, or the transport, do not take yet
+        self._failure: SageMakerRuntimeError | None = None  # raised to senders
+        self._pending: deque[memoryview] = deque()  # data that must wait for the windows, or for the transport
         self._end_pending = False
         self._sent_end = False
-        self._taken = 0  # bytes that h2 has taken
+        self._taken = 0  # bytes that h2 has accepted
         self._sent_at = self._loop.time()
         self._drainers: list[asyncio.Future[None]] = []
 
     # The request.
 
     def write(self, data: bytes, *, end: bool = False) -> bool:
-        """Queue *data*; False where `drain` should be awaited before more is written."""
+        """Queue *data*; False if `drain` should be awaited before the next write."""
         if self._failure is not None:
             raise self._failure.with_traceback(None)
         connection = self._connection
         if connection is None or self._end_pending or self._sent_end:
-            raise StreamClosedError("the request's stream has been ended; nothing can be sent after that")
+            raise StreamClosedError("nothing can be sent after the end of the request's stream")
         self._sent_at = self._loop.time()
         if not self._pending and (data or end) and connection.send_at_once(self.id, data, end=end):
             self._taken += len(data)
@@ -110,16 +110,16 @@ class Exchange:
 
     async def drain(self) -> None:
         """
-        Wait until the peer, or the connection, has taken what was written.
+        Wait until the peer, or the connection, has accepted what was written.
 
         Raises:
-            WriteTimeoutError: The peer took nothing for ``timeout.write``.
+            WriteTimeoutError: The peer accepted nothing within ``timeout.write``.
             TransportError: The exchange has failed.
         """
         if not self._pending:
             connection = self._connection
             if connection is None or self._failure is not None or not connection.writer.paused:
-                await asyncio.sleep(0)  # or a sender that need never wait would let nobody else run
+                await asyncio.sleep(0)  # otherwise a sender that never has to wait would block all other tasks
         while self._failure is None and (
             self._pending or (self._connection is not None and self._connection.writer.paused)
         ):
@@ -141,7 +141,7 @@ class Exchange:
             raise self._failure.with_traceback(None)
 
     def pump(self) -> None:
-        """Send what the windows take now."""
+        """Send what the windows allow now."""
         pending, connection = self._pending, self._connection
         if connection is None or (not pending and not self._end_pending):
             if connection is None or not connection.writer.paused:
@@ -158,7 +158,7 @@ class Exchange:
             self._sent_end = self._end_pending and not pending
             connection.send_data(self.id, bytes(first), end=self._sent_end)
         if not pending:
-            if self._end_pending and not self._sent_end:  # there was nothing else to send
+            if self._end_pending and not self._sent_end:  # only the end had to be sent
                 self._sent_end = True
                 connection.send_data(self.id, b"", end=True)
             self._end_pending = False
@@ -175,12 +175,12 @@ class Exchange:
 
     async def response(self) -> Response:
         """
-        The response, once its head is there.
+        Wait for the head of the response.
 
         Raises:
-            RefusedStreamError: The peer has done nothing for the request.
+            RefusedStreamError: The peer did not process the request.
             ConnectionLostError: The stream, or the connection, ended before the head.
-            ReadTimeoutError: No head for ``timeout.read`` after the last thing that was sent.
+            ReadTimeoutError: No head arrived within ``timeout.read`` after the last write.
         """
         while not self._head.done():
             left = self._sent_at + self._timeout.read - self._loop.time()
@@ -196,19 +196,19 @@ class Exchange:
         return self._failure or ConnectionLostError(f"the stream to {self._host} was closed before a response")
 
     def acknowledge(self, size: int) -> None:
-        """Give the peer back *size* bytes of the windows; that of the connection also when the stream has ended."""
+        """Give *size* bytes of the windows back to the peer; those of the connection even if the stream has ended."""
         self._home.acknowledge(size, self.id)
 
     def close(self) -> None:
-        """Release the stream: CANCEL, unless both sides have ended. May be called again."""
+        """Release the stream; it is cancelled unless both sides have ended. May be called again."""
         if self._connection is not None:
             self.fail(StreamClosedError("the stream was closed"), reset=True)
         self.acknowledge(self._body.discard())
 
-    # What the connection calls.
+    # Called by the connection.
 
     def head(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """The head of the response has come."""
+        """Handle the head of the response."""
         try:
             status, headers = response_head(fields)
         except ValueError as error:
@@ -221,11 +221,11 @@ class Exchange:
                 self._head.set_result(None)
 
     def data(self, data: bytes, flow_controlled: int) -> None:
-        """A piece of the body has come."""
+        """Handle a piece of the body."""
         self._body.feed(data, flow_controlled)
 
     def end(self) -> None:
-        """The response has ended."""
+        """Handle the end of the response."""
         if self._response is None:
             self.fail(InvalidResponseError(f"the stream of {self._host} ended without a response"), reset=True)
             return
@@ -233,9 +233,9 @@ class Exchange:
         self._free_if_done()
 
     def reset(self, code: int) -> None:
-        """The peer has ended the stream with an error code; NO_ERROR behind the response's end asks for no more."""
+        """Handle a reset by the peer; after the end of the response, it only means that the peer accepts nothing more."""
         if self._body.ended:
-            self.fail(StreamClosedError(f"{self._host} has ended the stream; it takes no more"))
+            self.fail(StreamClosedError(f"{self._host} has ended the stream and accepts nothing more"))
         elif self._response is not None:
             self.fail(
                 TruncatedResponseError(f"the response of {self._host} was cut off: it reset the stream, {_name(code)}")
@@ -246,22 +246,22 @@ class Exchange:
             self.fail(ConnectionLostError(f"{self._host} reset the stream before a response: {_name(code)}"))
 
     def lost(self, problem: str) -> None:
-        """The connection has ended."""
+        """Handle the end of the connection."""
         if self._response is not None:
             self.fail(TruncatedResponseError(f"the response of {self._host} was cut off: {problem}"))
         else:
             self.fail(ConnectionLostError(f"the connection to {self._host} was lost before a response: {problem}"))
 
     def refused(self) -> None:
-        """The peer went away before it began with this stream."""
-        self.fail(RefusedStreamError(f"{self._host} ended the connection before it began with this stream"))
+        """Handle a GOAWAY of a peer that has not processed this stream."""
+        self.fail(RefusedStreamError(f"{self._host} ended the connection before it processed this stream"))
 
     def client_closed(self) -> None:
-        """The client was closed."""
+        """Fail, because the client was closed."""
         self.fail(ClientClosedError("the HTTP client was closed during the call"))
 
     def fail(self, error: SageMakerRuntimeError, *, reset: bool = False) -> None:
-        """End both directions; what has come of the response can still be read."""
+        """End both directions with *error*; data of the response that has arrived can still be read."""
         connection, self._connection = self._connection, None
         if self._failure is None:
             self._failure = error
@@ -275,7 +275,7 @@ class Exchange:
             connection.forget(self, reset=reset)
 
     def _free_if_done(self) -> None:
-        """Give the place back when both sides have ended; what has come is still to be read."""
+        """Release the place once both sides have ended; data of the response may still be unread."""
         if self._sent_end and self._body.ended and self._connection is not None:
             connection, self._connection = self._connection, None
             self._wake()

@@ -1,4 +1,4 @@
-"""The writing of frames: those of one turn of the loop go out together."""
+"""`FrameWriter`: writes the frames of one iteration of the event loop together."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
 
     from h2.connection import H2Connection
 
-_AT_ONCE = 65_536  # bytes; less is collected for a turn of the loop, which costs a third less CPU
+_AT_ONCE = 65_536  # bytes; less is collected until the next iteration of the loop, which costs a third less CPU
 
 
 class FrameWriter:
     """
-    Writes what h2 has to send.
+    Writes the frames that h2 has to send.
 
     Args:
-        h2: Has the frames.
+        h2: Produces the frames.
 
-        write: Gives them to the transport.
+        write: Passes them to the transport.
 
     Attributes:
-        paused: Whether the transport holds as much as it can.
+        paused: Whether the transport's buffer is full.
 
-        pressed: Whether whoever writes should wait for a turn, or for the transport.
+        pressed: Whether senders should wait, for the next iteration of the loop or for the transport.
     """
 
     __slots__ = ("_due", "_h2", "_loop", "_unwritten", "_write", "paused", "pressed")
@@ -40,19 +40,19 @@ class FrameWriter:
         self._due = False
 
     def pause(self) -> None:
-        """The transport holds as much as it can."""
+        """Note that the transport's buffer is full."""
         self.paused = self.pressed = True
 
     def resume(self) -> None:
-        """The transport takes more."""
+        """Note that the transport accepts more."""
         self.paused = self.pressed = False
 
     def flush_soon(self, size: int) -> None:
-        """Write in the next turn; at once where much is there with these *size* bytes."""
+        """Write in the next iteration of the loop; immediately if *size* more bytes make it much."""
         self._unwritten += size
         if self._unwritten >= _AT_ONCE:
             self.flush()
-            self.pressed = True  # so that others run, and what has come is read
+            self.pressed = True  # so that other tasks run, and received data is read
         if not self._due:
             self._due = True
             self._loop.call_soon(self._flush_when_due)
@@ -63,7 +63,7 @@ class FrameWriter:
         self.flush()
 
     def flush(self) -> None:
-        """Write all that h2 has now."""
+        """Write everything that h2 has to send now."""
         self._unwritten = 0
         data = self._h2.data_to_send()
         if data:

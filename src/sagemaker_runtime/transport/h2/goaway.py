@@ -1,4 +1,4 @@
-"""GOAWAY frames, taken out of what a peer sends before h2 sees them: its state machine would end with the first one."""
+"""Removes GOAWAY frames from the data for h2, whose state machine would end the connection at the first one."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ _MOST = 65_536
 
 
 class GoAway(NamedTuple):
-    """The peer takes no further streams."""
+    """A GOAWAY frame: the peer accepts no further streams."""
 
     last_stream_id: int
-    """The last stream that it has perhaps acted on: it has done nothing for those after it."""
+    """The last stream that the peer may have processed; it has not processed any later one."""
 
     code: int
-    """Why; 0 for a peer that merely ends the connection."""
+    """The error code; 0 if the peer merely ends the connection."""
 
 
 class GoAwaySplitter:
-    """Follows the frames of one connection, in whatever pieces they come."""
+    """Follows the frames of one connection, fed in pieces of any size."""
 
     __slots__ = ("_held", "_skip")
 
     def __init__(self) -> None:
         self._skip = 0  # bytes until the next frame begins
-        self._held = b""  # the start of a frame that cannot be told yet, or of a GOAWAY
+        self._held = b""  # the start of a frame whose type is not known yet, or of a GOAWAY
 
     def split(self, data: bytes) -> tuple[bytes, list[GoAway]]:
-        """What is h2's of *data*, and the GOAWAYs that were in it."""
+        """The part of *data* for h2, and the GOAWAY frames in *data*."""
         if self._held:
             data, self._held = self._held + data, b""
         at, size, begin = self._skip, len(data), 0
@@ -41,7 +41,7 @@ class GoAwaySplitter:
             end = at + _HEADER + int.from_bytes(data[at : at + 3])
             if data[at + _TYPE_AT] == _GOAWAY:
                 if not _HEADER + _LEAST <= end - at <= _HEADER + _MOST:
-                    at = size  # broken: h2 says how
+                    at = size  # malformed; h2 reports it
                     break
                 if end > size:
                     break
@@ -50,7 +50,7 @@ class GoAwaySplitter:
                 kept.append(data[begin:at])
                 begin = end
             at = end
-        if at < size:  # not enough to know the type, or a GOAWAY that has not come whole
+        if at < size:  # not enough bytes to know the type, or an incomplete GOAWAY
             self._held = data[at:]
         self._skip = max(at - size, 0)
         if not kept and at >= size:

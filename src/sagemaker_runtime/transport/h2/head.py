@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sagemaker_runtime.wire import Request
 
-# RFC 9113, section 8.2.2: a server drops the whole connection, and the streams of others, for one of them.
+# RFC 9113, section 8.2.2. For one of these, servers drop the whole connection, with all its streams.
 _NOT_SENDABLE = frozenset(
     {"connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"}
 )
@@ -24,10 +24,10 @@ _STATUS_DIGITS = 3
 
 def request_fields(request: Request) -> list[tuple[str, str]]:
     """
-    The fields of a request's head, in the order they are sent. The host is ``:authority``.
+    The fields of a request's head, in the order in which they are sent. The host becomes ``:authority``.
 
     Raises:
-        ConfigError: A part of the request is of a wrong type, or cannot stand in its field.
+        ConfigError: A part of the request is of a wrong type, or HTTP/2 does not allow it.
     """
     try:
         target = f"{request.path}?{request.query}" if request.query else request.path
@@ -38,7 +38,9 @@ def request_fields(request: Request) -> list[tuple[str, str]]:
         check_destination(request.scheme, request.host)
         raw = request.headers.raw
         if raw.get("host", request.host) != request.host:
-            raise ConfigError(f"the header 'host' is not {request.host!r}, where the request goes: set Request.url")
+            raise ConfigError(
+                f"the header 'host' is not {request.host!r}, the host of the request; set Request.url instead"
+            )
         _check_names(tuple(raw))
         for name, value in raw.items():
             problem = header_problem(value)
@@ -47,7 +49,7 @@ def request_fields(request: Request) -> list[tuple[str, str]]:
                     f"{request.method} {request.url!r} cannot be sent: the value of header {name!r} {problem}"
                 )
         if request.body:
-            raise ConfigError("a duplex request has no body: what is sent goes through the stream")
+            raise ConfigError("a duplex request cannot have a body; send parts through the stream")
     except (TypeError, AttributeError) as error:
         raise ConfigError(f"the request cannot be sent: {error}") from None
     return [
@@ -64,12 +66,12 @@ def _check_names(names: tuple[str, ...]) -> None:
     for name in names:
         check_name(name)
         if name in _NOT_SENDABLE:
-            raise ConfigError(f"the header {name.title()} cannot be sent over HTTP/2, on a stream without a length")
+            raise ConfigError(f"the header {name.title()} cannot be sent over HTTP/2 on a stream without a length")
 
 
 def response_head(fields: Iterable[tuple[bytes, bytes]]) -> tuple[int, Headers]:
     """
-    The status and the headers of a response, whose fields h2 has checked.
+    The status and the headers of a response; h2 has checked the fields.
 
     Raises:
         ValueError: The status is not a number of three digits.

@@ -1,4 +1,4 @@
-"""The watch over a peer: after a time without a byte it is asked for one, by a PING, and then it is given up."""
+"""`KeepAlive`: sends a PING to a silent peer, and ends the connection if the peer does not respond."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 class KeepAlive:
     """
-    Watches one connection, while there is something to wait for.
+    Watches one connection while streams are open.
 
     Args:
-        seconds: In which a peer that has vanished is noticed; after half of it, it is pinged.
+        seconds: The time within which a peer that no longer responds is detected; after half of it, a PING is sent.
 
         ping: Sends a PING.
 
-        dead: Told why, when nothing came of it.
+        dead: Called with the reason if the peer does not respond.
     """
 
     __slots__ = ("_dead", "_half", "_loop", "_ping", "_pinged_at", "_received_at", "_timer")
@@ -33,19 +33,19 @@ class KeepAlive:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Watch from now on, unless it does already."""
+        """Start to watch, unless it is already watching."""
         if self._timer is None:
             self.received()
             self._timer = self._loop.call_later(self._half, self._look)
 
     def stop(self) -> None:
-        """Wait for nothing any more."""
+        """Stop watching."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def received(self) -> None:
-        """Something came."""
+        """Note that data has arrived."""
         self._received_at = self._loop.time()
 
     def _look(self) -> None:
@@ -59,4 +59,4 @@ class KeepAlive:
             self._ping()
         else:
             self._timer = None
-            self._dead(f"the peer answered no PING in {self._half:g} s")
+            self._dead(f"the peer did not respond to a PING within {self._half:g} s")

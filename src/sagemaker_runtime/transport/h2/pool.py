@@ -1,4 +1,4 @@
-"""The HTTP/2 connections of one event loop, and the calls that wait for a place on one of them."""
+"""The HTTP/2 connections of one event loop, and the calls that wait for a stream on one of them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route
     from sagemaker_runtime.transport.proxies import Proxies
 
-KEPT_ALIVE = 15.0  # seconds that a connection without streams is kept
-_TURNS = 2  # of the loop, in which a server in the same loop sees the end
+KEPT_ALIVE = 15.0  # seconds for which a connection without streams is kept
+_TURNS = 2  # iterations of the loop, so that a server in the same loop notices the end
 
 
 class _Site:
@@ -36,17 +36,17 @@ class Pool:
     """
     The connections of one event loop.
 
-    One is opened at a time for a route, and another one only when those that stand are full. Calls that find no place wait
-    in the order they came.
+    For each route, they are opened one at a time, and only if the existing ones have no place for another stream. Calls that
+    find no place wait, first come, first served.
 
     Args:
         connector: Opens connections.
 
-        max_connections: At most so many for a route.
+        max_connections: The maximum number for one route.
 
-        proxies: None to go everywhere directly.
+        proxies: The proxies; None to connect to all hosts directly.
 
-        keep_alive: Seconds in which a peer that has vanished is noticed.
+        keep_alive: Seconds within which a peer that no longer responds is detected.
     """
 
     def __init__(self, connector: Connector, max_connections: int, proxies: Proxies | None, keep_alive: float) -> None:
@@ -65,26 +65,26 @@ class Pool:
     async def open(
         cls, connector: Connector, *, max_connections: int, proxies: Proxies | None, keep_alive: float
     ) -> Self:
-        """A pool for the running loop; nothing is connected yet."""
+        """Create a pool for the running loop, without connecting."""
         pool = cls(connector, max_connections, proxies, keep_alive)
         await anext(pool._owner)
         return pool
 
     async def place(self, route: Route, seconds: float) -> Connection:
         """
-        A connection on which a place has been reserved for the caller.
+        A connection on which a place for a stream is reserved for the caller.
 
         Args:
-            route: Where to.
+            route: The scheme, the host and the proxy.
 
-            seconds: For opening one; waiting for a place does not count.
+            seconds: The limit for opening a connection; waiting for a place does not count.
 
         Raises:
-            NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: None could be opened.
+            NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: No connection could be opened.
             ClientClosedError: The client was closed.
         """
         while not self.closed:
-            site = self._sites.setdefault(route, _Site())  # each time: it may have been forgotten since
+            site = self._sites.setdefault(route, _Site())  # again in each round, because it may have been removed
             future: asyncio.Future[Connection] = self._loop.create_future()
             site.waiters.append(future)
             self._serve(route, site, seconds)
@@ -92,16 +92,16 @@ class Pool:
                 connection = await future
             except asyncio.CancelledError:
                 if future.done() and not future.cancelled() and future.exception() is None:
-                    future.result().reserved -= 1  # it came in the same turn; the place goes to the next one
+                    future.result().reserved -= 1  # it was reserved in the same iteration; pass the place on
                 self._serve(route, site, seconds)
                 raise
             if connection.usable and connection.places >= 0:
                 return connection
-            connection.reserved -= 1  # it has ended since, or the peer takes fewer streams now
+            connection.reserved -= 1  # the connection has ended since, or the peer now allows fewer streams
         raise closed_during_call()
 
     def _serve(self, route: Route, site: _Site, seconds: float) -> None:
-        """Give places to those who wait; where there are none, open a connection."""
+        """Give places to waiting calls; if there are none, open a connection."""
         waiters = site.waiters
         for connection in site.connections:
             while waiters and connection.places > 0:
@@ -116,16 +116,17 @@ class Pool:
             site.connecting = self._loop.create_task(self._connect(route, site, seconds))
 
     async def _connect(self, route: Route, site: _Site, seconds: float) -> None:
-        """Open a connection, and wait until it is known how many streams it takes. A failure is that of all who wait."""
+        """Open a connection, and wait until it takes streams. If this fails, all waiting calls fail."""
         connection: Connection | None = None
         try:
             async with asyncio.timeout(seconds):
                 connection = await self._connector.open(route, seconds, lambda: self._protocol(route, seconds))
                 _check_alpn(route, connection)
                 await connection.settled
-            _check_places(connection)
         except BaseException as error:
             site.connecting = None
+            if isinstance(error, TimeoutError) and connection is not None and connection.allows_none:
+                error = NotConnected(f"the server allowed no stream for {seconds:g} s")
             if connection is not None:
                 connection.close()
             if isinstance(error, asyncio.CancelledError):
@@ -161,7 +162,7 @@ class Pool:
             self._sweeper = self._loop.call_later(KEPT_ALIVE, self._sweep)
 
     def _sweep(self) -> None:
-        """Close what has had no stream for long, and forget routes that lead nowhere any more."""
+        """Close connections that have been idle for too long, and remove routes without connections."""
         self._sweeper = None
         now, again = self._loop.time(), False
         for route, site in list(self._sites.items()):
@@ -178,14 +179,14 @@ class Pool:
             self._sweep_later()
 
     async def close(self) -> None:
-        """End all that is under way, and close the connections."""
+        """End all calls in progress, and close the connections."""
         await self._owner.aclose()
 
     async def end(self) -> None:
-        """What `close` does; asyncio does it at the end of the loop where nobody has."""
+        """Close the pool; called by `close`, or by asyncio at the end of the loop."""
         self.closed = True
         if os.getpid() != self._process:
-            return  # forked off within the loop, which ends here too: the connections are the parent's
+            return  # a forked child, in which the loop ends too: the connections belong to the parent
         if self._sweeper is not None:
             self._sweeper.cancel()
         connections: list[Connection] = []
@@ -207,9 +208,4 @@ class Pool:
 
 def _check_alpn(route: Route, connection: Connection) -> None:
     if route[0] == "https" and connection.alpn != "h2":
-        raise NotConnected(f"the server speaks no HTTP/2: TLS settled on {connection.alpn or 'no protocol'}")
-
-
-def _check_places(connection: Connection) -> None:
-    if connection.places <= 0:
-        raise NotConnected("the server allows no stream")
+        raise NotConnected(f"the server does not speak HTTP/2: TLS negotiated {connection.alpn or 'no protocol'}")

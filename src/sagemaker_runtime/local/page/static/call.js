@@ -1,8 +1,8 @@
-// The form that calls an endpoint, and what comes of it, as it comes.
+// The form that calls an endpoint, and the response as it arrives.
 
 import { ask, byId, bytesOf, duration, el, size } from "./dom.js";
 
-const MOST = 16 * 1024 * 1024; // bytes that the page's server takes
+const MOST = 16 * 1024 * 1024; // bytes that the page's server accepts
 const LONGEST = 262_144; // characters of a response that are shown
 const TARGETS = {
   target_variant: ["Variant", "by weight"],
@@ -28,7 +28,7 @@ export class Call {
     this.form.elements.endpoint_name.addEventListener("input", () => this.targets());
   }
 
-  // The endpoints that there are, and the one that is chosen.
+  // Show the endpoints, and the chosen one.
   show(endpoints, chosen) {
     this.endpoints = endpoints;
     const names = endpoints.map((each) => each.name).join("\n");
@@ -82,8 +82,8 @@ export class Call {
     byId("outcome").hidden = false;
     this.body.hidden = true;
     this.body.textContent = "";
-    if (!query.has("endpoint_name")) return this.complain("Say which endpoint.");
-    if (body.size > MOST) return this.complain(`The body has ${body.size.toLocaleString("en")} bytes, and this page takes ${MOST.toLocaleString("en")}.`);
+    if (!query.has("endpoint_name")) return this.complain("Choose an endpoint.");
+    if (body.size > MOST) return this.complain(`The body has ${body.size.toLocaleString("en")} bytes, and this page accepts ${MOST.toLocaleString("en")}.`);
     const button = this.form.querySelector("[type=submit]");
     button.disabled = true;
     try {
@@ -123,7 +123,7 @@ export class Call {
     this.body.hidden = false;
     const room = LONGEST - this.body.textContent.length;
     if (room <= 0) return;
-    this.body.append(text.slice(0, room) + (text.length > room ? "\n… more is not shown" : ""));
+    this.body.append(text.slice(0, room) + (text.length > room ? "\n… the rest is not shown" : ""));
     this.body.scrollTop = this.body.scrollHeight;
   }
 

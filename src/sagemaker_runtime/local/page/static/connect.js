@@ -1,4 +1,4 @@
-// How to call this endpoint from elsewhere: lines to copy.
+// How to call this endpoint from another program: lines to copy.
 
 import { copyButton, el, tabs } from "./dom.js";
 
@@ -31,7 +31,7 @@ export function connecting(facts, name) {
   return [
     el("p", {}, "In a shell:"),
     block(facts.lines.join("\n")),
-    el("p", {}, "and there, with any AWS client:"),
+    el("p", {}, "Then, in the same shell, with any AWS client:"),
     list,
     code,
   ];

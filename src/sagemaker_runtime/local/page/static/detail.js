@@ -1,4 +1,4 @@
-// One exchange, opened: what is known of it, its headers, its bodies, and its parts with their times.
+// The details of one exchange: its facts, headers, bodies, and parts with their times.
 
 import { ask, byId, bytesOf, clock, copyButton, duration, el, size, tabs } from "./dom.js";
 import { kindOf } from "./journal.js";
@@ -12,7 +12,7 @@ const EVENTS = {
   reset: "connection reset",
   cut: "connection closed",
   RST_STREAM: "stream reset",
-  GOAWAY: "connection takes no more",
+  GOAWAY: "connection accepts no new streams",
 };
 
 export class Detail {
@@ -27,7 +27,7 @@ export class Detail {
     });
   }
 
-  // Called for each row that was sent: what is open may have changed.
+  // Called with new and changed rows, in case the open exchange is among them.
   noticed(rows) {
     if (this.number !== null && rows.some((row) => row.number === this.number)) this.later();
   }
@@ -119,7 +119,7 @@ export class Detail {
       " ",
       el("b", {}, row.endpoint ?? row.path),
       " ",
-      el("span", { class: `status ${kindOf(row)}` }, String(row.status ?? (row.end ? "no response" : "under way"))),
+      el("span", { class: `status ${kindOf(row)}` }, String(row.status ?? (row.end ? "no response" : "in progress"))),
     );
     const count = this.shown.events.length + this.shown.earlier;
     this.list.querySelector("[data-name=parts]").textContent = count ? `Parts ${count}` : "Parts";
@@ -139,12 +139,12 @@ function overview() {
       const { row } = shown;
       const head = shown.events.find((event) => event.name === "head");
       const facts = [
-        ["Operation", row.operation ?? "none that is known"],
+        ["Operation", row.operation ?? "unknown"],
         ["Path", el("code", {}, `${row.method} ${row.path}`)],
-        ["Status", row.status === null ? (row.end ? "none was sent" : "not yet") : String(row.status)],
+        ["Status", row.status === null ? (row.end ? "none" : "not yet") : String(row.status)],
         row.error && ["Error", el("span", { class: "failed" }, row.error)],
         shown.fault && ["Fault injected", el("code", {}, shown.fault)],
-        ["Signature", { true: "valid", false: "refused; the response says why", null: "not looked at" }[row.signed]],
+        ["Signature", { true: "valid", false: "refused; the response says why", null: "not checked" }[row.signed]],
         ["Attempt", attempts(shown, detail)],
         shown.variant && ["Variant", shown.variant],
         shown.model && ["Model", shown.model],
@@ -169,7 +169,7 @@ function overview() {
   };
 }
 
-// What an error of the service says, out of its JSON.
+// The message in the JSON of an error response.
 function said(shown) {
   try {
     const document = JSON.parse(new TextDecoder().decode(bytesOf(shown.response.body)));
@@ -182,7 +182,7 @@ function said(shown) {
 
 function attempts(shown, detail) {
   const { row } = shown;
-  if (shown.attempts.length < 2) return row.attempt === null ? "the client did not say" : `${row.attempt}`;
+  if (shown.attempts.length < 2) return row.attempt === null ? "not stated by the client" : `${row.attempt}`;
   const links = shown.attempts.map(([number, status]) =>
     number === row.number
       ? el("b", {}, `${status ?? "–"}`)
@@ -215,7 +215,7 @@ function message(side) {
   };
 }
 
-// A body as text, as JSON or as hex: what it is most likely, at first.
+// A body as text, JSON or hex; initially, what it most likely is.
 export function bodyView() {
   const group = `as-${Math.random().toString(36).slice(2)}`;
   const radios = ["Text", "JSON", "Hex"].map((label) => {
@@ -241,7 +241,7 @@ export function bodyView() {
 
   function draw() {
     chosen = radios.find((each) => each[1].checked)?.[0] ?? chosen;
-    const shown = chosen === "Hex" ? hex(bytes) : chosen === "JSON" ? (json() ?? "This is no JSON.") : text();
+    const shown = chosen === "Hex" ? hex(bytes) : chosen === "JSON" ? (json() ?? "This is not JSON.") : text();
     if (shown.startsWith(pre.textContent) && pre.textContent) pre.append(shown.slice(pre.textContent.length)); // a selection stays
     else pre.textContent = shown;
     copy.replaceChildren(copyButton(shown));
@@ -297,7 +297,7 @@ function parts() {
     show(shown) {
       const { events, earlier, row } = shown;
       note.hidden = events.length > 0 && !earlier;
-      note.textContent = earlier ? `${earlier} earlier ones are not shown.` : row.end ? "Nothing was sent." : "Nothing has been sent yet.";
+      note.textContent = earlier ? `${earlier} earlier parts are not shown.` : row.end ? "Nothing was sent." : "Nothing has been sent yet.";
       const keys = events.map((event) => `${event.seconds} ${event.sender} ${event.name} ${event.size}`);
       const kept = before.length && before.every((key, at) => key === keys[at]) ? before.length : 0;
       if (!kept) list.replaceChildren();
@@ -317,8 +317,8 @@ function part(event, previous) {
   return el(
     "li",
     { class: event.sender },
-    el("span", { class: "at", title: "Since the request came" }, duration(event.seconds)),
-    el("span", { class: "step muted", title: "Since the part before" }, step === null ? "" : `+${duration(step)}`),
+    el("span", { class: "at", title: "Since the request arrived" }, duration(event.seconds)),
+    el("span", { class: "step muted", title: "Since the previous part" }, step === null ? "" : `+${duration(step)}`),
     el("span", { class: "way", title: event.sender === "caller" ? "from the caller" : "to the caller" }, event.sender === "caller" ? "↑" : "↓"),
     el("span", { class: "data" }, name && el("i", {}, name, text ? " " : ""), text && el("code", {}, text)),
     el("span", { class: "muted bytes" }, event.size === undefined ? "" : size(event.size)),

@@ -1,4 +1,4 @@
-// Small helpers. What comes from outside is only ever put into text nodes and attributes, never into markup.
+// Small helpers. Data from outside goes only into text nodes and attributes, never into markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -16,7 +16,7 @@ export function el(name, attributes = {}, ...children) {
   return made;
 }
 
-// A request to the local endpoint's page; an error says what was wrong in the server's words.
+// Make a request to the page's server. An error has the server's message.
 export async function ask(path, options = {}) {
   let response;
   try {
@@ -69,7 +69,7 @@ export function clock(seconds) {
   return `${CLOCK.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
-// A button that copies a text, and says so.
+// A button that copies a text, and shows that it did.
 export function copyButton(text, label = "Copy") {
   const button = el("button", { type: "button", class: "quiet copy" }, label);
   button.addEventListener("click", async () => {
@@ -84,7 +84,7 @@ export function copyButton(text, label = "Copy") {
   return button;
 }
 
-// Tabs by the pattern of the ARIA authoring practices: arrows move, one tab is in the order of focus.
+// Tabs as in the ARIA authoring practices: arrow keys move between them, and one tab is in the tab order.
 export function tabs(list, chosen) {
   const all = [...list.querySelectorAll("[role=tab]")];
   const choose = (tab, focus) => {

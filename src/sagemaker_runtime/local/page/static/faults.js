@@ -1,4 +1,4 @@
-// The faults of the chosen endpoint: a switch for each kind, with its parameters.
+// The faults of the chosen endpoint: a switch for each kind, and its parameters.
 
 import { byId, el, post } from "./dom.js";
 
@@ -25,7 +25,7 @@ export class Faults {
     this.pending = el("ul", { class: "pending", "aria-label": "Faults that are on" });
     this.place.replaceChildren(
       this.title,
-      el("fieldset", { class: "scope" }, el("legend", {}, "Which calls a fault hits"), el("label", {}, next, " next ", this.times, " calls"), el("label", {}, every, " every call")),
+      el("fieldset", { class: "scope" }, el("legend", {}, "Which calls a fault affects"), el("label", {}, next, " next ", this.times, " calls"), el("label", {}, every, " every call")),
       this.problem,
       this.pending,
       ...GROUPS.map(([meets, label]) => {
@@ -53,7 +53,7 @@ export class Faults {
   async toggle(kind, inputs, isOn) {
     this.problem.hidden = true;
     try {
-      if (this.endpoint === null) throw new Error("There is no endpoint to put a fault on.");
+      if (this.endpoint === null) throw new Error("There is no endpoint to inject a fault into.");
       if (isOn) await post("withdraw", { endpoint: this.endpoint, kind: kind.kind });
       else {
         const parameters = Object.fromEntries(inputs.map(([parameter, field]) => [parameter.name, valueOf(parameter, field)]));
@@ -69,7 +69,7 @@ export class Faults {
   show(endpoint) {
     this.endpoint = endpoint?.name ?? null;
     if (!this.title) return;
-    this.title.replaceChildren(...(endpoint ? ["Make calls of ", el("b", {}, endpoint.name), " fail. A retry is a call, too."] : ["There is no endpoint."]));
+    this.title.replaceChildren(...(endpoint ? ["Make calls of ", el("b", {}, endpoint.name), " fail. Each retry counts as a call."] : ["There is no endpoint."]));
     const pending = endpoint?.pending ?? [];
     const on = new Set(pending.map((each) => each.kind));
     for (const [kind, toggle] of this.rows) toggle.setAttribute("aria-checked", on.has(kind));
@@ -84,7 +84,7 @@ export class Faults {
           {},
           el("code", {}, each.fault),
           el("span", { class: "muted" }, scope(each, endpoint.calls)),
-          el("button", { type: "button", class: "quiet", "aria-label": `Put ${each.kind} off`, onclick: () => post("withdraw", { endpoint: endpoint.name, kind: each.kind }) }, "✕"),
+          el("button", { type: "button", class: "quiet", "aria-label": `Switch ${each.kind} off`, onclick: () => post("withdraw", { endpoint: endpoint.name, kind: each.kind }) }, "✕"),
         ),
       ),
     );
@@ -109,7 +109,7 @@ function input(kind, parameter) {
     document.body.append(list);
     return el("input", { value, list: list.id, autocomplete: "off", spellcheck: "false" });
   }
-  return el("input", { value, inputmode: type === "str" ? null : "decimal", placeholder: optional ? "its own" : null, autocomplete: "off", spellcheck: "false" });
+  return el("input", { value, inputmode: type === "str" ? null : "decimal", placeholder: optional ? "default" : null, autocomplete: "off", spellcheck: "false" });
 }
 
 function valueOf(parameter, field) {
@@ -118,7 +118,7 @@ function valueOf(parameter, field) {
   return parameter.type === "str" ? field.value : numberOr(field.value);
 }
 
-// The number that a text is; else the text, which the server then says it cannot take.
+// The number in a text; otherwise the text itself, which the server then refuses with a reason.
 function numberOr(text) {
   const number = Number(text);
   return text.trim() === "" || Number.isNaN(number) ? text : number;

@@ -1,8 +1,8 @@
-// The table of exchanges. Only the rows in sight are in the document, however many there are.
+// The table of exchanges. Only the visible rows are in the document, however many there are.
 
 import { byId, clock, duration, el, size } from "./dom.js";
 
-const AHEAD = 8; // rows beyond what is in sight
+const AHEAD = 8; // rows above and below the visible ones
 const CELLS = ["status", "what", "started", "time", "size", "attempt", "signed"];
 const SHORT = {
   InvokeEndpoint: "",
@@ -14,13 +14,13 @@ const ENDS = { left: "caller left", reset: "reset", cut: "cut", RST_STREAM: "str
 
 export class Journal {
   constructor({ opened, emptied }) {
-    this.opened = opened; // a number was chosen
-    this.emptied = emptied; // fills the place of the rows when there are none
+    this.opened = opened; // called with the number of the chosen exchange
+    this.emptied = emptied; // called with whether there are no rows, to show something else
     this.most = 5000; // rows that are kept
     this.all = [];
     this.seen = [];
     this.selected = null;
-    this.hidden = 0; // numbers up to this one were cleared away
+    this.hidden = 0; // exchanges up to this number were cleared
     this.atEnd = true;
     this.fresh = 0;
     this.rows = byId("rows");
@@ -150,9 +150,9 @@ export class Journal {
       cells[2].textContent = clock(exchange.time);
       cells[3].textContent = exchange.seconds === null ? "…" : duration(exchange.seconds);
       cells[4].replaceChildren(el("span", { class: "came" }, `${size(exchange.came)} → `), size(exchange.sent));
-      cells[4].title = `${size(exchange.came)} came, ${size(exchange.sent)} were sent`;
+      cells[4].title = `${size(exchange.came)} received, ${size(exchange.sent)} sent`;
       cells[5].textContent = exchange.attempt ?? "–";
-      cells[5].title = exchange.attempt ? `Attempt ${exchange.attempt} of its call` : "The client did not say";
+      cells[5].title = exchange.attempt ? `Attempt ${exchange.attempt} of its call` : "Not stated by the client";
       cells[6].textContent = verdict(exchange);
       cells[6].dataset.signed = exchange.signed;
       cells[6].title = VERDICTS[exchange.signed];
@@ -196,9 +196,9 @@ export class Journal {
 }
 
 const VERDICTS = {
-  true: "The signature holds",
+  true: "The signature is valid",
   false: "The signature was refused",
-  null: "The signature was not looked at",
+  null: "The signature was not checked",
 };
 
 function verdict(exchange) {

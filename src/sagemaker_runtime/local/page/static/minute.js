@@ -1,4 +1,4 @@
-// The numbers of the last minute, and a bar for each of its seconds.
+// The statistics of the last minute, and a bar for each second.
 
 import { byId, duration, el } from "./dom.js";
 

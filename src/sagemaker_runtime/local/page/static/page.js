@@ -1,4 +1,4 @@
-// The page of a local endpoint: puts its parts together, and keeps them up to date.
+// The page of a local endpoint: connects its parts, and keeps them up to date.
 
 import { Call } from "./call.js";
 import { connecting } from "./connect.js";
@@ -10,7 +10,7 @@ import { Minute } from "./minute.js";
 
 let facts = null;
 let endpoints = [];
-let chosen = null; // the name of the endpoint that the form and the faults are about
+let chosen = null; // the name of the endpoint that the form and the faults apply to
 
 const call = new Call();
 const faults = new Faults();
@@ -44,11 +44,11 @@ function showEmpty(none, kept) {
       journal.failed.checked = false;
       journal.changed();
     };
-    place.replaceChildren(el("h3", {}, "No exchange is like that"), el("p", {}, el("button", { type: "button", onclick: all }, "Show all")));
+    place.replaceChildren(el("h3", {}, "No exchange matches"), el("p", {}, el("button", { type: "button", onclick: all }, "Show all")));
   } else if (journal.hidden) {
     place.replaceChildren(el("h3", {}, "Cleared"), el("p", { class: "muted" }, "The next exchange appears here."));
   } else {
-    place.replaceChildren(el("h3", {}, "No call has come yet"), el("p", { class: "muted" }, "Send one with the form under Invoke, or from a client of yours."), ...connecting(facts, chosen));
+    place.replaceChildren(el("h3", {}, "No calls yet"), el("p", { class: "muted" }, "Make one with the form under Invoke, or from your own client."), ...connecting(facts, chosen));
   }
 }
 
@@ -127,7 +127,7 @@ function follow() {
   source.addEventListener("open", () => live("on", "Live"));
   source.addEventListener("error", () => {
     live("off", "Not connected");
-    if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    if (source.readyState !== EventSource.CLOSED) return; // it reconnects by itself
     explain();
     setTimeout(follow, 2000);
   });
@@ -143,7 +143,7 @@ function follow() {
   on("minute", (numbers) => minute.show(numbers));
 }
 
-// Why there are no events: an EventSource cannot say it.
+// Show why there are no events: an EventSource does not tell.
 async function explain() {
   const enough = new AbortController();
   try {

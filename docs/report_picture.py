@@ -1,38 +1,35 @@
 """
-Take the screenshots of the documentation, docs/pictures/*.png: ``make screenshots``.
+Take docs/pictures/bulk-report.png, the picture of a bulk run's report.
 
-The bulk run is made up, second by second, so that its picture is the same each time:
-an endpoint that is scaled out, is gone for some minutes, and throttles; a process that
-is killed, and one that goes on.
+``make screenshots`` runs it. The run is made up, second by second, so that its picture
+is the same each time: an endpoint that is scaled out, is gone for some minutes, and
+throttles; a process that is killed, and one that goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import shutil
 import tempfile
 from pathlib import Path
 from random import Random
 
 from attrs import asdict
-from playwright.async_api import async_playwright
+from headless import chromium
 
+from sagemaker_runtime import AttemptRecord
 from sagemaker_runtime.bulk import BulkReport
 from sagemaker_runtime.bulk.formats.base import Shard
 from sagemaker_runtime.bulk.journal import Entries, Entry
 from sagemaker_runtime.bulk.over_time import Point, Process, Record
 from sagemaker_runtime.bulk.plan import Plan
 from sagemaker_runtime.bulk.rounds import Rounds
-from sagemaker_runtime.bulk.tally import Tally
+from sagemaker_runtime.bulk.tally import Tally, request_of
 
 PICTURES = Path(__file__).parent / "pictures"
 NINE = 1_789_981_200  # 21 September 2026, 9:00 UTC
-FIRST, STOPPED, SECOND = (
-    1_500,
-    2_700,
-    1_100,
-)  # seconds of the first process, of the stop, and of the second one
+# Seconds of the first process, of the stop, and of the second process.
+FIRST, STOPPED, SECOND = 1_500, 2_700, 1_100
 GONE = range(700, 910)  # seconds of the run in which the endpoint is not there
 BUSY = range(1_150, 1_300)  # in which it throttles
 PER_REQUEST = 32  # records
@@ -62,19 +59,16 @@ def second(at: int, draw: Random) -> Point:
         point.in_flight = limit + draw.uniform(3, 8)
     latency = 0.19 + 0.05 * (1 - scaled) + (0.12 if at in BUSY else 0)
     requests = round(limit / latency * draw.uniform(0.85, 1.0) / 2)
-    tally = Tally(
-        rows=requests * PER_REQUEST,
-        requests=requests,
-        attempts=requests + point.throttled,
-    )
-    tally.throttled = point.throttled
-    tally.seconds = 1.0
+    tally = Tally(rows=requests * PER_REQUEST, throttled=point.throttled, seconds=1.0)
+    counted = []
     for _ in range(requests):
         variant = "canary" if draw.random() < CANARY else "main"
-        tally.took(
-            variant,
-            latency * draw.lognormvariate(0.35 if variant == "canary" else 0, 0.28),
+        seconds = latency * draw.lognormvariate(
+            0.35 if variant == "canary" else 0, 0.28
         )
+        counted.append(request_of(variant, [AttemptRecord(1, seconds)]))
+    tally.count(counted)
+    tally.attempts += point.throttled
     if draw.random() < FAILING:
         tally.rows, tally.dead = tally.rows - 1, 1
         tally.codes["ModelError" if draw.random() < OF_MODEL else "DecodeError"] += 1
@@ -132,18 +126,10 @@ def made_up() -> BulkReport:
 
 async def main() -> None:
     """Make the page, and take its picture."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        raise SystemExit(
-            "there is no program 'chromium'; on Debian, apt-get install chromium"
-        )
     with tempfile.TemporaryDirectory() as name:
         page = Path(name) / "report.html"
         page.write_bytes(made_up().to_html())
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-            )
+        async with chromium() as browser:
             opened = await browser.new_page(viewport={"width": WIDTH, "height": 900})
             await opened.goto(page.as_uri())
             # Down to the chart of failed attempts, the third one.
@@ -157,7 +143,6 @@ async def main() -> None:
             }
             path = PICTURES / "bulk-report.png"
             await opened.screenshot(path=path, full_page=True, clip=clip)
-            await browser.close()
     print(path)
 
 

@@ -1,4 +1,4 @@
-"""MIME types by the suffix of a file: the same on every machine, unlike those of `mimetypes`, which reads the system's."""
+"""MIME types by file suffix: the same on every machine, unlike those of `mimetypes`, which reads the system's tables."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ _TYPES = {
 
 
 def media_type_of(name: str) -> str:
-    """The MIME type of a file; ``application/octet-stream`` if its suffix tells none."""
+    """The MIME type of a file; ``application/octet-stream`` if its suffix is unknown."""
     return _TYPES.get(PurePosixPath(name).suffix.lower(), OCTETS)
