@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import define
+import asyncio
+
+from attrs import define, frozen
 
 from sagemaker_runtime import (
     Client,
@@ -25,6 +27,7 @@ __all__ = [
     "ManualClock",
     "ScriptedBody",
     "ScriptedHTTPClient",
+    "StillClock",
     "answer",
     "client",
     "facts",
@@ -32,6 +35,27 @@ __all__ = [
 ]
 
 OPERATIONS = [operations.operation(name) for name in operations.OPERATIONS]
+
+
+@frozen
+class StillClock:
+    """
+    A clock for a client that polls a server: a sleep takes no time, on this clock either.
+
+    A `ManualClock` moves with each poll. If the server has it too, its limits pass while somebody waits; if not, the client's
+    signatures expire, and its patience ends. Both depend on how many polls fit into the server's work, which is chance.
+    """
+
+    time: float
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float, /) -> None:
+        await asyncio.sleep(0)
 
 
 @define

@@ -15,7 +15,7 @@ from attrs import evolve
 from both_clients import Client
 from botocore.loaders import Loader
 from botocore.session import Session
-from support import ManualClock
+from support import NOON, ManualClock, StillClock
 
 from sagemaker_runtime import (
     ATTEMPTS,
@@ -53,7 +53,7 @@ def shout(invocation: Invocation) -> Answer:
 def impatient(local: LocalEndpoint) -> Options:
     """Options of a client that waits between two looks for no real time."""
     options = local.options()
-    options.clock = ManualClock(time.time())
+    options.clock = StillClock(time.time())
     return options
 
 
@@ -229,7 +229,7 @@ async def test_a_request_that_has_waited_too_long_is_not_run(waited: float, *, e
 
     async with (
         LocalEndpoint({"it": held.judge}, clock=clock) as local,
-        Client(local.options(), override(clock=clock)) as client,
+        Client(local.options(), override(clock=StillClock(NOON))) as client,
     ):
         for _ in range(4):
             await client.invoke_endpoint_async(sent())
@@ -261,7 +261,7 @@ async def test_a_model_that_takes_too_long_has_failed(taken: float, *, expired: 
 
     async with (
         LocalEndpoint({"it": model}, clock=clock) as local,
-        Client(local.options(), override(clock=clock)) as client,
+        Client(local.options(), override(clock=StillClock(NOON))) as client,
     ):
         outcome = await outcome_of(client, await client.invoke_endpoint_async(sent(invocation_timeout_seconds=30)))
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from both_clients import Client
 from local.backends.containers import holding, responding
-from support import ManualClock
+from support import StillClock
 
 from sagemaker_runtime import (
     AsyncInferenceError,
@@ -31,7 +31,7 @@ async def outcome(backend: Backend) -> str:
     """What comes of an asynchronous inference: the body or the failure's text."""
     async with (
         LocalEndpoint({"it": backend}) as local,
-        Client(local.options(), override(retryer=NopRetryer(), clock=ManualClock(time.time()))) as client,
+        Client(local.options(), override(retryer=NopRetryer(), clock=StillClock(time.time()))) as client,
     ):
         queued = await client.invoke_endpoint_async(PARAMS)
         try:
