@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+import urllib.request
 
 import pytest
 from transport.servers import client_for, params, serving
 
-from sagemaker_runtime.transport import proxies as module
 from sagemaker_runtime.transport.proxies import Proxies
 
 PROXY = "http://proxy.test:3128"
@@ -171,8 +172,9 @@ def test_the_systems_own_exceptions_count_where_no_variable_is_set(monkeypatch, 
     """Those of macOS and Windows have a form of their own, which Python knows."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(module, "getproxies", lambda: {"https": PROXY})
-    monkeypatch.setattr(module, "proxy_bypass", lambda host: int(host == "runtime.test:8443"))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(urllib.request, "getproxies", lambda: {"https": PROXY})
+    monkeypatch.setattr(urllib.request, "proxy_bypass", lambda host: int(host == "runtime.test:8443"))
 
     assert expected == is_direct("https", "runtime.test:8443")
     assert is_direct("https", "localhost:8443")
