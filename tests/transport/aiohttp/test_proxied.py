@@ -1,4 +1,4 @@
-"""Names: what a lookup gives, beside aiohttp's own resolver, and in which threads."""
+"""Names of proxies: what a lookup gives, beside aiohttp's own resolver, and in which threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp.resolver import ThreadedResolver
 
-from sagemaker_runtime.transport.aiohttp.resolver import Resolver
+from sagemaker_runtime.transport.aiohttp.proxied import Resolver
 
 FAMILIES = [socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6]
 

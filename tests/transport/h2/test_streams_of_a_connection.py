@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import random
+import ssl
 import tracemalloc
 from collections import Counter
 from contextlib import suppress
@@ -455,8 +456,10 @@ def test_a_value_that_makes_no_sense_is_refused(arguments: dict[str, object]) ->
         HTTP2Client(**arguments)  # type: ignore[arg-type]
 
 
-async def test_tls_settles_on_http_2(tls, self_signed) -> None:
-    """The service's own way; and a certificate of one's own authority."""
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_tls_settles_on_http_2(tls, self_signed, version: ssl.TLSVersion) -> None:
+    """The service's own way; and a certificate of one's own authority. With TLS 1.2, the settings come with the handshake."""
+    tls.maximum_version = version
     own = HTTP2Client(ca_bundle=self_signed, proxies={})
     async with duplex_server(echo, tls=tls) as server:
         async with duplex_client(server, duplex_http_client=own) as client:

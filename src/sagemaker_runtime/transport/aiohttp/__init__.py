@@ -1,1 +1,1 @@
-"""HTTP/1.1 on connections that aiohttp opens. Besides the local endpoint, only this package imports aiohttp."""
+"""HTTP/1.1. Besides the local endpoint, only this package imports aiohttp, and only to connect to proxies."""

@@ -1,5 +1,5 @@
 """
-The default transport: HTTP/1.1 on connections that aiohttp's connector opens.
+The default transport: HTTP/1.1, through proxies with aiohttp's connector.
 
 aiohttp's session, pool and protocol are not used: they cost more than the call itself, and do things that a signed
 request does not allow, such as sending it twice, adding cookies and following redirects.
@@ -12,12 +12,10 @@ import os
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-import aiohttp
-
 from sagemaker_runtime.asyncio_only import asyncio_only, without_asyncio
 from sagemaker_runtime.checks import checked
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
-from sagemaker_runtime.transport.aiohttp.failures import FAILURES, closed_during_call, translate
+from sagemaker_runtime.transport.aiohttp.failures import FAILURES, cause_of, closed_during_call, translate
 from sagemaker_runtime.transport.aiohttp.pool import Pool
 from sagemaker_runtime.transport.proxies import Proxies
 from sagemaker_runtime.transport.request_head import check_body, request_head
@@ -37,7 +35,7 @@ _INHERITED_LOOPS: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 class AioHTTPClient:
     """
-    HTTP/1.1 through aiohttp, with keep-alive connections and one pool per event loop.
+    HTTP/1.1, with keep-alive connections and one pool per event loop. aiohttp connects to proxies.
 
     A pool is created by the first request in a loop, and closed by `close` or at the end of its loop, so one client serves
     one ``asyncio.run`` after another. Do not share a client between threads. After a fork, use it in a new event loop.
@@ -112,8 +110,7 @@ class AioHTTPClient:
             response = await exchange
         except FAILURES as error:
             failure = closed_during_call() if self._closed else translate(error, request, timeout, proxy)
-            is_fit = isinstance(error, aiohttp.ClientConnectorError | OSError)
-            cause = error.with_traceback(None) if is_fit else None  # the frames of the traceback refer to the request
+            cause = cause_of(error)
         else:
             if proxy is not None:
                 response.proxy_headers = proxy.headers

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import aiohttp
-
 from sagemaker_runtime.errors import (
     CertificateError,
     ClientClosedError,
@@ -23,16 +21,19 @@ from sagemaker_runtime.redaction import Secrets
 from sagemaker_runtime.transport.response_head import NotHTTP
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sagemaker_runtime.transport.proxies import Proxy
     from sagemaker_runtime.wire import Request, Timeout
-
-_REFUSALS = range(400, 500)  # statuses of a proxy that would respond the same way again
 
 
 class NotConnected(Exception):
     """There was no usable connection to the service, so nothing of the request was sent."""
+
+
+class CertificateRefused(Exception):
+    """The certificate of the request's host, or of an https proxy, was refused."""
+
+    def __init__(self, place: str, problem: Exception) -> None:
+        super().__init__(f"the certificate of {place} was refused: {problem}")
 
 
 class ProxyRefused(Exception):
@@ -61,13 +62,13 @@ class BrokeOff(Exception):
 
 FAILURES = (
     NotConnected,
+    CertificateRefused,
     ProxyRefused,
     Stalled,
     NoResponse,
     Lost,
     BrokeOff,
     NotHTTP,
-    aiohttp.ClientError,
     OSError,
     ValueError,
 )
@@ -79,40 +80,25 @@ def closed_during_call() -> ClientClosedError:
     return ClientClosedError("the HTTP client was closed during the call")
 
 
-def refused_by_proxy(
-    error: aiohttp.ClientError, secret_headers: Mapping[str, str] | None
-) -> NotConnected | ProxyRefused:
-    """The exception for a proxy that did not connect us. It may have quoted *secret_headers*, so they are redacted."""
-    match error:
-        case aiohttp.ClientHttpProxyError(status=status, message=message):
-            reason = Secrets(secret_headers or {}).redact(message)
-            kind = ProxyRefused if status in _REFUSALS else NotConnected
-            return kind(f"the proxy responded to CONNECT with {status} {reason}")
-        case aiohttp.ClientResponseError():
-            return NotConnected(f"the proxy's response to CONNECT is not HTTP: {error.message.partition(':')[0]}")
-        case _:
-            return NotConnected(f"the connection to the proxy was lost before it responded to CONNECT: {error}")
+def cause_of(error: BaseException) -> OSError | None:
+    """What the system or OpenSSL said, as the ``__cause__`` of our exception. It has no traceback, which refers to the request."""
+    said = error if isinstance(error, OSError) else error.__cause__
+    return said.with_traceback(None) if isinstance(said, OSError) else None
 
 
 def translate(error: BaseException, request: Request, timeout: Timeout, proxy: Proxy | None) -> SageMakerRuntimeError:
     """Our public exception for *error*, which ended the exchange."""
     host = request.host if proxy is None else f"{request.host} through the proxy {proxy.url}"
     match error:
-        case aiohttp.ClientConnectorCertificateError():  # of the proxy, or of the request's host
-            return CertificateError(
-                f"the certificate of {error.host}:{error.port} was refused: {error.certificate_error}"
-            )
+        case CertificateRefused():
+            return CertificateError(str(error))
         case Stalled():
             return WriteTimeoutError(f"{request.host} accepted none of the request for {timeout.write:g} s")
         case NoResponse():
             return ReadTimeoutError(f"no response from {request.host} for {timeout.read:g} s")
         case TimeoutError():
             return ConnectTimeoutError(f"no connection to {host} in {timeout.connect:g} s")
-        case aiohttp.ClientConnectorError(strerror=None):  # lost within TLS; aiohttp's text would end in [None]
-            return ConnectError(f"no connection to {host}: {error.os_error!r}")
-        case aiohttp.ClientConnectorError(strerror=why):  # aiohttp's text repeats the host, and names ssl:default
-            return ConnectError(f"no connection to {host}: {why}")
-        case aiohttp.ClientError() | NotConnected():
+        case NotConnected():
             return ConnectError(f"no connection to {host}: {error}")
         case ProxyRefused():
             return ProxyRefusedError(f"no connection to {host}: {error}")

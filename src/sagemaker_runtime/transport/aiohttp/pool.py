@@ -98,7 +98,7 @@ class Pool:
 
         Raises:
             ConfigError: The scheme and the host do not form an http(s) URL.
-            NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: No connection could be opened.
+            NotConnected, CertificateRefused, ProxyRefused, TimeoutError: No connection could be opened.
         """
         if route not in self._idle:
             check_destination(route[0], route[1])
@@ -118,7 +118,7 @@ class Pool:
             try:
                 connection = await self._connector.open(route, seconds, lambda: self._protocol(route))
             except BaseException as error:
-                cause = error.__cause__  # aiohttp's error has the OSError as its cause
+                cause = error.__cause__
                 if not (isinstance(cause, OSError) and cause.errno in _FULL):
                     self._give_place_back()
                     raise

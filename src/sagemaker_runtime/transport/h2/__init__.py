@@ -1,1 +1,1 @@
-"""HTTP/2 on connections that aiohttp's connector opens, for duplex calls."""
+"""HTTP/2, for duplex calls. Connections are opened as those of HTTP/1.1 are."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
-from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,10 +11,10 @@ from sagemaker_runtime.asyncio_only import asyncio_only, without_asyncio
 from sagemaker_runtime.checks import checked, is_number
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
 from sagemaker_runtime.transport.aiohttp.connecting import Connector
-from sagemaker_runtime.transport.aiohttp.failures import FAILURES, closed_during_call, translate
+from sagemaker_runtime.transport.aiohttp.failures import FAILURES, cause_of, closed_during_call, translate
 from sagemaker_runtime.transport.h2.head import request_fields
 from sagemaker_runtime.transport.proxies import Proxies
-from sagemaker_runtime.transport.tls import StrPath, tls_context
+from sagemaker_runtime.transport.tls import StrPath, system_tls, tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,14 +25,6 @@ if TYPE_CHECKING:
 
 # In a forked process, the parent's pools. They are kept and never used: closing a connection would send a TLS close_notify.
 _INHERITED: list[dict[asyncio.AbstractEventLoop, Pool]] = []
-
-
-@lru_cache(maxsize=1)
-def _default_tls() -> ssl.SSLContext:
-    """Created once, because loading the system's certificates takes 50 ms."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["h2"])
-    return context
 
 
 def _require_h2() -> None:
@@ -95,7 +85,7 @@ class HTTP2Client:
         own = tls_context(ca_bundle, client_certificate)
         if own is not None:
             own.set_alpn_protocols(["h2"])
-        self._tls = own or _default_tls()
+        self._tls = own or system_tls("h2")
         self._trusts_environment = proxies is None
         self._proxies = None if proxies is None else Proxies.given(proxies)
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
@@ -124,7 +114,7 @@ class HTTP2Client:
             connection = await pool.place((request.scheme, request.host, proxy), timeout.connect)
         except FAILURES as error:
             failure = closed_during_call() if self._closed else translate(error, request, timeout, proxy)
-            cause = error.with_traceback(None) if isinstance(error, OSError) else None
+            cause = cause_of(error)
         else:
             return connection.open(fields, request.host, timeout)
         try:
@@ -159,7 +149,10 @@ class HTTP2Client:
             del self._pools[loop]
         proxies = Proxies.of_environment() if self._trusts_environment else self._proxies
         pool = await Pool.open(
-            Connector(self._tls), max_connections=self._max_connections, proxies=proxies, keep_alive=self._keep_alive
+            Connector(self._tls, peer_may_begin=True),
+            max_connections=self._max_connections,
+            proxies=proxies,
+            keep_alive=self._keep_alive,
         )
         self._pools[asyncio.get_running_loop()] = pool
         return pool

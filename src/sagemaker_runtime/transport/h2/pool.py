@@ -80,7 +80,7 @@ class Pool:
             seconds: The limit for opening a connection; waiting for a place does not count.
 
         Raises:
-            NotConnected, ProxyRefused, ClientConnectorError, TimeoutError: No connection could be opened.
+            NotConnected, CertificateRefused, ProxyRefused, TimeoutError: No connection could be opened.
             ClientClosedError: The client was closed.
         """
         while not self.closed:
