@@ -94,6 +94,7 @@ ROWS = (
         "config",
         "duplex_call",
         "duplex_pipeline",
+        "forking",
         "client",
         "async_inference",
     },

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
+import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from transport.servers import serving
+
+from sagemaker_runtime.forking import WHEN_NEEDED
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
@@ -293,3 +299,86 @@ async def test_a_stream_that_a_child_closes_stays_open_in_the_parent() -> None:
     """
 
     assert ["0 300"] == await run(program)
+
+
+async def test_a_module_that_another_thread_is_importing_can_be_imported_in_a_child(tmp_path: Path) -> None:
+    """
+    A call imports some modules when it first needs them. The child has the lock of the import, and not its thread.
+
+    The import ends only when the parent is seen to wait for it.
+    """
+    (tmp_path / "escapes.py").write_text("import __main__\n__main__.begun.set()\n__main__.go_on.wait()\nDONE = True\n")
+    program = """
+        import time, traceback
+        import sagemaker_runtime
+        sagemaker_runtime.__path__.insert(0, sys.argv[1])
+        begun, go_on, parent = threading.Event(), threading.Event(), threading.get_ident()
+
+        def let_go_on():
+            while not any(frame.name == "finish_imports" for frame in traceback.extract_stack(sys._current_frames()[parent])):
+                time.sleep(0)
+            go_on.set()
+
+        importing = threading.Thread(target=lambda: __import__("sagemaker_runtime.escapes"))
+        importing.start()
+        begun.wait()
+        threading.Thread(target=let_go_on, daemon=True).start()
+        if not (child := os.fork()):
+            signal.alarm(10)
+            from sagemaker_runtime.escapes import DONE
+            print(DONE)
+            leave()
+        print(code_of(child), flush=True)
+        importing.join()
+    """
+
+    assert ["True", "0"] == await run(program, str(tmp_path))
+
+
+NOT_IN_A_CALL = {
+    "difflib": "for an error in the program that calls",
+    "sagemaker_runtime.known_keys": "the same",
+    "sagemaker_runtime.middleware.advice": "the same",
+    "sagemaker_runtime.mistakes": "the same",
+    "sagemaker_runtime.config": "when a client is made",
+    "sagemaker_runtime.credentials": "the same",
+    "sagemaker_runtime.retry": "the same",
+    "sagemaker_runtime.transport.aiohttp.client": "the same",
+    "sagemaker_runtime.transport.aiohttp.proxied": "the same, unless proxies are set later",
+    "urllib.request": "the same",
+    "sagemaker_runtime.async_inference.clients": "for wait_for_output",
+    "sagemaker_runtime.async_inference.waiting": "the same",
+    "sagemaker_runtime.duplex_call": "for duplex calls",
+    "sagemaker_runtime.duplex_pipeline": "the same",
+    "sagemaker_runtime.event_signing": "the same",
+    "sagemaker_runtime.middleware.duplex": "the same",
+    "sagemaker_runtime.operations.invoke_endpoint_with_bidirectional_stream": "the same",
+    "sagemaker_runtime.transport.h2.client": "the same",
+}
+"""What a module that calls need imports in a function, and why not in a call."""
+
+
+def test_a_fork_knows_what_a_call_imports_when_it_needs_it() -> None:
+    """The thread that forks imports it all, so that no other thread is just doing so: a module is found before it is listed."""
+    modules = ("sys", "sagemaker_runtime.client", "sagemaker_runtime.transport.aiohttp.client", *WHEN_NEEDED)
+    program = f"import {', '.join(modules)}; print(*sys.modules)"
+    listed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    loaded = [name for name in listed.split() if name.startswith("sagemaker_runtime.")]
+    found = {name for module in loaded for name in imported_in_functions(module)}
+
+    assert found - NOT_IN_A_CALL.keys() == set(WHEN_NEEDED)
+    assert NOT_IN_A_CALL.keys() <= found, "an exception that is none any more"
+
+
+def imported_in_functions(module: str) -> Iterator[str]:
+    """The modules that the functions of a module import."""
+    spec = find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    for function in ast.walk(ast.parse(Path(spec.origin).read_text())):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.ImportFrom):
+                    yield str(node.module)
+                elif isinstance(node, ast.Import):
+                    yield from (alias.name for alias in node.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Never, TypeVar
 
 from sagemaker_runtime.async_inference import DEFAULT_WAIT
@@ -9,6 +10,7 @@ from sagemaker_runtime.asyncio_only import asyncio_only
 from sagemaker_runtime.call import by_input_alone, call
 from sagemaker_runtime.clock_skew import ClockSkew
 from sagemaker_runtime.errors import ClientClosedError, ConfigError
+from sagemaker_runtime.forking import finish_imports
 from sagemaker_runtime.operations import OPERATIONS, base
 from sagemaker_runtime.operations.base import OperationInput, OperationOutput
 from sagemaker_runtime.operations.invoke_endpoint import INVOKE_ENDPOINT
@@ -370,6 +372,10 @@ class Client:
 
 
 def _default_http_client(ca_bundle: str | None) -> HTTPClient:
-    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient  # 190 ms; not every client needs it
+    from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient  # takes 5 ms, and not every client needs it
 
     return AioHTTPClient(ca_bundle=ca_bundle)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=finish_imports)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -79,6 +80,8 @@ class AioHTTPClient:
         self._tls = tls_context(ca_bundle, client_certificate)
         self._trusts_environment = proxies is None
         self._proxies = None if proxies is None else Proxies.given(proxies)
+        if (Proxies.of_environment() if self._trusts_environment else self._proxies) is not None:
+            import_module("sagemaker_runtime.transport.aiohttp.proxied")  # now, or it would hold up the loop for 120 ms
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._closed = False
         _CLIENTS.add(self)
