@@ -20,7 +20,8 @@ from doc_pages import DOCS
 
 TUTORIAL = DOCS / "tutorial.md"
 LIMIT = 60.0  # seconds; a machine that is busy takes a few
-CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[=>()][0-9A-Z]?)|\r")  # what moves the cursor, or colours
+CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[=>]|[()][0-9A-Z])|\r")  # what moves the cursor, or colours
+CUT_OFF = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[()])?\Z")  # the beginning of one, whose rest has not been read
 
 
 class Prompt:
@@ -40,7 +41,7 @@ class Prompt:
             start_new_session=True,
         )
         os.close(end)
-        self.seen = ""
+        self.seen = self.cut_off = ""
 
     def until(self, text: str) -> str:
         """What is shown up to *text*."""
@@ -48,7 +49,10 @@ class Prompt:
         while text not in self.seen:
             ready, _, _ = select.select([self.terminal], [], [], max(deadline - time.monotonic(), 0))
             assert ready, f"{text!r} was not shown; but this was:\n{self.seen}"
-            self.seen += CONTROL.sub("", os.read(self.terminal, 65_536).decode(errors="replace"))
+            read = self.cut_off + os.read(self.terminal, 65_536).decode(errors="replace")
+            beginning = CUT_OFF.search(read)
+            self.cut_off = "" if beginning is None else beginning[0]
+            self.seen += CONTROL.sub("", read.removesuffix(self.cut_off))
         shown, _, self.seen = self.seen.partition(text)
         return shown
 
