@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def test_without_botocore_no_endpoint_is_known(monkeypatch: pytest.MonkeyPatch) 
     """A slimmed-down image may lack it; the message must say so, and base_endpoint still works."""
     from sagemaker_runtime import endpoints
 
-    monkeypatch.setattr(endpoints, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     endpoints._partitions.cache_clear()
 
     with pytest.raises(EndpointError, match="botocore is not installed"):

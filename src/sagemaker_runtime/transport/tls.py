@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 import sys
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -18,7 +18,7 @@ StrPath: TypeAlias = str | os.PathLike[str]
 _HASHED_NAME = r"[0-9a-f]{8}\.[0-9]+"  # file names by which OpenSSL finds certificates in a directory
 
 
-@cache
+@lru_cache(maxsize=2)
 def system_tls(protocol: str) -> ssl.SSLContext:
     """
     A context that trusts the system's certificates, for all clients: loading them takes 20 ms.
