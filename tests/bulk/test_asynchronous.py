@@ -29,7 +29,8 @@ from sagemaker_runtime import (
 )
 from sagemaker_runtime.async_inference.waiting import AsyncInferenceResult, wait_for_output
 from sagemaker_runtime.bulk import is_about_run
-from sagemaker_runtime.bulk.asynchronous import AT_ONCE, FORBIDDEN_FOR, INLINE, MARGIN, AsynchronousCalls, Waits
+from sagemaker_runtime.bulk.asynchronous import INLINE, MARGIN, AsynchronousCalls
+from sagemaker_runtime.bulk.waits import AT_ONCE, FORBIDDEN_FOR, Waits
 from sagemaker_runtime.local import Answer, Invocation, LocalEndpoint
 
 LARGE = b"1" * (INLINE + 1)

@@ -7,16 +7,16 @@ import heapq
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from sagemaker_runtime.bulk.exceptions import too_many
 from sagemaker_runtime.bulk.over_time import REPORTED
-from sagemaker_runtime.threads import in_thread
+from sagemaker_runtime.bulk.uninterrupted import joined, uninterrupted, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sagemaker_runtime.bulk.feeding import Feed, Work
     from sagemaker_runtime.bulk.formats.base import Batch
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
     from sagemaker_runtime.bulk.workload import Workload
     from sagemaker_runtime.bulk.writing import Piece, Writer
 
-
-class Closed(Protocol):
-    """An object that must be closed."""
-
-    def close(self) -> None: ...
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-C = TypeVar("C", bound=Closed)
 
 WRITE_EVERY = 0.5  # seconds; how much work a kill undoes. Source: measured; every 0.2 s costs the same as every second
 WRITE_BYTES = 2**20  # or as soon as so many bytes wait
@@ -260,7 +250,7 @@ class Execution:
         finally:
             for task in (self._reading, self._writing):
                 if task is not None:
-                    await _joined(task)
+                    await joined(task)
                     if not task.cancelled():
                         task.exception()  # another error is raised already
             await whole(self._writer.close)
@@ -269,46 +259,3 @@ class Execution:
 def _finish(due: asyncio.Future[None]) -> None:
     if not due.done():
         due.set_result(None)
-
-
-async def whole(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Like `in_thread`, but a cancellation waits until the function has returned, because a thread cannot be cancelled."""
-    return await uninterrupted(in_thread(function, *args, **kwargs))
-
-
-async def opened(function: Callable[P, C], /, *args: P.args, **kwargs: P.kwargs) -> C:
-    """Like `whole`, for an object that must be closed: after a cancellation, it is closed here, because nobody else has it."""
-    made: list[C] = []
-
-    def make() -> C:
-        made.append(function(*args, **kwargs))
-        return made[0]
-
-    try:
-        return await whole(make)
-    except asyncio.CancelledError:
-        for each in made:
-            each.close()
-        raise
-
-
-async def uninterrupted(work: Coroutine[object, object, T]) -> T:
-    """Run a coroutine to its end. A cancellation waits for that, and an error becomes a note on it."""
-    task = asyncio.ensure_future(work)
-    cancelled = await _joined(task)
-    if cancelled is None:
-        return task.result()
-    if not task.cancelled() and (error := task.exception()) is not None:
-        cancelled.add_note(f"meanwhile: {error}")
-    raise cancelled
-
-
-async def _joined(task: asyncio.Future[Any]) -> asyncio.CancelledError | None:
-    """Wait for a task, however often this is cancelled; return the last cancellation."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    return cancelled

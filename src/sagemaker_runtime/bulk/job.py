@@ -16,7 +16,7 @@ from sagemaker_runtime import ConfigError
 from sagemaker_runtime.bulk.bodies.file_body import FileBody
 from sagemaker_runtime.bulk.engines.staging import clear_probe, clear_staging
 from sagemaker_runtime.bulk.exceptions import BulkError
-from sagemaker_runtime.bulk.execution import Execution, Held, Noted, opened, whole
+from sagemaker_runtime.bulk.execution import Execution, Held, Noted
 from sagemaker_runtime.bulk.feeding import Feed
 from sagemaker_runtime.bulk.history import History, read_history
 from sagemaker_runtime.bulk.journal import Journal
@@ -30,6 +30,7 @@ from sagemaker_runtime.bulk.report import BulkReport
 from sagemaker_runtime.bulk.rounds import Rounds
 from sagemaker_runtime.bulk.sending import Sender
 from sagemaker_runtime.bulk.status import Status
+from sagemaker_runtime.bulk.uninterrupted import opened, whole
 from sagemaker_runtime.bulk.writing import Writer
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.opening import open_source
 from sagemaker_runtime.bulk.requests import Inputs
 from sagemaker_runtime.bulk.shared_members import check_shared_members
 from sagemaker_runtime.bulk.suffixes import body_for, format_for
+from sagemaker_runtime.bulk.uninterrupted import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

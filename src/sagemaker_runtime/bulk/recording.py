@@ -8,13 +8,13 @@ import time
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sagemaker_runtime.bulk.execution import uninterrupted, whole
 from sagemaker_runtime.bulk.observers import BulkInterval
 from sagemaker_runtime.bulk.over_time import Point, Process
 from sagemaker_runtime.bulk.progress import PAUSED_AFTER
 from sagemaker_runtime.bulk.rows import facts_of_letter
 from sagemaker_runtime.bulk.sending import Gathered
 from sagemaker_runtime.bulk.tally import Tally
+from sagemaker_runtime.bulk.uninterrupted import uninterrupted, whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence

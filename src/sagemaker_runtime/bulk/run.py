@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from sagemaker_runtime import with_api_options
 from sagemaker_runtime.bulk.arguments import check_arguments, check_engine
-from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.folder import RunFolder
 from sagemaker_runtime.bulk.job import Job
 from sagemaker_runtime.bulk.many import Manner
@@ -20,6 +19,7 @@ from sagemaker_runtime.bulk.settings import RunSettings
 from sagemaker_runtime.bulk.shared_members import check_shared_members
 from sagemaker_runtime.bulk.status import Status, Watch
 from sagemaker_runtime.bulk.suffixes import body_for, format_for
+from sagemaker_runtime.bulk.uninterrupted import whole
 from sagemaker_runtime.plugins.concurrency import KneeLimit
 
 if TYPE_CHECKING:

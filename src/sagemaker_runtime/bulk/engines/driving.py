@@ -17,11 +17,11 @@ from sagemaker_runtime.bulk.engines.following import length_of
 from sagemaker_runtime.bulk.engines.scheduling import Schedule
 from sagemaker_runtime.bulk.engines.staging import PROBE, open_if_there, staging_of
 from sagemaker_runtime.bulk.exceptions import BulkError, too_many
-from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.local_folder import write_whole
 from sagemaker_runtime.bulk.over_time import REPORTED
 from sagemaker_runtime.bulk.progress import TICK
 from sagemaker_runtime.bulk.tally import Tally
+from sagemaker_runtime.bulk.uninterrupted import whole
 from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:

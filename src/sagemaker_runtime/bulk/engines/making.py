@@ -15,12 +15,12 @@ from sagemaker_runtime import SageMakerRuntimeError
 from sagemaker_runtime.bulk.engines.base import Made
 from sagemaker_runtime.bulk.engines.staging import Staging, open_if_there, restore, save, saved_name, staging_of
 from sagemaker_runtime.bulk.exceptions import BulkError
-from sagemaker_runtime.bulk.execution import whole
 from sagemaker_runtime.bulk.journal import Entry, Journal
 from sagemaker_runtime.bulk.outputs.convert import converter
 from sagemaker_runtime.bulk.parts import Publisher
 from sagemaker_runtime.bulk.places import InputFile
 from sagemaker_runtime.bulk.plan import Plan
+from sagemaker_runtime.bulk.uninterrupted import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ from sagemaker_runtime.bulk.engines.driving import Driving, Pending, short
 from sagemaker_runtime.bulk.engines.following import Following
 from sagemaker_runtime.bulk.engines.staging import begin_staging, save, saved_name
 from sagemaker_runtime.bulk.exceptions import BulkError
-from sagemaker_runtime.bulk.execution import uninterrupted, whole
 from sagemaker_runtime.bulk.feeding import Feed
 from sagemaker_runtime.bulk.parts import OpenPart
 from sagemaker_runtime.bulk.progress import shown
+from sagemaker_runtime.bulk.uninterrupted import uninterrupted, whole
 from sagemaker_runtime.plugins.concurrency import KneeLimit
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from sagemaker_runtime.bulk.engines.staging import (
     staging_of,
 )
 from sagemaker_runtime.bulk.exceptions import BulkError
-from sagemaker_runtime.bulk.execution import Noted, uninterrupted, whole
+from sagemaker_runtime.bulk.execution import Noted
 from sagemaker_runtime.bulk.formats.parquet import Parquet
 from sagemaker_runtime.bulk.job import Job
 from sagemaker_runtime.bulk.many import Manner
@@ -29,6 +29,7 @@ from sagemaker_runtime.bulk.progress import TICK
 from sagemaker_runtime.bulk.rounds import Rounds
 from sagemaker_runtime.bulk.s3 import S3Source
 from sagemaker_runtime.bulk.status import Watch
+from sagemaker_runtime.bulk.uninterrupted import uninterrupted, whole
 from sagemaker_runtime.threads import in_thread
 
 if TYPE_CHECKING:
