@@ -124,6 +124,14 @@ async def test_if_every_address_refuses_all_reasons_are_told(addresses):
     assert all(f"('{address}', {port})" in str(caught.value) for address in addresses)
 
 
+async def test_port_0_is_not_the_schemes_own(addresses):
+    """Nothing can listen there, and another port must not be tried in its place."""
+    connector = Connector(None)
+    with pytest.raises(NotConnected, match=r", 0\)"):
+        await connector.open(("http", "runtime.test:0", None), 10.0, Waiting)
+    await connector.close()
+
+
 @pytest.fixture
 def finishes_last(tls):
     """A server of TLS 1.2 ends the handshake, so what it says first comes in the same packet."""

@@ -91,7 +91,8 @@ class Connector:
     async def _connect(self, scheme: str, host: str) -> asyncio.Transport:
         """Connect directly."""
         parts = urlsplit(f"//{host}")
-        name, port = parts.hostname or "", parts.port or DEFAULT_PORTS[scheme]
+        name = parts.hostname or ""
+        port = DEFAULT_PORTS[scheme] if parts.port is None else parts.port
         tls = None
         if scheme == "https":
             tls = self._tls or system_tls("http/1.1")
