@@ -124,6 +124,23 @@ async def test_addresses_are_kept_for_some_seconds(service, pass_time):
     assert [1, 2] == [before, len(service.asked)]
 
 
+async def test_a_call_may_come_just_as_a_lookup_is_over(service):
+    """The lookup has its result then, and what keeps it runs only in the next iteration of the loop."""
+    names = Names()
+    first = asyncio.create_task(names.look_up("runtime.test", 443))
+    while not names._lookups:
+        await asyncio.sleep(0)
+    (lookup,) = names._lookups.values()
+    while not lookup.done():
+        await asyncio.sleep(0)
+    assert names._lookups, "or this is too late"
+
+    second = await names.look_up("runtime.test", 443)
+
+    assert sorted(hosts(second)) == sorted(hosts(await first)) == ADDRESSES
+    assert 1 == len(service.asked)
+
+
 async def test_a_failure_is_not_kept(service):
     """The name server may be back at the next attempt. All who wait learn of it."""
     names = Names()

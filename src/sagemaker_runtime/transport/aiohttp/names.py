@@ -53,27 +53,32 @@ class Names:
         address = _address(host, port)
         if address is not None:
             return [address]
-        key = host, port
+        key, now = (host, port), asyncio.get_running_loop().time()
         known = self._known.get(key)
-        if known is None or known.until <= asyncio.get_running_loop().time():
+        if known is None or known.until <= now:
             lookup = self._lookups.get(key)
             if lookup is None:
                 lookup = self._lookups[key] = start_lookup(host, port)
                 lookup.add_done_callback(partial(self._looked_up, key))
-            await asyncio.shield(lookup)  # other calls may wait for it too
-            known = self._known[key]
+            found = await asyncio.shield(lookup)  # other calls may wait for it too
+            known = self._known.get(key)
+            if known is None or known.until <= now:  # the lookup was over before this waited, and its callback is due
+                known = self._keep(key, found)
         addresses = list(known.addresses)
         known.addresses.rotate(-1)
         return addresses
 
     def _looked_up(self, key: tuple[str, int], lookup: asyncio.Future[list[AddressInfo]]) -> None:
         del self._lookups[key]
-        if lookup.cancelled() or lookup.exception() is not None:
-            return
+        if not lookup.cancelled() and lookup.exception() is None:
+            self._keep(key, lookup.result())
+
+    def _keep(self, key: tuple[str, int], found: list[AddressInfo]) -> _Known:
         now = asyncio.get_running_loop().time()
         if len(self._known) >= _NAMES_KEPT:
             self._known = {name: known for name, known in self._known.items() if known.until > now}
-        self._known[key] = _Known(now + KEPT, deque(lookup.result()))
+        known = self._known[key] = _Known(now + KEPT, deque(found))
+        return known
 
 
 def start_lookup(host: str, port: int, family: int = socket.AF_UNSPEC) -> asyncio.Future[list[AddressInfo]]:
