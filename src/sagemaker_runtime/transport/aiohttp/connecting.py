@@ -170,9 +170,9 @@ class _Opening(asyncio.Protocol):
         if self._waits and isinstance(transport, asyncio.ReadTransport):
             transport.pause_reading()
 
-    def data_received(self, data: bytes) -> None:  # noqa: ARG002 - asyncio's
+    def data_received(self, data: bytes) -> None:
         """Called by the loop."""
-        self.has_data = True
+        self.has_data = self.has_data or bool(data)
 
 
 def _socket(address: AddressInfo) -> socket.socket:
