@@ -98,6 +98,8 @@ def local(story: Story) -> Iterator[LocalEndpoint]:
         yield running
 
 
+# A worker that is told to end just as it takes a request waits for a lock that it has itself, until gunicorn kills it.
+GUNICORN = ("gunicorn", "--preload", "--workers", "2", "--graceful-timeout", "3", "--bind", "127.0.0.1:0")
 SERVERS: dict[str, tuple[tuple[str, ...], Callable[[str], httpx.Request]]] = {
     "fastapi": (
         ("uvicorn", "fastapi_events:app", "--port", "0", "--log-level", "info"),
@@ -108,7 +110,7 @@ SERVERS: dict[str, tuple[tuple[str, ...], Callable[[str], httpx.Request]]] = {
         lambda url: httpx.Request("POST", f"{url}/story", content=b"Alice"),
     ),
     "flask under gunicorn": (
-        ("gunicorn", "--preload", "--workers", "2", "--threads", "2", "--bind", "127.0.0.1:0", "flask_stream:app"),
+        (*GUNICORN, "--threads", "2", "flask_stream:app"),
         lambda url: httpx.Request("POST", f"{url}/story", content=b"Alice"),
     ),
 }
@@ -191,7 +193,7 @@ def test_the_workers_of_gunicorn_call_with_the_client_that_was_made_before_the_f
         both_are_there.wait(WAIT)
         return b"setosa"
 
-    command = ("gunicorn", "--preload", "--workers", "2", "--bind", "127.0.0.1:0", "flask_stream:app")
+    command = (*GUNICORN, "flask_stream:app")
     with LocalEndpoint({"iris": iris}) as local:
         with served(local, *command) as url, ThreadPoolExecutor(2) as browsers:
             ask = [browsers.submit(httpx.post, f"{url}/classify", content=b"5.1", timeout=WAIT) for _ in range(6)]
