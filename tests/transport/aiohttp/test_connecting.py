@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 import ssl
 import subprocess
 import sys
+import weakref
 from contextlib import asynccontextmanager
 
 import pytest
 from transport.servers import client_for, params, serving
 
-from sagemaker_runtime import ConnectError
+from sagemaker_runtime import ConnectError, Headers, HTTP2Client, Request, Timeout
+from sagemaker_runtime.transport.aiohttp import connecting
 from sagemaker_runtime.transport.aiohttp.client import AioHTTPClient
 from sagemaker_runtime.transport.aiohttp.connecting import Connector
-from sagemaker_runtime.transport.aiohttp.failures import NotConnected
+from sagemaker_runtime.transport.aiohttp.failures import CertificateRefused, NotConnected
+from sagemaker_runtime.transport.tls import system_tls
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"  # Linux has the whole network 127.0.0.0/8; where it does not exist, it refuses
 
@@ -109,6 +113,86 @@ async def test_an_address_without_tls_does_not_matter_if_another_has_it(addresse
         await connector.close()
 
     assert (HERE, port) == peer
+
+
+async def test_the_address_without_tls_is_not_tried_again(addresses):
+    """Though another one, which refuses, comes before it in the list."""
+    connector = Connector(ssl.create_default_context(), peer_may_begin=True)
+    async with serving() as server:
+        server.connected = lambda connection: connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        with pytest.raises(NotConnected):
+            await connector.open(("https", f"runtime.test:{server.port}", None), 10.0, Waiting)
+
+        assert 1 == server.accepted
+    await connector.close()
+
+
+async def test_a_refused_certificate_says_more_than_a_refused_connection(addresses, tls):
+    """And is not retried, unlike the other."""
+    addresses[:] = [HERE, THERE]
+    connector = Connector(None)
+    async with listening(b"hello", HERE, tls=tls) as port:
+        with pytest.raises(CertificateRefused, match=rf"the certificate of runtime\.test:{port} was refused"):
+            await connector.open(("https", f"runtime.test:{port}", None), 10.0, Waiting)
+    await connector.close()
+
+
+async def test_a_machine_without_descriptors_is_seen_among_other_errors(addresses, monkeypatch):
+    """The pool must wait for one then, and not fail because another address refuses."""
+    make = connecting._socket
+
+    def scarce(address):
+        if address[4][0] == THERE:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return make(address)
+
+    monkeypatch.setattr(connecting, "_socket", scarce)
+    with socket.socket() as free:
+        free.bind((HERE, 0))
+        port = free.getsockname()[1]
+        connector = Connector(None)
+        with pytest.raises(NotConnected) as caught:
+            await connector.open(("http", f"runtime.test:{port}", None), 10.0, Waiting)
+    await connector.close()
+
+    assert isinstance(caught.value.__cause__, OSError)
+    assert errno.EMFILE == caught.value.__cause__.errno
+
+
+async def test_a_context_that_cannot_be_made_is_no_connection(monkeypatch, tmp_path):
+    """For example if Python is to write its keys where there is no directory; no connection was lost."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "missing" / "keys"))
+    system_tls.cache_clear()
+    connector = Connector(None)
+    with pytest.raises(NotConnected, match="No such file"):
+        await connector.open(("https", f"{HERE}:1", None), 10.0, Waiting)
+    await connector.close()
+
+
+@pytest.mark.parametrize("transport", ["HTTP/1.1", "HTTP/2"])
+async def test_a_failed_connection_leaves_no_cycle_that_holds_the_request(transport):
+    """A body may have 25 MB, and the garbage collector comes late."""
+    with socket.socket() as free:
+        free.bind((HERE, 0))
+        headers = Headers({} if transport == "HTTP/2" else {"content-length": "0"})
+        request = Request("POST", "http", f"{HERE}:{free.getsockname()[1]}", "/", "", headers, b"")
+        gone = weakref.ref(request)
+        gc.disable()
+        try:
+            if transport == "HTTP/2":
+                http_client = HTTP2Client(proxies={})
+                with pytest.raises(ConnectError):
+                    await http_client.open(request, timeout=Timeout())
+            else:
+                http_client = AioHTTPClient(proxies={})
+                with pytest.raises(ConnectError):
+                    await http_client.send(request, timeout=Timeout())
+            del request
+            await asyncio.sleep(0)
+            assert gone() is None
+        finally:
+            gc.enable()
+    await http_client.close()
 
 
 async def test_if_every_address_refuses_all_reasons_are_told(addresses):

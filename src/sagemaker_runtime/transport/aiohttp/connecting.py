@@ -8,6 +8,7 @@ import aiohttp takes more time than all else of a program's first call.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from typing import TYPE_CHECKING, TypeAlias
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Route: TypeAlias = "tuple[str, str, Proxy | None]"
 """The target of a connection: scheme, host (with the port, unless it is the scheme's default), and the proxy, or None."""
 
+FULL = frozenset({errno.EMFILE, errno.ENFILE})  # the process, or the machine, has no descriptors left
 _NEXT_ADDRESS_AFTER = 0.25  # seconds until the next address is tried beside the last one; RFC 8305, section 5
 
 
@@ -45,8 +47,8 @@ class Connector:
         tls: The context of https connections, with the protocols to offer (ALPN); None to trust the system's certificates,
             and to offer HTTP/1.1.
 
-        peer_may_begin: Whether the peer may send something before the request, as in HTTP/2. If not, such a connection is
-            not used, because the next request would get it as its response.
+        peer_may_begin: Whether the peer may send something before the request, as in HTTP/2. If not, a connection on which it
+            comes with the handshake is not used, because the next request would get it as its response.
     """
 
     def __init__(self, tls: ssl.SSLContext | None, *, peer_may_begin: bool = False) -> None:
@@ -72,67 +74,77 @@ class Connector:
             ValueError: The name of the host cannot be looked up.
         """
         scheme, host, proxy = route
+        proxied = None if proxy is None else self._through_proxies()  # its import does not count
         async with asyncio.timeout(seconds) as wait:
             self._waits.add(wait)
             try:
-                if proxy is None:
-                    transport = await self._connect(plain(scheme), plain(host))
+                if proxied is None or proxy is None:
+                    transport, early = await self._connect(plain(scheme), plain(host))
                 else:
-                    transport = await self._through_proxies().connect(plain(scheme), plain(host), proxy)
+                    transport, early = await proxied.connect(plain(scheme), plain(host), proxy), b""
             finally:
                 self._waits.discard(wait)
+        if transport.is_closing() or (early and not self._peer_may_begin):
+            transport.abort()
+            raise NotConnected(f"{'something came' if early else 'it was closed'} before the request was sent")
         protocol = protocol_factory()
         transport.pause_reading()  # uvloop asks the protocol for its buffer when reading begins
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         transport.resume_reading()
+        if early and isinstance(protocol, asyncio.Protocol):
+            protocol.data_received(early)
         return protocol
 
-    async def _connect(self, scheme: str, host: str) -> asyncio.Transport:
-        """Connect directly."""
+    async def _connect(self, scheme: str, host: str) -> tuple[asyncio.Transport, bytes]:
+        """Connect directly. Returns the transport, and what the peer has sent already."""
         parts = urlsplit(f"//{host}")
         name = parts.hostname or ""
         port = DEFAULT_PORTS[scheme] if parts.port is None else parts.port
-        tls = None
-        if scheme == "https":
-            tls = self._tls or system_tls("http/1.1")
         try:
-            addresses = await self._names.look_up(name, port)
-            return await self._connect_to_one(addresses, tls, name.rstrip("."))
+            tls = (self._tls or system_tls("http/1.1")) if scheme == "https" else None
+            return await self._connect_to_one(await self._names.look_up(name, port), tls, name.rstrip("."))
         except ssl.SSLCertVerificationError as error:
             raise CertificateRefused(f"{name}:{port}", error) from error
         except OSError as error:
-            if isinstance(error, TimeoutError) and error.errno is None:  # not the system's
-                raise
             raise NotConnected(error.strerror or repr(error)) from error
 
     async def _connect_to_one(
         self, addresses: list[AddressInfo], tls: ssl.SSLContext | None, name: str
-    ) -> asyncio.Transport:
+    ) -> tuple[asyncio.Transport, bytes]:
+        """Connect to one of the addresses: with TLS, to the first that has it."""
         loop = asyncio.get_running_loop()
-        while True:
+        full: list[OSError] = []  # for several errors, that of `start_connection` has no number, which the pool needs
+        failure: OSError | None = None  # the first one of TLS, or that of a certificate
+
+        def make(address: AddressInfo) -> socket.socket:
+            try:
+                return _socket(address)
+            except OSError as error:
+                if error.errno in FULL:
+                    full.append(error)
+                raise
+
+        while addresses:
             try:
                 connected = await aiohappyeyeballs.start_connection(  # pyright: ignore[reportUnknownMemberType]
-                    addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER, socket_factory=_socket
+                    addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER, socket_factory=make
                 )
-            except RuntimeError as error:  # uvloop's, for some errors of the system
-                raise NotConnected(error) from None
+            except OSError as error:
+                raise failure or next(iter(full), error) from None
+            peer = _peer_of(connected)
             try:
                 transport, opening = await loop.create_connection(
-                    lambda: _Opening(waits=self._peer_may_begin),
-                    sock=connected,
-                    ssl=tls,
-                    server_hostname=None if tls is None else name,
+                    _Opening, sock=connected, ssl=tls, server_hostname=None if tls is None else name
                 )
-            except OSError:  # no TLS with the host at this address
-                del addresses[0]
-                if not addresses:
-                    raise
-                continue
-            if opening.has_data or transport.is_closing():
-                transport.abort()
-                raise NotConnected("something came before the request was sent")
-            return transport
+            except OSError as error:
+                if failure is None or isinstance(error, ssl.SSLCertVerificationError):
+                    failure = error
+                others = [address for address in addresses if address[4] != peer]
+                addresses = others if len(others) < len(addresses) else addresses[1:]
+            else:
+                return transport, opening.received
+        raise failure or OSError(f"{name!r} has no address")
 
     def _through_proxies(self) -> ProxyConnector:
         if self._proxied is None:
@@ -154,25 +166,13 @@ class Connector:
 
 
 class _Opening(asyncio.Protocol):
-    """
-    Holds a connection until its own protocol takes it.
+    """Holds a connection, and what comes on it, until its own protocol takes it."""
 
-    Args:
-        waits: Whether data must wait for that protocol.
-    """
-
-    def __init__(self, *, waits: bool) -> None:
-        self._waits = waits
-        self.has_data = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the loop."""
-        if self._waits and isinstance(transport, asyncio.ReadTransport):
-            transport.pause_reading()
+    received = b""
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop."""
-        self.has_data = self.has_data or bool(data)
+        self.received += data
 
 
 def _socket(address: AddressInfo) -> socket.socket:
@@ -180,3 +180,10 @@ def _socket(address: AddressInfo) -> socket.socket:
     made = socket.socket(family, kind, proto)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # or a firewall may forget an idle connection
     return made
+
+
+def _peer_of(connected: socket.socket) -> object:
+    try:
+        return connected.getpeername()
+    except OSError:  # it has been reset already
+        return None

@@ -81,7 +81,12 @@ def closed_during_call() -> ClientClosedError:
 
 
 def cause_of(error: BaseException) -> OSError | None:
-    """What the system or OpenSSL said, as the ``__cause__`` of our exception. It has no traceback, which refers to the request."""
+    """
+    What the system or OpenSSL said, for the ``__cause__`` of our exception.
+
+    Neither keeps a traceback: its frames refer to the request, and have variables that refer to *error*.
+    """
+    error.with_traceback(None)
     said = error if isinstance(error, OSError) else error.__cause__
     return said.with_traceback(None) if isinstance(said, OSError) else None
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import sys
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sagemaker_runtime.transport.aiohttp.connecting import Connector, Route
+from sagemaker_runtime.transport.aiohttp.connecting import FULL, Connector, Route
 from sagemaker_runtime.transport.aiohttp.connection import Connection
 from sagemaker_runtime.transport.aiohttp.failures import closed_during_call
 from sagemaker_runtime.transport.aiohttp.read_limit import ReadLimit
@@ -28,7 +27,6 @@ KEPT_ALIVE = 15.0  # seconds for which a connection may be idle; aiohttp's defau
 READ_LIMITS_KEPT = 16  # different values of Timeout.read, in one loop, whose timers are kept when idle
 BUFFER = 65_536  # bytes of one read
 ROUTES_KEPT = 256  # hosts; a client calls few
-_FULL = frozenset({errno.EMFILE, errno.ENFILE})  # the process, or the machine, has no descriptors left
 _LOOK_FOR_DESCRIPTORS = 0.05  # seconds between two attempts, if none of our connections can release a descriptor
 _FULL_FOR = 5.0  # seconds for which fewer connections are opened after that
 _TURNS = 2  # iterations of the loop, in which a server in the same loop ends by itself: asyncio logs cancelled handlers
@@ -119,7 +117,7 @@ class Pool:
                 connection = await self._connector.open(route, seconds, lambda: self._protocol(route))
             except BaseException as error:
                 cause = error.__cause__
-                if not (isinstance(cause, OSError) and cause.errno in _FULL):
+                if not (isinstance(cause, OSError) and cause.errno in FULL):
                     self._give_place_back()
                     raise
                 deadline = self._loop.time() + seconds if deadline is None else deadline
